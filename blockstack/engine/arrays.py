@@ -1,0 +1,89 @@
+"""The numeric plan: what a stack, a kernel and a rule become before any bio moves.
+
+The core, the C yardstick of the benchmarks and the plain-Python twin of the tests
+all read these arrays and nothing else.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+READ, WRITE, FLUSH, DISCARD, FUA = range(5)
+NOPS = 5
+OP_NAMES = ("read", "write", "flush", "discard", "fua")
+
+RECURSIVE, FIFO, TWO_LIST, LIFO = range(4)
+RULE_NAMES = ("recursive", "fifo", "two-list", "lifo")
+
+LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT = range(8)
+LOOP, FRONT, REST, REST_MAPPED = range(4)
+CALLER, WORKER = range(2)
+
+
+class PlanArrays(NamedTuple):
+    """Positions (P), tasks (T), children (C), segments (S) and roots (R) as C-contiguous arrays.
+
+    A position is a device as it is reached on one path prefix in one task. Positions are
+    numbered parents before children. Sectors have 512 bytes.
+    """
+
+    op_kind: NDArray[np.uint8]  # [P] LEAF .. SNAPSHOT
+    split: NDArray[np.uint8]  # [P] LOOP .. REST_MAPPED
+    immediate: NDArray[np.uint8]  # [P] 1: an uncut remap goes on in the same frame
+    queue: NDArray[np.int32]  # [P] request queue identity
+    task: NDArray[np.int32]  # [P]
+    max_sectors: NDArray[np.int64]  # [P] 0: no limit
+    context: NDArray[np.uint8]  # [P*NOPS] CALLER or WORKER
+    through: NDArray[np.int32]  # [P*NOPS] bytes, entry to the nested submit
+    peak: NDArray[np.int32]  # [P*NOPS] bytes, entry to the deepest local point
+    self_bytes: NDArray[np.int32]  # [P] bytes per self-call level of a driver that loops
+    child_start: NDArray[np.int32]  # [P+1]
+    child: NDArray[np.int32]  # [C] position in the same task, -1: never used
+    wchild: NDArray[np.int32]  # [C] position in the worker's task, -1: never used
+    child_offset: NDArray[np.int64]  # [C] sectors added on the way down
+    seg_start: NDArray[np.int32]  # [P+1]
+    seg_begin: NDArray[np.int64]  # [S]
+    seg_end: NDArray[np.int64]  # [S]
+    seg_first: NDArray[np.int32]  # [S] index into child
+    seg_width: NDArray[np.int32]  # [S] 1: linear
+    seg_chunk: NDArray[np.int64]  # [S] sectors; 0: nothing is cut inside
+    raid: NDArray[np.int64]  # [P*8]
+    roots: NDArray[np.int32]  # [R]
+    root_threshold: NDArray[np.uint32]  # [R] cumulative
+    rule: NDArray[np.uint8]  # [NOPS]
+    entry: NDArray[np.int32]  # [R*NOPS] bytes in use when the source submits
+    task_entry: NDArray[np.int32]  # [T] bytes in use when the task's outermost call is entered
+    task_limit: NDArray[np.int32]  # [T] usable bytes
+
+
+class DrawSpec(NamedTuple):
+    """How the core draws bio *i*: counter based, a function of ``seed`` and *i* only."""
+
+    seed: int
+    op_threshold: NDArray[np.uint32]  # [NOPS] cumulative
+    op_first: int  # smallest op with a share above zero
+    size_mode: int  # 0 table, 1 uniform steps
+    size_threshold: NDArray[np.uint32]  # [n] cumulative (mode 0)
+    size_sectors: NDArray[np.uint32]  # [n] (mode 0)
+    size_lo: int  # sectors (mode 1)
+    size_step: int  # sectors (mode 1)
+    size_count: int  # number of sizes (mode 1)
+    pattern: int  # 0 sequential, 1 uniform, 2 zipf
+    align_sectors: int
+    stride_sectors: int  # sequential
+    span_sectors: int  # sequential
+    zipf_n: int
+    zipf_theta: float
+    zipf_zetan: float
+    zipf_eta: float
+    zipf_alpha: float
+    capacity_sectors: NDArray[np.int64]  # [R]
+
+
+class IrqSpec(NamedTuple):
+    """Interrupts that strike the running stack: probability per hop and bytes by class."""
+
+    per_hop: float
+    bytes: NDArray[np.int32]  # [K]
+    threshold: NDArray[np.uint32]  # [K] cumulative

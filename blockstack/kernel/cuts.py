@@ -1,0 +1,120 @@
+"""Calls that a block path does not take, each with its reason and class.
+
+Classes: ``error`` (reports, warnings, failing hardware), ``debug`` (compiled in or out for
+debugging), ``async`` (runs later, elsewhere), ``workload`` (not what this workload does),
+``topology`` (needs a device that the stack lacks), ``budget`` (counted, but in a budget of its
+own: reclaim, scheduling) and ``rare`` (real, but seldom: a debt of soundness, named in reports).
+
+No cut may rest on a depth that somebody measured: only on what the kernel's code does.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from blockstack.kernel.table import base_name
+
+CutClass = Literal["error", "debug", "async", "workload", "topology", "budget", "rare"]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A call that is not followed.
+
+    ``caller`` and ``callee`` are function names, ``*`` patterns allowed; gcc's clone suffixes and
+    ``@file`` are ignored in matching.
+    """
+
+    caller: str
+    callee: str
+    reason: str
+    cls: CutClass
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(re.escape(text).replace(r"\*", ".*") + r"\Z")
+
+
+@dataclass
+class CutTable:
+    """Cuts ready for matching.
+
+    Parameters
+    ----------
+    cuts : tuple of Cut
+    """
+
+    cuts: tuple[Cut, ...]
+    _names: dict[str, list[Cut]] = field(default_factory=dict)
+    _globs: list[tuple[re.Pattern[str], Cut]] = field(default_factory=list)
+    _memo: dict[tuple[str, str], Cut | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for cut in self.cuts:
+            if "*" in cut.callee:
+                self._globs.append((_pattern(cut.callee), cut))
+            else:
+                self._names.setdefault(cut.callee, []).append(cut)
+
+    def find(self, caller: str, callee: str) -> Cut | None:
+        """The cut that stops ``caller`` -> ``callee``, if one does."""
+        key = (base_name(caller).partition("@")[0], base_name(callee).partition("@")[0])
+        if key not in self._memo:
+            self._memo[key] = self._search(*key)
+        return self._memo[key]
+
+    def _search(self, caller: str, callee: str) -> Cut | None:
+        named = self._names.get(callee, [])
+        hits = named + [cut for pattern, cut in self._globs if pattern.match(callee)]
+        return next((c for c in hits if c.caller == "*" or _pattern(c.caller).match(caller)), None)
+
+    def is_cut(self, caller: str, callee: str) -> bool:
+        """Whether ``caller`` -> ``callee`` is not followed."""
+        return self.find(caller, callee) is not None
+
+
+def _rows(cls: CutClass, reason: str, *pairs: str) -> tuple[Cut, ...]:
+    """``"caller->callee"`` or ``"callee"`` (from any caller)."""
+    cuts = []
+    for pair in pairs:
+        caller, arrow, callee = pair.rpartition("->")
+        cuts.append(Cut(caller if arrow else "*", callee, reason, cls))
+    return tuple(cuts)
+
+
+COMMON_CUTS: tuple[Cut, ...] = (
+    *_rows("error", "prints a report: only when something is already broken",
+           "printk", "_printk", "vprintk", "panic", "dump_stack", "show_stack", "__warn*",
+           "warn_slowpath*", "*_warn", "*_err", "*_printk", "___ratelimit", "__printk_ratelimit",
+           "printk_ratelimit", "__dynamic_*", "add_taint", "die", "oops_*", "cmn_err",
+           "xfs_fs_cmn_err", "xfs_cmn_err", "xfs_error_report", "xfs_corruption_error",
+           "xfs_stack_trace", "icmn_err", "assfail", "__ext4_error*", "__ext4_warning*",
+           "__ext4_msg", "ext3_error", "ext3_warning", "__ext3_std_error", "ext3_abort",
+           "__ext4_std_error", "buffer_io_error", "handle_bad_sector", "btrfs_print_*",
+           "dump_page", "__dump_page", "bad_page", "print_*", "error_msg"),
+    *_rows("error", "force shutdown after a failure", "xfs_do_force_shutdown",
+           "*force_shutdown*", "jbd2_journal_abort", "__journal_abort_soft", "journal_abort",
+           "ext4_handle_error", "md_error", "dm_io_set_error"),
+    *_rows("debug", "tracepoints: the probe is a no-op unless tracing is on",
+           "__SCT__tp_func_*", "__traceiter_*", "trace_*", "__bpf_trace_*", "perf_trace_*"),
+    *_rows("debug", "slab and list debugging, lock validation",
+           "check_poison_obj", "slab_error", "print_objinfo", "dump_line", "object_err",
+           "slab_err", "__slab_err", "free_debug_processing", "alloc_debug_processing",
+           "__list_*_valid", "debug_*", "lockdep_*", "kasan_*", "__kasan_*", "kmemleak_*",
+           "__kfence_*", "stack_depot_*", "__check_object_size", "should_fail*"),
+    *_rows("error", "fatal memory conditions", "out_of_memory", "oom_kill_process",
+           "dump_header", "warn_alloc"),
+    *_rows("budget", "page reclaim has a budget of its own (Calls to try_to_free_pages)",
+           "try_to_free_pages", "__alloc_pages_direct_reclaim", "__alloc_pages_slowpath",
+           "__alloc_pages_direct_compact", "try_to_free_mem_cgroup_pages", "wakeup_kswapd",
+           "reclaim_high", "mem_cgroup_handle_over_high", "__perform_reclaim"),
+    *_rows("budget", "sleeping and waking: the scheduler has a budget of its own",
+           "__schedule", "schedule_idle", "preempt_schedule*", "__SCT__preempt_schedule*",
+           "__SCT__might_resched", "__SCT__cond_resched", "try_to_wake_up", "wake_up_process"),
+    *_rows("budget", "softirqs run at interrupt exit or on enabling bottom halves: interrupt budget",
+           "do_softirq", "__do_softirq", "do_softirq_own_stack", "__local_bh_enable_ip",
+           "local_bh_enable", "_local_bh_enable"),
+    *_rows("async", "queues work for another task", "queue_work_on", "__queue_work",
+           "queue_work", "schedule_work", "queue_delayed_work*", "mod_delayed_work_on",
+           "kblockd_mod_delayed_work_on", "delayed_work_timer_fn", "call_rcu", "kthread_queue_work"),
+)

@@ -1,0 +1,127 @@
+"""Kernel generations: the names of the block layer's own links, and the files that are always followed.
+
+A generation is a span of kernels that share these names. Kinds refer to generations by name; a
+frame table of any build of that generation can stand behind one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from blockstack.errors import BlockstackError
+from blockstack.kinds.model import Path
+
+
+@dataclass(frozen=True)
+class Root:
+    """What lies on a task's stack before the first C function: pt_regs and padding."""
+
+    rows: tuple[tuple[str, int], ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Link names of one span of kernels.
+
+    Attributes
+    ----------
+    name : str
+        ``"2.6.18"``, ``"2.6.24"`` or ``"6.1"``.
+    rule : str
+        The submission rule that these kernels ship.
+    submit_link : str
+        Function that a driver calls to submit a lower bio (and that starts every layer).
+    dispatch : tuple of str
+        Functions that hold the indirect call to the driver; the first that the table has counts.
+    idle : tuple of str
+        Functions that a queued (not run) submit never enters.
+    flush_link, unplug_link : str or None
+        Pseudo functions (``@...``) for control paths that recurse through the stack; None: gone.
+    files : tuple of str
+        Followed in every query.
+    edges : tuple of (caller, callee)
+        Indirect calls of the block core that are the same for every stack.
+    cuts : tuple of (caller, callee, reason)
+    roots : mapping of (arch, pseudo function) to Root
+        ``@syscall``, ``@kthread``, ``@fault``, ``@softirq``, ``@hardirq``.
+    budgets : mapping of name to Path
+        What may come on top of a block path and is bounded by itself (reclaim, schedule).
+    """
+
+    name: str
+    rule: str
+    submit_link: str
+    dispatch: tuple[str, ...]
+    idle: tuple[str, ...] = ()
+    endio_link: str = "bio_endio"
+    flush_link: str | None = None
+    unplug_link: str | None = None
+    files: tuple[str, ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()
+    cuts: tuple[tuple[str, str, str], ...] = ()
+    roots: Mapping[tuple[str, str], Root] = field(default_factory=dict)
+    budgets: Mapping[str, Path] = field(default_factory=dict)
+
+
+# struct pt_regs of i386 2.6.18 and 2.6.24 (include/asm-i386/ptrace.h): 15 words; 8 bytes of padding
+# below the top of the stack (include/asm-i386/processor.h, the esp0 comment).
+_OLD_I386 = {
+    ("i386", "@syscall"): Root((("pt_regs", 60), ("padding", 8)), "derived"),
+    ("i386", "@fault"): Root((("pt_regs", 60), ("padding", 8)), "derived"),
+    # kernel_thread_helper pushes the argument and calls (arch/i386/kernel/process.c)
+    ("i386", "@kthread"): Root((("pt_regs", 60), ("padding", 8), ("kernel_thread_helper", 8)),
+                               "derived"),
+}
+_OLD_FILES = ("block/ll_rw_blk.c", "block/elevator.c", "fs/bio.c", "mm/mempool.c", "mm/slab.c",
+              "mm/slub.c", "mm/page_alloc.c", "mm/highmem.c", "mm/bounce.c")
+_OLD_CUTS = (
+    ("generic_make_request", "bio_endio", "only for a bio that is refused (past the end, no queue)"),
+    ("generic_make_request", "handle_bad_sector", "only for a bio past the end of the device"),
+)
+
+GENERATIONS: Mapping[str, Generation] = {
+    "2.6.18": Generation(
+        name="2.6.18", rule="recursive", submit_link="generic_make_request",
+        dispatch=("generic_make_request",), flush_link="@issue_flush_fn", unplug_link="@unplug_fn",
+        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_OLD_I386,
+        budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
+                 "schedule": Path(("schedule",))}),
+    "2.6.24": Generation(
+        name="2.6.24", rule="fifo", submit_link="generic_make_request",
+        dispatch=("generic_make_request", "__generic_make_request"),
+        flush_link="@issue_flush_fn", unplug_link="@unplug_fn",
+        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_OLD_I386,
+        budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
+                 "schedule": Path(("schedule",))}),
+    "6.1": Generation(
+        name="6.1", rule="two-list", submit_link="submit_bio_noacct",
+        dispatch=("__submit_bio", "submit_bio_noacct_nocheck"),
+        idle=("__submit_bio", "blk_mq_submit_bio"),
+        files=("block/", "mm/mempool.c", "lib/sg_pool.c", "lib/scatterlist.c", "lib/sbitmap.c"),
+        cuts=(("submit_bio_noacct", "bio_endio", "only for a bio that is refused"),),
+        roots={
+            # arch/x86/include/asm/ptrace.h: 21 words; asm/thread_info.h: TOP_OF_KERNEL_STACK_PADDING
+            ("x86_64", "@syscall"): Root((("pt_regs", 168),), "derived"),
+            ("x86_64", "@fault"): Root((("pt_regs", 168),), "derived"),
+            ("x86_64", "@kthread"): Root((("pt_regs", 168),), "derived"),
+            ("i386", "@syscall"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
+            ("i386", "@fault"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
+            ("i386", "@kthread"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
+        },
+        budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
+                 "schedule": Path(("schedule",))}),
+}
+
+
+def generation(name: str) -> Generation:
+    """The generation called ``name``.
+
+    Raises
+    ------
+    BlockstackError
+        No such generation.
+    """
+    if name not in GENERATIONS:
+        raise BlockstackError("no such kernel generation", path="generation", value=name,
+                              hint="known: " + ", ".join(GENERATIONS))
+    return GENERATIONS[name]

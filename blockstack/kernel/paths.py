@@ -1,0 +1,219 @@
+"""Call paths: which functions lie on top of each other, and how many bytes each keeps.
+
+`CallGraph` is the direct-call graph of a frame table, narrowed to the files that a device's path
+can enter, closed by the indirect calls that the topology resolves, and freed of the cuts. Its
+longest path between two anchors is one layer's share of the stack.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import networkx as nx
+
+from blockstack.errors import BlockstackError
+from blockstack.kernel.cuts import CutTable
+from blockstack.kernel.table import FrameTable
+
+Source = Literal["table", "derived", "published", "assumed"]
+_STEPS = 200_000  # simple paths inside one cycle; real kernels need a few hundred
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of a stack: a function and the bytes it keeps while the next one runs.
+
+    ``source``: ``table`` (frame table of a real build), ``derived`` (summed from the kernel's own
+    structs), ``published`` or ``assumed``.
+    """
+
+    function: str
+    bytes: int
+    source: Source = "table"
+
+
+@dataclass(frozen=True)
+class CallPath:
+    """Functions from the outermost in, with their bytes.
+
+    ``missing`` names anchors that the table lacks: then the path is a lower bound.
+    """
+
+    steps: tuple[Step, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Sum over the steps."""
+        return sum(step.bytes for step in self.steps)
+
+    @property
+    def exact(self) -> bool:
+        """Nothing on the path is unknown."""
+        return not self.missing
+
+    def __add__(self, other: "CallPath") -> "CallPath":
+        return CallPath(self.steps + other.steps,
+                        tuple(dict.fromkeys(self.missing + other.missing)))
+
+
+@dataclass
+class CallGraph:
+    """A frame table's calls as one query may follow them.
+
+    Parameters
+    ----------
+    table : FrameTable
+    files : tuple of str
+        Followed source files; an entry that ends in ``/`` is a directory. A call to a function
+        elsewhere counts that function's own frame and goes no further.
+    edges : tuple of (caller, callee)
+        Indirect calls that the topology resolves; both names as `FrameTable.find` takes them.
+    cuts : CutTable
+    """
+
+    table: FrameTable
+    files: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+    cuts: CutTable
+    _extra: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    _exact: frozenset[str] = frozenset()
+    _dirs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._exact = frozenset(f for f in self.files if not f.endswith("/"))
+        self._dirs = tuple(f for f in self.files if f.endswith("/"))
+        for caller, callee in self.edges:
+            self._add_edge(caller, callee)
+
+    def _add_edge(self, caller: str, callee: str) -> None:
+        key, target = self._key(caller), self._key(callee)
+        if key is None or target is None:
+            return
+        depth = 0 if key.startswith("@") else self.table.indirect_site(key)
+        if depth is None:  # the pointer call was inlined away or turned into a direct one
+            depth = self.table.site(key, target)
+        if depth is None:
+            depth = self.table.frame(key)
+        self._extra.setdefault(key, []).append((target, depth))
+
+    def _key(self, name: str) -> str | None:
+        return name if name.startswith("@") else self.table.find(name)
+
+    def followed(self, function: str) -> bool:
+        """Whether calls made by ``function`` are looked at."""
+        if function.startswith("@") or function in self._extra:
+            return True
+        row = self.table.functions.get(function)
+        return row is not None and (row[0] in self._exact or row[0].startswith(self._dirs))
+
+    def callees(self, function: str) -> dict[str, int]:
+        """Callees of ``function`` and the bytes it keeps during each call."""
+        found: dict[str, int] = {}
+        if not self.followed(function):
+            return found
+        direct = (self.table.calls.get(function, {}), self.table.tail.get(function, {}))
+        pairs = [(callee, n) for d in direct for callee, n in d.items() if callee != "*"]
+        for callee, n in [*pairs, *self._extra.get(function, [])]:
+            if not self.cuts.is_cut(function, callee):
+                found[callee] = max(n, found.get(callee, 0))
+        found.pop(function, None)  # direct recursion is bounded by its caller, never counted here
+        return found
+
+    def frame(self, function: str) -> int:
+        """Own frame; a function without an entry (assembly) counts its return address."""
+        row = self.table.functions.get(function)
+        if row is not None:
+            return row[1]
+        return 0 if function.startswith("@") else self.table.pointer_bytes
+
+    def longest(self, start: str, goal: str | None, avoid: Iterable[str] = ()) -> CallPath | None:
+        """The path from ``start`` that keeps most bytes.
+
+        Parameters
+        ----------
+        start : str
+            First function (counted).
+        goal : str or None
+            Where the path ends, not counted; None: at the deepest function, its frame counted.
+        avoid : iterable of str
+            Functions that the path must not enter.
+
+        Returns
+        -------
+        CallPath or None
+            None: ``goal`` cannot be reached.
+        """
+        return _Longest(self, start, goal, frozenset(avoid)).path()
+
+
+class _Longest:
+    """Longest path over the condensation; inside a cycle, over its simple paths."""
+
+    def __init__(self, graph: CallGraph, start: str, goal: str | None, avoid: frozenset[str]):
+        self.graph, self.start, self.goal = graph, start, goal
+        self.succ: dict[str, dict[str, int]] = {}
+        todo = [start]
+        while todo:
+            function = todo.pop()
+            if function in self.succ:
+                continue
+            found = {} if function == goal and function != start else graph.callees(function)
+            self.succ[function] = {c: n for c, n in found.items() if c not in avoid or c == goal}
+            todo.extend(c for c in self.succ[function] if c not in self.succ)
+        self.best: dict[str, tuple[int, str | None] | None] = {}
+        self.inner: dict[str, tuple[int, list[str]] | None] = {}
+
+    def path(self) -> CallPath | None:
+        digraph = nx.DiGraph()
+        digraph.add_nodes_from(sorted(self.succ))
+        digraph.add_edges_from((a, b) for a in sorted(self.succ) for b in sorted(self.succ[a])
+                               if b != self.goal or a != b)
+        if self.goal == self.start:  # a layer from its link to the next link: the goal is another
+            digraph.remove_edges_from([(a, self.start) for a in self.succ])
+        parts = list(nx.strongly_connected_components(digraph))
+        order = nx.condensation(digraph, scc=parts)
+        for part in reversed(list(nx.topological_sort(order))):
+            members = order.nodes[part]["members"]
+            for function in sorted(members):
+                self.inner[function] = self._within(function, members)
+        found = self.inner[self.start]
+        if found is None:
+            return None
+        return self._steps(found[1])
+
+    def _end(self, function: str) -> int | None:
+        return self.graph.frame(function) if self.goal is None else None
+
+    def _after(self, callee: str) -> tuple[int, list[str]] | None:
+        return (0, []) if callee == self.goal else self.inner.get(callee)
+
+    def _within(self, function: str, members: set[str]) -> tuple[int, list[str]] | None:
+        """Best (bytes, functions) from ``function``; paths stay simple inside ``members``."""
+        budget = [_STEPS]
+
+        def visit(f: str, seen: frozenset[str]) -> tuple[int, list[str]] | None:
+            budget[0] -= 1
+            if budget[0] < 0:
+                raise BlockstackError("a cycle of calls is too tangled for an exact longest path",
+                                      value=sorted(members)[:12],
+                                      hint="add a cut, with its reason, to the cut table")
+            end = self._end(f)
+            best = None if end is None else (end, [f])
+            for callee, n in sorted(self.succ[f].items()):
+                inside = callee in members and callee != self.goal
+                if inside and callee in seen:
+                    continue
+                rest = visit(callee, seen | {callee}) if inside else self._after(callee)
+                if rest is not None and (best is None or n + rest[0] > best[0]):
+                    best = (n + rest[0], [f, *rest[1]])
+            return best
+
+        return visit(function, frozenset([function]))
+
+    def _steps(self, functions: list[str]) -> CallPath:
+        chain = [*functions, *([self.goal] if self.goal is not None else [])]
+        steps = [Step(a, self.succ[a][b]) for a, b in zip(chain, chain[1:], strict=False)]
+        if self.goal is None:
+            steps.append(Step(functions[-1], self.graph.frame(functions[-1])))
+        return CallPath(tuple(steps))

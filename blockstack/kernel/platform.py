@@ -1,0 +1,102 @@
+"""The x86 stack model: how large a thread's stack is, what else lives on it, what an overflow does.
+
+Sizes and their sources: FACTS of each kernel's ``include/asm-i386/thread_info.h``,
+``arch/x86/include/asm/page_*_types.h`` and ``arch/i386/kernel/irq.c`` as cited per field.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from blockstack.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One architecture and configuration of kernel stacks.
+
+    Attributes
+    ----------
+    arch : {"i386", "x86_64"}
+    thread_size_bytes : int
+        THREAD_SIZE.
+    thread_info_bytes : int
+        ``struct thread_info`` at the low end of the stack; 0 where it lives in task_struct.
+    magic_bytes : int
+        STACK_END_MAGIC word above it; 0 in kernels without one.
+    irq_stacks : {"shared", "separate"}
+        Whether interrupts run on the interrupted task's stack.
+    irq_stack_bytes : int
+        Size of a per-CPU interrupt stack; 0 when shared.
+    irq_entry_bytes : int
+        What an interrupt pushes on the task's stack before it switches (pt_regs and the entry).
+    guard : {"none", "canary", "guard-page"}
+        What notices an overflow.
+    offset_bytes : int
+        Largest randomised stack offset at a system call (randomize_kstack_offset), 0 when off.
+    guard_pages : int
+        Unmapped pages per stack (virtual address space only).
+    """
+
+    arch: str
+    thread_size_bytes: int
+    thread_info_bytes: int
+    magic_bytes: int
+    irq_stacks: Literal["shared", "separate"]
+    irq_stack_bytes: int
+    irq_entry_bytes: int
+    guard: Literal["none", "canary", "guard-page"]
+    offset_bytes: int = 0
+    guard_pages: int = 0
+
+    @property
+    def limit_bytes(self) -> int:
+        """Usable bytes: THREAD_SIZE less thread_info and the magic word.
+
+        pt_regs and the padding at the top are the first row of every path and stay in.
+        """
+        return self.thread_size_bytes - self.thread_info_bytes - self.magic_bytes
+
+    @property
+    def irq_limit_bytes(self) -> int:
+        """Usable bytes of an interrupt stack (the thread's own limit when it is shared)."""
+        return self.irq_stack_bytes - self.thread_info_bytes if self.irq_stack_bytes else 0
+
+    @property
+    def allocation_order(self) -> int:
+        """Order of the page allocation behind one stack: 0 for 4 KiB, 1 for 8, 2 for 16."""
+        return (self.thread_size_bytes // 4096 - 1).bit_length()
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether the pages must be physically contiguous (not with virtually mapped stacks)."""
+        return self.guard != "guard-page"
+
+    @property
+    def overflow_outcome(self) -> str:
+        """What happens to a task that runs past the limit."""
+        outcomes = {
+            "none": "silently overwrites thread_info, then the page below the stack",
+            "canary": "overwrites STACK_END_MAGIC and thread_info; noticed at the next check",
+            "guard-page": "hits the guard page: double fault, the task dies with an oops",
+        }
+        return outcomes[self.guard]
+
+    def memory_bytes(self, threads: int) -> int:
+        """Memory of the stacks of ``threads`` threads."""
+        return threads * self.thread_size_bytes
+
+    def with_thread_size(self, thread_size_bytes: int) -> "Platform":
+        """The same platform with another THREAD_SIZE (a what-if).
+
+        Raises
+        ------
+        ConfigError
+            Not a power of two of at least 4 KiB.
+        """
+        if thread_size_bytes < 4096 or thread_size_bytes & (thread_size_bytes - 1):
+            raise ConfigError("a thread size is a power of two of at least 4096 bytes",
+                              path="thread_size", value=thread_size_bytes,
+                              hint="try 4096, 8192 or 16384")
+        shared = self.irq_stacks == "separate" and self.irq_stack_bytes == self.thread_size_bytes
+        return replace(self, thread_size_bytes=thread_size_bytes,
+                       irq_stack_bytes=thread_size_bytes if shared else self.irq_stack_bytes)

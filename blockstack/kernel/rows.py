@@ -1,0 +1,196 @@
+"""From anchors to bytes: what one layer, one worker or one way in costs on one kernel.
+
+Every figure comes from `CallGraph.longest` between the anchors that a kind names, so that another
+build of the same generation needs no new figures, only its frame table.
+"""
+
+from dataclasses import dataclass, field
+
+from blockstack.errors import BlockstackError
+from blockstack.kernel.cuts import COMMON_CUTS, Cut, CutTable
+from blockstack.kernel.generation import Generation
+from blockstack.kernel.paths import CallGraph, CallPath, Step
+from blockstack.kernel.platform import Platform
+from blockstack.kernel.table import FrameTable
+from blockstack.kinds.model import Path
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer on one kernel.
+
+    Attributes
+    ----------
+    through : CallPath
+        Entry of the block layer for this device to the call that submits the lower bio; empty for
+        a leaf.
+    peak : CallPath
+        Entry to the deepest local function, nothing submitted; a serialised nested submit (which
+        only queues) is included.
+    """
+
+    through: CallPath
+    peak: CallPath
+
+
+@dataclass(frozen=True)
+class _Anchor:
+    name: str
+    indirect: bool
+    optional: bool
+
+
+@dataclass
+class RowSource:
+    """Computes and remembers the rows of one kernel.
+
+    Parameters
+    ----------
+    table : FrameTable
+    generation : Generation
+    platform : Platform
+    """
+
+    table: FrameTable
+    generation: Generation
+    platform: Platform
+    _layers: dict[tuple[Path, str, bool], LayerRow] = field(default_factory=dict)
+    _spines: dict[tuple[Path, str | None], CallPath] = field(default_factory=dict)
+    _tails: dict[str, CallPath] = field(default_factory=dict)
+
+    def layer(self, path: Path, link: str, *, nested: bool) -> LayerRow:
+        """Bytes of one layer.
+
+        Parameters
+        ----------
+        path : Path
+            The driver's anchors.
+        link : str
+            ``submit_link``, ``endio_link``, ``flush_link`` or ``unplug_link`` of the generation.
+        nested : bool
+            Whether the driver goes on to the next layer through the same link.
+        """
+        key = (path, link, nested)
+        if key not in self._layers:
+            self._layers[key] = self._layer(path, link, nested)
+        return self._layers[key]
+
+    def _layer(self, path: Path, link: str, nested: bool) -> LayerRow:
+        anchors, missing = self._anchors(path)
+        graph = self._graph(path, anchors, link)
+        names = [a.name for a in anchors]
+        if not names:
+            return LayerRow(CallPath((), missing), CallPath((), missing))
+        head = self._segments(graph, [link, names[0]], link)
+        deepest = graph.longest(names[0], None, avoid=self._links(link))
+        peak = head + (deepest or CallPath()) + CallPath((), missing)
+        if not nested:
+            return LayerRow(CallPath((), missing), peak)
+        through = self._segments(graph, [link, *names, link], link) + CallPath((), missing)
+        queued = through + self.submit_tail(link)
+        return LayerRow(through, max(peak, queued, key=lambda p: p.bytes))
+
+    def spine(self, path: Path, goal: str | None = None) -> CallPath:
+        """From a root (``@syscall``, ``@kthread``, ...) along the anchors.
+
+        Parameters
+        ----------
+        goal : str or None
+            Function at which the path ends, its frame not counted; None: on to the deepest one.
+        """
+        key = (path, goal)
+        if key not in self._spines:
+            anchors, missing = self._anchors(path)
+            graph = self._graph(path, anchors, None)
+            names = [a.name for a in anchors]
+            if goal is not None:
+                found = self._segments(graph, [*names, goal], None)
+            else:
+                found = self._segments(graph, names, None)
+                deepest = graph.longest(names[-1], None, avoid=self._links("")) if names else None
+                found = found + (deepest or CallPath())
+            self._spines[key] = self._rooted(found) + CallPath((), missing)
+        return self._spines[key]
+
+    def submit_tail(self, link: str) -> CallPath:
+        """What a nested submit needs when it only queues the bio (serialised rules)."""
+        if link not in self._tails:
+            graph = self._graph(Path(()), [], link)
+            found = None
+            if link == self.generation.submit_link and self.table.find(link):
+                avoid = {*self.generation.idle, self.generation.endio_link}
+                found = graph.longest(link, None, avoid=avoid)
+            self._tails[link] = found or CallPath()
+        return self._tails[link]
+
+    def budgets(self) -> dict[str, CallPath]:
+        """What may come on top of a block path, bounded by itself: name to deepest path."""
+        return {name: self.spine(path) for name, path in self.generation.budgets.items()}
+
+    def _anchors(self, path: Path) -> tuple[list[_Anchor], tuple[str, ...]]:
+        """Anchors that the table has; the names of those that it lacks."""
+        found, missing = [], []
+        for text in path.via:
+            indirect, optional = text.startswith(">"), text.endswith("?")
+            names = text.removeprefix(">").removesuffix("?").split("|")
+            keys = [n if n.startswith("@") else self.table.find(n) for n in names]
+            key = next((k for k in keys if k), None)
+            if key is not None:
+                found.append(_Anchor(key, indirect, optional))
+            elif not optional:
+                missing.append(names[0])
+        return found, tuple(missing)
+
+    def _graph(self, path: Path, anchors: list[_Anchor], link: str | None) -> CallGraph:
+        gen = self.generation
+        edges = [*gen.edges, *path.edges]
+        pairs = zip(anchors, anchors[1:], strict=False)
+        edges += [(a.name, b.name) for a, b in pairs if b.indirect or a.name.startswith("@")]
+        if anchors and link is not None:
+            first = anchors[0]
+            if link == gen.submit_link and first.indirect:
+                site = next((d for d in gen.dispatch if self.table.find(d)), link)
+                edges.append((site, first.name))
+            elif link != gen.submit_link:
+                edges.append((link, first.name))
+            if link.startswith("@"):
+                edges.append((anchors[-1].name, link))
+        cuts = tuple(Cut(a, b, reason, "topology") for a, b, reason in (*gen.cuts, *path.cuts))
+        return CallGraph(self.table, gen.files + path.files, tuple(edges),
+                         CutTable(cuts + COMMON_CUTS))
+
+    def _links(self, link: str) -> set[str]:
+        """The functions at which another layer begins."""
+        gen = self.generation
+        links = {gen.submit_link, gen.endio_link, gen.flush_link or "", gen.unplug_link or ""}
+        return {*links, link} - {""}
+
+    def _segments(self, graph: CallGraph, names: list[str], link: str | None) -> CallPath:
+        total = CallPath()
+        for a, b in zip(names, names[1:], strict=False):
+            avoid = (self._links(link or "") - {b}) | (set(names) - {a, b})
+            found = graph.longest(a, b, avoid=avoid)
+            if found is None:  # not connected in this build: a lower bound, and we say so
+                own = Step(a, 0 if a.startswith("@") else self.table.functions[a][1])
+                found = CallPath((own,), (f"{a} -> {b}",)) if a in self.table.functions else (
+                    CallPath((), (f"{a} -> {b}",)))
+            total = total + found
+        return total
+
+    def _rooted(self, path: CallPath) -> CallPath:
+        """``@syscall`` and the like replaced by the rows that the platform puts there."""
+        steps: list[Step] = []
+        for step in path.steps:
+            if not step.function.startswith("@"):
+                steps.append(step)
+                continue
+            root = self.generation.roots.get((self.platform.arch, step.function))
+            if root is None:
+                raise BlockstackError("no such root on this architecture",
+                                      path=self.generation.name, value=step.function)
+            steps += [Step(name, n, "derived") for name, n in root.rows]
+            if step.function == "@syscall" and self.platform.offset_bytes:
+                # CONFIG_RANDOMIZE_KSTACK_OFFSET, include/linux/randomize_kstack.h: at most 10 bits
+                steps.append(Step("randomize_kstack_offset", self.platform.offset_bytes,
+                                  "published"))
+        return CallPath(tuple(steps), path.missing)

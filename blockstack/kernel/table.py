@@ -1,0 +1,150 @@
+"""Frame tables: how many bytes each function of one kernel build keeps on the stack.
+
+Format ``blockstack-frames-1``: ``functions[name] = [file, frame_bytes, kind]``,
+``calls[caller][callee]`` the caller's bytes in use at the deepest such call, ``tail`` the bytes
+left at a jump (``"*"``: a jump through a pointer), ``indirect`` the depths of calls through
+pointers. A frame includes its own return address.
+"""
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blockstack.errors import BlockstackError, UnknownFrame
+
+FORMAT = "blockstack-frames-1"
+#: what gcc appends when it clones or splits a function
+_CLONE = re.compile(r"\.(?:part|isra|constprop|cold)(?:\.\d+)?(?=\.|\Z)")
+
+
+def base_name(name: str) -> str:
+    """``"f.isra.0@fs/x.c"`` without gcc's clone suffixes: ``"f@fs/x.c"``."""
+    function, at, file = name.partition("@")
+    return _CLONE.sub("", function) + at + file
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """Frames and direct calls of one kernel build.
+
+    Attributes
+    ----------
+    meta : mapping
+        Kernel, architecture, compiler, flags, provenance.
+    functions : mapping of str to (file, frame_bytes, kind)
+    calls, tail : mapping of caller to mapping of callee to bytes
+    indirect : mapping of caller to list of bytes
+    """
+
+    meta: Mapping[str, Any]
+    functions: Mapping[str, tuple[str, int, str]]
+    calls: Mapping[str, Mapping[str, int]]
+    tail: Mapping[str, Mapping[str, int]]
+    indirect: Mapping[str, list[int]]
+    digest: str = ""
+    _by_base: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.functions:
+            plain = base_name(name)
+            self._by_base.setdefault(plain, []).append(name)
+            if "@" not in name:  # the unqualified one of several same-named functions
+                self._by_base.setdefault(f"{plain}@{self.functions[name][0]}", []).append(name)
+
+    @property
+    def pointer_bytes(self) -> int:
+        """Size of a return address."""
+        return int(self.meta["pointer_bytes"])
+
+    @property
+    def arch(self) -> str:
+        """``"i386"`` or ``"x86_64"``."""
+        return str(self.meta["arch"])
+
+    def find(self, name: str) -> str | None:
+        """The table's key for ``name`` or for the clone of it that gcc kept.
+
+        ``"f@file"`` asks for the definition in that file. With several clones the whole
+        function wins, then the one with the largest frame.
+        """
+        if name in self.functions:
+            return name
+        found = self._by_base.get(name, [])
+        if not found and "@" in name:
+            return None
+        return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
+
+    def frame(self, name: str) -> int:
+        """Frame of ``name`` in bytes.
+
+        Raises
+        ------
+        UnknownFrame
+            The table has no such function.
+        """
+        if name not in self.functions:
+            raise UnknownFrame("no such function in the frame table", path=str(self.meta["kernel"]),
+                               value=name)
+        return self.functions[name][1]
+
+    def site(self, caller: str, callee: str) -> int | None:
+        """Bytes of ``caller`` in use when it calls or jumps to ``callee``; None: it does not."""
+        depths = [d[callee] for d in (self.calls.get(caller, {}), self.tail.get(caller, {}))
+                  if callee in d]
+        return max(depths, default=None)
+
+    def indirect_site(self, caller: str) -> int | None:
+        """Bytes of ``caller`` in use at its deepest call or jump through a pointer."""
+        depths = list(self.indirect.get(caller, []))
+        if "*" in self.tail.get(caller, {}):
+            depths.append(self.tail[caller]["*"])
+        return max(depths, default=None)
+
+
+def _fail(path: Path, message: str) -> BlockstackError:
+    return BlockstackError(message, path=str(path),
+                           hint="a frame table is gzip'ed or plain JSON of format " + FORMAT)
+
+
+def load_table(path: Path, column: int = 1) -> FrameTable:
+    """Read a frame table.
+
+    Parameters
+    ----------
+    path : Path
+        ``*.json`` or ``*.json.gz``.
+    column : int
+        Which number of a function's row is its frame (1, or 3: the 2005 flags of 2.6.18).
+
+    Raises
+    ------
+    BlockstackError
+        Unreadable, not JSON, or not of this format; the message says which key.
+    """
+    try:
+        raw = path.read_bytes()
+        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        data = json.loads(text)
+    except (OSError, EOFError, ValueError, gzip.BadGzipFile) as error:
+        raise _fail(path, f"cannot be read as a frame table: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("meta"), dict):
+        raise _fail(path, "has no meta object")
+    if data["meta"].get("format") != FORMAT:
+        raise _fail(path, f"has format {data['meta'].get('format')!r}")
+    for key in ("pointer_bytes", "arch", "kernel"):
+        if key not in data["meta"]:
+            raise _fail(path, f"meta lacks {key}")
+    try:
+        files = data["files"]
+        functions = {name: (files[row[0]], int(row[column] if row[column] is not None else row[1]),
+                            str(row[2])) for name, row in data["functions"].items()}
+        table = FrameTable(data["meta"], functions, data["calls"], data["tail"], data["indirect"],
+                           hashlib.sha256(text).hexdigest()[:16])
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise _fail(path, f"is malformed: {type(error).__name__}: {error}") from error
+    return table

@@ -1,0 +1,32 @@
+"""The registry of device kinds: one entry each, found by name."""
+
+from collections.abc import Mapping
+
+from blockstack.errors import ConfigError
+from blockstack.kinds.dm import DM_KINDS
+from blockstack.kinds.leaves import LEAF_KINDS
+from blockstack.kinds.md import MD_KINDS
+from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.kinds.network import NETWORK_KINDS
+from blockstack.kinds.sources import SOURCE_KINDS
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (*DM_KINDS, *MD_KINDS, *LEAF_KINDS, *NETWORK_KINDS, *SOURCE_KINDS)
+}
+
+__all__ = ["KINDS", "Calls", "Kind", "Param", "Path", "Worker", "find_kind"]
+
+
+def find_kind(name: object, path: str = "kind") -> Kind:
+    """The registry's entry for ``name``.
+
+    Raises
+    ------
+    ConfigError
+        No such kind; the hint lists those that there are.
+    """
+    if not isinstance(name, str) or name not in KINDS:
+        raise ConfigError("no such device kind", path=path, value=name,
+                          hint="kinds: " + ", ".join(sorted(KINDS)))
+    return KINDS[name]

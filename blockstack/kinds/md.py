@@ -1,0 +1,5 @@
+"""Device kinds: md."""
+
+from blockstack.kinds.model import Kind
+
+MD_KINDS: tuple[Kind, ...] = ()

@@ -1,0 +1,170 @@
+"""What a device kind is: parameters, mapping, contexts, and its call paths per kernel generation.
+
+A kind says what no frame table can: which function the block layer calls for the device, which
+indirect calls its topology resolves, and where the work goes on in another task. The bytes are
+never here; they come from the frame tables of real kernels.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["source", "stacked", "leaf", "nic"]
+Split = Literal["loop", "front", "rest", "rest-mapped"]
+Where = Literal["caller", "worker"]
+
+
+@dataclass(frozen=True)
+class Param:
+    """One parameter of a kind.
+
+    Parameters
+    ----------
+    name : str
+        Key in the config.
+    parse : callable
+        ``parse(value, path) -> value``; raises `ConfigError` with the path.
+    default : object
+        Used when the key is absent; `REQUIRED` when it must be given.
+    doc : str
+        One line, with the unit.
+    """
+
+    name: str
+    parse: Callable[[Any, str], Any]
+    default: Any
+    doc: str
+
+
+REQUIRED: Any = object()
+
+
+@dataclass(frozen=True)
+class Path:
+    """A chain of anchors through the call graph of one kernel generation.
+
+    Between two anchors the frame table's direct calls give the deepest path. Each anchor is a
+    function name, optionally marked:
+
+    ``">f"``  reached by an indirect call made by the anchor before it (a topology fact);
+    ``"f?"``  may have been inlined in some builds: skipped when the table lacks it;
+    ``"f|g"`` the first of these that the table has.
+
+    Attributes
+    ----------
+    via : tuple of str
+        Anchors in call order.
+    edges : tuple of (caller, callee)
+        Further indirect calls that this kind resolves, off the spine.
+    files : tuple of str
+        Source files (or directories, ending in ``/``) whose functions are followed, beside the
+        generation's common ones.
+    cuts : tuple of (caller, callee, reason)
+        Calls that this path cannot take, with the reason in the kernel's code.
+    """
+
+    via: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...] = ()
+    files: tuple[str, ...] = ()
+    cuts: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A task that goes on with a bio: its name (``raid1d``) and the path from its root to the
+    block layer's entry (the last anchor) or, for a task that submits nothing, to its deepest
+    point. `per_device` is False for a thread that the whole system shares."""
+
+    name: str
+    path: Path
+    per_device: bool = True
+
+
+@dataclass(frozen=True)
+class Calls:
+    """How one kernel generation runs a kind.
+
+    Attributes
+    ----------
+    submit : Path or None
+        From the driver's entry (first anchor, called by the block layer) to the nested submit
+        (for a stacked kind), or to the deepest local point (leaf). The generation's submit link
+        is put before the first anchor, and after the last one, by the search.
+    submit_ops : mapping of op to Path
+        Ops whose path differs from ``submit``.
+    worker : mapping of op to Worker
+        Ops whose lower bios (stacked) or transmission (leaf) go on in another task.
+    endio : Path or None
+        From ``bio_endio``'s indirect call to the nested ``bio_endio`` of the upper bio. None: the
+        completion goes no further on this stack (it wakes a thread).
+    flush, unplug : Path or None
+        issue_flush_fn and unplug_fn of kernels to 2.6.3x: recursion on the control path.
+    split : {"loop", "front", "rest", "rest-mapped"}
+        How a straddling bio is cut (FACTS.md 1g).
+    immediate : bool
+        An uncut bio is remapped by return value: no nesting, no queueing (to 2.6.3x).
+    ops : tuple of str
+        Operations that the kind passes on in this generation.
+    completion : Path or None
+        Leaves: from the root of the context that completes a request (``@softirq``, ``@hardirq``,
+        ``@kthread``) to ``bio_endio`` (the last anchor).
+    inline_completion : bool
+        The leaf completes inside the submit call (brd, null_blk).
+    options : mapping
+        Mapping switches of this generation (raid456: full_stripe_in_caller, aligned_read,
+        read_in_caller, rmw).
+    note : str
+        What is assumed, with its source.
+    """
+
+    submit: Path | None = None
+    submit_ops: Mapping[str, Path] = field(default_factory=dict)
+    worker: Mapping[str, Worker] = field(default_factory=dict)
+    endio: Path | None = None
+    flush: Path | None = None
+    unplug: Path | None = None
+    split: Split = "loop"
+    immediate: bool = False
+    ops: tuple[str, ...] = ("read", "write", "flush")
+    completion: Path | None = None
+    inline_completion: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One entry of the registry.
+
+    Attributes
+    ----------
+    name : str
+        ``"dm-linear"``, ``"md-raid5"``, ``"iscsi"``, ``"xfs"`` ...
+    role : {"source", "stacked", "leaf", "nic"}
+        Sources only submit; leaves end a bio; a nic stands under network leaves.
+    mapping : str
+        ``leaf``, ``remap``, ``segments``, ``stripe``, ``mirror``, ``raid10``, ``raid456``,
+        ``snapshot-origin``, ``snapshot``.
+    arity : (int, int or None)
+        Least and most lower devices (None: no bound).
+    params : tuple of Param
+    calls : mapping of generation to Calls
+        A generation that is absent does not have the kind.
+    entries : mapping of generation to mapping of name to Path
+        Sources: the ways in, e.g. ``{"write": Path, "write-direct": Path, "fsync": Path}``;
+        the last anchor is the generation's ``submit_bio``.
+    verb : str
+        The method of `Stack` that adds it (``dm``, ``md``, ``loop`` ...).
+    doc : str
+        One line.
+    """
+
+    name: str
+    role: Role
+    mapping: str
+    arity: tuple[int, int | None]
+    doc: str
+    params: tuple[Param, ...] = ()
+    calls: Mapping[str, Calls] = field(default_factory=dict)
+    entries: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    verb: str = ""

@@ -1,0 +1,5 @@
+"""Device kinds: network."""
+
+from blockstack.kinds.model import Kind
+
+NETWORK_KINDS: tuple[Kind, ...] = ()

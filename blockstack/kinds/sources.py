@@ -1,0 +1,5 @@
+"""Device kinds: sources."""
+
+from blockstack.kinds.model import Kind
+
+SOURCE_KINDS: tuple[Kind, ...] = ()
