@@ -83,12 +83,14 @@ class RowSource:
             return LayerRow(CallPath((), missing), CallPath((), missing))
         head = self._segments(graph, [link, names[0]], link)
         deepest = graph.longest(names[0], None, avoid=self._links(link))
-        peak = head + (deepest or CallPath()) + CallPath((), missing)
+        # the link's own checks (throttling, accounting) run at every layer too
+        tail = self.submit_tail(link)
+        peak = max(head + (deepest or CallPath()), tail, key=lambda p: p.bytes)
+        peak = peak + CallPath((), missing)
         if not nested:
             return LayerRow(CallPath((), missing), peak)
         through = self._segments(graph, [link, *names, link], link) + CallPath((), missing)
-        queued = through + self.submit_tail(link)
-        return LayerRow(through, max(peak, queued, key=lambda p: p.bytes))
+        return LayerRow(through, max(peak, through + tail, key=lambda p: p.bytes))
 
     def spine(self, path: Path, goal: str | None = None) -> CallPath:
         """From a root (``@syscall``, ``@kthread``, ...) along the anchors.

@@ -1,0 +1,171 @@
+"""Kernels by name: a frame table, a submission rule and a platform; every part can be overridden."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+from blockstack.errors import BlockstackError
+from blockstack.kernel.generation import GENERATIONS, Generation, generation
+from blockstack.kernel.platform import Platform
+from blockstack.kernel.rows import RowSource
+from blockstack.kernel.table import FrameTable, load_table
+
+RULES = ("recursive", "fifo", "two-list", "lifo")
+
+# CPU push of eflags, cs, eip and SAVE_ALL's ten words: include/asm-i386/ptrace.h, entry.S
+_OLD_IRQ_ENTRY = 52
+_OLD_4K = Platform("i386", 4096, 56, 0, "separate", 4096, _OLD_IRQ_ENTRY, "none")
+_OLD_8K = Platform("i386", 8192, 56, 0, "shared", 0, _OLD_IRQ_ENTRY, "none")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a shipped kernel name stands for."""
+
+    data: str
+    generation: str
+    platform: Platform
+    column: int = 1
+
+
+PROFILES: Mapping[str, Profile] = {
+    "linux-2.6.18-i386-4k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _OLD_4K),
+    "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _OLD_8K),
+    "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _OLD_4K),
+    "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _OLD_8K),
+    # thread_info lives in task_struct since 4.9; SCHED_STACK_END_CHECK is on in Debian's configs;
+    # randomize_kstack_offset adds up to 0x3ff rounded down to the stack's alignment
+    "linux-6.1-i386": Profile(
+        "linux-6.1-i386.json.gz", "6.1",
+        Platform("i386", 8192, 0, 4, "separate", 8192, 76, "canary", offset_bytes=1020)),
+    "linux-6.1-x86_64": Profile(
+        "linux-6.1-x86_64.json.gz", "6.1",
+        Platform("x86_64", 16384, 0, 8, "separate", 16384, 168, "guard-page", offset_bytes=1016,
+                 guard_pages=1)),
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One kernel as the model sees it.
+
+    Attributes
+    ----------
+    name : str
+    table : FrameTable
+    generation : Generation
+    platform : Platform
+    rule : str
+        How a nested submission is handled: ``recursive``, ``fifo``, ``two-list`` or ``lifo``.
+    overrides : tuple of str
+        What was changed for a what-if, shown in every result.
+    """
+
+    name: str
+    table: FrameTable
+    generation: Generation
+    platform: Platform
+    rule: str
+    overrides: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def rows(self) -> RowSource:
+        """Bytes per layer, computed on demand from the frame table."""
+        return RowSource(self.table, self.generation, self.platform)
+
+    def override(self, *, submission: str | None = None, thread_size_bytes: int | None = None,
+                 stack_offset: bool = True) -> "Kernel":
+        """A what-if: another submission rule, another THREAD_SIZE, no randomised stack offset.
+
+        Raises
+        ------
+        BlockstackError
+            Unknown rule or impossible size.
+        """
+        kernel, changed = self, list(self.overrides)
+        if submission is not None and submission != self.rule:
+            if submission not in RULES:
+                raise BlockstackError("no such submission rule", path="submission",
+                                      value=submission, hint="one of: " + ", ".join(RULES))
+            kernel = replace(kernel, rule=submission)
+            changed.append(f"submission {submission} instead of {self.rule}")
+        if thread_size_bytes is not None and (
+                thread_size_bytes != self.platform.thread_size_bytes):
+            platform = self.platform.with_thread_size(thread_size_bytes)
+            kernel = replace(kernel, platform=platform)
+            changed.append(f"thread size {thread_size_bytes} instead of "
+                           f"{self.platform.thread_size_bytes} bytes")
+        if not stack_offset and kernel.platform.offset_bytes:
+            kernel = replace(kernel, platform=replace(kernel.platform, offset_bytes=0))
+            changed.append("randomize_kstack_offset=off")
+        return replace(kernel, overrides=tuple(changed))
+
+    def provenance(self) -> dict[str, str]:
+        """Where the frames come from, for results and for the corner of a plot."""
+        meta = self.table.meta
+        keys = ("kernel", "arch", "compiler", "provenance", "config", "date")
+        return {k: str(meta[k]) for k in keys if k in meta} | {"table": self.table.digest}
+
+
+def load_kernel(name: str | Path) -> Kernel:
+    """A shipped kernel by name, or any frame table by file path.
+
+    Parameters
+    ----------
+    name : str or Path
+        A key of `PROFILES`, or the path of a ``blockstack-frames-1`` file (made by
+        ``blockstack kernel extract``).
+
+    Raises
+    ------
+    BlockstackError
+        Unknown name, unreadable file, or a kernel version that no generation covers.
+    """
+    text = str(name)
+    if text in PROFILES:
+        profile = PROFILES[text]
+        source = resources.files("blockstack.kernel") / "data" / profile.data
+        with resources.as_file(source) as path:
+            table = load_table(path, profile.column)
+        gen = generation(profile.generation)
+        return Kernel(text, table, gen, profile.platform, gen.rule)
+    path = Path(text)
+    if not path.is_file():
+        raise BlockstackError("no such kernel", path="kernel", value=text,
+                              hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame "
+                              "table")
+    table = load_table(path)
+    gen = _generation_of(table, path)
+    return Kernel(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
+                  _platform_of(table, gen, path), gen.rule)
+
+
+def _generation_of(table: FrameTable, path: Path) -> Generation:
+    if str(table.meta.get("generation", "")) in GENERATIONS:
+        return generation(str(table.meta["generation"]))
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", str(table.meta["kernel"]))
+    version = tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    if (2, 6, 0) <= version <= (2, 6, 21):
+        return generation("2.6.18")
+    if (2, 6, 22) <= version < (2, 6, 30):
+        return generation("2.6.24")
+    if version >= (5, 9, 0):
+        return generation("6.1")
+    raise BlockstackError("no generation of the model covers this kernel", path=str(path),
+                          value=table.meta["kernel"],
+                          hint='set meta.generation in the file to one of: '
+                          + ", ".join(GENERATIONS))
+
+
+def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
+    sizes = table.meta.get("thread_size")
+    size = min(sizes) if isinstance(sizes, list) else sizes
+    for profile in PROFILES.values():
+        if profile.generation == gen.name and profile.platform.arch == table.arch:
+            base = profile.platform
+            return base if size is None else base.with_thread_size(int(size))
+    raise BlockstackError("no platform is known for this architecture and generation",
+                          path=str(path), value=f"{table.arch}, {gen.name}")
