@@ -97,6 +97,9 @@ class Calls:
     endio : Path or None
         From ``bio_endio``'s indirect call to the nested ``bio_endio`` of the upper bio. None: the
         completion goes no further on this stack (it wakes a thread).
+    endio_stops : bool
+        The end_io runs, but hands the upper bio's completion to a thread (raid5 wakes raid5d):
+        the chain on this stack ends here.
     flush, unplug : Path or None
         issue_flush_fn and unplug_fn of kernels to 2.6.3x: recursion on the control path.
     split : {"loop", "front", "rest", "rest-mapped"}
@@ -121,6 +124,7 @@ class Calls:
     submit_ops: Mapping[str, Path] = field(default_factory=dict)
     worker: Mapping[str, Worker] = field(default_factory=dict)
     endio: Path | None = None
+    endio_stops: bool = False
     flush: Path | None = None
     unplug: Path | None = None
     split: Split = "loop"
