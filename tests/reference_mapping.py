@@ -1,0 +1,316 @@
+"""The twin's mapping rules: the ordered list of lower bios that one driver call emits."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from reference_draws import Bio, hash32
+
+from blockstack.engine.arrays import (
+    DISCARD,
+    FLUSH,
+    FRONT,
+    LOOP,
+    MIRROR,
+    NOPS,
+    RAID10,
+    RAID456,
+    READ,
+    REMAP,
+    REST,
+    REST_MAPPED,
+    SEGMENTS,
+    SNAPSHOT,
+    SNAPSHOT_ORIGIN,
+    WRITE,
+)
+
+BLOCK = 8  # sectors: the stripe cache of raid4/5/6 works in 4 KiB blocks
+
+
+class Emission(NamedTuple):
+    """One bio that a driver call hands on."""
+
+    bio: Bio
+    worker: bool  # True: a job for another task
+    piece: int = 0  # number of the piece it came from
+
+
+def children_of(plan: SimpleNamespace, p: int) -> range:
+    return range(plan.child_start[p], plan.child_start[p + 1])
+
+
+def down(
+    plan: SimpleNamespace, bio: Bio, c: int, sector: int, nr: int, op: int, worker: bool = False
+) -> Emission:
+    """A bio for child slot *c*: *sector* is the child's, before its offset is added."""
+    worker = worker or bool(plan.context[bio.position * NOPS + bio.op])
+    target = plan.wchild[c] if worker else plan.child[c]
+    return Emission(Bio(target, op, sector + plan.child_offset[c], nr), worker)
+
+
+def segment_at(plan: SimpleNamespace, p: int, sector: int) -> int:
+    segments = range(plan.seg_start[p], plan.seg_start[p + 1])
+    return next(s for s in segments if plan.seg_begin[s] <= sector < plan.seg_end[s])
+
+
+def next_boundary(plan: SimpleNamespace, bio: Bio) -> int | None:
+    """First sector above ``bio.sector`` where this kind of device cuts."""
+    p, sector = bio.position, bio.sector
+    kind, raid = plan.op_kind[p], plan.raid[8 * p : 8 * p + 8]
+    if kind == SEGMENTS:
+        s = segment_at(plan, p, sector)
+        begin, end, chunk = plan.seg_begin[s], plan.seg_end[s], plan.seg_chunk[s]
+        if chunk == 0:
+            return int(end)
+        return int(min(end, begin + ((sector - begin) // chunk + 1) * chunk))
+    if kind == RAID10:
+        chunk = raid[4]
+    elif kind == RAID456 and bio.op == READ and raid[6] & 2 and raid[5] == 0:
+        chunk = raid[2]
+    elif kind in (SNAPSHOT_ORIGIN, SNAPSHOT):
+        chunk = raid[0]
+    else:
+        return None
+    return int((sector // chunk + 1) * chunk)
+
+
+def cut(plan: SimpleNamespace, bio: Bio) -> list[Bio]:
+    """The pieces of a bio, in order of sectors."""
+    if bio.op == FLUSH:
+        return [bio]
+    pieces, end = [], bio.sector + bio.nr
+    rest = bio
+    while (boundary := next_boundary(plan, rest)) is not None and boundary < end:
+        pieces.append(rest._replace(nr=boundary - rest.sector))
+        rest = rest._replace(sector=boundary, nr=end - boundary)
+    return [*pieces, rest]
+
+
+def map_piece(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
+    """``children(piece)``: the lower bios of one piece, in the driver's order."""
+    p, op, sector, nr = bio
+    kind, slots = plan.op_kind[p], children_of(plan, p)
+    if kind == REMAP:
+        yield down(plan, bio, slots[0], sector, nr, op)
+    elif kind == SEGMENTS and op != FLUSH:
+        yield map_segment(plan, bio)
+    elif kind == MIRROR and op == READ:
+        yield down(plan, bio, slots[(sector >> 7) % len(slots)], sector, nr, op)
+    elif kind in (SEGMENTS, MIRROR) or (kind == RAID10 and op == FLUSH):
+        for c in slots:
+            yield down(plan, bio, c, sector, nr, op)
+    elif kind == RAID10:
+        copies = list(raid10_copies(plan, bio))
+        if op == READ:
+            copies = [copies[(sector >> 7) % len(copies)]]
+        for disk, lower in copies:
+            yield down(plan, bio, slots[disk], lower, nr, op)
+    elif kind == RAID456:
+        yield from map_raid456(plan, bio)
+    elif kind == SNAPSHOT_ORIGIN:
+        yield from map_origin(plan, bio)
+    elif kind == SNAPSHOT:
+        yield from map_snapshot(plan, bio)
+
+
+def map_segment(plan: SimpleNamespace, bio: Bio) -> Emission:
+    s = segment_at(plan, bio.position, bio.sector)
+    first, width, chunk = plan.seg_first[s], plan.seg_width[s], plan.seg_chunk[s]
+    into = bio.sector - plan.seg_begin[s]
+    if width == 1:
+        return down(plan, bio, first, into, bio.nr, bio.op)
+    n, inside = divmod(into, chunk)
+    return down(plan, bio, first + n % width, n // width * chunk + inside, bio.nr, bio.op)
+
+
+def raid10_copies(plan: SimpleNamespace, bio: Bio) -> Iterator[tuple[int, int]]:
+    """(disk, sector) of every copy: raid10_find_phys, drivers/md/raid10.c of 2.6.18."""
+    p = bio.position
+    disks, near, far, far_offset, chunk, stride = plan.raid[8 * p : 8 * p + 6]
+    number, inside = divmod(bio.sector, chunk)
+    stripe, dev = divmod(number * near, disks)
+    if far_offset:
+        stripe, stride = stripe * far, chunk
+    base = stripe * chunk + inside
+    for _ in range(near):
+        for f in range(far):
+            yield (dev + f * near) % disks, base + f * stride
+        dev += 1
+        if dev == disks:
+            dev, base = 0, base + chunk
+
+
+class Row(NamedTuple):
+    """Which disk does what in one stripe."""
+
+    data: list[int]  # disk of data chunk 0, 1, ...
+    parity: list[int]
+
+
+class Array(NamedTuple):
+    """Parameters of a raid4/5/6."""
+
+    disks: int
+    parity: int
+    chunk: int
+    level: int
+    rmw_allowed: int
+    failed: int  # a bit per disk
+    flags: int
+
+    @property
+    def data(self) -> int:
+        return self.disks - self.parity
+
+    @property
+    def alive(self) -> list[int]:
+        """Live disks in descending order, as handle_stripe goes through them."""
+        return [d for d in reversed(range(self.disks)) if not self.failed >> d & 1]
+
+    def row(self, stripe: int) -> Row:
+        """Left-symmetric layout (raid4: the last disk holds the parity)."""
+        if self.level == 4:
+            return Row(list(range(self.data)), [self.disks - 1])
+        pd = self.disks - 1 - stripe % self.disks
+        order = [(pd + j) % self.disks for j in range(self.disks)]
+        return Row(order[self.parity :], order[: self.parity])
+
+
+def map_raid456(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
+    p, op, sector, nr = bio
+    raid = Array(*plan.raid[8 * p : 8 * p + 7])
+    slots = children_of(plan, p)
+    if op == FLUSH:
+        for d in sorted(raid.alive):
+            yield down(plan, bio, slots[d], 0, 0, FLUSH)
+    elif op == READ:
+        one_chunk = sector // raid.chunk == (sector + nr - 1) // raid.chunk
+        stripe, dd = divmod(sector // raid.chunk, raid.data)
+        disk = raid.row(stripe).data[dd]
+        if raid.flags & 2 and one_chunk and disk in raid.alive:
+            lower = stripe * raid.chunk + sector % raid.chunk
+            yield down(plan, bio, slots[disk], lower, nr, READ)
+        else:
+            yield from raid456_read(plan, raid, bio)
+    else:
+        yield from raid456_write(plan, raid, bio)
+
+
+def raid456_read(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emission]:
+    """A read through the stripe cache; a block of a failed disk is rebuilt from all others."""
+    slots = children_of(plan, bio.position)
+    for block in range(bio.sector // BLOCK * BLOCK, bio.sector + bio.nr, BLOCK):
+        stripe, dd = divmod(block // raid.chunk, raid.data)
+        disk = raid.row(stripe).data[dd]
+        lower = stripe * raid.chunk + block % raid.chunk
+        for d in [disk] if disk in raid.alive else raid.alive:
+            yield down(plan, bio, slots[d], lower, BLOCK, READ, worker=not raid.flags & 4)
+
+
+def raid456_write(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emission]:
+    """Full-stripe, read-modify or reconstruct write, row of 4 KiB blocks by row."""
+    slots, end = children_of(plan, bio.position), bio.sector + bio.nr
+    blocks = range(bio.sector // BLOCK * BLOCK, end, BLOCK)
+    for block in blocks:
+        stripe, dd = divmod(block // raid.chunk, raid.data)
+        row, inside = raid.row(stripe), block % raid.chunk
+        mates = [(stripe * raid.data + d) * raid.chunk + inside for d in range(raid.data)]
+        touched = [d for d, mate in enumerate(mates) if mate in blocks]
+        covered = [d for d in touched if bio.sector <= mates[d] and mates[d] + BLOCK <= end]
+        if dd != touched[-1]:
+            continue  # the row is handled when its last touched block comes by
+        lower = stripe * raid.chunk + inside
+        if len(covered) == raid.data:
+            for d in raid.alive:
+                worker = not raid.flags & 1
+                yield down(plan, bio, slots[d], lower, BLOCK, bio.op, worker=worker)
+            continue
+        written = {row.data[d] for d in touched} | set(row.parity)
+        kept = {row.data[d] for d in range(raid.data) if d not in covered}
+        read = stripe_reads(raid, written, kept)
+        for disks, op in ((read, READ), (written, bio.op)):
+            for d in raid.alive:
+                if d in disks:
+                    yield down(plan, bio, slots[d], lower, BLOCK, op, worker=True)
+
+
+def stripe_reads(raid: Array, written: set[int], kept: set[int]) -> set[int]:
+    """Disks to read before a partial write (handle_stripe_dirtying, drivers/md/raid5.c)."""
+
+    def cost(disks: set[int]) -> int:
+        return sum(1 if d in raid.alive else 2 * raid.disks for d in disks)
+
+    reads = kept
+    if raid.rmw_allowed and cost(written) < cost(kept):
+        reads = written
+    return set(raid.alive) if cost(reads) >= 2 * raid.disks else reads
+
+
+def map_origin(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
+    p, op, sector, nr = bio
+    chunk, threshold = plan.raid[8 * p], plan.raid[8 * p + 1]
+    real, *cows = children_of(plan, p)
+    c = sector // chunk
+    if op in (READ, FLUSH, DISCARD) or hash32(c) < threshold:
+        yield down(plan, bio, real, sector, nr, op)
+        return
+    yield down(plan, bio, real, c * chunk, chunk, READ, worker=True)
+    for cow in cows:
+        yield down(plan, bio, cow, c * chunk, chunk, WRITE, worker=True)
+    yield down(plan, bio, real, sector, nr, op, worker=True)
+
+
+def map_snapshot(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
+    p, op, sector, nr = bio
+    chunk, threshold = plan.raid[8 * p], plan.raid[8 * p + 1]
+    origin, cow = children_of(plan, p)
+    c = sector // chunk
+    if op == FLUSH or hash32(c) < threshold:
+        yield down(plan, bio, cow, sector, nr, op)
+    elif op == READ:
+        yield down(plan, bio, origin, sector, nr, op)
+    elif op != DISCARD:
+        yield down(plan, bio, origin, c * chunk, chunk, READ, worker=True)
+        yield down(plan, bio, cow, c * chunk, chunk, WRITE, worker=True)
+        yield down(plan, bio, cow, sector, nr, op, worker=True)
+
+
+class Call(NamedTuple):
+    """What one driver call does."""
+
+    emissions: list[Emission]
+    splits: int
+    pieces: int
+    served: int  # sectors left after the max_sectors cut
+    immediate: bool
+
+
+def driver_call(plan: SimpleNamespace, bio: Bio) -> Call:
+    p, style = bio.position, plan.split[bio.position]
+    out: list[Emission] = []
+    longest, front, splits = plan.max_sectors[p], bio, 0
+    if longest and bio.nr > longest and bio.op != FLUSH:
+        rest = bio._replace(sector=bio.sector + longest, nr=bio.nr - longest)
+        out.append(Emission(rest, worker=False))
+        front, splits = bio._replace(nr=longest), 1
+    pieces = cut(plan, front)
+    m, first = len(pieces), pieces[0]
+    after = front._replace(sector=first.sector + first.nr, nr=front.nr - first.nr)
+    itself = [Emission(after, worker=False)] if m > 1 else []
+    mapped = [
+        [e._replace(piece=i) for e in map_piece(plan, piece)] for i, piece in enumerate(pieces)
+    ]
+    if style == LOOP:
+        order, cuts = mapped, m - 1
+    elif style == FRONT:
+        order, cuts = [mapped[0], itself], len(itself)
+    elif style == REST:
+        order, cuts = [itself, mapped[0]], len(itself)
+    else:
+        assert style == REST_MAPPED
+        order, cuts = [*mapped[1:], mapped[0]], m - 1
+    out += [e for group in order for e in group]
+    callers = sum(not e.worker for e in out)
+    immediate = bool(plan.immediate[p]) and splits == 0 and m == 1 and callers == 1
+    return Call(out, splits + cuts, m, front.nr, immediate)
