@@ -68,6 +68,15 @@ class Path:
     files: tuple[str, ...] = ()
     cuts: tuple[tuple[str, str, str], ...] = ()
 
+    def then(self, lower: "Path") -> "Path":
+        """This path, continued by the path of what it calls.
+
+        The first anchor of ``lower`` carries its own mark: ``">e1000_xmit_frame"`` joins a
+        protocol's path that ends at ``dev_hard_start_xmit`` to the network driver under it.
+        """
+        return Path(self.via + lower.via, self.edges + lower.edges, self.files + lower.files,
+                    self.cuts + lower.cuts)
+
 
 @dataclass(frozen=True)
 class Worker:
@@ -161,6 +170,10 @@ class Kind:
         The method of `Stack` that adds it (``dm``, ``md``, ``loop`` ...).
     doc : str
         One line.
+    variant : str
+        Name of the parameter that chooses between call paths (a low-level driver, a mode); empty
+        when there is one path only. ``calls`` is then what holds for its default.
+    variants : mapping of word to mapping of generation to Calls
     """
 
     name: str
@@ -172,3 +185,11 @@ class Kind:
     calls: Mapping[str, Calls] = field(default_factory=dict)
     entries: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     verb: str = ""
+    variant: str = ""
+    variants: Mapping[str, Mapping[str, Calls]] = field(default_factory=dict)
+
+    def calls_for(self, generation: str, params: Mapping[str, Any]) -> Calls | None:
+        """How ``generation`` runs a device of this kind with these parameters; None: it does not."""
+        word = params.get(self.variant)
+        calls = self.variants.get(word, {}) if isinstance(word, str) else self.calls
+        return calls.get(generation)
