@@ -58,12 +58,12 @@ class Counters:
     sectors: list[int]  # leaves only
     peak_bytes: list[int]
     peak_bio: list[int]
+    overflows: list[int]
     splits: int = 0
     jobs: int = 0
     peak_pending: int = 0
     peak_jobs: int = 0
     peak_nesting: int = 0
-    overflows: int = 0
     bios: int = 0
     irq_strikes: int = 0
     irq_overflows: int = 0
@@ -86,7 +86,13 @@ class Twin:
         self.plan = SimpleNamespace(**columns)
         plan, tasks = self.plan, len(self.plan.task_limit)
         positions = len(plan.op_kind)
-        self.count = Counters([0] * positions * NOPS, [0] * positions, [0] * tasks, [-1] * tasks)
+        self.count = Counters(
+            visits=[0] * positions * NOPS,
+            sectors=[0] * positions,
+            peak_bytes=[0] * tasks,
+            peak_bio=[-1] * tasks,
+            overflows=[0] * tasks,
+        )
         self.jobs: deque[tuple[Bio, int]] = deque()
         self.hops, self.bio_index = 0, 0
         self.strikes: Interrupts | None = None
@@ -115,7 +121,7 @@ class Twin:
             call = driver_call(self.plan, bio)
             loops = call.pieces - 2 if self.plan.split[bio.position] == LOOP else 0
             extra = self.plan.self_bytes[bio.position] * max(loops, 0)
-            me = self.hop(bio, call, sp, extra, nesting, parent)
+            me = self.hop(bio, call, sp, extra=extra, nesting=nesting, parent=parent)
             if not call.immediate:
                 break
             bio, parent = self.hand_over(call.emissions, me)[0], me
@@ -135,7 +141,7 @@ class Twin:
             bio, parent = waiting.pop(0)
             while True:
                 call = driver_call(self.plan, bio)
-                me = self.hop(bio, call, sp, 0, 1, parent)
+                me = self.hop(bio, call, sp, parent=parent)
                 new = self.hand_over(call.emissions, me)
                 if not call.immediate:
                     break
@@ -166,7 +172,9 @@ class Twin:
         self.count.jobs += 1
         self.count.peak_jobs = max(self.count.peak_jobs, len(self.jobs))
 
-    def hop(self, bio: Bio, call: Call, sp: int, extra: int, nesting: int, parent: int) -> int:
+    def hop(
+        self, bio: Bio, call: Call, sp: int, *, extra: int = 0, nesting: int = 1, parent: int
+    ) -> int:
         """Account for one driver call; returns its number."""
         if self.hops == self.budget:
             raise TooManyHopsError
@@ -178,7 +186,7 @@ class Twin:
             count.sectors[p] += call.served
         count.splits += call.splits
         count.peak_nesting = max(count.peak_nesting, nesting)
-        count.overflows += own > plan.task_limit[task]
+        count.overflows[task] += own > plan.task_limit[task]
         if count.peak_bio[task] < 0 or own > count.peak_bytes[task]:
             count.peak_bytes[task], count.peak_bio[task] = own, self.bio_index
         if self.strikes and (d := self.strikes.strike(sp, plan.peak[here])) is not None:

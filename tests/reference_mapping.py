@@ -40,18 +40,18 @@ def children_of(plan: SimpleNamespace, p: int) -> range:
     return range(plan.child_start[p], plan.child_start[p + 1])
 
 
-def down(
-    plan: SimpleNamespace, bio: Bio, c: int, sector: int, nr: int, op: int, worker: bool = False
-) -> Emission:
-    """A bio for child slot *c*: *sector* is the child's, before its offset is added."""
+def down(plan: SimpleNamespace, bio: Bio, c: int, lower: Bio, *, worker: bool = False) -> Emission:
+    """*lower*, an offspring of *bio*, for child slot *c*; its sector still lacks the offset."""
     worker = worker or bool(plan.context[bio.position * NOPS + bio.op])
     target = plan.wchild[c] if worker else plan.child[c]
-    return Emission(Bio(target, op, sector + plan.child_offset[c], nr), worker)
+    offset = 0 if lower.op == FLUSH else plan.child_offset[c]
+    return Emission(lower._replace(position=target, sector=lower.sector + offset), worker)
 
 
 def segment_at(plan: SimpleNamespace, p: int, sector: int) -> int:
-    segments = range(plan.seg_start[p], plan.seg_start[p + 1])
-    return next(s for s in segments if plan.seg_begin[s] <= sector < plan.seg_end[s])
+    """The segment of a sector; the last one goes on without end."""
+    *segments, last = range(plan.seg_start[p], plan.seg_start[p + 1])
+    return next((s for s in segments if sector < plan.seg_end[s]), last)
 
 
 def next_boundary(plan: SimpleNamespace, bio: Bio) -> int | None:
@@ -60,10 +60,12 @@ def next_boundary(plan: SimpleNamespace, bio: Bio) -> int | None:
     kind, raid = plan.op_kind[p], plan.raid[8 * p : 8 * p + 8]
     if kind == SEGMENTS:
         s = segment_at(plan, p, sector)
-        begin, end, chunk = plan.seg_begin[s], plan.seg_end[s], plan.seg_chunk[s]
-        if chunk == 0:
-            return int(end)
-        return int(min(end, begin + ((sector - begin) // chunk + 1) * chunk))
+        begin, chunk = plan.seg_begin[s], plan.seg_chunk[s]
+        last = s + 1 == plan.seg_start[p + 1]
+        ends = [] if last else [plan.seg_end[s]]
+        if chunk:
+            ends.append(begin + ((sector - begin) // chunk + 1) * chunk)
+        return min(ends, default=None)
     if kind == RAID10:
         chunk = raid[4]
     elif kind == RAID456 and bio.op == READ and raid[6] & 2 and raid[5] == 0:
@@ -89,23 +91,23 @@ def cut(plan: SimpleNamespace, bio: Bio) -> list[Bio]:
 
 def map_piece(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
     """``children(piece)``: the lower bios of one piece, in the driver's order."""
-    p, op, sector, nr = bio
+    p, op, sector, _ = bio
     kind, slots = plan.op_kind[p], children_of(plan, p)
     if kind == REMAP:
-        yield down(plan, bio, slots[0], sector, nr, op)
+        yield down(plan, bio, slots[0], bio)
     elif kind == SEGMENTS and op != FLUSH:
         yield map_segment(plan, bio)
     elif kind == MIRROR and op == READ:
-        yield down(plan, bio, slots[(sector >> 7) % len(slots)], sector, nr, op)
+        yield down(plan, bio, slots[(sector >> 7) % len(slots)], bio)
     elif kind in (SEGMENTS, MIRROR) or (kind == RAID10 and op == FLUSH):
         for c in slots:
-            yield down(plan, bio, c, sector, nr, op)
+            yield down(plan, bio, c, bio)
     elif kind == RAID10:
         copies = list(raid10_copies(plan, bio))
         if op == READ:
             copies = [copies[(sector >> 7) % len(copies)]]
         for disk, lower in copies:
-            yield down(plan, bio, slots[disk], lower, nr, op)
+            yield down(plan, bio, slots[disk], bio._replace(sector=lower))
     elif kind == RAID456:
         yield from map_raid456(plan, bio)
     elif kind == SNAPSHOT_ORIGIN:
@@ -119,9 +121,10 @@ def map_segment(plan: SimpleNamespace, bio: Bio) -> Emission:
     first, width, chunk = plan.seg_first[s], plan.seg_width[s], plan.seg_chunk[s]
     into = bio.sector - plan.seg_begin[s]
     if width == 1:
-        return down(plan, bio, first, into, bio.nr, bio.op)
+        return down(plan, bio, first, bio._replace(sector=into))
     n, inside = divmod(into, chunk)
-    return down(plan, bio, first + n % width, n // width * chunk + inside, bio.nr, bio.op)
+    lower = n // width * chunk + inside
+    return down(plan, bio, first + n % width, bio._replace(sector=lower))
 
 
 def raid10_copies(plan: SimpleNamespace, bio: Bio) -> Iterator[tuple[int, int]]:
@@ -183,14 +186,14 @@ def map_raid456(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
     slots = children_of(plan, p)
     if op == FLUSH:
         for d in sorted(raid.alive):
-            yield down(plan, bio, slots[d], 0, 0, FLUSH)
+            yield down(plan, bio, slots[d], bio)
     elif op == READ:
         one_chunk = sector // raid.chunk == (sector + nr - 1) // raid.chunk
         stripe, dd = divmod(sector // raid.chunk, raid.data)
         disk = raid.row(stripe).data[dd]
         if raid.flags & 2 and one_chunk and disk in raid.alive:
             lower = stripe * raid.chunk + sector % raid.chunk
-            yield down(plan, bio, slots[disk], lower, nr, READ)
+            yield down(plan, bio, slots[disk], bio._replace(sector=lower))
         else:
             yield from raid456_read(plan, raid, bio)
     else:
@@ -204,8 +207,9 @@ def raid456_read(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emiss
         stripe, dd = divmod(block // raid.chunk, raid.data)
         disk = raid.row(stripe).data[dd]
         lower = stripe * raid.chunk + block % raid.chunk
+        part = bio._replace(sector=lower, nr=BLOCK)
         for d in [disk] if disk in raid.alive else raid.alive:
-            yield down(plan, bio, slots[d], lower, BLOCK, READ, worker=not raid.flags & 4)
+            yield down(plan, bio, slots[d], part, worker=not raid.flags & 4)
 
 
 def raid456_write(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emission]:
@@ -220,11 +224,10 @@ def raid456_write(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emis
         covered = [d for d in touched if bio.sector <= mates[d] and mates[d] + BLOCK <= end]
         if dd != touched[-1]:
             continue  # the row is handled when its last touched block comes by
-        lower = stripe * raid.chunk + inside
+        part = bio._replace(sector=stripe * raid.chunk + inside, nr=BLOCK)
         if len(covered) == raid.data:
             for d in raid.alive:
-                worker = not raid.flags & 1
-                yield down(plan, bio, slots[d], lower, BLOCK, bio.op, worker=worker)
+                yield down(plan, bio, slots[d], part, worker=not raid.flags & 1)
             continue
         written = {row.data[d] for d in touched} | set(row.parity)
         kept = {row.data[d] for d in range(raid.data) if d not in covered}
@@ -232,7 +235,7 @@ def raid456_write(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emis
         for disks, op in ((read, READ), (written, bio.op)):
             for d in raid.alive:
                 if d in disks:
-                    yield down(plan, bio, slots[d], lower, BLOCK, op, worker=True)
+                    yield down(plan, bio, slots[d], part._replace(op=op), worker=True)
 
 
 def stripe_reads(raid: Array, written: set[int], kept: set[int]) -> set[int]:
@@ -248,32 +251,35 @@ def stripe_reads(raid: Array, written: set[int], kept: set[int]) -> set[int]:
 
 
 def map_origin(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
-    p, op, sector, nr = bio
-    chunk, threshold = plan.raid[8 * p], plan.raid[8 * p + 1]
+    """Before the first write to a chunk its old contents go to every snapshot."""
+    p = bio.position
     real, *cows = children_of(plan, p)
-    c = sector // chunk
-    if op in (READ, FLUSH, DISCARD) or hash32(c) < threshold:
-        yield down(plan, bio, real, sector, nr, op)
+    chunk, threshold = plan.raid[8 * p], plan.raid[8 * p + 1]
+    c = bio.sector // chunk
+    if bio.op in (READ, FLUSH, DISCARD) or hash32(c) < threshold:
+        yield down(plan, bio, real, bio)
         return
-    yield down(plan, bio, real, c * chunk, chunk, READ, worker=True)
+    whole = Bio(p, WRITE, c * chunk, chunk)
+    yield down(plan, bio, real, whole._replace(op=READ), worker=True)
     for cow in cows:
-        yield down(plan, bio, cow, c * chunk, chunk, WRITE, worker=True)
-    yield down(plan, bio, real, sector, nr, op, worker=True)
+        yield down(plan, bio, cow, whole, worker=True)
+    yield down(plan, bio, real, bio, worker=True)
 
 
 def map_snapshot(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
-    p, op, sector, nr = bio
-    chunk, threshold = plan.raid[8 * p], plan.raid[8 * p + 1]
+    p = bio.position
     origin, cow = children_of(plan, p)
-    c = sector // chunk
-    if op == FLUSH or hash32(c) < threshold:
-        yield down(plan, bio, cow, sector, nr, op)
-    elif op == READ:
-        yield down(plan, bio, origin, sector, nr, op)
-    elif op != DISCARD:
-        yield down(plan, bio, origin, c * chunk, chunk, READ, worker=True)
-        yield down(plan, bio, cow, c * chunk, chunk, WRITE, worker=True)
-        yield down(plan, bio, cow, sector, nr, op, worker=True)
+    chunk, threshold = plan.raid[8 * p], plan.raid[8 * p + 1]
+    c = bio.sector // chunk
+    if bio.op == FLUSH or hash32(c) < threshold:
+        yield down(plan, bio, cow, bio)
+    elif bio.op == READ:
+        yield down(plan, bio, origin, bio)
+    elif bio.op != DISCARD:
+        whole = Bio(p, WRITE, c * chunk, chunk)
+        yield down(plan, bio, origin, whole._replace(op=READ), worker=True)
+        yield down(plan, bio, cow, whole, worker=True)
+        yield down(plan, bio, cow, bio, worker=True)
 
 
 class Call(NamedTuple):

@@ -160,8 +160,9 @@ class Grower:
         needs: list[int] = []
         count, begin = self.pick(1, 3), 0
         for s in range(count):
-            end = node.need if s == count - 1 else begin + self.pick(1, max(1, node.need // 2))
-            end = max(end, begin + 1)
+            end = begin + self.pick(1, max(1, node.need // 2))
+            if s == count - 1 and not self.rarely():
+                end = max(node.need, begin + 1)  # else the last segment has to go on by itself
             width = self.pick(1, 3)
             chunk = self.pick(5, 130) if width > 1 or self.rarely() else 0
             node.segments.append([begin, end, len(needs), width, chunk])
@@ -244,6 +245,18 @@ def plans(draw: Draw, shape: Shape = Shape(), rule: int | None = None) -> DrawnP
     capacity = [node.need for node in g.nodes[:roots]]
     discards = all(node.kind != RAID456 for node in g.nodes)
     return DrawnPlan(arrays_of(g, roots, rule), capacity, discards)
+
+
+def plain(nodes: list[Node], rule: int) -> PlanArrays:
+    """The plan of hand-made positions: one root, caller's context, loops, queues of their own."""
+    g = Grower(lambda low, high: low, Shape(shared_queues=False), nodes)
+    flat = arrays_of(g, 1, rule)
+    return flat._replace(
+        through=np.full_like(flat.through, 100),
+        peak=np.full_like(flat.peak, 150),
+        self_bytes=np.zeros_like(flat.self_bytes),
+        entry=np.full_like(flat.entry, 1000),
+    )
 
 
 def arrays_of(g: Grower, roots: int, rule: int | None) -> PlanArrays:
@@ -360,12 +373,17 @@ def columns(draw: Draw, plan: DrawnPlan, *, rows: int) -> tuple[Any, Any, Any, A
         nr = g.pick(1, min(plan.capacity[root], LONGEST_BIO))
         sector = g.pick(0, plan.capacity[root] - nr)
         out.append((op, 0, 0, root) if op == FLUSH else (op, sector, nr, root))
-    op_, sector_, nr_, root_ = (list(column) for column in zip(*out, strict=True))
+    return as_columns(out)
+
+
+def as_columns(bios: list[tuple[int, int, int, int]]) -> tuple[Any, Any, Any, Any]:
+    """(op, sector, nr, root) of each bio, column by column."""
+    op, sector, nr, root = (list(column) for column in zip(*bios, strict=True))
     return (
-        integers(op_, np.uint8),
-        integers(sector_, np.int64),
-        integers(nr_, np.int64),
-        integers(root_, np.int32),
+        integers(op, np.uint8),
+        integers(sector, np.int64),
+        integers(nr, np.int64),
+        integers(root, np.int32),
     )
 
 
