@@ -1,0 +1,186 @@
+# md raid4/5/6, left-symmetric, through the stripe cache: 4 KiB blocks, whole rows.
+# Sources: 2.6.18 drivers/md/raid5.c raid5_compute_sector, handle_stripe5 and raid6main.c.
+
+cdef struct Raid:
+    u64 disks
+    u64 parity
+    u64 data
+    u64 chunk
+    u64 level
+    u64 failed
+    bint rmw
+    bint full_here              # a full-stripe write is issued by the caller
+    bint bypass                 # aligned reads go past the stripe cache
+    bint read_here              # a read through the cache is issued by the caller
+
+cdef struct Row:
+    u64 stripe
+    u64 at                      # sector on each member
+    u64 block                   # sector inside the chunk
+    u64 touched                 # member bits (data blocks that the bio touches)
+    u64 whole                   # member bits (data blocks that it overwrites)
+    u64 data                    # member bits of all data blocks
+    u64 parity                  # member bits
+
+
+cdef inline Raid raid_of(State *s, const Node *n) noexcept nogil:
+    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef Raid raid
+    raid.disks = <u64>r[0]
+    raid.parity = <u64>r[1]
+    raid.data = raid.disks - raid.parity
+    raid.chunk = <u64>r[2]
+    raid.level = <u64>r[3]
+    raid.rmw = r[4] != 0
+    raid.failed = <u64>r[5]
+    raid.full_here = (r[6] & 1) != 0
+    raid.bypass = (r[6] & 2) != 0
+    raid.read_here = (r[6] & 4) != 0
+    return raid
+
+
+cdef inline u64 raid_disk(const Raid *r, u64 stripe, u64 dd) noexcept nogil:
+    """The member that holds data chunk dd of a stripe."""
+    cdef u64 pd
+    if r.level == 4:
+        return dd
+    pd = r.disks - 1 - stripe % r.disks
+    return (pd + r.parity + dd) % r.disks
+
+
+cdef inline u64 raid_parity(const Raid *r, u64 stripe) noexcept nogil:
+    """Bits of the members that hold P (and Q) of a stripe."""
+    cdef u64 pd
+    if r.level == 4:
+        return <u64>1 << (r.disks - 1)
+    pd = r.disks - 1 - stripe % r.disks
+    if r.parity == 1:
+        return <u64>1 << pd
+    return <u64>1 << pd | <u64>1 << ((pd + 1) % r.disks)
+
+
+cdef size_t raid_send(State *s, const Node *n, size_t top, u64 members, u64 at, int kind,
+                      bint worker) noexcept nogil:
+    """8 sectors to each of `members`, highest first. kind: READ, or WRITE for the bio's own op."""
+    cdef u64 k = n.nkids
+    cdef const Kid *kid
+    while k > 0:
+        k -= 1
+        if not (members >> k) & 1:
+            continue
+        kid = &n.kids[k]
+        if not worker:
+            top = emit(s, top, kid.node, at + kid.offset, 8)
+        elif kind == READ:
+            top = emit_job(s, top, kid.job_read, at + kid.offset, 8)
+        else:
+            top = emit_job(s, top, kid.job, at + kid.offset, 8)
+    return top
+
+
+cdef size_t raid_read(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
+    cdef Raid r = raid_of(s, n)
+    cdef u64 c = sector // r.chunk
+    cdef u64 end = sector + nr
+    cdef u64 stripe = c // r.data
+    cdef u64 disk = raid_disk(&r, stripe, c % r.data)
+    cdef bint worker = n.worker or not r.read_here
+    cdef u64 everyone = members_of(r.disks)
+    cdef u64 at
+    if r.bypass and (end - 1) // r.chunk == c and not (r.failed >> disk) & 1:
+        return hand(s, n, top, disk, stripe * r.chunk + sector % r.chunk, nr, n.worker)
+    sector -= sector % 8
+    while sector < end and s.why == BAD_NONE:
+        c = sector // r.chunk
+        stripe = c // r.data
+        disk = raid_disk(&r, stripe, c % r.data)
+        at = stripe * r.chunk + sector % r.chunk
+        if (r.failed >> disk) & 1:
+            top = raid_send(s, n, top, everyone & ~r.failed, at, READ, worker)
+        else:
+            top = raid_send(s, n, top, <u64>1 << disk, at, READ, worker)
+        sector += 8
+    return top
+
+
+cdef inline u64 members_of(u64 disks) noexcept nogil:
+    return (<u64>1 << disks) - 1
+
+
+cdef inline u64 bits(u64 x) noexcept nogil:
+    cdef u64 count = 0
+    while x:
+        x &= x - 1
+        count += 1
+    return count
+
+
+cdef inline Row raid_row(const Raid *r, u64 stripe, u64 block, u64 sector, u64 end) noexcept nogil:
+    """Which members of a 4 KiB row the bio [sector, end) touches and overwrites."""
+    cdef Row row
+    cdef u64 dd, member, begin
+    row.stripe = stripe
+    row.block = block
+    row.at = stripe * r.chunk + block
+    row.parity = raid_parity(r, stripe)
+    row.data = members_of(r.disks) & ~row.parity
+    row.touched = 0
+    row.whole = 0
+    for dd in range(r.data):
+        begin = (stripe * r.data + dd) * r.chunk + block
+        if begin < end and begin + 8 > sector:
+            member = <u64>1 << raid_disk(r, stripe, dd)
+            row.touched |= member
+            if begin >= sector and begin + 8 <= end:
+                row.whole |= member
+    return row
+
+
+cdef inline u64 raid_cost(const Raid *r, u64 members) noexcept nogil:
+    """handle_stripe5: a failed member counts 2*disks, so that its way is never the cheaper one."""
+    return bits(members & ~r.failed) + 2 * r.disks * bits(members & r.failed)
+
+
+cdef size_t raid_write_row(State *s, const Node *n, size_t top, const Raid *r,
+                           const Row *row) noexcept nogil:
+    cdef u64 live = members_of(r.disks) & ~r.failed
+    cdef u64 reads, cost, rmw, rcw
+    if row.whole == row.data:
+        return raid_send(s, n, top, live, row.at, WRITE, n.worker or not r.full_here)
+    rmw = raid_cost(r, row.touched | row.parity)
+    rcw = raid_cost(r, row.data & ~row.whole)
+    if r.rmw and rmw < rcw:
+        reads = row.touched | row.parity
+        cost = rmw
+    else:
+        reads = row.data & ~row.whole
+        cost = rcw
+    if cost >= 2 * r.disks:
+        reads = live
+    top = raid_send(s, n, top, reads & live, row.at, READ, True)
+    return raid_send(s, n, top, (row.touched | row.parity) & live, row.at, WRITE, True)
+
+
+cdef size_t raid_write(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
+    """Row by row; a row is handled when its last touched data block comes by."""
+    cdef Raid r = raid_of(s, n)
+    cdef Row row
+    cdef u64 end = sector + nr
+    cdef u64 at = sector - sector % 8
+    cdef u64 c, stripe, block
+    while at < end and s.why == BAD_NONE:
+        c = at // r.chunk
+        block = at - c * r.chunk
+        stripe = c // r.data
+        if c - stripe * r.data == r.data - 1 or at + r.chunk >= end:
+            row = raid_row(&r, stripe, block, sector, end)
+            top = raid_write_row(s, n, top, &r, &row)
+        at += 8
+    return top
+
+
+cdef inline size_t raid456_piece(State *s, const Node *n, size_t top, u64 sector,
+                                 u64 nr) noexcept nogil:
+    if n.op == READ:
+        return raid_read(s, n, top, sector, nr)
+    return raid_write(s, n, top, sector, nr)
