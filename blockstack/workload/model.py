@@ -1,0 +1,307 @@
+"""What arrives: bios drawn from fio's words, or given as columns."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blockstack.errors import BlockstackError, ConfigError
+from blockstack.suggest import check_keys, did_you_mean
+from blockstack.units import format_bytes, parse_sectors
+from blockstack.workload.columns import Columns, make_columns
+from blockstack.workload.draw import (
+    SEQUENTIAL,
+    UNIFORM,
+    ZIPF,
+    DrawSpec,
+    thresholds,
+    zipf_constants,
+)
+from blockstack.workload.sizes import Sizes, parse_bs, parse_bssplit
+
+# fio's words: (random, reads, writes, discards); mixed words divide by rwmixread
+RW_WORDS: Mapping[str, str] = {
+    "read": "r", "write": "w", "trim": "d", "rw": "rw", "readwrite": "rw", "trimwrite": "dw",
+    "randread": "r", "randwrite": "w", "randtrim": "d", "randrw": "rw", "randtrimwrite": "dw",
+}
+_ZIPF = re.compile(r"zipf:([0-9]{1,3}(?:\.[0-9]{1,9})?)\Z")
+_MAX_BIOS = 10**15
+_FIO_HINTS = {
+    "ioengine": "the kernel's path is the same for every engine: leave it out",
+    "iodepth": "bios are submitted one after the other: leave it out",
+    "numjobs": "give the root several devices, or run once per job: leave it out",
+    "filename": "the roots of the stack are the files: leave it out",
+    "runtime": "write bios = N",
+    "number_ios": "write bios = N",
+    "bsrange": 'write bs = "4 KiB-1 MiB"',
+    "blocksize": "write bs",
+    "readwrite": "write rw",
+    "randseed": "write seed",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """Bios in fio's words.
+
+    Attributes
+    ----------
+    rw : str
+        ``read``, ``write``, ``trim``, ``rw`` (or ``readwrite``), ``trimwrite``, and the same at
+        random: ``randread`` ... ``trimwrite`` is half discards, half writes.
+    bs : str or int
+        One size or a range ``"4 KiB-1 MiB"``, in steps of its low end, all sizes alike.
+    bssplit : str
+        ``"4k/60:64k/40"``; takes the place of ``bs``.
+    rwmixread : int
+        Per cent of reads in a mixed workload.
+    direct : bool
+        O_DIRECT: the submitting task's own path; else the page cache's.
+    fsync : int
+        One flush for every so many writes; 0: none.
+    fua : float
+        Share of the writes that carry preflush and FUA.
+    discard : float
+        Share of all bios, flushes apart, that are discards instead.
+    random_distribution : str
+        ``"random"`` or ``"zipf:1.1"``.
+    offset, size : str or int
+        Where the bios lie on the root device; bytes or text with a unit. size None: to the end.
+    bios : int
+        How many.
+    seed : int
+        Same seed, same bios.
+    columns : Columns or None
+        Explicit bios; then none of the words above matter but ``direct``.
+
+    Raises
+    ------
+    ConfigError
+        Values that cannot be, with the key's name.
+    """
+
+    rw: str = "randread"
+    bs: str | int = "4 KiB"
+    bssplit: str = ""
+    rwmixread: int = 50
+    direct: bool = False
+    fsync: int = 0
+    fua: float = 0.0
+    discard: float = 0.0
+    random_distribution: str = "random"
+    offset: str | int = 0
+    size: str | int | None = None
+    bios: int = 1_000_000
+    seed: int = 0
+    columns: Columns | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rw, str) or self.rw not in RW_WORDS:
+            raise ConfigError("unknown word", path="rw", value=self.rw,
+                              hint=did_you_mean(self.rw, RW_WORDS, "words"))
+        _whole(self.rwmixread, "rwmixread", 0, 100)
+        _whole(self.fsync, "fsync", 0, 2**31)
+        _whole(self.bios, "bios", 1, _MAX_BIOS)
+        _whole(self.seed, "seed", 0, 2**64 - 1)
+        _share(self.fua, "fua")
+        _share(self.discard, "discard")
+        if not isinstance(self.direct, bool):
+            raise ConfigError("must be true or false", path="direct", value=self.direct)
+        if not isinstance(self.bssplit, str):
+            raise ConfigError("not a table of sizes", path="bssplit", value=self.bssplit,
+                              hint='write "4k/60:64k/40"')
+        if self.bssplit and self.bs != "4 KiB":
+            raise ConfigError("`bs` and `bssplit` exclude each other", path="bssplit",
+                              value=self.bssplit, hint="leave one of them out")
+        # parsed once here, so that a wrong word fails where it is written
+        _ = self.sizes, self.offset_sectors, self.size_sectors, self.zipf_theta
+        thresholds(self.op_shares, "op shares")
+
+    @classmethod
+    def from_columns(cls, op: object, sector: object, nr_sectors: object, root: object = None, *,
+                     direct: bool = False) -> "Workload":
+        """A workload of given bios; see `Columns` for the types."""
+        columns = make_columns(op, sector, nr_sectors, root)
+        if not len(columns):
+            raise ConfigError("has no bios", path="workload.op")
+        return cls(columns=columns, bios=len(columns), direct=direct)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], path: str = "workload") -> "Workload":
+        """A workload from a config's table.
+
+        Raises
+        ------
+        ConfigError
+            Unknown keys, values that cannot be; paths start with ``path``.
+        """
+        known = [f.name for f in fields(cls) if f.name != "columns"]
+        for key, hint in _FIO_HINTS.items():
+            if key in table:
+                raise ConfigError("unknown key", path=f"{path}.{key}", value=table[key], hint=hint)
+        check_keys(table, known, path)
+        try:
+            return cls(**table)
+        except BlockstackError as error:
+            inner = f"{path}.{error.path}" if error.path else path
+            raise ConfigError(error.message, path=inner, value=error.value,
+                              hint=error.hint) from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a config says: the keys that differ from their defaults, and ``rw``.
+
+        Raises
+        ------
+        ConfigError
+            Columns, which no config holds.
+        """
+        if self.columns is not None:
+            raise ConfigError("columns cannot be written to a config", path="workload.columns",
+                              hint="save the arrays with numpy")
+        given = asdict(self)
+        return {f.name: given[f.name] for f in fields(self)
+                if f.name == "rw" or given[f.name] != f.default}
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """Bio sizes in sectors."""
+        return parse_bssplit(self.bssplit) if self.bssplit else parse_bs(self.bs)
+
+    @cached_property
+    def offset_sectors(self) -> int:
+        """Where the bios begin on the root device; the engine adds it to every sector."""
+        return parse_sectors(self.offset, "offset")
+
+    @cached_property
+    def size_sectors(self) -> int | None:
+        """How much of the root device is used; None: all after the offset."""
+        if self.size is None:
+            return None
+        sectors = parse_sectors(self.size, "size")
+        if not sectors:
+            raise ConfigError("has no sectors", path="size", value=self.size)
+        return sectors
+
+    @cached_property
+    def zipf_theta(self) -> float | None:
+        """Exponent of the zipf distribution; None: uniform."""
+        word = self.random_distribution
+        if word == "random":
+            return None
+        match = _ZIPF.match(word) if isinstance(word, str) else None
+        if match is None or not 0 < float(match[1]) <= 20 or float(match[1]) == 1:
+            raise ConfigError("unknown distribution", path="random_distribution", value=word,
+                              hint='"random" or "zipf:1.1"; theta above 0, at most 20, not 1')
+        if not self.is_random:
+            raise ConfigError("only for random workloads", path="random_distribution", value=word,
+                              hint=f'write rw = "rand{self.rw}" or leave it out')
+        return float(match[1])
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the word is one of fio's random ones."""
+        return self.rw.startswith("rand")
+
+    @property
+    def op_shares(self) -> tuple[Fraction, ...]:
+        """Exact shares of read, write, flush, discard and fua; they sum to 1.
+
+        One flush comes for every ``fsync`` writes (FUA or not), so ``w`` writes among one bio
+        make ``w / fsync`` flushes, and all is divided by ``1 + w / fsync``.
+        """
+        word = RW_WORDS[self.rw]
+        read = {"r": Fraction(1), "rw": Fraction(self.rwmixread, 100)}.get(word, Fraction(0))
+        trim = {"d": Fraction(1), "dw": Fraction(1, 2)}.get(word, Fraction(0))
+        # str: the share that the config says, 0.1 and not the double next to it
+        replaced = Fraction(str(self.discard))
+        write = (1 - read - trim) * (1 - replaced)
+        read, trim = read * (1 - replaced), trim + (1 - trim) * replaced
+        fua = write * Fraction(str(self.fua))
+        flush = write / self.fsync if self.fsync else Fraction(0)
+        return tuple(x / (1 + flush) for x in (read, write - fua, flush, trim, fua))
+
+    def draw_spec(self, capacity_sectors: int | Sequence[int] | NDArray[np.int64],
+                  seed: int | None = None) -> DrawSpec:
+        """The generator's numbers for roots of the given sizes.
+
+        Parameters
+        ----------
+        capacity_sectors : int or sequence of int
+            Size of each root device in sectors. ``offset`` and ``size`` are taken off here; the
+            engine adds `offset_sectors` to every sector that is drawn.
+        seed : int, optional
+            Takes the place of the workload's own.
+
+        Returns
+        -------
+        DrawSpec
+            A sequential workload goes on by the mean size (rounded up to the alignment) and
+            starts again where its largest bio would pass the smallest root's end. Sectors are
+            multiples of the smallest size.
+
+        Raises
+        ------
+        ConfigError
+            A bio that is larger than a root; a workload that has columns.
+        """
+        if self.columns is not None:
+            raise ConfigError("columns are given, nothing is drawn", path="workload.columns")
+        capacity = self._capacity(capacity_sectors)
+        smallest = int(capacity.min())
+        sizes, shares = self.sizes, self.op_shares
+        align = sizes.low_sectors
+        stride = -(-math.ceil(sizes.mean_sectors) // align) * align
+        span = max((smallest - sizes.high_sectors) // align * align + align, align)
+        blocks, theta = smallest // align, self.zipf_theta
+        pattern = (SEQUENTIAL if not self.is_random else UNIFORM if theta is None else ZIPF)
+        zipf = zipf_constants(blocks, theta) if theta is not None else (0.0, 0.0, 0.0)
+        table = sizes.table or ((align, Fraction(1)),)
+        return DrawSpec(
+            seed=self.seed if seed is None else _whole(seed, "seed", 0, 2**64 - 1),
+            op_threshold=thresholds(shares, "op shares"),
+            op_first=next(op for op, share in enumerate(shares) if share),
+            size_mode=0 if sizes.table else 1,
+            size_threshold=thresholds([share for _, share in table], "bssplit"),
+            size_sectors=np.array([size for size, _ in table], np.uint32),
+            size_lo=align, size_step=align, size_count=sizes.count,
+            pattern=pattern, align_sectors=align, stride_sectors=stride, span_sectors=span,
+            zipf_n=blocks, zipf_theta=theta or 0.0, zipf_zetan=zipf[0], zipf_eta=zipf[1],
+            zipf_alpha=zipf[2], capacity_sectors=capacity)
+
+    def _capacity(self, sectors: int | Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+        """What each root offers after offset and size, checked against the largest bio."""
+        capacity = np.atleast_1d(np.asarray(sectors, np.int64)) - self.offset_sectors
+        if not capacity.size:
+            raise ConfigError("the stack has no roots", path="workload")
+        if self.size_sectors is not None:
+            if self.size_sectors > int(capacity.min()):
+                raise ConfigError("is larger than the device", path="workload.size",
+                                  value=self.size,
+                                  hint=f"at most {format_bytes(max(int(capacity.min()), 0) * 512)}")
+            capacity = np.minimum(capacity, self.size_sectors)
+        smallest = int(capacity.min())
+        largest = self.sizes.high_sectors
+        if largest > smallest:
+            key = "bssplit" if self.bssplit else "bs"
+            raise ConfigError(
+                f"the largest bio ({format_bytes(largest * 512)}) is larger than the device "
+                f"({format_bytes(max(smallest, 0) * 512)})", path=f"workload.{key}",
+                value=self.bssplit or self.bs, hint="use smaller bios or a larger device")
+        return np.ascontiguousarray(capacity)
+
+
+def _whole(value: object, path: str, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ConfigError(f"must be a whole number from {least} to {most}", path=path, value=value)
+    return value
+
+
+def _share(value: object, path: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError("must be a share from 0 to 1", path=path, value=value)
