@@ -400,11 +400,10 @@ def interrupts(draw: Draw) -> IrqSpec:
 
 # Linear and striped devices in the caller's context: no bio is copied, dropped or made longer.
 TREES = Shape(kinds=(REMAP, SEGMENTS), workers=False)
-# The same, without what lets the two-list rule leave the depth-first order.
-PLAIN_TREES = Shape(
-    kinds=(REMAP, SEGMENTS, MIRROR, RAID10),
-    splits=(LOOP, FRONT),
+# Without what lets the two-list rule leave the depth-first order.
+DEPTH_FIRST = Shape(
+    kinds=(REMAP, SEGMENTS, MIRROR, RAID10, SNAPSHOT_ORIGIN, SNAPSHOT),
+    splits=(LOOP, FRONT, REST_MAPPED),
     shared_queues=False,
-    workers=False,
     max_sectors=False,
 )
