@@ -1,0 +1,113 @@
+"""md linear, raid0, raid1 and raid10 in kernels of the 6.1 generation.
+
+Read in drivers/md/{md,md-linear,raid0,raid1,raid1-10,raid10,md-bitmap}.c.
+"""
+
+from collections.abc import Mapping
+
+from blockstack.kinds.md_old import superblock_path
+from blockstack.kinds.model import Calls, Path, Split, Worker
+
+MD = "drivers/md/md.c"
+BITMAP = "drivers/md/md-bitmap.c"
+ENTRY = (">md_submit_bio", "md_handle_request")
+THREAD = ("@kthread", "kthread", ">md_thread")
+THREAD_FILES = ("kernel/kthread.c", MD)
+OPS = ("read", "write", "flush", "discard", "fua")
+_KWORKER = ("@kthread", "kthread", ">worker_thread", "process_one_work")
+_KWORKER_FILES = ("kernel/kthread.c", "kernel/workqueue.c", MD)
+
+#: md_flush_request queues submit_flushes on md_wq: it sends an empty flush to every member
+FLUSH_WORKER = Worker("md", Path((*_KWORKER, ">submit_flushes", "submit_bio"),
+                                 files=_KWORKER_FILES))
+_NOT_DISCARD = ("*", "md_submit_discard_bio", "discards only")
+
+
+def _flushed(personality: tuple[str, ...], files: tuple[str, ...]) -> Worker:
+    """A write with REQ_PREFLUSH goes on in md_submit_flush_data, on md_wq, once flushed.
+
+    md_handle_request is inlined there, so the personality is called right away.
+    """
+    return Worker("md", Path((*_KWORKER, ">md_submit_flush_data", *personality),
+                             files=(*_KWORKER_FILES, *files), cuts=(_NOT_DISCARD,)))
+
+
+def _remapper(file: str, personality: tuple[str, ...], discard: tuple[str, ...],
+              endio: Path, split: Split) -> Calls:
+    """md linear and raid0: everything in the caller, except what waits for a flush."""
+    files = (MD, file)
+    worker = _flushed(personality, (file,))
+    return Calls(
+        submit=Path((*ENTRY, *personality), files=files, cuts=(_NOT_DISCARD,)),
+        submit_ops={"discard": Path((*ENTRY, *discard), files=files)},
+        worker={"flush": worker, "fua": worker}, endio=endio, ops=OPS, split=split,
+        note="Flush and FUA go through md_wq; the path given is the deeper one, that of a write "
+             "whose preflush is done (an empty flush is sent from submit_flushes).")
+
+
+#: md linear does not account: the bio keeps its own bi_end_io, no frames of md in a completion
+LINEAR = _remapper("drivers/md/md-linear.c", (">linear_make_request",), (">linear_make_request",),
+                   Path(()), "rest")
+#: raid0_make_request cuts at the chunk and maps the rest before the front; one that is cut
+#: completes through bio_chain_endio, which bio_endio flattens
+RAID0 = _remapper("drivers/md/raid0.c", (">raid0_make_request", "raid0_map_submit_bio"),
+                  (">raid0_make_request", "raid0_handle_discard?", "md_submit_discard_bio"),
+                  Path(("md_end_io_acct",), files=(MD,)), "rest-mapped")
+
+
+def _endio(name: str, *via: str) -> Path:
+    """The deeper of the read's and the write's end_io, up to the upper bio's bio_endio."""
+    return Path(via, files=_files(name),
+                edges=(("bio_endio", f"{name}_end_read_request"),
+                       ("bio_endio", f"{name}_end_write_request")))
+
+
+def _files(name: str) -> tuple[str, ...]:
+    """raid1-10.c is included by both; the table names what both define by its module."""
+    return (f"drivers/md/{name}.c", f"drivers/md/[{name}.ko]", "drivers/md/raid1-10.c")
+
+
+def _mirrored(name: str, pending: tuple[str, ...], endio: Path, discard: tuple[str, ...], *,
+              bitmap: bool) -> Calls:
+    """Reads in the caller; writes are left to the thread or to the plug.
+
+    ``pending`` leads from the thread to the submission, ``discard`` from make_request to that of
+    a discard (empty: discards are mirrored like writes).
+    """
+    files = (MD, *_files(name), *((BITMAP,) if bitmap else ()))
+    deepest = (*pending, "md_bitmap_unplug") if bitmap else pending  # bits before data
+    thread_files = ("kernel/kthread.c", *files)
+    thread = Worker(f"{name}d", Path(
+        (*THREAD, f">{name}d", *deepest), files=thread_files,
+        cuts=((f"{name}d", "freeze_array", "only to repair what could not be read or written"),)))
+    entry = (*ENTRY, f">{name}_make_request")
+    write = Path(entry, files=files, cuts=(
+        _NOT_DISCARD, (f"{name}_make_request", f"{name}_read_request", "reads only")))
+    ops = {"write": write, "fua": write, "flush": write,
+           "discard": Path((*entry, *discard), files=files) if discard else write}
+    worker = {"write": thread, "fua": thread, "flush": FLUSH_WORKER}
+    if not discard:
+        worker["discard"] = thread
+    plug = Path(("blk_finish_plug", "__blk_flush_plug", f">{name}_unplug", *deepest[1:]),
+                files=files)
+    return Calls(
+        submit=Path((*entry, f"{name}_read_request"), files=files, cuts=(_NOT_DISCARD,)),
+        submit_ops=ops, worker=worker, endio=endio, ops=OPS, split="rest",
+        options={"plug": plug, "superblock": superblock_path(f"{name}d", thread_files, THREAD)},
+        note=f"{name}_unplug submits plugged writes in the stack of blk_finish_plug unless the "
+             f"task is about to sleep or a bio list is active; then {name}d does. The model takes "
+             f"{name}d; options['plug'] is the other path.")
+
+
+def raid1_new(*, bitmap: bool = False) -> Mapping[str, Calls]:
+    """md raid1: discards are mirrored writes."""
+    endio = _endio("raid1", "raid_end_bio_io", "call_bio_endio")
+    return {"6.1": _mirrored("raid1", ("flush_pending_writes", "flush_bio_list"), endio, (),
+                             bitmap=bitmap)}
+
+
+def raid10_new(*, bitmap: bool = False) -> Mapping[str, Calls]:
+    """md raid10: raid10_handle_discard sends discards of a stripe or more from the caller."""
+    endio = _endio("raid10", "raid_end_bio_io@raid10")
+    return {"6.1": _mirrored("raid10", ("flush_pending_writes@raid10",), endio,
+                             ("md_submit_discard_bio",), bitmap=bitmap)}
