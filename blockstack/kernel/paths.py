@@ -115,7 +115,8 @@ class CallGraph:
         direct = (self.table.calls.get(function, {}), self.table.tail.get(function, {}))
         pairs = [(callee, n) for d in direct for callee, n in d.items() if callee != "*"]
         for callee, n in [*pairs, *self._extra.get(function, [])]:
-            if not self.cuts.is_cut(function, callee):
+            # what starts a context (softirq, hardirq) is cut from everything but its own root
+            if function.startswith("@") or not self.cuts.is_cut(function, callee):
                 found[callee] = max(n, found.get(callee, 0))
         found.pop(function, None)  # direct recursion is bounded by its caller, never counted here
         return found

@@ -85,12 +85,32 @@ class RowSource:
         deepest = graph.longest(names[0], None, avoid=self._links(link))
         # the link's own checks (throttling, accounting) run at every layer too
         tail = self.submit_tail(link)
-        peak = max(head + (deepest or CallPath()), tail, key=lambda p: p.bytes)
+        peak = max(head + (deepest or CallPath()), tail, self._later_peak(graph, names, link),
+                   key=lambda p: p.bytes)
         peak = peak + CallPath((), missing)
         if not nested:
             return LayerRow(CallPath((), missing), peak)
         through = self._segments(graph, [link, *names, link], link) + CallPath((), missing)
         return LayerRow(through, max(peak, through + tail, key=lambda p: p.bytes))
+
+    def layer_to(self, path: Path, link: str, goal: str) -> CallPath:
+        """From the link through the driver's anchors to ``goal`` (inline completion)."""
+        anchors, missing = self._anchors(path)
+        graph = self._graph(path, anchors, link)
+        names = [a.name for a in anchors]
+        spine = names if goal in names else [*names, goal]
+        return self._segments(graph, [link, *spine], link) + CallPath((), missing)
+
+    def _later_peak(self, graph: CallGraph, names: list[str], link: str) -> CallPath:
+        """Deepest local point behind a link that the anchors themselves pass: dm-crypt ends its
+        own clone and with it dm's (bio_endio twice in one layer)."""
+        inner = [i for i, name in enumerate(names) if name == link and i + 1 < len(names)]
+        if not inner:
+            return CallPath()
+        start = inner[-1] + 1
+        head = self._segments(graph, [link, *names[:start + 1]], link)
+        deepest = graph.longest(names[start], None, avoid=self._links(link))
+        return head + (deepest or CallPath())
 
     def spine(self, path: Path, goal: str | None = None) -> CallPath:
         """From a root (``@syscall``, ``@kthread``, ...) along the anchors.
@@ -106,13 +126,28 @@ class RowSource:
             graph = self._graph(path, anchors, None)
             names = [a.name for a in anchors]
             if goal is not None:
-                found = self._segments(graph, [*names, goal], None)
+                ends = names[:-1] if names[-1:] == [goal] else names
+                found = self._segments(graph, [*ends, goal], None)
             else:
-                found = self._segments(graph, names, None)
-                deepest = graph.longest(names[-1], None, avoid=self._links("")) if names else None
-                found = found + (deepest or CallPath())
+                found = self._deepest(graph, names, path.via[-1:] == ("submit_bio",))
             self._spines[key] = self._rooted(found) + CallPath((), missing)
         return self._spines[key]
+
+    def _deepest(self, graph: CallGraph, names: list[str], off: bool) -> CallPath:
+        """The deepest point below the last anchor or, with ``off``, off any anchor.
+
+        A way in that ends at the submit may be deeper where it submits nothing. A path that
+        leaves the anchors after one of them enters no earlier one again: under reclaim, say,
+        nothing reclaims (PF_MEMALLOC), so that the graph has no such cycle.
+        """
+        links = self._links("")
+        found = CallPath()
+        for i in range(0 if off else len(names) - 1, len(names)):
+            avoid = links | set(names[:i]) | set(names[i + 1:i + 2]) if off else links
+            rest = graph.longest(names[i], None, avoid=avoid)
+            whole = self._segments(graph, names[:i + 1], None) + (rest or CallPath())
+            found = max(found, whole, key=lambda p: p.bytes)
+        return found
 
     def submit_tail(self, link: str) -> CallPath:
         """What a nested submit needs when it only queues the bio (serialised rules)."""
@@ -159,7 +194,7 @@ class RowSource:
                 edges.append((anchors[-1].name, link))
         cuts = tuple(Cut(a, b, reason, "topology") for a, b, reason in (*gen.cuts, *path.cuts))
         return CallGraph(self.table, gen.files + path.files, tuple(edges),
-                         CutTable(cuts + COMMON_CUTS))
+                         CutTable(cuts + COMMON_CUTS, frozenset(path.edges)))
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""

@@ -6,7 +6,7 @@ never here; they come from the frame tables of real kernels.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Role = Literal["source", "stacked", "leaf", "nic"]
@@ -67,6 +67,16 @@ class Path:
     edges: tuple[tuple[str, str], ...] = ()
     files: tuple[str, ...] = ()
     cuts: tuple[tuple[str, str, str], ...] = ()
+
+    def replace_via(self, via: tuple[str, ...]) -> "Path":
+        """Other anchors through the same indirect calls, files and cuts.
+
+        Indirect calls between the old anchors are kept as plain edges.
+        """
+        names = [text.removeprefix(">").removesuffix("?") for text in self.via]
+        kept = tuple((a, b) for a, b, text in zip(names, names[1:], self.via[1:], strict=False)
+                     if text.startswith(">"))
+        return replace(self, via=via, edges=self.edges + kept)
 
     def then(self, lower: "Path") -> "Path":
         """This path, continued by the path of what it calls.
@@ -189,7 +199,7 @@ class Kind:
     variants: Mapping[str, Mapping[str, Calls]] = field(default_factory=dict)
 
     def calls_for(self, generation: str, params: Mapping[str, Any]) -> Calls | None:
-        """How ``generation`` runs a device of this kind with these parameters; None: it does not."""
+        """How ``generation`` runs a device with these parameters; None: it does not have it."""
         word = params.get(self.variant)
         calls = self.variants.get(word, {}) if isinstance(word, str) else self.calls
         return calls.get(generation)

@@ -1,0 +1,127 @@
+"""Pieces of call path that all request-based drivers share: elevator, plug, dispatch.
+
+The paths begin at the function that the block layer calls for such a disk (``__make_request`` to
+2.6.24, ``blk_mq_submit_bio`` in 6.1) and end at the driver's own entry.
+"""
+
+from blockstack.kinds.model import Path
+
+Edges = tuple[tuple[str, str], ...]
+Cuts = tuple[tuple[str, str, str], ...]
+
+# block/Kconfig.iosched of 2.6.18 and 2.6.24: CFQ is the default scheduler
+_CFQ_EDGES: Edges = (
+    ("elv_merge", "cfq_merge"), ("elv_merged_request", "cfq_merged_request"),
+    ("elv_merge_requests", "cfq_merged_requests"), ("elv_may_queue", "cfq_may_queue"),
+    ("elv_set_request", "cfq_set_request"), ("elv_put_request", "cfq_put_request"),
+    ("elv_insert", "cfq_insert_request"), ("elv_next_request", "cfq_dispatch_requests"),
+    ("elv_next_request", "cfq_activate_request"), ("elv_drain_elevator", "cfq_dispatch_requests"),
+    ("elv_former_request", "cfq_former_request"), ("elv_latter_request", "cfq_latter_request"),
+    ("elv_completed_request", "cfq_completed_request"), ("elv_queue_empty", "cfq_queue_empty"),
+)
+
+_OLD_REQUEST_CUTS: Cuts = (
+    ("__make_request", "bio_endio", "only for a barrier that the queue refuses"),
+    ("elv_next_request", "end_that_request_*", "only for a request that prep_fn killed"),
+    ("elv_next_request", "end_queued_request", "only for a request that prep_fn killed"),
+    ("blk_do_ordered", "elv_insert", "only a barrier, and at the front: list operations"),
+    ("queue_flush", "elv_insert", "only a barrier, and at the front: list operations"),
+    ("elv_requeue_request", "elv_insert", "only after a refusal, at the front: list operations"),
+    ("blk_do_ordered", "end_that_request_*", "only for a barrier that ends in error"),
+    ("blk_do_ordered", "__end_that_request_first", "only for a barrier that ends in error"),
+    ("elv_completed_request", "blk_ordered_complete_seq", "only at the end of a barrier"),
+    ("blk_ordered_complete_seq", "end_that_request_*", "only at the end of a barrier"),
+    ("blk_ordered_complete_seq", "__end_that_request_first", "only at the end of a barrier"),
+)
+
+# 6.1: mq-deadline is the default of a disk with one hardware queue (block/elevator.c,
+# elevator_get_default); writeback throttling is on in Debian's kernels (CONFIG_BLK_WBT_MQ).
+MQ_EDGES: Edges = (
+    ("blk_mq_sched_bio_merge", "dd_bio_merge"),
+    ("blk_mq_sched_insert_request", "dd_insert_requests"),
+    ("blk_mq_sched_insert_requests", "dd_insert_requests"),
+    ("blk_mq_do_dispatch_sched", "dd_dispatch_request"),
+    ("elv_merge", "dd_request_merge"), ("elv_merged_request", "dd_request_merged"),
+    ("elv_merge_requests", "dd_merged_requests"), ("__rq_qos_throttle", "wbt_wait"),
+)
+
+MQ_CUTS: Cuts = (
+    ("blk_mq_submit_bio", "bio_endio", "only for a bio whose integrity data cannot be had"),
+    ("*", "blk_mq_requeue_request", "only when the driver refuses the request"),
+    ("*", "__blk_mq_requeue_request", "only when the driver refuses the request"),
+    ("blk_mq_dispatch_rq_list", "__blk_mq_end_request", "only for a request that failed"),
+    ("blk_mq_dispatch_rq_list", "blk_update_request", "only for a request that failed"),
+    ("blk_mq_try_issue_directly", "__blk_mq_end_request", "only for a request that failed"),
+    ("blk_mq_try_issue_directly", "blk_update_request", "only for a request that failed"),
+    ("blk_mq_plug_issue_direct", "__blk_mq_end_request", "only for a request that failed"),
+    ("blk_mq_plug_issue_direct", "blk_update_request", "only for a request that failed"),
+    ("blk_mq_try_issue_list_directly", "blk_update_request", "only for a request that failed"),
+    # block/blk-mq.c 6.1: these pass async = true or a delay: kblockd runs the queue
+    ("blk_mq_dispatch_rq_list", "blk_mq_run_hw_queue", "asynchronous: kblockd runs the queue"),
+    ("blk_mq_dispatch_rq_list", "__blk_mq_delay_run_hw_queue", "delayed: kblockd"),
+    ("*", "blk_mq_delay_run_hw_queue", "delayed: kblockd runs the queue"),
+    ("*", "blk_mq_delay_run_hw_queues", "delayed: kblockd runs the queue"),
+    ("blk_mq_sched_dispatch_requests", "blk_mq_run_hw_queue", "asynchronous: kblockd"),
+    ("__blk_mq_sched_restart", "blk_mq_run_hw_queue", "asynchronous: kblockd"),
+    ("blk_mq_sched_insert_request", "blk_mq_request_bypass_insert", "passes run_queue = false"),
+    ("blk_mq_sched_insert_requests", "blk_mq_try_issue_list_directly",
+     "only without a scheduler: the model's disks have mq-deadline, the default"),
+    ("__blk_mq_try_issue_directly", "blk_mq_sched_insert_request",
+     "from a plug's list bypass_insert is set; without a plug only when SCSI has no budget left, "
+     "and then the queue is run as a plug flush runs it"),
+)
+
+#: 6.1: a bio that is neither flush nor FUA (block/blk-mq.c blk_mq_submit_bio, op_is_flush)
+NOT_A_FLUSH: Cuts = (
+    ("blk_mq_submit_bio", "blk_insert_flush", "only for flush and FUA (op_is_flush)"),)
+
+#: virtio 1.1's packed rings are an option of the hypervisor (VIRTIO_F_RING_PACKED), off in QEMU
+SPLIT_RING: Cuts = (
+    ("virtqueue_add_sgs", "virtqueue_add_packed", "only with VIRTIO_F_RING_PACKED"),)
+
+
+def old_request_path(via: tuple[str, ...], files: tuple[str, ...], *, edges: Edges = (),
+                     cuts: Cuts = (), entry: str = "__make_request") -> Path:
+    """A request-based disk to 2.6.24: elevator, then the queue is unplugged.
+
+    Parameters
+    ----------
+    entry : str
+        Where the block layer enters: ``__make_request``, or ``generic_unplug_device`` for the
+        queue's unplug_fn.
+    via : tuple of str
+        The driver's anchors from its ``request_fn`` on.
+    """
+    request_fn = via[0].removeprefix(">")
+    # q->request_fn is called by __generic_unplug_device and where gcc inlined it; CFQ starts an
+    # idle queue by itself (2.6.18 block/cfq-iosched.c cfq_crq_enqueued; 2.6.24 blk_start_queueing)
+    unplug = tuple((caller, request_fn) for caller in (
+        "__make_request", "get_request_wait", "generic_unplug_device", "__generic_unplug_device",
+        "cfq_insert_request", "blk_start_queueing", "blk_run_queue"))
+    return Path((">" + entry, *via), _CFQ_EDGES + unplug + edges,
+                ("block/cfq-iosched.c", *files), _OLD_REQUEST_CUTS + cuts)
+
+
+def mq_path(queue_rq: str, via: tuple[str, ...], files: tuple[str, ...], *, queue_rqs: str = "",
+            edges: Edges = (), cuts: Cuts = ()) -> Path:
+    """A blk-mq disk of 6.1: plug flush, direct issue or a run of the hardware queue.
+
+    Parameters
+    ----------
+    queue_rq : str
+        The driver's ->queue_rq.
+    via : tuple of str
+        Anchors after it.
+    queue_rqs : str
+        ->queue_rqs (batches from a plug), when the driver has it.
+    """
+    issue = [("__blk_mq_try_issue_directly", queue_rq)]
+    if queue_rqs:
+        issue.append(("blk_mq_flush_plug_list", queue_rqs))
+    return Path(("blk_mq_submit_bio", "blk_mq_dispatch_rq_list", ">" + queue_rq, *via),
+                MQ_EDGES + tuple(issue) + edges, files, MQ_CUTS + cuts)
+
+
+def with_cuts(path: Path, cuts: Cuts) -> Path:
+    """The same path for an op that cannot take some calls."""
+    return Path(path.via, path.edges, path.files, path.cuts + cuts)
