@@ -1,5 +1,153 @@
-"""Device kinds: network."""
+"""Network: nic drivers, and the leaves that send their requests over one."""
 
-from blockstack.kinds.model import Kind
+from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path, Worker
+from blockstack.kinds.network_paths import TCP, TCP_2_6_18, WORK_FILES, kthread, kworker
+from blockstack.kinds.nic import NIC
+from blockstack.kinds.params import sectors
+from blockstack.kinds.requests import MQ_CUTS, Cuts, mq_path, old_request_path
+from blockstack.kinds.scsi import old_scsi_calls, scsi_calls, scsi_path
 
-NETWORK_KINDS: tuple[Kind, ...] = ()
+_SIZE = Param("size", sectors(), REQUIRED, "capacity of the remote disk")
+
+# --- iSCSI over TCP ------------------------------------------------------------------------------
+_ISCSI_FILES = ("drivers/scsi/libiscsi.c", "drivers/scsi/libiscsi_tcp.c", "drivers/scsi/iscsi_tcp.c")
+_ISCSI_CUTS: Cuts = (
+    ("iscsi_queuecommand", "iscsi_complete_task", "only for a command that cannot be prepared"),
+    ("*", "iscsi_conn_failure", "only when the connection breaks"),
+    ("iscsi_queuecommand", "iscsi_prep_scsi_cmd_pdu",
+     "only for a host without a work queue (libiscsi.c 6.1: ihost->workq)"),
+    ("*", "__fail_scsi_task", "only when the session fails"),
+    ("*", "fail_command", "only when the session fails"),
+    ("iscsi_xmitworker", "iscsi_check_tmf_restrictions", "only during task management"),
+)
+# 2.6.18 drivers/scsi/libiscsi.c iscsi_queuecommand: prepares the PDU in the submitter, then
+# scsi_queue_work(host, &conn->xmitwork): sent by the host's own work queue, "scsi_wq_N"
+_ISCSI_OLD_CUTS: Cuts = _ISCSI_CUTS[:2]
+_XMIT_OLD = Path((*kworker("iscsi_xmitworker"), "iscsi_data_xmit?", ">iscsi_tcp_ctask_xmit",
+                  "iscsi_sendpage?", "sock_no_sendpage", "kernel_sendmsg"),
+                 edges=(("iscsi_tcp_ctask_xmit", "tcp_sendpage"),),
+                 files=(*_ISCSI_FILES, *WORK_FILES), cuts=_ISCSI_OLD_CUTS).then(TCP_2_6_18)
+_XMIT = Path((*kworker("iscsi_xmitworker"), "iscsi_xmit_task", ">iscsi_tcp_task_xmit",
+              ">iscsi_sw_tcp_pdu_xmit", "iscsi_sw_tcp_xmit_segment", "kernel_sendmsg"),
+             edges=(("iscsi_sw_tcp_xmit_segment", "tcp_sendpage"),),
+             files=(*_ISCSI_FILES, *WORK_FILES), cuts=_ISCSI_CUTS).then(TCP)
+
+
+def _iscsi_old(generation: str) -> Calls:
+    base = old_scsi_calls(generation, (">iscsi_queuecommand",), _ISCSI_FILES)
+    worker = Worker("scsi_wq", _XMIT_OLD)
+    return Calls(base.submit, worker={op: worker for op in base.ops}, flush=base.flush,
+                 unplug=base.unplug, ops=base.ops, completion=base.completion,
+                 note="completion in the softirq that the received response raises")
+
+
+def _iscsi() -> Calls:
+    base = scsi_calls(scsi_path((">iscsi_queuecommand",), _ISCSI_FILES, cuts=_ISCSI_CUTS))
+    worker = Worker("iscsi_q", _XMIT)
+    return Calls(base.submit, base.submit_ops, {op: worker for op in base.ops}, ops=base.ops,
+                 completion=base.completion)
+
+
+ISCSI = Kind(
+    "iscsi", "leaf", "leaf", (0, 0), "iSCSI disk: sd over libiscsi over TCP and a nic",
+    params=(_SIZE,), verb="iscsi",
+    calls={"2.6.18": _iscsi_old("2.6.18"), "2.6.24": _iscsi_old("2.6.24"), "6.1": _iscsi()})
+
+# --- Network block device ------------------------------------------------------------------------
+_NBD_FILES = ("drivers/block/nbd.c",)
+_NBD_CUTS: Cuts = (
+    ("*", "nbd_mark_nsock_dead", "only when the connection breaks"),
+    ("*", "sock_shutdown", "only when the connection breaks"),
+    ("*", "nbd_requeue_cmd", "only when the connection breaks"),
+    ("*", "nbd_config_put", "drops a reference that is not the last while the device is open"),
+    ("*", "sock_recvmsg", "the sender does not receive"),
+    ("*", "kernel_recvmsg", "the sender does not receive"),
+    ("do_nbd_request", "nbd_end_request", "only for a request that failed"),
+    ("do_it", "nbd_end_request", "only for a request that failed"),
+)
+# 2.6.18 drivers/block/nbd.c do_nbd_request (the queue's request_fn): sends inline in the submitter
+_NBD_OLD_SEND = Path((">do_nbd_request", "nbd_send_req", "sock_xmit", "kernel_sendmsg"),
+                     files=_NBD_FILES, cuts=_NBD_CUTS).then(TCP_2_6_18)
+_NBD_OLD = old_request_path(_NBD_OLD_SEND.via, _NBD_OLD_SEND.files, edges=_NBD_OLD_SEND.edges,
+                            cuts=_NBD_OLD_SEND.cuts)
+# drivers/block/nbd.c nbd_do_it: the nbd-client process receives in its ioctl and completes
+_NBD_OLD_DONE = Path(("@syscall", "sys_ioctl?", "nbd_ioctl", "nbd_do_it?", "nbd_end_request",
+                      "__end_that_request_first", "bio_endio"), files=(*_NBD_FILES, "fs/ioctl.c"))
+
+
+def _nbd_old() -> Calls:
+    unplug = old_request_path(_NBD_OLD_SEND.via, _NBD_OLD_SEND.files, edges=_NBD_OLD_SEND.edges,
+                              cuts=_NBD_OLD_SEND.cuts, entry="generic_unplug_device")
+    return Calls(submit=_NBD_OLD, unplug=unplug, ops=("read", "write"),
+                 note="sends in the submitter; nbd-client's process completes")
+
+
+# 6.1 drivers/block/nbd.c: BLK_MQ_F_BLOCKING, so that a run of the queue is always kblockd's
+# (__blk_mq_delay_run_hw_queue); with mq-deadline every request goes through such a run
+_NBD_QUEUE_CUTS: Cuts = (
+    ("__blk_mq_delay_run_hw_queue", "__blk_mq_run_hw_queue", "BLK_MQ_F_BLOCKING: kblockd runs it"),
+    ("__blk_mq_try_issue_directly", "nbd_queue_rq", "only without a scheduler"),
+)
+_NBD_SEND = Path(("nbd_send_cmd?", "__sock_xmit"), files=_NBD_FILES, cuts=_NBD_CUTS).then(TCP)
+_NBD_SUBMIT = mq_path("nbd_queue_rq", (), _NBD_FILES, cuts=_NBD_CUTS + _NBD_QUEUE_CUTS)
+_NBD_WORK = Path((*kworker("blk_mq_run_work_fn"), "__blk_mq_run_hw_queue",
+                  "blk_mq_dispatch_rq_list", ">nbd_queue_rq"), files=WORK_FILES,
+                 cuts=MQ_CUTS).then(_NBD_SEND)
+_NBD_DONE = Path((*kworker("recv_work"), "blk_mq_complete_request", ">nbd_complete_rq",
+                  "blk_mq_end_request", "blk_update_request", "bio_endio"),
+                 files=(*_NBD_FILES, *WORK_FILES), cuts=MQ_CUTS + _NBD_CUTS)
+
+
+def _nbd() -> Calls:
+    worker = Worker("kblockd", _NBD_WORK)
+    ops = ("read", "write", "flush", "discard", "fua")
+    return Calls(submit=Path(("blk_mq_submit_bio",), _NBD_SUBMIT.edges, _NBD_FILES,
+                             _NBD_SUBMIT.cuts),
+                 worker={op: worker for op in ops}, ops=ops, completion=_NBD_DONE,
+                 note="kblockd sends (BLK_MQ_F_BLOCKING with mq-deadline)")
+
+
+NBD = Kind("nbd", "leaf", "leaf", (0, 0), "network block device over TCP and a nic",
+           params=(_SIZE,), verb="nbd",
+           calls={"2.6.18": _nbd_old(), "2.6.24": _nbd_old(), "6.1": _nbd()})
+
+# --- Loop over a file ----------------------------------------------------------------------------
+# The file's filesystem is the lower device: the thread's path goes on with the filesystem's own.
+_LOOP_FILES = ("drivers/block/loop.c",)
+_LOOP_CUTS: Cuts = (
+    ("loop_make_request", "bio_endio", "only for a device that is not bound to a file"),
+    ("loop_process_work", "lo_fallocate", "only for discard"),
+)
+_LOOP_OLD_THREAD = Path(("@kthread", "loop_thread", "do_lo_send_aops"), files=_LOOP_FILES)
+_LOOP_THREAD = Path((*kworker("loop_workfn"), "loop_process_work", "vfs_iter_write",
+                     "do_iter_write", "do_iter_readv_writev"),
+                    files=(*_LOOP_FILES, *WORK_FILES, "fs/read_write.c"), cuts=_LOOP_CUTS)
+
+
+def _loop_old() -> Calls:
+    # loop_make_request only queues the bio for "loopN" (a kernel_thread of its own); the thread
+    # calls bio_endio itself
+    worker = Worker("loop", _LOOP_OLD_THREAD)
+    return Calls(submit=Path((">loop_make_request",), files=_LOOP_FILES, cuts=_LOOP_CUTS),
+                 worker={"read": worker, "write": worker},
+                 unplug=Path(("loop_unplug",), files=_LOOP_FILES), ops=("read", "write"),
+                 completion=Path(("@kthread", "loop_thread", "bio_endio"), files=_LOOP_FILES))
+
+
+def _loop() -> Calls:
+    worker = Worker("loop", _LOOP_THREAD)
+    ops = ("read", "write", "flush", "discard", "fua")
+    path = mq_path("loop_queue_rq", (), _LOOP_FILES, cuts=_LOOP_CUTS)
+    return Calls(submit=path, worker={op: worker for op in ops}, ops=ops,
+                 completion=Path((*kworker("loop_workfn"), "loop_process_work",
+                                  "blk_mq_complete_request", ">lo_complete_rq",
+                                  "blk_mq_end_request", "blk_update_request", "bio_endio"),
+                                 files=(*_LOOP_FILES, *WORK_FILES), cuts=MQ_CUTS + _LOOP_CUTS),
+                 note="buffered I/O to the file (LO_FLAGS_DIRECT_IO off)")
+
+
+LOOP = Kind("loop", "stacked", "remap", (1, 1), "loop device over a file of a filesystem",
+            params=(Param("size", sectors(), None, "length of the file; absent: the lower's"),),
+            verb="loop", calls={"2.6.18": _loop_old(), "2.6.24": _loop_old(), "6.1": _loop()})
+
+NETWORK_KINDS: tuple[Kind, ...] = (NIC, ISCSI, NBD, LOOP)

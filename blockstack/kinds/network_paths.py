@@ -1,0 +1,82 @@
+"""The network's share of a path: socket, TCP and IP down to the network driver's call site.
+
+Every sending path ends at ``dev_hard_start_xmit``; the nic's own path goes on from there.
+"""
+
+from blockstack.kinds.model import Path
+from blockstack.kinds.requests import Cuts, Edges
+
+_FILES = (
+    "net/socket.c", "net/core/sock.c", "net/core/stream.c", "net/core/skbuff.c", "net/core/dev.c",
+    "net/core/neighbour.c", "net/sched/sch_generic.c", "net/ipv4/af_inet.c", "net/ipv4/tcp.c",
+    "net/ipv4/tcp_output.c", "net/ipv4/tcp_input.c", "net/ipv4/tcp_ipv4.c",
+    "net/ipv4/ip_output.c", "net/ethernet/eth.c")
+
+_CUTS: Cuts = (
+    ("*", "ip_fragment", "TCP sends no more than the path's MTU"),
+    ("*", "ip_options_*", "no IP options on a connection of the block layer's"),
+    ("ip_queue_xmit", "ip_route_output_flow", "the socket's route is cached"),
+    ("__ip_queue_xmit", "ip_route_output_flow", "the socket's route is cached"),
+    ("*", "icmp_send", "only for a packet that cannot be delivered"),
+    ("*", "tcp_reset", "only when the connection breaks"),
+    ("*", "tcp_fin", "only when the connection is closed"),
+    ("*", "tcp_rcv_state_process", "the connection is established"),
+    ("*", "tcp_child_process", "the connection is established"),
+    ("*", "tcp_check_req", "the connection is established"),
+    ("*", "tcp_v4_send_reset", "the connection is established"),
+    ("*", "inet_csk_search_req", "the connection is established"),
+    ("*", "cookie_v4_check", "the connection is established"),
+    ("*", "sk_stream_wait_connect", "the connection is established"),
+    ("*", "inet_autobind", "the connection is established"),
+    ("*", "tcp_urg", "no urgent data"),
+    ("*", "tcp_retransmit_skb", "only after loss: retransmission"),
+    ("*", "tcp_xmit_retransmit_queue", "only after loss: retransmission"),
+    ("*", "tcp_simple_retransmit", "only when the path's MTU shrinks"),
+    ("*", "tcp_enter_loss", "only after loss"),
+    ("*", "tcp_mtup_*", "MTU probing is off (net.ipv4.tcp_mtu_probing = 0)"),
+    ("*", "skb_over_panic", "only for a bug"), ("*", "skb_under_panic", "only for a bug"),
+    ("*", "skb_truesize_bug", "only for a bug"),
+    ("*", "dump_stack", "only for a bug"),
+    ("*", "sock_wake_async", "only for a socket with asynchronous notification (FIOASYNC)"),
+    ("*", "msg_zerocopy_*", "only with MSG_ZEROCOPY"), ("*", "skb_zerocopy_*", "MSG_ZEROCOPY"),
+    ("*", "tcp_sendmsg_fastopen", "only with TCP fast open"),
+    ("*", "sock_cmsg_send", "no control messages"),
+    ("*", "dev_queue_xmit_nit", "only with a packet sniffer"),
+    ("*", "bpf_*", "no BPF programs on the socket"),
+    ("*", "lwtunnel_xmit", "no lightweight tunnel"),
+    ("*", "udp_sendmsg", "TCP"),
+    ("*", "wait_on_sync_kiocb", "only for protocols with asynchronous sockets"),
+    ("*", "skb_checksum_help", "only for a nic without checksum offload"),
+    ("*", "skb_gso_segment", "only for a nic without TSO"),
+    ("*", "__skb_gso_segment", "only for a nic without TSO"),
+)
+
+#: what a segment takes out of the socket's backlog when the sender unlocks the socket: the whole
+#: receive path in the sender's context (net/core/sock.c release_sock, sk_backlog_rcv)
+_BACKLOG: Edges = (("release_sock", "tcp_v4_do_rcv"), ("__release_sock", "tcp_v4_do_rcv"))
+
+_TO_NIC_2_6_18 = (">tcp_sendmsg", "__tcp_push_pending_frames", "tcp_transmit_skb",
+                  ">ip_queue_xmit", ">ip_output", ">neigh_resolve_output", ">dev_queue_xmit",
+                  "__qdisc_run", "dev_hard_start_xmit")
+_TO_NIC = ("__tcp_push_pending_frames", "tcp_write_xmit", "__tcp_transmit_skb", ">ip_queue_xmit",
+           "__ip_queue_xmit", "ip_local_out", "ip_output", ">ip_finish_output2",
+           ">neigh_resolve_output", "__dev_queue_xmit", "sch_direct_xmit", "dev_hard_start_xmit")
+
+#: from sock_sendmsg on (2.6.18; in 2.6.24 the same functions, which its table lacks)
+TCP_2_6_18 = Path(("sock_sendmsg", ">inet_sendmsg", *_TO_NIC_2_6_18), _BACKLOG, _FILES, _CUTS)
+#: from sock_sendmsg on (6.1)
+TCP = Path(("sock_sendmsg", "__sock_sendmsg?", "inet_sendmsg", "tcp_sendmsg",
+            "tcp_sendmsg_locked", *_TO_NIC), _BACKLOG, _FILES, _CUTS)
+
+
+def kthread(*via: str) -> tuple[str, ...]:
+    """A kernel thread's root; 2.6 tables lack ``kthread`` itself."""
+    return ("@kthread", "kthread?", *via)
+
+
+def kworker(work: str) -> tuple[str, ...]:
+    """A work item on a workqueue's thread: run_workqueue to 2.6.24, process_one_work since."""
+    return kthread(">worker_thread", "run_workqueue|process_one_work", ">" + work)
+
+
+WORK_FILES = ("kernel/kthread.c", "kernel/workqueue.c")
