@@ -176,6 +176,9 @@ class Kind:
     entries : mapping of generation to mapping of name to Path
         Sources: the ways in, e.g. ``{"write": Path, "write-direct": Path, "fsync": Path}``;
         the last anchor is the generation's ``submit_bio``.
+    entry_ops : mapping of op to tuple of str
+        Sources: the entries that an operation (``write``, or ``write-direct`` with O_DIRECT) may
+        take; the first is its data's own.
     verb : str
         The method of `Stack` that adds it (``dm``, ``md``, ``loop`` ...).
     doc : str
@@ -194,6 +197,7 @@ class Kind:
     params: tuple[Param, ...] = ()
     calls: Mapping[str, Calls] = field(default_factory=dict)
     entries: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
+    entry_ops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verb: str = ""
     variant: str = ""
     variants: Mapping[str, Mapping[str, Calls]] = field(default_factory=dict)
