@@ -63,34 +63,47 @@ class Generation:
     budgets: Mapping[str, Path] = field(default_factory=dict)
 
 
-# struct pt_regs of i386 2.6.18 and 2.6.24 (include/asm-i386/ptrace.h): 15 words; 8 bytes of padding
-# below the top of the stack (include/asm-i386/processor.h, the esp0 comment).
-_OLD_I386 = {
-    ("i386", "@syscall"): Root((("pt_regs", 60), ("padding", 8)), "derived"),
-    ("i386", "@fault"): Root((("pt_regs", 60), ("padding", 8)), "derived"),
-    # kernel_thread_helper pushes the argument and calls (arch/i386/kernel/process.c)
-    ("i386", "@kthread"): Root((("pt_regs", 60), ("padding", 8), ("kernel_thread_helper", 8)),
-                               "derived"),
-}
+# struct pt_regs of i386: 15 words in 2.6.18 (include/asm-i386/ptrace.h), 16 in 2.6.24, which also
+# saves %fs (include/asm-x86/ptrace.h); 8 bytes of padding at the top of the stack (copy_thread:
+# esp0, "reserve 8 bytes on top of the ring0 stack").
+# A kernel thread starts by ret_from_fork's iret to kernel mode: that pops pt_regs but for its last
+# two words (esp, ss); kernel_thread_helper then pushes the argument (2.6.24: a zero word before
+# it, too) and calls the thread function (arch/i386/kernel/process.c, arch/x86/kernel/entry_32.S).
+
+
+def _old_i386(pt_regs: int, pushed: int) -> dict[tuple[str, str], Root]:
+    user = Root((("padding", 8), ("pt_regs", pt_regs)), "derived")
+    thread = (("padding", 8), ("pt_regs (esp, ss)", 8), ("kernel_thread_helper", pushed))
+    return {("i386", "@syscall"): user, ("i386", "@fault"): user,
+            ("i386", "@kthread"): Root(thread, "derived")}
+
+
+# an interrupt stack starts with the word that leads back: previous_esp in its thread_info
+# (arch/i386/kernel/irq.c), the saved stack pointer (arch/x86/include/asm/irq_stack.h, 6.1)
+_IRQ_ROOTS = {(arch, root): Root((("interrupt stack", word),), "derived")
+              for arch, word in (("i386", 4), ("x86_64", 8)) for root in ("@softirq", "@hardirq")}
 _OLD_FILES = ("block/ll_rw_blk.c", "block/elevator.c", "fs/bio.c", "mm/mempool.c", "mm/slab.c",
               "mm/slub.c", "mm/page_alloc.c", "mm/highmem.c", "mm/bounce.c")
 _OLD_CUTS = (
     ("generic_make_request", "bio_endio", "only for a bio that is refused (past the end, no queue)"),
     ("generic_make_request", "handle_bad_sector", "only for a bio past the end of the device"),
+    # its block_dump report lies in another section; the tables name the jump there wrongly
+    ("submit_bio", "blk_complete_request", "not called: the jump goes to the block_dump report"),
+    ("submit_bio", "blk_recalc_rq_segments", "not called: the jump goes to the block_dump report"),
 )
 
 GENERATIONS: Mapping[str, Generation] = {
     "2.6.18": Generation(
         name="2.6.18", rule="recursive", submit_link="generic_make_request",
         dispatch=("generic_make_request",), flush_link="@issue_flush_fn", unplug_link="@unplug_fn",
-        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_OLD_I386,
+        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_old_i386(60, 4),
         budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
                  "schedule": Path(("schedule",))}),
     "2.6.24": Generation(
         name="2.6.24", rule="fifo", submit_link="generic_make_request",
         dispatch=("generic_make_request", "__generic_make_request"),
-        flush_link="@issue_flush_fn", unplug_link="@unplug_fn",
-        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_OLD_I386,
+        unplug_link="@unplug_fn",  # blkdev_issue_flush submits an empty barrier
+        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_old_i386(64, 8),
         budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
                  "schedule": Path(("schedule",))}),
     "6.1": Generation(
@@ -107,7 +120,7 @@ GENERATIONS: Mapping[str, Generation] = {
             ("i386", "@syscall"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
             ("i386", "@fault"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
             ("i386", "@kthread"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
-        },
+        } | _IRQ_ROOTS,
         budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
                  "schedule": Path(("schedule",))}),
 }
