@@ -8,6 +8,7 @@ from blockstack.kinds.params import sectors
 
 _BARRIER_18 = "2.6.18 forwards a barrier (fua) like a write; 2.6.24 refuses it (dm_request, dm.c)"
 
+
 def _remap(target: str, file: str, cuts: dict[str, dm.Cuts] | None = None) -> dict[str, Calls]:
     """linear and striped: ``map`` changes device and sector, dm.c submits the clone."""
     cuts = cuts or {}
@@ -33,26 +34,25 @@ _STRIPE_RANGE = ("stripe_map", "stripe_map_range_sector", "only for discard and 
 _MIRROR_OLD_FILES = ("dm-raid1.c", "dm-io.c")
 _MIRROR_NOTE = ("the region log is kept in memory (core log); a bio is not cut at region "
                 "boundaries; reads of regions out of sync (then kmirrord) are left out")
-
-
 _NO_RECOVERY: dm.Cuts = tuple(
     ("*", callee, "recovery of regions out of sync: the mirror is taken to be in sync")
     for callee in ("kcopyd_copy", "dm_kcopyd_copy", "recover"))
 
-def _mirror_old(work: str, io: tuple[str, ...], rh_file: str = "dm-raid1.c") -> Calls:
-    """Reads of clean regions in the caller; writes on kmirrord through dm-io (dm-raid1.c)."""
+
+def _mirror_old(work: str, io: str, *, late: bool) -> Calls:
+    """Reads of clean regions in the caller; writes on kmirrord through dm-io (dm-raid1.c), which
+    drops the barrier of a write: so fua is not passed on."""
+    worker = dm.old_worker("kmirrord", work, io, files=_MIRROR_OLD_FILES, cuts=_NO_RECOVERY)
     # dm-io's bios end in dm-io.c, then the mirror's write_callback ends dm's own clone
     endio = Path(("endio@drivers/md/dm-io.c|endio", "dec_count", ">write_callback", "bio_endio",
                   ">clone_endio@drivers/md/dm.c", "dec_pending@drivers/md/dm.c"),
-                 files=(*dm.CORE, dm.MD + "dm-io.c", dm.MD + rh_file))
-    return Calls(
-        submit=dm.old_map("mirror_map", files=_MIRROR_OLD_FILES),
-        worker={"write": dm.old_worker("kmirrord", work, *io, files=_MIRROR_OLD_FILES,
-                                       cuts=_NO_RECOVERY)},
-        endio=endio, unplug=dm.OLD_UNPLUG_24 if "dm_io" in io else dm.OLD_UNPLUG,
-        flush=None if "dm_io" in io else dm.OLD_FLUSH,
-        ops=("read", "write") if "dm_io" in io else ("read", "write", "flush"),
-        note=_MIRROR_NOTE)
+                 files=(*dm.CORE, *(dm.MD + f for f in _MIRROR_OLD_FILES)))
+    return Calls(submit=dm.old_map("mirror_map", files=_MIRROR_OLD_FILES),
+                 worker={"write": worker}, endio=endio,
+                 unplug=dm.OLD_UNPLUG_24 if late else dm.OLD_UNPLUG,
+                 flush=None if late else dm.OLD_FLUSH,
+                 ops=("read", "write") if late else ("read", "write", "flush"),
+                 note=_MIRROR_NOTE)
 
 
 def _mirror_new() -> Calls:
@@ -86,8 +86,10 @@ DM_KINDS = (
     Kind("dm-mirror", "stacked", "mirror", (2, 9),
          "dm mirror target: writes go to every member from kmirrord", verb="dm",
          calls={
-             "2.6.18": _mirror_old("do_work@drivers/md/dm-raid1.c|do_work", ("dm_io_async_bvec",)),
-             "2.6.24": _mirror_old("do_mirror@drivers/md/dm-raid1.c|do_mirror", ("dm_io",)),
+             "2.6.18": _mirror_old("do_work@drivers/md/dm-raid1.c|do_work", "dm_io_async_bvec",
+                                   late=False),
+             "2.6.24": _mirror_old("do_mirror@drivers/md/dm-raid1.c|do_mirror", "dm_io",
+                                   late=True),
              "6.1": _mirror_new(),
          }),
     *CRYPT_KINDS,

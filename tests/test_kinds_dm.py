@@ -1,0 +1,135 @@
+"""Device mapper kinds: published figures, anchors, structure."""
+
+import pytest
+
+from blockstack.kernel import load_kernel
+from blockstack.kinds import KINDS
+from blockstack.kinds.model import Calls, Kind, Path
+
+KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
+DM = tuple(kind for name, kind in KINDS.items() if name.startswith("dm-"))
+
+
+def _calls(kernel_name: str) -> list[tuple[Kind, str, Calls]]:
+    gen = load_kernel(kernel_name).generation.name
+    found = [(kind, "", kind.calls[gen]) for kind in DM if gen in kind.calls]
+    return found + [(kind, word, calls[gen]) for kind in DM
+                    for word, calls in kind.variants.items() if gen in calls]
+
+
+def _linked(calls: Calls, kernel_name: str) -> list[tuple[str, Path, str]]:
+    gen = load_kernel(kernel_name).generation
+    rows = [("submit", calls.submit, gen.submit_link), ("endio", calls.endio, gen.endio_link),
+            ("flush", calls.flush, gen.flush_link), ("unplug", calls.unplug, gen.unplug_link)]
+    rows += [(f"submit {op}", path, gen.submit_link) for op, path in calls.submit_ops.items()]
+    return [(name, path, link) for name, path, link in rows if path is not None and link]
+
+
+@pytest.mark.parametrize(("kernel", "through"), [
+    ("linux-2.6.18-i386-4k", 176), ("linux-6.1-x86_64", 256), ("linux-6.1-i386", 316)])
+def test_published_bytes_per_linear_level(kernel: str, through: int) -> None:
+    k = load_kernel(kernel)
+    submit = KINDS["dm-linear"].calls[k.generation.name].submit
+    assert submit is not None
+    row = k.rows.layer(submit, k.generation.submit_link, nested=True)
+    assert row.through.exact
+    assert row.through.bytes == through
+
+
+def test_published_peak_and_completion_of_linear() -> None:
+    """6.1 x86_64: 600 and 64 bytes. On i386 the published 540 goes through dm_stats_account_io,
+    which runs only after ``dmsetup message 0 @stats_create``: cut here."""
+    endio = {"linux-6.1-x86_64": 64, "linux-6.1-i386": 88}
+    for name, through in endio.items():
+        k = load_kernel(name)
+        calls = KINDS["dm-linear"].calls["6.1"]
+        assert calls.submit is not None and calls.endio is not None
+        peak = k.rows.layer(calls.submit, k.generation.submit_link, nested=True).peak.bytes
+        assert peak == 600 if name.endswith("x86_64") else peak <= 540
+        assert k.rows.layer(calls.endio, "bio_endio", nested=True).through.bytes == through
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_every_row_is_connected_in_the_shipped_tables(kernel: str) -> None:
+    k = load_kernel(kernel)
+    for kind, word, calls in _calls(kernel):
+        for name, path, link in _linked(calls, kernel):
+            row = k.rows.layer(path, link, nested=True)
+            assert row.through.exact, (kind.name, word, name, row.through.missing)
+            assert row.peak.bytes >= row.through.bytes > 0, (kind.name, name)
+        for op, worker in calls.worker.items():
+            spine = k.rows.spine(worker.path, k.generation.submit_link)
+            assert spine.exact, (kind.name, op, spine.missing)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_cuts_and_followed_files_exist_in_the_table(kernel: str) -> None:
+    """A file that no function comes from would narrow a path without a word."""
+    files = {row[0] for row in load_kernel(kernel).table.functions.values()}
+    for kind, _, calls in _calls(kernel):
+        for name, path, _ in _linked(calls, kernel):
+            for file in path.files:
+                known = any(f.startswith(file) for f in files) if file.endswith("/") else (
+                    file in files)
+                assert known or "[" in file, (kind.name, name, file)
+            assert all(reason for _, _, reason in path.cuts), (kind.name, name)
+
+
+def test_structure() -> None:
+    arity = {"dm-linear": (1, None), "dm-striped": (1, None), "dm-mirror": (2, 9),
+             "dm-crypt": (1, 1), "dm-snapshot": (2, 2), "dm-snapshot-origin": (1, None)}
+    mapping = {"dm-linear": "segments", "dm-striped": "segments", "dm-mirror": "mirror",
+               "dm-crypt": "remap", "dm-snapshot": "snapshot",
+               "dm-snapshot-origin": "snapshot-origin"}
+    for name, ends in arity.items():
+        assert KINDS[name].arity == ends
+        assert KINDS[name].mapping == mapping[name]
+        assert set(KINDS[name].calls) == {"2.6.18", "2.6.24", "6.1"}
+    for kind in DM:
+        for gen, calls in kind.calls.items():
+            assert calls.split == ("front" if gen == "6.1" else "loop")
+            assert not calls.immediate  # dm always nests (2.6) or queues (6.1)
+            assert set(calls.worker) <= set(calls.ops)
+            assert set(calls.submit_ops) <= set(calls.ops)
+            if gen != "6.1":
+                assert "discard" not in calls.ops
+            if gen == "2.6.24":
+                assert not {"flush", "fua"} & set(calls.ops)  # barriers are refused
+
+
+def test_who_submits() -> None:
+    """dm-crypt moved: the caller (2.6.18), kcryptd (2.6.24), dmcrypt_write for writes (6.1)."""
+    crypt = KINDS["dm-crypt"]
+    assert not crypt.calls["2.6.18"].worker
+    assert {w.name for w in crypt.calls["2.6.24"].worker.values()} == {"kcryptd"}
+    assert {op: w.name for op, w in crypt.calls["6.1"].worker.items()} == {
+        "write": "dmcrypt_write"}
+    inline = crypt.calls_for("6.1", {"workqueue": "read"})
+    assert inline is not None and not inline.worker
+    for gen in ("2.6.18", "2.6.24", "6.1"):
+        assert KINDS["dm-mirror"].calls[gen].worker["write"].name == "kmirrord"
+        assert "read" not in KINDS["dm-mirror"].calls[gen].worker
+        assert KINDS["dm-snapshot"].calls[gen].worker["write"].name == "kcopyd"
+
+
+def test_inline_encryption_is_deeper() -> None:
+    k = load_kernel("linux-6.1-x86_64")
+    bytes_ = {}
+    for word in ("read+write", "read"):
+        calls = KINDS["dm-crypt"].calls_for("6.1", {"workqueue": word})
+        assert calls is not None
+        row = k.rows.layer(calls.submit_ops["write"], k.generation.submit_link, nested=True)
+        bytes_[word] = row.through.bytes, row.peak.bytes
+    assert bytes_["read"] > bytes_["read+write"]
+
+
+def test_flush_goes_deeper_than_read() -> None:
+    k = load_kernel("linux-6.1-x86_64")
+    calls = KINDS["dm-linear"].calls["6.1"]
+    assert calls.submit is not None
+    link = k.generation.submit_link
+    flush = k.rows.layer(calls.submit_ops["flush"], link, nested=True).through
+    read = k.rows.layer(calls.submit, link, nested=True).through
+    assert flush.bytes > read.bytes
+    assert "__send_empty_flush" in {s.function for s in flush.steps}
+    assert "__send_empty_flush" not in {s.function for s in read.steps}
