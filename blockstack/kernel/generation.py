@@ -96,14 +96,14 @@ GENERATIONS: Mapping[str, Generation] = {
     "2.6.18": Generation(
         name="2.6.18", rule="recursive", submit_link="generic_make_request",
         dispatch=("generic_make_request",), flush_link="@issue_flush_fn", unplug_link="@unplug_fn",
-        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_old_i386(60, 4),
+        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_old_i386(60, 4) | _IRQ_ROOTS,
         budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
                  "schedule": Path(("schedule",))}),
     "2.6.24": Generation(
         name="2.6.24", rule="fifo", submit_link="generic_make_request",
         dispatch=("generic_make_request", "__generic_make_request"),
         unplug_link="@unplug_fn",  # blkdev_issue_flush submits an empty barrier
-        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_old_i386(64, 8),
+        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_old_i386(64, 8) | _IRQ_ROOTS,
         budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
                  "schedule": Path(("schedule",))}),
     "6.1": Generation(
