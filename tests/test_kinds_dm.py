@@ -1,12 +1,15 @@
 """Device mapper kinds: published figures, anchors, structure."""
 
+from functools import cache
+
 import pytest
 
-from blockstack.kernel import load_kernel
+from blockstack.kernel import load_kernel as load_any_kernel
 from blockstack.kinds import KINDS
 from blockstack.kinds.model import Calls, Kind, Path
 
 KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
+load_kernel = cache(load_any_kernel)
 DM = tuple(kind for name, kind in KINDS.items() if name.startswith("dm-"))
 
 
@@ -71,7 +74,7 @@ def test_cuts_and_followed_files_exist_in_the_table(kernel: str) -> None:
             for file in path.files:
                 known = any(f.startswith(file) for f in files) if file.endswith("/") else (
                     file in files)
-                assert known or "[" in file, (kind.name, name, file)
+                assert known or not file.startswith("drivers/md/dm"), (kind.name, name, file)
             assert all(reason for _, _, reason in path.cuts), (kind.name, name)
 
 

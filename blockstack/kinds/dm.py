@@ -3,6 +3,7 @@
 from blockstack.kinds import dm_paths as dm
 from blockstack.kinds.dm_crypt import CRYPT_KINDS
 from blockstack.kinds.dm_snapshot import SNAPSHOT_KINDS
+from blockstack.kinds.dm_targets import TARGET_KINDS
 from blockstack.kinds.model import Calls, Kind, Param, Path
 from blockstack.kinds.params import sectors
 
@@ -94,4 +95,5 @@ DM_KINDS = (
          }),
     *CRYPT_KINDS,
     *SNAPSHOT_KINDS,
+    *TARGET_KINDS,
 )

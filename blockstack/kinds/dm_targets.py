@@ -1,0 +1,117 @@
+"""More device mapper targets: delay, multipath, thin provisioning, LVM's raid1."""
+
+from blockstack.kinds import dm_paths as dm
+from blockstack.kinds.md_new import raid1_new
+from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.kinds.params import choice
+
+_OPS = ("read", "write", "flush", "discard", "fua")
+
+
+def _remapping(target: str, *files: str, cuts: dm.Cuts = (), ends: dm.Edges = (),
+               worker: Worker | None = None, worker_ops: tuple[str, ...] = (), note: str = ""
+               ) -> Calls:
+    """A target of 6.1 whose ``map`` leaves the submit to dm.c, some operations to a worker."""
+    paths = {op: dm.new_map(target, op=op, files=files, cuts=cuts)
+             for op in ("read", "discard", "flush")}
+    endio = Path(dm.NEW_ENDIO.via, edges=ends, cuts=dm.NEW_ENDIO.cuts,
+                 files=(*dm.CORE, *(dm.MD + f for f in files)))
+    return Calls(submit=paths["read"],
+                 submit_ops={"discard": paths["discard"], "flush": paths["flush"],
+                             "fua": paths["flush"]},
+                 worker=dict.fromkeys(worker_ops, worker) if worker else {}, endio=endio,
+                 split="front", ops=_OPS, note=f"{note}; {dm.FUA}" if note else dm.FUA)
+
+
+# delay_bio puts every bio on a list; a timer wakes kdelayd, which submits (dm-delay.c)
+_DELAY_24 = dm.old_worker("kdelayd", "flush_expired_bios", files=("dm-delay.c",))
+_DELAY_NEW = dm.new_worker("kdelayd", "flush_expired_bios", "dm_submit_bio_remap",
+                           files=("dm-delay.c", "dm.c"))
+_DELAY = {
+    "2.6.24": Calls(submit=dm.old_map("delay_map", files=("dm-delay.c",)),
+                    worker={"read": _DELAY_24, "write": _DELAY_24}, endio=dm.OLD_ENDIO,
+                    unplug=dm.OLD_UNPLUG_24, ops=("read", "write"), note="the delay is not zero"),
+    "6.1": _remapping("delay_map", "dm-delay.c", worker=_DELAY_NEW, worker_ops=_OPS,
+                      note="the delay is not zero"),
+}
+
+_QUEUED = "only while no path is usable: all are taken to work"
+_MULTIPATH = _remapping(
+    "multipath_map_bio", "dm-mpath.c", "dm-ps-service-time.c",
+    cuts=(("__multipath_map_bio", "__multipath_queue_bio", _QUEUED),
+          ("__multipath_map_bio", "__pg_init_all_paths", "only when a path group is activated")),
+    ends=(("clone_endio", "multipath_end_io_bio"),),
+    note="bio-based (queue_mode bio), one usable path; request-based multipath clones requests")
+
+# thin_map looks blocks up through a non-blocking clone of the btree's transaction manager: it
+# never reads metadata itself (dm_tm_create_non_blocking_clone); what is not cached, not mapped, or
+# shared goes to the pool's worker, and so do all flushes, FUA writes and discards (thin_bio_map)
+_NO_METADATA_READ = (("dm_tm_read_lock", "dm_bm_read_lock", "the map never blocks for metadata"),
+                     ("new_read", "submit_io", "dm_bufio_get never reads"),
+                     ("new_read", "__flush_write_list", "nothing was written: the list is empty"),
+                     *(("__bufio_new", callee, "dm_bufio_get takes what is cached, or nothing")
+                       for callee in ("__get_unclaimed_buffer", "__wait_for_free_buffer",
+                                      "alloc_buffer", "__free_buffer_wake", "__link_buffer",
+                                      "__write_dirty_buffers_async")))
+_THIN_FILES = ("dm-thin.c", "dm-thin-metadata.c", "dm-bio-prison-v1.c", "dm-bufio.c",
+               "[dm_thin_pool.ko]", "persistent-data/")
+_THIN_WORKER = dm.new_worker(
+    "dm-thin", "do_worker", files=(*_THIN_FILES, "dm.c", "dm-kcopyd.c"),
+    edges=(("do_worker", "process_cell"), ("do_worker", "process_bio"),
+           ("process_prepared", "process_prepared_mapping"),
+           ("dm_cell_visit_release", "__inc_remap_and_issue_cell"),
+           ("dm_cell_visit_release", "__remap_and_issue_shared_cell")),
+    cuts=(("*", "metadata_operation_failed*", "only when metadata cannot be written"),
+          ("*", "dm_bm_read_try_lock", "only in the non-blocking clone"),
+          ("do_worker", "process_discard*", "discards: a worker call of their own")))
+_THIN_NOTE = ("the metadata device's own I/O counts for its stack, not for its traffic; a bio is "
+              "not cut at the pool's block boundaries")
+
+
+def _thin(*worker_ops: str) -> Calls:
+    return _remapping("thin_map", *_THIN_FILES, cuts=_NO_METADATA_READ,
+                      ends=(("clone_endio", "thin_endio"),), worker=_THIN_WORKER,
+                      worker_ops=worker_ops, note=_THIN_NOTE)
+
+
+_THIN = {"mapped": _thin("flush", "fua", "discard"),
+         "unmapped": _thin("write", "flush", "fua", "discard")}
+
+
+def _under_dm(calls: Calls) -> Calls:
+    """An md personality called by dm-raid: raid_map instead of md_submit_bio, and dm's own clone
+    to complete behind md's bio (dm-raid.c, md_handle_request)."""
+
+    def path(md: Path, op: str) -> Path:
+        own = dm.new_map("raid_map", "md_handle_request", op=op, files=("dm-raid.c",))
+        return own.then(md.replace_via(md.via[2:]))
+
+    assert calls.submit is not None and calls.endio is not None
+    ops = {op: path(p, {"fua": "flush"}.get(op, op)) for op, p in calls.submit_ops.items()}
+    end = calls.endio
+    endio = Path((*end.via, "bio_endio", ">clone_endio", "__dm_io_complete"),
+                 files=(*dm.CORE, *end.files), edges=end.edges,
+                 cuts=end.cuts + dm.NEW_ENDIO.cuts)
+    return Calls(submit=path(calls.submit, "read"), submit_ops=ops, worker=calls.worker,
+                 endio=endio, split="front", ops=calls.ops, options=calls.options,
+                 note=f"{calls.note} {dm.FUA}")
+
+
+TARGET_KINDS = (
+    Kind("dm-delay", "stacked", "remap", (1, 1), "dm delay target: every bio waits for a timer",
+         verb="dm", calls=_DELAY),
+    Kind("dm-multipath", "stacked", "remap", (1, 1),
+         "dm multipath target, bio-based, over its active path", verb="dm",
+         calls={"6.1": _MULTIPATH}),
+    Kind("dm-thin-pool", "stacked", "remap", (1, 1),
+         "dm thin-pool target: passes thin devices' bios to the data device", verb="dm",
+         calls={"6.1": _remapping("pool_map", "dm-thin.c")}),
+    Kind("dm-thin", "stacked", "remap", (1, 1), "dm thin target, on a pool", verb="dm",
+         params=(Param("blocks", choice(*_THIN), "mapped",
+                       '"mapped": writes find their blocks; "unmapped": they need new ones'),),
+         calls={"6.1": _THIN["mapped"]}, variant="blocks",
+         variants={word: {"6.1": calls} for word, calls in _THIN.items()}),
+    Kind("dm-raid1", "stacked", "mirror", (2, None),
+         "dm raid target, raid1 (LVM's): md's raid1 with a bitmap", verb="dm",
+         calls={"6.1": _under_dm(raid1_new(bitmap=True)["6.1"])}),
+)
