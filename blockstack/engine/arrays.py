@@ -9,6 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from blockstack.workload.draw import DrawSpec
+
+__all__ = ["NOPS", "OP_NAMES", "RULE_NAMES", "DrawSpec", "IrqSpec", "PlanArrays"]
+
 READ, WRITE, FLUSH, DISCARD, FUA = range(5)
 NOPS = 5
 OP_NAMES = ("read", "write", "flush", "discard", "fua")
@@ -55,30 +59,6 @@ class PlanArrays(NamedTuple):
     entry: NDArray[np.int32]  # [R*NOPS] bytes in use when the source submits
     task_entry: NDArray[np.int32]  # [T] bytes in use when the task's outermost call is entered
     task_limit: NDArray[np.int32]  # [T] usable bytes
-
-
-class DrawSpec(NamedTuple):
-    """How the core draws bio *i*: counter based, a function of ``seed`` and *i* only."""
-
-    seed: int
-    op_threshold: NDArray[np.uint32]  # [NOPS] cumulative
-    op_first: int  # smallest op with a share above zero
-    size_mode: int  # 0 table, 1 uniform steps
-    size_threshold: NDArray[np.uint32]  # [n] cumulative (mode 0)
-    size_sectors: NDArray[np.uint32]  # [n] (mode 0)
-    size_lo: int  # sectors (mode 1)
-    size_step: int  # sectors (mode 1)
-    size_count: int  # number of sizes (mode 1)
-    pattern: int  # 0 sequential, 1 uniform, 2 zipf
-    align_sectors: int
-    stride_sectors: int  # sequential
-    span_sectors: int  # sequential
-    zipf_n: int
-    zipf_theta: float
-    zipf_zetan: float
-    zipf_eta: float
-    zipf_alpha: float
-    capacity_sectors: NDArray[np.int64]  # [R]
 
 
 class IrqSpec(NamedTuple):

@@ -42,9 +42,12 @@ class CutTable:
     Parameters
     ----------
     cuts : tuple of Cut
+    wanted : frozenset of (caller, callee)
+        Calls that a path asks for by name: no ``budget`` cut applies (a way in through reclaim).
     """
 
     cuts: tuple[Cut, ...]
+    wanted: frozenset[tuple[str, str]] = frozenset()
     _names: dict[str, list[Cut]] = field(default_factory=dict)
     _globs: list[tuple[re.Pattern[str], Cut]] = field(default_factory=list)
     _memo: dict[tuple[str, str], Cut | None] = field(default_factory=dict)
@@ -66,6 +69,8 @@ class CutTable:
     def _search(self, caller: str, callee: str) -> Cut | None:
         named = self._names.get(callee, [])
         hits = named + [cut for pattern, cut in self._globs if pattern.match(callee)]
+        if (caller, callee) in self.wanted:
+            hits = [cut for cut in hits if cut.cls != "budget"]
         return next((c for c in hits if c.caller == "*" or _pattern(c.caller).match(caller)), None)
 
     def is_cut(self, caller: str, callee: str) -> bool:
@@ -101,7 +106,9 @@ COMMON_CUTS: tuple[Cut, ...] = (
            "check_poison_obj", "slab_error", "print_objinfo", "dump_line", "object_err",
            "slab_err", "__slab_err", "free_debug_processing", "alloc_debug_processing",
            "__list_*_valid", "debug_*", "lockdep_*", "kasan_*", "__kasan_*", "kmemleak_*",
-           "__kfence_*", "stack_depot_*", "__check_object_size", "should_fail*"),
+           "__kfence_*", "stack_depot_*", "check_object", "check_slab", "check_bytes*",
+           "slab_pad_check", "slab_fix", "on_freelist", "init_object", "set_track",
+           "__check_object_size", "should_fail*"),
     *_rows("error", "fatal memory conditions", "out_of_memory", "oom_kill_process",
            "dump_header", "warn_alloc"),
     *_rows("budget", "page reclaim has a budget of its own (Calls to try_to_free_pages)",
@@ -111,10 +118,18 @@ COMMON_CUTS: tuple[Cut, ...] = (
     *_rows("budget", "sleeping and waking: the scheduler has a budget of its own",
            "__schedule", "schedule_idle", "preempt_schedule*", "__SCT__preempt_schedule*",
            "__SCT__might_resched", "__SCT__cond_resched", "try_to_wake_up", "wake_up_process"),
-    *_rows("budget", "softirqs run at interrupt exit or on enabling bottom halves: interrupt budget",
+    *_rows("budget", "softirqs run at interrupt exit or on enabling bottom halves",
            "do_softirq", "__do_softirq", "do_softirq_own_stack", "__local_bh_enable_ip",
            "local_bh_enable", "_local_bh_enable"),
     *_rows("async", "queues work for another task", "queue_work_on", "__queue_work",
            "queue_work", "schedule_work", "queue_delayed_work*", "mod_delayed_work_on",
-           "kblockd_mod_delayed_work_on", "delayed_work_timer_fn", "call_rcu", "kthread_queue_work"),
+           "kblockd_mod_delayed_work_on", "delayed_work_timer_fn", "call_rcu",
+           "kthread_queue_work"),
+    *_rows("workload", "only where io.max (blkio.throttle) limits the cgroup: blk_should_throtl",
+           "__blk_throtl_bio"),
+    *_rows("rare", "the first bio of a cgroup on a device makes its blkg (blkg_lookup_create)",
+           "blkg_create"),
+    *_rows("topology", "only for bios that carry T10 protection information",
+           "bio_integrity_clone", "bio_integrity_alloc", "bio_integrity_trim",
+           "bio_integrity_free", "__bio_integrity_endio"),
 )

@@ -1,4 +1,4 @@
-"""Kernel generations: the names of the block layer's own links, and the files that are always followed.
+"""Kernel generations: the names of the block layer's links, and the files that are followed.
 
 A generation is a span of kernels that share these names. Kinds refer to generations by name; a
 frame table of any build of that generation can stand behind one.
@@ -85,7 +85,7 @@ _IRQ_ROOTS = {(arch, root): Root((("interrupt stack", word),), "derived")
 _OLD_FILES = ("block/ll_rw_blk.c", "block/elevator.c", "fs/bio.c", "mm/mempool.c", "mm/slab.c",
               "mm/slub.c", "mm/page_alloc.c", "mm/highmem.c", "mm/bounce.c")
 _OLD_CUTS = (
-    ("generic_make_request", "bio_endio", "only for a bio that is refused (past the end, no queue)"),
+    ("generic_make_request", "bio_endio", "only for a bio that is refused (past the end)"),
     ("generic_make_request", "handle_bad_sector", "only for a bio past the end of the device"),
     # its block_dump report lies in another section; the tables name the jump there wrongly
     ("submit_bio", "blk_complete_request", "not called: the jump goes to the block_dump report"),
@@ -113,7 +113,7 @@ GENERATIONS: Mapping[str, Generation] = {
         files=("block/", "mm/mempool.c", "lib/sg_pool.c", "lib/scatterlist.c", "lib/sbitmap.c"),
         cuts=(("submit_bio_noacct", "bio_endio", "only for a bio that is refused"),),
         roots={
-            # arch/x86/include/asm/ptrace.h: 21 words; asm/thread_info.h: TOP_OF_KERNEL_STACK_PADDING
+            # arch/x86/include/asm/ptrace.h: 21 words; TOP_OF_KERNEL_STACK_PADDING is 0 and 8
             ("x86_64", "@syscall"): Root((("pt_regs", 168),), "derived"),
             ("x86_64", "@fault"): Root((("pt_regs", 168),), "derived"),
             ("x86_64", "@kthread"): Root((("pt_regs", 168),), "derived"),

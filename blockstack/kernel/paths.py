@@ -7,6 +7,7 @@ longest path between two anchors is one layer's share of the stack.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import networkx as nx
@@ -214,7 +215,7 @@ class _Longest:
 
     def _steps(self, functions: list[str]) -> CallPath:
         chain = [*functions, *([self.goal] if self.goal is not None else [])]
-        steps = [Step(a, self.succ[a][b]) for a, b in zip(chain, chain[1:], strict=False)]
+        steps = [Step(a, self.succ[a][b]) for a, b in pairwise(chain)]
         if self.goal is None:
             steps.append(Step(functions[-1], self.graph.frame(functions[-1])))
         return CallPath(tuple(steps))

@@ -1,4 +1,4 @@
-"""Kernels by name: a frame table, a submission rule and a platform; every part can be overridden."""
+"""Kernels by name: frame table, submission rule, platform; every part can be overridden."""
 
 import re
 from collections.abc import Mapping

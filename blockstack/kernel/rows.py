@@ -5,6 +5,7 @@ build of the same generation needs no new figures, only its frame table.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from blockstack.errors import BlockstackError
 from blockstack.kernel.cuts import COMMON_CUTS, Cut, CutTable
@@ -137,13 +138,15 @@ class RowSource:
         """The deepest point below the last anchor or, with ``off``, off any anchor.
 
         A way in that ends at the submit may be deeper where it submits nothing. A path that
-        leaves the anchors after one of them enters no earlier one again: under reclaim, say,
-        nothing reclaims (PF_MEMALLOC), so that the graph has no such cycle.
+        leaves the anchors after one of them enters none of the others: under reclaim, say,
+        nothing reclaims (PF_MEMALLOC), so that there is no such cycle.
         """
         links = self._links("")
         found = CallPath()
-        for i in range(0 if off else len(names) - 1, len(names)):
-            avoid = links | set(names[:i]) | set(names[i + 1:i + 2]) if off else links
+        # not off the entry code: the system call table leads to every other system call
+        entry = sum(n.startswith("@") or self.table.functions[n][0][:5] == "arch/" for n in names)
+        for i in range(entry if off else max(len(names) - 1, 0), len(names)):
+            avoid = links | set(names[:i]) | set(names[i + 1:]) if off else links
             rest = graph.longest(names[i], None, avoid=avoid)
             whole = self._segments(graph, names[:i + 1], None) + (rest or CallPath())
             found = max(found, whole, key=lambda p: p.bytes)
@@ -181,7 +184,7 @@ class RowSource:
     def _graph(self, path: Path, anchors: list[_Anchor], link: str | None) -> CallGraph:
         gen = self.generation
         edges = [*gen.edges, *path.edges]
-        pairs = zip(anchors, anchors[1:], strict=False)
+        pairs = pairwise(anchors)
         edges += [(a.name, b.name) for a, b in pairs if b.indirect or a.name.startswith("@")]
         if anchors and link is not None:
             first = anchors[0]
@@ -204,7 +207,7 @@ class RowSource:
 
     def _segments(self, graph: CallGraph, names: list[str], link: str | None) -> CallPath:
         total = CallPath()
-        for a, b in zip(names, names[1:], strict=False):
+        for a, b in pairwise(names):
             avoid = (self._links(link or "") - {b}) | (set(names) - {a, b})
             found = graph.longest(a, b, avoid=avoid)
             if found is None:  # not connected in this build: a lower bound, and we say so

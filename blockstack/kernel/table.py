@@ -8,12 +8,14 @@ pointers. A frame includes its own return address.
 
 import gzip
 import hashlib
-import json
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from blockstack.errors import BlockstackError, UnknownFrame
 
@@ -106,6 +108,17 @@ class FrameTable:
         return max(depths, default=None)
 
 
+class _File(msgspec.Struct):
+    """The file as it lies on disk."""
+
+    meta: dict[str, Any]
+    files: list[str]
+    functions: dict[str, list[int | str | None]]
+    calls: dict[str, dict[str, int]]
+    tail: dict[str, dict[str, int]]
+    indirect: dict[str, list[int]]
+
+
 def _fail(path: Path, message: str) -> BlockstackError:
     return BlockstackError(message, path=str(path),
                            hint="a frame table is gzip'ed or plain JSON of format " + FORMAT)
@@ -129,22 +142,27 @@ def load_table(path: Path, column: int = 1) -> FrameTable:
     try:
         raw = path.read_bytes()
         text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-        data = json.loads(text)
-    except (OSError, EOFError, ValueError, gzip.BadGzipFile) as error:
+        data = msgspec.json.decode(text, type=_File)
+    except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
         raise _fail(path, f"cannot be read as a frame table: {error}") from error
-    if not isinstance(data, dict) or not isinstance(data.get("meta"), dict):
-        raise _fail(path, "has no meta object")
-    if data["meta"].get("format") != FORMAT:
-        raise _fail(path, f"has format {data['meta'].get('format')!r}")
+    if data.meta.get("format") != FORMAT:
+        raise _fail(path, f"has format {data.meta.get('format')!r}")
     for key in ("pointer_bytes", "arch", "kernel"):
-        if key not in data["meta"]:
+        if key not in data.meta:
             raise _fail(path, f"meta lacks {key}")
-    try:
-        files = data["files"]
-        functions = {name: (files[row[0]], int(row[column] if row[column] is not None else row[1]),
-                            str(row[2])) for name, row in data["functions"].items()}
-        table = FrameTable(data["meta"], functions, data["calls"], data["tail"], data["indirect"],
-                           hashlib.sha256(text).hexdigest()[:16])
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise _fail(path, f"is malformed: {type(error).__name__}: {error}") from error
-    return table
+    functions = {name: _row(path, name, row, data.files, column)
+                 for name, row in data.functions.items()}
+    return FrameTable(data.meta, functions, data.calls, data.tail, data.indirect,
+                      hashlib.sha256(text).hexdigest()[:16])
+
+
+def _row(path: Path, name: str, row: list[int | str | None], files: list[str], column: int
+         ) -> tuple[str, int, str]:
+    if len(row) < 3:
+        raise _fail(path, f"functions[{name!r}] is malformed: {row!r}")
+    frame = row[column] if len(row) > column else None
+    frame, file = row[1] if frame is None else frame, row[0]
+    if not (isinstance(file, int) and 0 <= file < len(files) and isinstance(frame, int)
+            and frame >= 0):
+        raise _fail(path, f"functions[{name!r}] is malformed: {row!r}")
+    return files[file], frame, str(row[2])

@@ -1,0 +1,30 @@
+"""blockstack: will this stack of block devices overflow the kernel stack, and how fast can it go?
+
+>>> import blockstack as bs
+>>> case = bs.load("configs/dm-md-iscsi.toml")
+>>> result = bs.simulate(case.stack, case.workload, kernel=case.kernel, bios=1000)
+>>> result.fits in (True, False, None)
+True
+"""
+
+from blockstack.engine.explain import LayerLimit, explain, max_layers
+from blockstack.engine.simulate import simulate
+from blockstack.errors import BlockstackError
+from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, load_kernel
+from blockstack.present import plots as plot
+from blockstack.result import Explanation, Frame, Result, TaskDepth
+from blockstack.stack import Config, Device, Stack
+from blockstack.stack import load_config as load
+from blockstack.workload import Workload
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PROFILES", "RULES", "BlockstackError", "Config", "Device", "Explanation", "Frame",
+    "FrameTable", "Kernel", "LayerLimit", "Platform", "Result", "Stack", "TaskDepth", "Workload",
+    "explain", "load", "load_kernel", "max_layers", "plot", "simulate",
+]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,284 @@
+"""The static road: the deepest stack that any bio of a size could reach, without a simulation.
+
+`Bound` walks the compiled positions and never runs a bio: per task, the entry plus the longest
+path over nested submissions (recursive rule) or plus the heaviest single layer (serialised rules).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import gcd
+
+from blockstack.engine import arrays as arr
+from blockstack.engine.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE
+from blockstack.engine.mapping import ALIGNED_READ, FULL_STRIPE_IN_CALLER, READ_IN_CALLER
+from blockstack.engine.paths import LayeredPath
+from blockstack.engine.plan import Plan
+
+_BLOCK = 8  # sectors: raid4/5/6 work in pages
+_State = tuple[int, int, int, int]  # position, op, sectors, alignment
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One make_request call of a longest path: the position, the operation, and whether the path
+    goes on below it (its `through`) or ends in it (its `peak`)."""
+
+    position: int
+    op: int
+    goes_on: bool
+
+
+@dataclass(frozen=True)
+class TaskBound:
+    """Deepest stack of one task: bytes, the calls on it, the operation that it was entered with."""
+
+    bytes: int
+    visits: tuple[Visit, ...]
+    op: int
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """How the deepest path goes on: ``levels`` of this position (a remainder resubmits itself),
+    then the state below, or its end here."""
+
+    bytes: int
+    levels: int
+    below: _State | None
+    ends: bool
+
+
+@dataclass
+class Bound:
+    """Deepest stack per task.
+
+    Parameters
+    ----------
+    plan : Plan
+    max_sectors : int
+        Largest bio.
+    align_sectors : int
+        Alignment of its first sector.
+    """
+
+    plan: Plan
+    max_sectors: int
+    align_sectors: int = 1
+    _states: set[_State] = field(default_factory=set)
+    _starts: dict[_State, int] = field(default_factory=dict)
+    _memo: dict[_State, _Choice] = field(default_factory=dict)
+
+    def tasks(self) -> dict[int, TaskBound]:
+        """Task number -> its deepest stack; tasks that no bio reaches are absent."""
+        self._reach()
+        self._evaluate()
+        best: dict[int, TaskBound] = {}
+        for state, entry in self._starts.items():
+            task = int(self.plan.arrays.task[state[0]])
+            depth = entry + self._memo[state].bytes
+            if task not in best or depth > best[task].bytes:
+                best[task] = TaskBound(depth, self._visits(state), state[1])
+        return best
+
+    def below(self, root: int, op: int) -> tuple[Visit, ...]:
+        """The deepest path under root number ``root`` for one operation (after `tasks`)."""
+        if not self._memo:
+            self.tasks()
+        size = 0 if op == FLUSH else self.max_sectors
+        return self._visits((int(self.plan.arrays.roots[root]), op, size, self.align_sectors))
+
+    def path(self, visits: tuple[Visit, ...]) -> LayeredPath:
+        """The frames of a path's calls, without the task's entry."""
+        total = LayeredPath()
+        for visit in visits:
+            position = self.plan.positions[visit.position]
+            rows = position.through if visit.goes_on else position.peak
+            total = total + rows.get(visit.op, LayeredPath())
+        return total
+
+    def _reach(self) -> None:
+        """Collect every call that a bio can lead to, and those at which a task begins."""
+        a = self.plan.arrays
+        for r, root in enumerate(a.roots):
+            for op in self.plan.ops:
+                size = 0 if op == FLUSH else self.max_sectors
+                self._starts[int(root), op, size, self.align_sectors] = int(
+                    a.entry[r * arr.NOPS + op])
+        todo = list(self._starts)
+        while todo:
+            state = todo.pop()
+            if state in self._states:
+                continue
+            self._states.add(state)
+            p, op, nr, align = state
+            for child_op, child, size, job in self._children(p, op, nr):
+                below = (child, child_op, size, self._aligned(p, align))
+                if job:
+                    self._starts[below] = int(a.task_entry[a.task[child]])
+                todo.append(below)
+
+    def _children(self, p: int, op: int, nr: int) -> Iterator[tuple[int, int, int, bool]]:
+        """(op, position, sectors, handed to a worker) of all that one call may emit."""
+        a = self.plan.arrays
+        lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
+        worker = bool(a.context[p * arr.NOPS + op])
+        kind = int(a.op_kind[p])
+        if kind == arr.RAID456:
+            yield from self._parity(p, op, nr, worker)
+            return
+        size = self._piece(p, nr) if op != FLUSH else 0
+        for i in range(lo, hi):
+            child = int(a.wchild[i] if worker else a.child[i])
+            if child >= 0 and self._takes(p, op, i - lo):
+                yield op, child, size, worker
+            if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT) and op in (WRITE, FUA):
+                chunk = int(a.raid[p * 8])
+                for job_op, job_nr in ((READ, chunk), (WRITE, chunk), (op, size)):
+                    if a.wchild[i] >= 0 and self._copies(kind, job_op, op, i - lo):
+                        yield job_op, int(a.wchild[i]), job_nr, True
+
+    def _takes(self, p: int, op: int, member: int) -> bool:
+        """Whether a snapshot's member gets the bio itself (all members of other kinds may)."""
+        kind = int(self.plan.arrays.op_kind[p])
+        threshold = int(self.plan.arrays.raid[p * 8 + 1])
+        if kind == arr.SNAPSHOT_ORIGIN:
+            return member == 0 and (op not in (WRITE, FUA) or threshold > 0)
+        if kind == arr.SNAPSHOT:
+            if op == READ:
+                return member == 0 or threshold > 0
+            return member == 1 and (op == FLUSH or threshold > 0)
+        return True
+
+    @staticmethod
+    def _copies(kind: int, job_op: int, op: int, member: int) -> bool:
+        """Whether a member takes part in a snapshot's copy-out with this operation."""
+        if kind == arr.SNAPSHOT_ORIGIN:
+            return (job_op == READ and member == 0) or (job_op == WRITE and member > 0) or (
+                job_op == op and member == 0)
+        return (job_op == READ and member == 0) or (job_op in (WRITE, op) and member == 1)
+
+    def _parity(self, p: int, op: int, nr: int, worker: bool) -> Iterator[
+            tuple[int, int, int, bool]]:
+        a = self.plan.arrays
+        disks, parity, chunk, _, _, failed, flags = (int(v) for v in a.raid[p * 8:p * 8 + 7])
+        ways: list[tuple[int, int, bool]] = []  # (op, sectors, job)
+        if op == FLUSH:
+            ways.append((op, 0, worker))
+        elif op == READ:
+            if flags & ALIGNED_READ:
+                ways.append((READ, min(nr, chunk), worker))
+            if failed or not flags & ALIGNED_READ:
+                ways.append((READ, _BLOCK, not flags & READ_IN_CALLER or worker))
+        else:
+            full = (disks - parity - 1) * chunk + _BLOCK <= nr
+            if full:
+                ways.append((op, _BLOCK, not flags & FULL_STRIPE_IN_CALLER or worker))
+            ways += [(READ, _BLOCK, True), (op, _BLOCK, True)]
+        lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
+        for i in range(lo, hi):
+            if failed >> (i - lo) & 1:
+                continue
+            for way_op, size, job in ways:
+                child = int(a.wchild[i] if job else a.child[i])
+                if child >= 0:
+                    yield way_op, child, size, job
+
+    def _piece(self, p: int, nr: int) -> int:
+        """Largest piece that one call hands on."""
+        chunks = self._chunks(p)
+        if len(chunks) == max(1, self._rows(p)):
+            nr = min(nr, max(chunks, default=nr)) if chunks else nr
+        limit = int(self.plan.arrays.max_sectors[p])
+        return min(nr, limit) if limit else nr
+
+    def _rows(self, p: int) -> int:
+        a = self.plan.arrays
+        return int(a.seg_start[p + 1] - a.seg_start[p])
+
+    def _chunks(self, p: int) -> list[int]:
+        """Chunk sizes at which a bio to ``p`` is cut."""
+        a = self.plan.arrays
+        kind = int(a.op_kind[p])
+        if kind == arr.SEGMENTS:
+            rows = a.seg_chunk[a.seg_start[p]:a.seg_start[p + 1]]
+            return [int(c) for c in rows if c > 0]
+        if kind == arr.RAID10:
+            return [int(a.raid[p * 8 + 4])]
+        if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
+            return [int(a.raid[p * 8])]
+        if kind == arr.RAID456 and int(a.raid[p * 8 + 6]) & ALIGNED_READ:
+            return [int(a.raid[p * 8 + 2])]
+        return []
+
+    def _pieces(self, p: int, op: int, nr: int, align: int) -> int:
+        """Most pieces into which a bio of ``nr`` sectors can be cut at ``p``."""
+        if op == FLUSH or nr <= 1:
+            return 1
+        a = self.plan.arrays
+        cuts = 0
+        chunks = self._chunks(p)
+        if chunks and not (int(a.op_kind[p]) == arr.RAID456 and op != READ):
+            chunk = min(chunks)
+            step = gcd(align, chunk)
+            cuts += -(-(nr - step) // chunk)
+        ends = a.seg_end[a.seg_start[p]:a.seg_start[p + 1] - 1]
+        if len(ends):
+            inside = [int(((ends > e) & (ends < e + nr - 1)).sum()) for e in ends[:256]]
+            cuts += 1 + max(inside) if len(ends) <= 256 else len(ends)
+        limit = int(a.max_sectors[p])
+        if limit:
+            cuts += -(-nr // limit) - 1
+        return 1 + cuts
+
+    def _evaluate(self) -> None:
+        """Fill the memo from the leaves up: positions are numbered parents before children."""
+        for state in sorted(self._states, reverse=True):
+            self._memo[state] = self._best(*state)
+
+    def _best(self, p: int, op: int, nr: int, align: int) -> _Choice:
+        """Bytes from the entry of the call on, and how the deepest path goes on."""
+        a = self.plan.arrays
+        through, peak = int(a.through[p * arr.NOPS + op]), int(a.peak[p * arr.NOPS + op])
+        serial = int(a.rule[op]) != RECURSIVE
+        pieces = self._pieces(p, op, nr, align)
+        loops = int(a.split[p]) in (arr.LOOP, arr.REST_MAPPED)
+        extra = int(a.self_bytes[p]) * max(0, pieces - 2) if loops and not serial else 0
+        levels = 1 if loops or serial else pieces
+        best = _Choice((levels - 1) * through + peak + extra, levels, None, True)
+        for child_op, child, size, job in self._children(p, op, nr):
+            if job:
+                continue
+            state = (child, child_op, size, self._aligned(p, align))
+            below = self._memo[state].bytes
+            same_frame = serial or bool(a.immediate[p])
+            if same_frame and below > best.bytes:
+                best = _Choice(below, 0, state, False)
+            if not serial and not (a.immediate[p] and pieces == 1):
+                depth = levels * through + extra + below
+                if depth > best.bytes:
+                    best = _Choice(depth, levels, state, False)
+        return best
+
+    def _visits(self, state: _State) -> tuple[Visit, ...]:
+        """The calls of the deepest path from ``state``."""
+        visits: list[Visit] = []
+        here: _State | None = state
+        while here is not None:
+            choice = self._memo[here]
+            through = choice.levels - 1 if choice.ends else choice.levels
+            visits += [Visit(here[0], here[1], True)] * through
+            if choice.ends:
+                visits.append(Visit(here[0], here[1], False))
+            here = choice.below
+        return tuple(visits)
+
+    def _aligned(self, p: int, align: int) -> int:
+        """Alignment of what lies below ``p``."""
+        a = self.plan.arrays
+        for offset in a.child_offset[a.child_start[p]:a.child_start[p + 1]]:
+            align = gcd(align, int(offset))
+        for begin in a.seg_begin[a.seg_start[p]:a.seg_start[p + 1]]:
+            align = gcd(align, int(begin))
+        for chunk in self._chunks(p):
+            align = gcd(align, chunk)
+        return max(1, align)

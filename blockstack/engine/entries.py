@@ -1,0 +1,138 @@
+"""The ways into the block layer: what lies on a task's stack before the first bio is submitted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from blockstack.engine.arrays import OP_NAMES
+from blockstack.engine.layers import Layers
+from blockstack.engine.paths import LayeredPath, layered
+from blockstack.errors import UnsupportedKind
+from blockstack.kinds import find_kind
+from blockstack.kinds.model import Kind, Path, Worker
+from blockstack.stack import Device, Stack
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way in: a system call, a kernel thread, direct reclaim.
+
+    Attributes
+    ----------
+    name : str
+        The kind's word for it: ``write``, ``writeback``, ``reclaim`` ...
+    op : int
+    submit : LayeredPath
+        To the block layer's entry.
+    deepest : LayeredPath
+        To the deepest function that submits nothing.
+    data : bool
+        The simulated bios of ``op`` come this way; other ways are bounded only.
+    """
+
+    name: str
+    op: int
+    submit: LayeredPath
+    deepest: LayeredPath
+    data: bool
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The ways of one source into the device under it.
+
+    ``completion`` runs from bio_endio to the deepest end_io of the source's own bios; ``unplug``
+    to the call of the device's unplug_fn (kernels to 2.6.3x).
+    """
+
+    source: str
+    lower: Device
+    ways: tuple[Way, ...]
+    completion: LayeredPath
+    submit: Mapping[int, LayeredPath] = field(default_factory=dict)
+    unplug: LayeredPath | None = None
+
+
+def block_device(stack: Stack, name: str) -> Device:
+    """``name``, or what a filesystem in the middle of a stack (under a loop device) stands on."""
+    device = stack.devices[name]
+    while device.kind_entry.role == "source":
+        lower = device.on[0] if device.on else device.nic
+        assert lower is not None  # the stack's checks demand one
+        device = stack.devices[lower]
+    return device
+
+
+def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...],
+               direct: bool) -> Entries:
+    """The ways of the source ``root`` (of raw access, when ``root`` is a block device).
+
+    Raises
+    ------
+    UnsupportedKind
+        The kernel does not have the source, or the source has no way for an operation.
+    """
+    top = stack.devices[root]
+    kind = top.kind_entry if top.kind_entry.role == "source" else find_kind("raw")
+    lower = block_device(stack, root)
+    gen = layers.kernel.generation.name
+    paths = kind.entries.get(gen)
+    if paths is None:
+        have = ", ".join(kind.entries) or "none"
+        raise UnsupportedKind(f"{layers.kernel.name} has no {kind.name}",
+                              path=f"devices.{root}.kind", value=kind.name,
+                              hint=f"kernel generations that have it: {have}")
+    ways = []
+    for op in ops:
+        names = [n for n in _names(kind, op, direct) if n in paths]
+        if not names:
+            raise UnsupportedKind(f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
+                                  path=f"devices.{root}", value=OP_NAMES[op],
+                                  hint="its ways in: " + ", ".join(paths))
+        ways += [_way(layers, root, name, op, paths[name], lower, name == names[0])
+                 for name in names]
+    calls = kind.calls_for(gen, top.params)
+    completion = LayeredPath()
+    if calls is not None and calls.endio is not None:
+        row = layers.kernel.rows.layer(calls.endio, layers.kernel.generation.endio_link,
+                                       nested=False)
+        completion = layered(root, row.peak)
+    unplug, link = None, layers.kernel.generation.unplug_link
+    if link is not None and "unplug" in paths and lower.kind_entry.role != "nic":
+        unplug = layered(root, layers.kernel.rows.spine(paths["unplug"], link))
+    return Entries(root, lower, tuple(ways), completion,
+                   {way.op: way.submit for way in ways if way.data}, unplug)
+
+
+def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:
+    """The kind's ways for an operation, its data's own way first."""
+    word = OP_NAMES[op]
+    if direct and f"{word}-direct" in kind.entry_ops:
+        return tuple(kind.entry_ops[f"{word}-direct"])
+    return tuple(kind.entry_ops.get(word, ()))
+
+
+def _way(layers: Layers, source: str, name: str, op: int, path: Path, lower: Device,
+         data: bool) -> Way:
+    gen, rows = layers.kernel.generation, layers.kernel.rows
+    if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
+        whole = layered(source, rows.spine(layers.over_nic(path, lower), None))
+        return Way(name, op, whole, whole, data)
+    goal = gen.flush_link if name == "flush" and gen.flush_link else gen.submit_link
+    return Way(name, op, layered(source, rows.spine(path, goal)),
+               layered(source, rows.spine(path, None)), data)
+
+
+def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -> LayeredPath:
+    """What lies on a worker's stack when it submits ``device``'s lower bios.
+
+    A loop device's thread goes through the filesystem that holds its file.
+    """
+    rows, path = layers.kernel.rows, worker.path
+    goal = layers.kernel.generation.submit_link
+    lower = stack.devices[device.on[0]]
+    if lower.kind_entry.role != "source":
+        return layered(device.name, rows.spine(path, goal))
+    calls = layers.calls(lower)
+    if calls.submit is None:
+        return layered(device.name, rows.spine(path, goal))
+    return layered(f"{device.name}, {lower.name}", rows.spine(path.then(calls.submit), goal))

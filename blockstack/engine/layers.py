@@ -1,0 +1,124 @@
+"""One device on one kernel: its rows per operation, its worker, its completion."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from blockstack.engine.arrays import OP_NAMES
+from blockstack.engine.paths import LayeredPath, layered
+from blockstack.errors import UnsupportedKind
+from blockstack.kernel import CallPath, Kernel, LayerRow
+from blockstack.kinds import Calls, Kind
+from blockstack.kinds.model import Path, Worker
+from blockstack.stack import Device
+
+EMPTY = LayerRow(CallPath(), CallPath())
+
+
+@dataclass
+class Layers:
+    """Rows of devices on one kernel, computed once per kind and operation.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    """
+
+    kernel: Kernel
+    _rows: dict[tuple[str, str], LayerRow] = field(default_factory=dict)
+
+    def calls(self, device: Device) -> Calls:
+        """How this kernel's generation runs the device's kind.
+
+        Raises
+        ------
+        UnsupportedKind
+            The kernel does not have that kind.
+        """
+        kind, gen = device.kind_entry, self.kernel.generation.name
+        calls = kind.calls_for(gen, device.params)
+        if calls is None:
+            have = ", ".join(kind.calls) or ", ".join(kind.entries) or "none that ships"
+            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}",
+                                  path=f"devices.{device.name}.kind", value=device.kind,
+                                  hint=f"kernel generations that have it: {have}")
+        return calls
+
+    def row(self, device: Device, op: str) -> LayerRow:
+        """Through and peak of the device for one operation of `OP_NAMES`."""
+        key = (device.kind + repr(sorted(device.params.items(), key=str)), op)
+        if key not in self._rows:
+            self._rows[key] = self._row(device.kind_entry, self.calls(device), op)
+        return self._rows[key]
+
+    def _row(self, kind: Kind, calls: Calls, op: str) -> LayerRow:
+        gen = self.kernel.generation
+        nested = kind.role == "stacked"
+        if op == "flush" and gen.flush_link:
+            if calls.flush is None:
+                return EMPTY
+            return self.kernel.rows.layer(calls.flush, gen.flush_link, nested=nested)
+        path = calls.submit_ops.get(op, calls.submit)
+        if path is None:  # a partition: generic_make_request itself remaps
+            return EMPTY
+        return self.kernel.rows.layer(path, gen.submit_link, nested=nested)
+
+    def check_op(self, device: Device, op: str) -> None:
+        """Raise `UnsupportedKind` when the device does not pass ``op`` on in this kernel."""
+        calls = self.calls(device)
+        if op not in calls.ops:
+            raise UnsupportedKind(f"{device.kind} on {self.kernel.name} does not take {op}",
+                                  path=f"devices.{device.name}", value=op,
+                                  hint="it takes: " + ", ".join(calls.ops))
+
+    def self_bytes(self, device: Device) -> int:
+        """Bytes of one self-call level (md's bio_pair in kernels to 2.6.3x)."""
+        function = self.calls(device).options.get("self_function")
+        if function is None:
+            return 0
+        key = self.kernel.table.find(str(function))
+        return 0 if key is None else self.kernel.table.site(key, key) or 0
+
+    def worker(self, device: Device) -> Worker | None:
+        """The task that submits the device's lower bios when the caller does not."""
+        workers = self.calls(device).worker
+        return next((workers[op] for op in ("write", *OP_NAMES) if op in workers), None)
+
+    def endio(self, device: Device, upper: LayeredPath) -> LayeredPath:
+        """Completion of a bio under ``device``: from bio_endio to the deepest function.
+
+        Parameters
+        ----------
+        upper : LayeredPath
+            The same for the bio above the device.
+        """
+        calls = self.calls(device)
+        if calls.endio is None:
+            return upper if calls.immediate else LayeredPath()
+        row = self.kernel.rows.layer(calls.endio, self.kernel.generation.endio_link,
+                                     nested=not calls.endio_stops)
+        own = layered(device.name, row.peak)
+        if calls.endio_stops:
+            return own
+        return max(layered(device.name, row.through) + upper, own, key=lambda p: p.bytes)
+
+    def inline(self, device: Device, op: str) -> CallPath | None:
+        """A leaf that completes inside the submit call: from its entry to bio_endio."""
+        calls = self.calls(device)
+        path = calls.submit_ops.get(op, calls.submit)
+        if not calls.inline_completion or path is None:
+            return None
+        gen = self.kernel.generation
+        return self.kernel.rows.layer_to(path, gen.submit_link, gen.endio_link)
+
+    def transmissions(self, device: Device, nic: Device | None
+                      ) -> Iterator[tuple[str, CallPath, int, str]]:
+        """Tasks in which a network leaf sends: (name, path, limit in bytes, context)."""
+        for worker in dict.fromkeys(self.calls(device).worker.values()):
+            path = worker.path if nic is None else self.over_nic(worker.path, nic)
+            yield (worker.name, self.kernel.rows.spine(path), self.kernel.platform.limit_bytes,
+                   "worker")
+
+    def over_nic(self, path: Path, nic: Device) -> Path:
+        """A protocol's path, continued by the network driver under it."""
+        below = self.calls(nic).submit
+        return path if below is None else path.then(below)

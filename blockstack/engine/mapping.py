@@ -1,0 +1,93 @@
+"""How a device maps a bio, as the core's numbers: op kind, segments, raid row, children."""
+
+from dataclasses import dataclass
+
+from blockstack.engine import arrays as arr
+from blockstack.errors import ConfigError
+from blockstack.kinds import Calls
+from blockstack.stack import Device, Stack
+
+_KINDS = {"leaf": arr.LEAF, "remap": arr.REMAP, "segments": arr.SEGMENTS, "stripe": arr.SEGMENTS,
+          "mirror": arr.MIRROR, "raid10": arr.RAID10, "raid456": arr.RAID456,
+          "snapshot-origin": arr.SNAPSHOT_ORIGIN, "snapshot": arr.SNAPSHOT}
+SPLITS = {"loop": arr.LOOP, "front": arr.FRONT, "rest": arr.REST, "rest-mapped": arr.REST_MAPPED}
+_PARITY = {"md-raid4": (4, 1), "md-raid5": (5, 1), "md-raid6": (6, 2)}
+#: flags of a raid4/5/6 row
+FULL_STRIPE_IN_CALLER, ALIGNED_READ, READ_IN_CALLER = 1, 2, 4
+_U32 = 2**32 - 1
+_NO_RAID = (0,) * 8
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One device's mapping.
+
+    Attributes
+    ----------
+    op_kind : int
+    raid : tuple of 8 int
+    segments : tuple of (begin, end, first child, width, chunk), in sectors
+    children : tuple of (device name, offset in sectors)
+        A device is repeated where several segments lie on it.
+    """
+
+    op_kind: int
+    raid: tuple[int, ...] = _NO_RAID
+    segments: tuple[tuple[int, int, int, int, int], ...] = ()
+    children: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def both(self) -> bool:
+        """Whether the data decide if an operation goes on in the caller or in the worker."""
+        return self.op_kind in (arr.RAID456, arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT)
+
+
+def shape_of(stack: Stack, device: Device, calls: Calls) -> Shape:
+    """The mapping of ``device``.
+
+    Raises
+    ------
+    ConfigError
+        A kind whose mapping the core does not have.
+    """
+    kind = device.kind_entry
+    if kind.role in ("leaf", "nic"):
+        return Shape(arr.LEAF)
+    if kind.mapping not in _KINDS:
+        raise ConfigError("no such mapping in the core", path=f"devices.{device.name}",
+                          value=kind.mapping)
+    op_kind = _KINDS[kind.mapping]
+    if op_kind == arr.SEGMENTS:
+        return _segments(device)
+    children = tuple((low.device, low.offset_sectors) for low in stack.lower(device.name)
+                     if low.role != "nic")
+    return Shape(op_kind, _raid(device, op_kind, calls), (), children)
+
+
+def _segments(device: Device) -> Shape:
+    rows: list[tuple[int, int, int, int, int]] = []
+    children: list[tuple[str, int]] = []
+    for s in device.segments:
+        rows.append((s.begin, s.end, len(children), len(s.members), s.chunk_sectors))
+        children += zip(s.members, s.offsets, strict=True)
+    if len(rows) == 1 and rows[0][3] == 1 and rows[0][4] == 0:
+        return Shape(arr.REMAP, children=tuple(children))
+    return Shape(arr.SEGMENTS, segments=tuple(rows), children=tuple(children))
+
+
+def _raid(device: Device, op_kind: int, calls: Calls) -> tuple[int, ...]:
+    p, g = device.params, device.geometry
+    if op_kind == arr.RAID10:
+        return (g["disks"], g["near_copies"], g["far_copies"], g["far_offset"], p["chunk"],
+                g["stride_sectors"], 0, 0)
+    if op_kind == arr.RAID456:
+        level, parity = _PARITY[device.kind]
+        o = calls.options
+        flags = (FULL_STRIPE_IN_CALLER * bool(o.get("full_stripe_in_caller"))
+                 + ALIGNED_READ * bool(o.get("aligned_read"))
+                 + READ_IN_CALLER * bool(o.get("read_in_caller")))
+        return (len(device.on), parity, p["chunk"], level, int(bool(o.get("rmw", True))),
+                sum(1 << i for i in device.failed), flags, 0)
+    if op_kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
+        return (p["chunk"], round(p["copied"] * _U32), 0, 0, 0, 0, 0, 0)
+    return _NO_RAID

@@ -1,0 +1,41 @@
+"""A call path whose parts belong to layers: what a depth is made of."""
+
+from dataclasses import dataclass
+
+from blockstack.kernel import CallPath
+from blockstack.result import Frame
+
+
+@dataclass(frozen=True)
+class LayeredPath:
+    """Parts of a path, outermost first, each with the layer (device or source) it serves."""
+
+    parts: tuple[tuple[str, CallPath], ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Sum over all parts."""
+        return sum(path.bytes for _, path in self.parts)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the frame table lacks on the path."""
+        return tuple(dict.fromkeys(m for _, path in self.parts for m in path.missing))
+
+    @property
+    def exact(self) -> bool:
+        """Nothing is missing."""
+        return not self.missing
+
+    def __add__(self, other: "LayeredPath") -> "LayeredPath":
+        return LayeredPath(self.parts + other.parts)
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Rows of the stack; functions that keep nothing (tail calls) are left out."""
+        return tuple(Frame(step.function, step.bytes, layer, step.source)
+                     for layer, path in self.parts for step in path.steps if step.bytes)
+
+
+def layered(layer: str, path: CallPath) -> LayeredPath:
+    """One part."""
+    return LayeredPath(((layer, path),))

@@ -1,0 +1,241 @@
+"""The plan: a stack on a kernel, compiled to numbers.
+
+Devices become *positions*: a device as it is reached on one path prefix, in one task. Two
+prefixes share a position when a completion costs the same below both, so every depth that does
+not depend on a bio's size is a constant of its position.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from blockstack.engine.arrays import FLUSH, NOPS, OP_NAMES, PlanArrays
+from blockstack.engine.build import build_arrays
+from blockstack.engine.entries import Entries, block_device, entries_of, worker_entry
+from blockstack.engine.layers import Layers
+from blockstack.engine.mapping import Shape, shape_of
+from blockstack.engine.paths import LayeredPath
+from blockstack.errors import ConfigError
+from blockstack.kernel import Kernel
+from blockstack.stack import Device, Stack
+
+Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A thread of execution with a stack of its own.
+
+    ``entry`` is what lies on it when the block layer is entered (workers); submitters have one
+    entry per operation, in `Plan.entries`.
+    """
+
+    name: str
+    context: str
+    limit_bytes: int
+    entry: LayeredPath = field(default_factory=LayeredPath)
+
+
+@dataclass
+class Position:
+    """A device on one path prefix.
+
+    Attributes
+    ----------
+    device : Device
+    task : int
+    completion : LayeredPath
+        From bio_endio of a bio given to this device to the deepest end_io above it.
+    children : list of (caller position key, worker position key, offset in sectors)
+    parents : list of Key
+        Positions that may hand bios down to this one; the first one is shown in paths.
+    """
+
+    device: Device
+    task: int
+    completion: LayeredPath
+    shape: Shape
+    in_worker: frozenset[int] = frozenset()
+    children: list[tuple[Key | None, Key | None, int]] = field(default_factory=list)
+    parents: list[Key] = field(default_factory=list)
+    through: Mapping[int, LayeredPath] = field(default_factory=dict)
+    peak: Mapping[int, LayeredPath] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the engines need, and the names to read their numbers with.
+
+    Attributes
+    ----------
+    stack, kernel : Stack, Kernel
+    arrays : PlanArrays
+    positions : tuple of Position
+        Parents before children.
+    tasks : tuple of Task
+    entries : tuple of Entries
+        Per root: the source and its ways in.
+    ops : tuple of int
+        Operations of the workload that the plan was compiled for.
+    """
+
+    stack: Stack
+    kernel: Kernel
+    arrays: PlanArrays
+    positions: tuple[Position, ...]
+    tasks: tuple[Task, ...]
+    entries: tuple[Entries, ...]
+    ops: tuple[int, ...]
+
+    @property
+    def capacity_sectors(self) -> tuple[int, ...]:
+        """Size of the device under each root."""
+        return tuple(e.lower.size_sectors for e in self.entries)
+
+    @property
+    def digest(self) -> str:
+        """A hash of every array: same plan, same digest."""
+        sha = hashlib.sha256()
+        for column in self.arrays:
+            sha.update(column.tobytes())
+        return sha.hexdigest()[:16]
+
+
+def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", "write"),
+                 direct: bool = False) -> Plan:
+    """Compile a stack for a kernel.
+
+    Parameters
+    ----------
+    stack : Stack
+    kernel : Kernel
+    ops : iterable of str
+        Operations that the workload has, of ``read write flush discard fua``.
+    direct : bool
+        O_DIRECT: which ways in the sources use.
+
+    Raises
+    ------
+    UnsupportedKind
+        A kind or an operation that the kernel does not have.
+    ConfigError
+        A stack without a device that takes bios.
+    """
+    numbers = tuple(sorted({OP_NAMES.index(op) for op in ops}))
+    return _Compiler(stack, kernel, numbers, direct).compile()
+
+
+@dataclass
+class _Compiler:
+    stack: Stack
+    kernel: Kernel
+    ops: tuple[int, ...]
+    direct: bool
+    tasks: list[Task] = field(default_factory=list)
+    found: dict[Key, Position] = field(default_factory=dict)
+    todo: deque[Key] = field(default_factory=deque)
+    workers: dict[str, int] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+
+    def compile(self) -> Plan:
+        self.layers = Layers(self.kernel)
+        roots, entries = [], []
+        for source in self.stack.roots():
+            entry = entries_of(self.stack, source, self.layers, self.ops, self.direct)
+            self.tasks.append(Task(f"submitter {source}", "caller",
+                                   self.kernel.platform.limit_bytes))
+            roots.append(self._reach(entry.lower, len(self.tasks) - 1, entry.completion, None))
+            entries.append(entry)
+        if not roots:
+            raise ConfigError("nothing here takes bios", path="devices",
+                              hint="add a block device, and a source on top if you like")
+        while self.todo:
+            self._expand(self.todo.popleft())
+        order = self._topological()
+        number = {key: i for i, key in enumerate(order)}
+        positions = tuple(self.found[key] for key in order)
+        arrays = build_arrays(positions, number, self.layers, self.tasks,
+                              [number[r] for r in roots], entries)
+        return Plan(self.stack, self.kernel, arrays, positions, tuple(self.tasks),
+                    tuple(entries), self.ops)
+
+    def _reach(self, device: Device, task: int, completion: LayeredPath,
+               parent: Key | None) -> Key:
+        key = (device.name, task, completion.bytes)
+        if key not in self.found:
+            calls = self.layers.calls(device)
+            for op in self.ops:
+                self.layers.check_op(device, OP_NAMES[op])
+            if device.name not in self.shapes:
+                self.shapes[device.name] = shape_of(self.stack, device, calls)
+            shape = self.shapes[device.name]
+            words = calls.worker if shape.children else ()
+            self.found[key] = Position(device, task, completion, shape,
+                                       frozenset(OP_NAMES.index(word) for word in words))
+            self.todo.append(key)
+        if parent is not None:
+            self.found[key].parents.append(parent)
+        return key
+
+    def _expand(self, key: Key) -> None:
+        here = self.found[key]
+        self._rows(here)
+        if not here.shape.children:
+            return
+        below = self.layers.endio(here.device, here.completion)
+        worker = self.layers.worker(here.device)
+        caller = here.shape.both or any(op not in here.in_worker for op in range(NOPS))
+        for name, offset in here.shape.children:
+            device = block_device(self.stack, name)
+            keys: list[Key | None] = [None, None]
+            if caller or worker is None:
+                keys[0] = self._reach(device, here.task, below, key)
+            if worker is not None:
+                keys[1] = self._reach(device, self._worker_task(here.device), below, key)
+            here.children.append((keys[0], keys[1], offset))
+
+    def _rows(self, here: Position) -> None:
+        """Through and peak per operation; a leaf that completes inline completes on this stack."""
+        name, through, peak = here.device.name, {}, {}
+        for op, word in enumerate(OP_NAMES):
+            if op == FLUSH and FLUSH not in self.ops:
+                continue
+            row = self.layers.row(here.device, word)
+            through[op] = LayeredPath(((name, row.through),))
+            peak[op] = LayeredPath(((name, row.peak),))
+            inline = self.layers.inline(here.device, word)
+            if inline is not None:
+                done = LayeredPath(((name, inline),)) + here.completion
+                peak[op] = max(peak[op], done, key=lambda p: p.bytes)
+        here.through, here.peak = through, peak
+
+    def _worker_task(self, device: Device) -> int:
+        worker = self.layers.worker(device)
+        assert worker is not None
+        name = f"{worker.name} {device.name}" if worker.per_device else worker.name
+        if name not in self.workers:
+            self.workers[name] = len(self.tasks)
+            entry = worker_entry(self.stack, device, worker, self.layers)
+            self.tasks.append(Task(name, "worker", self.kernel.platform.limit_bytes, entry))
+        return self.workers[name]
+
+    def _topological(self) -> list[Key]:
+        """Parents before children, in order of discovery where that leaves a choice."""
+        waiting = {key: len(position.parents) for key, position in self.found.items()}
+        ready = deque(key for key, n in waiting.items() if n == 0)
+        order: list[Key] = []
+        while ready:
+            key = ready.popleft()
+            order.append(key)
+            for caller, worker, _ in self.found[key].children:
+                for child in (caller, worker):
+                    if child is not None:
+                        waiting[child] -= 1
+                        if waiting[child] == 0:
+                            ready.append(child)
+        if len(order) != len(self.found):
+            names = sorted({key[0] for key in self.found} - {key[0] for key in order})
+            raise ConfigError("devices stand on each other in a circle", path="devices",
+                              value=names[:8])
+        return order

@@ -1,0 +1,184 @@
+"""The dynamic road: send a workload's bios down a stack and measure depth and throughput."""
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+
+from blockstack.engine.arrays import NOPS, DrawSpec, IrqSpec
+from blockstack.engine.core import Call, Columns, RunCounters, replay, run
+from blockstack.engine.demand import demand_of, source_of
+from blockstack.engine.interrupts import interrupt_bytes, irq_spec
+from blockstack.engine.paths import LayeredPath, layered
+from blockstack.engine.plan import Plan, compile_plan
+from blockstack.engine.static import StaticTasks, task_depth
+from blockstack.errors import ConfigError
+from blockstack.kernel import CallPath, Kernel, Step, load_kernel
+from blockstack.result import Interrupts, Result, TaskDepth
+from blockstack.stack import Stack
+from blockstack.workload import Workload
+
+_SLICE = 1 << 20  # bios between two calls of the progress callback
+Progress = Callable[[int, int], None]
+
+
+def as_kernel(kernel: Kernel | str | Path) -> Kernel:
+    """A kernel, or the one that a name or a path stands for."""
+    return kernel if isinstance(kernel, Kernel) else load_kernel(kernel)
+
+
+def simulate(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
+             submission: str | None = None, seed: int | None = None, bios: int | None = None,
+             threads: int = 1, irq_per_hop: float | None = None,
+             progress: Progress | None = None) -> Result:
+    """Send a workload down a stack and measure depth and throughput.
+
+    Parameters
+    ----------
+    stack : Stack
+        Devices and what they stand on.
+    workload : Workload
+        What arrives: generator parameters or explicit columns; sizes in sectors of 512 bytes.
+    kernel : Kernel, str or Path
+        Frame table, submission rule, thread size and interrupt stacks; a name is looked up in the
+        shipped ones, a path is read as a frame table.
+    submission : {None, "recursive", "fifo", "two-list", "lifo"}
+        None: the kernel's own rule. "fifo" serialises nested submissions on a per-task list;
+        "recursive" calls down.
+    seed : int or None
+        Same inputs and seed give the same result, bit for bit. None: the workload's own.
+    bios : int or None
+        How many bios to send; None: as many as the workload says.
+    threads : int
+        Threads that share the bios; the result does not depend on it.
+    irq_per_hop : float or None
+        Probability that an interrupt strikes during one make_request call, on kernels that run
+        interrupts on the task's stack. None: `ASSUMED_IRQ_PER_HOP`.
+    progress : callable or None
+        Called with (bios done, bios in all) from time to time.
+
+    Returns
+    -------
+    Result
+        ``peak_bytes`` includes the submitting task's own path, not interrupts on their own stack.
+
+    Raises
+    ------
+    BlockstackError
+        A kind or operation that the kernel lacks, a workload that does not fit the stack.
+    """
+    the_kernel = as_kernel(kernel).override(submission=submission)
+    demand = demand_of(workload)
+    plan = compile_plan(stack, the_kernel, ops=demand.ops, direct=workload.direct)
+    total = demand.bios if bios is None else bios
+    if total <= 0:
+        raise ConfigError("must be a positive number", path="bios", value=total)
+    source = source_of(workload, plan.capacity_sectors, seed)
+    irq = irq_spec(the_kernel, irq_per_hop)
+    counters, seconds = _run(plan, source, total, threads, irq, progress)
+    static = StaticTasks(plan, demand.max_sectors, demand.align_sectors)
+    used = workload.seed if seed is None else seed
+    tasks = (*_simulated(plan, source, counters), *static.beside_a_run())
+    return _result(plan, tasks, counters, seconds, irq, used)
+
+
+def _run(plan: Plan, source: DrawSpec | Columns, total: int, threads: int, irq: IrqSpec | None,
+         progress: Progress | None) -> tuple[RunCounters, float]:
+    counters, done, seconds = None, 0, 0.0
+    while done < total:
+        count = min(_SLICE * threads, total - done)
+        start = perf_counter()
+        part = run(plan.arrays, source, first=done, count=count, threads=threads, irq=irq)
+        seconds += perf_counter() - start
+        counters = part if counters is None else counters.merge(part)
+        done += count
+        if progress is not None:
+            progress(done, total)
+    assert counters is not None
+    return counters, seconds
+
+
+def _result(plan: Plan, tasks: tuple[TaskDepth, ...], counters: RunCounters, seconds: float,
+            irq: IrqSpec | None, seed: int) -> Result:
+    kernel = plan.kernel
+    interrupts = None if irq is None else Interrupts(
+        irq.per_hop, counters.irq_strikes, counters.irq_overflows, counters.irq_peak)
+    provenance = kernel.provenance() | {
+        "seed": seed, "plan": plan.digest,
+        "overrides": list(kernel.overrides), "stack": plan.stack.name}
+    return Result(
+        submission=kernel.rule, kernel=kernel.name, bios=counters.bios, hops=counters.hops,
+        splits=counters.splits, jobs=counters.jobs, overflows=int(counters.overflows.sum()),
+        peak_nesting=counters.peak_nesting, peak_pending=counters.peak_pending, tasks=tasks,
+        leaves=_leaves(plan, counters), interrupts=interrupts, provenance=provenance,
+        seconds=seconds)
+
+
+def _leaves(plan: Plan, counters: RunCounters) -> dict[str, dict[str, int]]:
+    leaves: dict[str, dict[str, int]] = {}
+    visits = counters.visits.reshape(-1, NOPS).sum(axis=1)
+    for i, position in enumerate(plan.positions):
+        if not position.shape.children:
+            row = leaves.setdefault(position.device.name, {"bios": 0, "sectors": 0})
+            row["bios"] += int(visits[i])
+            row["sectors"] += int(counters.sectors[i])
+    return leaves
+
+
+def _simulated(plan: Plan, source: DrawSpec | Columns, counters: RunCounters
+               ) -> Iterable[TaskDepth]:
+    """Submitters and workers: the peak that the run reached and the path of the bio that did."""
+    for number, task in enumerate(plan.tasks):
+        bio = int(counters.peak_bio[number])
+        if bio < 0:
+            continue
+        calls = replay(plan.arrays, source, bio)
+        path = _path(plan, calls, number, int(counters.peak_bytes[number]))
+        if task.context == "caller":
+            ways = [w.deepest for w in plan.entries[number_of_root(plan, number)].ways if w.data]
+            path = max([path, *ways], key=lambda p: p.bytes)
+        yield task_depth(plan.kernel, task.name, task.context, path, how="simulated",
+                         interrupts_bytes=interrupt_bytes(plan.kernel, task.context))
+
+
+def number_of_root(plan: Plan, task: int) -> int:
+    """Which root a submitter's task belongs to."""
+    return [int(plan.arrays.task[root]) for root in plan.arrays.roots].index(task)
+
+
+def _path(plan: Plan, calls: list[Call], task: int, peak: int) -> LayeredPath:
+    """The frames on ``task``'s stack when one of ``calls`` reached ``peak`` bytes."""
+    at = next(i for i, c in enumerate(calls) if c.task == task and c.own_depth == peak)
+    chain = [calls[at]]
+    while chain[-1].parent >= 0 and calls[chain[-1].parent].task == task:
+        upper = calls[chain[-1].parent]
+        if upper.depth_at_entry < chain[-1].depth_at_entry:  # still on the stack
+            chain.append(upper)
+        elif upper.parent >= 0 and calls[upper.parent].task == task:
+            chain[-1] = chain[-1]._replace(parent=upper.parent)
+        else:
+            break
+    chain.reverse()
+    path = _entry(plan, calls, calls[at])
+    for upper, lower in pairwise(chain):
+        path = path + _rows(plan, upper, lower.depth_at_entry - upper.depth_at_entry, True)
+    last = chain[-1]
+    return path + _rows(plan, last, last.own_depth - last.depth_at_entry, False)
+
+
+def _rows(plan: Plan, call: Call, n_bytes: int, goes_on: bool) -> LayeredPath:
+    """One call's own frames; md's self-calls make up what is beyond its row."""
+    position = plan.positions[call.position]
+    path = (position.through if goes_on else position.peak)[call.op]
+    if n_bytes > path.bytes:
+        more = Step("the driver calls itself for the second half", n_bytes - path.bytes)
+        path = path + layered(position.device.name, CallPath((more,)))
+    return path
+
+
+def _entry(plan: Plan, calls: list[Call], call: Call) -> LayeredPath:
+    task = plan.tasks[call.task]
+    if task.context == "worker":
+        return task.entry
+    outermost = calls[0]
+    return plan.entries[number_of_root(plan, call.task)].submit[outermost.op]

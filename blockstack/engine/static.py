@@ -1,0 +1,164 @@
+"""Depths that need no simulation: every task of a stack, its deepest path, and the verdict."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from blockstack.engine.arrays import LEAF
+from blockstack.engine.bound import Bound, TaskBound
+from blockstack.engine.interrupts import interrupt_bytes
+from blockstack.engine.layers import Layers
+from blockstack.engine.paths import LayeredPath, layered
+from blockstack.engine.plan import Plan, Position
+from blockstack.kernel import Kernel
+from blockstack.result import TaskDepth, judge
+from blockstack.stack import Device
+
+
+def task_depth(kernel: Kernel, name: str, context: str, path: LayeredPath, *,
+               limit_bytes: int | None = None, how: str = "bound",
+               interrupts_bytes: int = 0) -> TaskDepth:
+    """A path on a stack, judged.
+
+    Parameters
+    ----------
+    limit_bytes : int or None
+        None: the thread's limit.
+    how : {"bound", "simulated"}
+    interrupts_bytes : int
+        What interrupts may add on this very stack.
+    """
+    limit = kernel.platform.limit_bytes if limit_bytes is None else limit_bytes
+    depth = path.bytes
+    fits = judge(depth, limit, path.exact)
+    why = []
+    if path.missing:
+        why.append("at least: the frame table lacks " + ", ".join(path.missing[:4]))
+    if fits and depth + interrupts_bytes > limit:
+        fits = None
+        why.append(f"fits only while no interrupt strikes: these may add {interrupts_bytes} bytes")
+    frames = path.frames()
+    rests = sorted({f.function for f in frames if f.source in ("assumed", "published")})
+    if rests and fits is not False:
+        why.append("rests on assumed or published rows: " + ", ".join(rests))
+    return TaskDepth(name, context, depth, limit, fits, path.exact, path.missing, "; ".join(why),
+                     frames, how)
+
+
+@dataclass(frozen=True)
+class StaticTasks:
+    """Every task of a compiled plan, bounded.
+
+    Parameters
+    ----------
+    plan : Plan
+    max_sectors, align_sectors : int
+        Largest bio of the workload and the alignment of its first sector.
+    """
+
+    plan: Plan
+    max_sectors: int
+    align_sectors: int = 1
+
+    def all(self) -> tuple[TaskDepth, ...]:
+        """Submitters by way in, workers, unplug, transmission, completion."""
+        bound = Bound(self.plan, self.max_sectors, self.align_sectors)
+        tasks = bound.tasks()
+        return (*self.ways(bound, data=True), *self.ways(bound, data=False),
+                *self.workers(bound, tasks), *self.unplug(), *self.leaves())
+
+    def beside_a_run(self) -> tuple[TaskDepth, ...]:
+        """What a run's bios set off beside the simulated tasks."""
+        bound = Bound(self.plan, self.max_sectors, self.align_sectors)
+        return (*self.ways(bound, data=False), *self.unplug(), *self.leaves())
+
+    def ways(self, bound: Bound, *, data: bool) -> Iterator[TaskDepth]:
+        """One task per source and way in."""
+        for r, entries in enumerate(self.plan.entries):
+            for way in entries.ways:
+                if way.data != data:
+                    continue
+                below = bound.path(bound.below(r, way.op))
+                path = max(way.submit + below, way.deepest, key=lambda p: p.bytes)
+                yield self._depth(f"{way.name} {entries.source}", "caller", path)
+
+    def workers(self, bound: Bound, tasks: dict[int, TaskBound]) -> Iterator[TaskDepth]:
+        """Tasks that go on with bios that others handed over."""
+        for number, task in enumerate(self.plan.tasks):
+            if task.context == "worker" and number in tasks:
+                path = task.entry + bound.path(tasks[number].visits)
+                yield self._depth(task.name, "worker", path)
+
+    def unplug(self) -> Iterator[TaskDepth]:
+        """unplug_fn of kernels to 2.6.3x: recursion through the stack under every rule."""
+        kernel, layers = self.plan.kernel, Layers(self.plan.kernel)
+        link = kernel.generation.unplug_link
+        if link is None:
+            return
+        below = _unplug_below(self.plan, layers, link)
+        for r, entries in enumerate(self.plan.entries):
+            if entries.unplug is not None:
+                root = int(self.plan.arrays.roots[r])
+                yield self._depth(f"unplug {entries.source}", "caller",
+                                  entries.unplug + below[root])
+
+    def leaves(self) -> Iterator[TaskDepth]:
+        """Transmission and completion, one row for leaves that are alike."""
+        layers = Layers(self.plan.kernel)
+        groups: dict[tuple[str, str, int, str], tuple[list[str], LayeredPath, int]] = {}
+        for position in self.plan.positions:
+            if position.shape.op_kind != LEAF or position.device.kind_entry.role == "nic":
+                continue
+            for word, context, path, limit in self._leaf(layers, position):
+                key = (word, context, path.bytes, position.device.kind)
+                names = groups.setdefault(key, ([], path, limit))[0]
+                if position.device.name not in names:
+                    names.append(position.device.name)
+        for (word, context, _, _), (names, path, limit) in groups.items():
+            more = f" (and {len(names) - 1} alike)" if len(names) > 1 else ""
+            yield self._depth(f"{word} {names[0]}{more}", context, path, limit)
+
+    def _leaf(self, layers: Layers, position: Position
+              ) -> Iterator[tuple[str, str, LayeredPath, int]]:
+        kernel, device = self.plan.kernel, position.device
+        calls, platform = layers.calls(device), kernel.platform
+        if calls.completion is not None:
+            start = kernel.rows.spine(calls.completion, kernel.generation.endio_link)
+            context = calls.completion.via[0].removeprefix("@")
+            on_irq = context in ("softirq", "hardirq") and platform.irq_limit_bytes
+            limit = platform.irq_limit_bytes if on_irq else platform.limit_bytes
+            yield ("completion", context, layered(device.name, start) + position.completion, limit)
+        for name, path, limit, context in layers.transmissions(device, self.nic_of(device)):
+            yield name, context, layered(device.name, path), limit
+
+    def nic_of(self, device: Device) -> Device | None:
+        """The network card under a network device."""
+        return None if device.nic is None else self.plan.stack.devices[device.nic]
+
+    def _depth(self, name: str, context: str, path: LayeredPath,
+               limit: int | None = None) -> TaskDepth:
+        return task_depth(self.plan.kernel, name, context, path, limit_bytes=limit,
+                          interrupts_bytes=interrupt_bytes(self.plan.kernel, context))
+
+
+def _unplug_below(plan: Plan, layers: Layers, link: str) -> list[LayeredPath]:
+    """Per position: the deepest unplug path from it on, leaves first."""
+    numbers = {id(p): i for i, p in enumerate(plan.positions)}
+    below: list[LayeredPath] = [LayeredPath()] * len(plan.positions)
+    for position in reversed(plan.positions):
+        i = numbers[id(position)]
+        calls, name = layers.calls(position.device), position.device.name
+        lower = [below[c] for c in _children(plan, i)]
+        deepest = max(lower, key=lambda p: p.bytes, default=LayeredPath())
+        if calls.unplug is None:
+            below[i] = deepest if calls.immediate else LayeredPath()
+            continue
+        row = layers.kernel.rows.layer(calls.unplug, link, nested=bool(lower))
+        below[i] = max(layered(name, row.through) + deepest, layered(name, row.peak),
+                       key=lambda p: p.bytes)
+    return below
+
+
+def _children(plan: Plan, p: int) -> Sequence[int]:
+    a = plan.arrays
+    lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
+    return [int(c) for c in a.child[lo:hi] if c >= 0]
