@@ -19,7 +19,7 @@ def is_filesystem(kind: Kind) -> bool:
 
 def uses_nic(kind: Kind) -> bool:
     """Whether a network card stands under devices of this kind."""
-    return kind.name in NEEDS_NIC or any(p.name == "nic" for p in kind.params)
+    return kind.name in NEEDS_NIC
 
 
 def find_device(name: object, devices: Mapping[str, Device], path: str) -> Device:
@@ -138,20 +138,23 @@ class Claims:
         claim = claim_of(kind)
         if claim is None:
             return
-        names = set()
+        new: dict[str, tuple[str, str]] = {}
         for i, device in enumerate(lower):
             where = f"{path}.on[{i}]"
-            if claim == "alone" and device.name in names:
+            if claim == "alone" and device.name in new:
                 raise ConfigError(f'"{name}" names this device twice', path=where,
                                   value=device.name, hint="a member can be used once")
-            names.add(device.name)
-            self._hold(device.name, claim, name, where)
+            new[device.name] = (claim, name)
             if device.kind == "partition":  # bd_contains: the whole disk is held by its partitions
-                self._hold(device.on[0], "partitions", name, where)
+                new[device.on[0]] = ("partitions", name)
+            for held in (device.name, *(device.on if device.kind == "partition" else ())):
+                self._check_free(held, new[held][0], where)
+        for held, holder in new.items():
+            self._held.setdefault(held, holder)
 
-    def _hold(self, device: str, claim: str, name: str, where: str) -> None:
-        held, holder = self._held.setdefault(device, (claim, name))
-        if held != claim or (claim == "alone" and holder != name):
+    def _check_free(self, device: str, claim: str, where: str) -> None:
+        held, holder = self._held.get(device, (claim, ""))
+        if held != claim or (claim == "alone" and holder):
             raise ConfigError(f'already in use by "{holder}"', path=where, value=device,
                               hint="the kernel says EBUSY: put partitions or dm devices between")
 

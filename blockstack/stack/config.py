@@ -244,12 +244,17 @@ def _check_integers(table: Mapping[str, Any]) -> None:
     todo: list[tuple[str, Any]] = [("", table)]
     while todo:
         path, value = todo.pop()
-        if isinstance(value, Mapping):
-            todo += [(f"{path}.{key}" if path else str(key), one) for key, one in value.items()]
+        if isinstance(value, str):
+            continue
+        if isinstance(value, int):
+            if not -(2**63) <= value < 2**63:
+                raise ConfigError("an integer of more than 64 bits", path=path)
         elif isinstance(value, list):
-            todo += [(f"{path}[{i}]", one) for i, one in enumerate(value)]
-        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise ConfigError("an integer of more than 64 bits", path=path)
+            todo += [(f"{path}[{i}]", one) for i, one in enumerate(value)
+                     if not isinstance(one, str)]
+        elif isinstance(value, Mapping):
+            todo += [(f"{path}.{key}" if path else str(key), one) for key, one in value.items()
+                     if not isinstance(one, str)]
 
 
 def _text(table: Mapping[str, Any], key: str) -> str:

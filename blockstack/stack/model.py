@@ -166,7 +166,8 @@ class Stack(Verbs):
             given = {"on": _plain_on(on), **given}
         device = Device(name, kind, read.params, tuple(d.name for d in lower),
                         None if nic is None else nic.name, shape.size_sectors, shape.segments,
-                        shape.geometry, shape.offset_sectors, _plain(given))
+                        shape.geometry, shape.offset_sectors,
+                        {key: _plain(one) for key, one in given.items()})
         check_failed(device, path)
         self._claims.take(entry, name, lower, path)
         self._link(device)
@@ -241,10 +242,10 @@ def _plain_on(on: On) -> Any:
 
 def _plain(value: Any) -> Any:
     """What a config file can say: names for devices, lists for tuples."""
+    if isinstance(value, str | int | float):
+        return value
     if isinstance(value, Device):
         return value.name
-    if isinstance(value, Mapping):
-        return {key: _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return value

@@ -1,0 +1,452 @@
+"""Stacks: verbs, sizes derived upward, segments, and everything that cannot stand."""
+
+import networkx as nx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blockstack.errors import ConfigError
+from blockstack.kinds import KINDS
+from blockstack.stack import Device, Lower, Segment, Stack
+from blockstack.stack.checks import claim_of, find_cycle, is_filesystem
+
+KIB = 2  # sectors
+MIB = 2048
+
+
+def with_disks(*sizes: str | int, name: str = "s") -> Stack:
+    """A stack with SCSI disks sda, sdb ..."""
+    stack = Stack(name)
+    for letter, size in zip("abcdefghij", sizes, strict=False):
+        stack.scsi(f"sd{letter}", size=size)
+    return stack
+
+
+def test_the_verbs_of_2005() -> None:
+    stack = Stack("lwn-2005")
+    stack.nic("eth0")
+    disks = [stack.iscsi(f"sd{c}", nic="eth0", size="100 GiB") for c in "abc"]
+    md0 = stack.md("md0", level="raid5", members=disks, chunk="64 KiB")
+    root = stack.dm("vg-root", target="linear", on=md0)
+    fs = stack.filesystem("fs", kind="xfs", on=root)
+    assert stack.roots() == ("fs",)
+    assert stack.leaves() == ("sda", "sdb", "sdc")
+    assert [link.device for link in stack.lower("md0")] == ["sda", "sdb", "sdc"]
+    assert [link.index for link in stack.lower("md0")] == [0, 1, 2]
+    assert fs.size_sectors == root.size_sectors == md0.size_sectors == 200 * 2**21
+    assert isinstance(root, Device)
+    assert root.kind == root.kind_entry.name == "dm-linear"
+    assert md0.params["chunk"] == 128
+    card = stack.nic_of("sda")
+    assert card is not None
+    assert card.name == "eth0"
+    assert stack.nic_of("md0") is None
+    assert stack.graph.edges["sda", "eth0"]["role"] == "nic"
+    assert nx.is_directed_acyclic_graph(stack.graph)
+    assert list(stack.devices)[0] == "eth0"
+    assert repr(stack) == "Stack('lwn-2005': 7 devices)"
+
+
+def test_every_verb() -> None:
+    stack = Stack()
+    for verb in (stack.scsi, stack.nvme, stack.virtio_blk, stack.brd, stack.null_blk):
+        verb(f"d-{verb.__name__}", size="1 GiB")
+    stack.nic("eth0")
+    stack.nbd("nbd0", nic="eth0", size="1 GiB")
+    stack.partition("p1", on="d-scsi", start="1 MiB")
+    stack.filesystem("root", kind="ext3", on="p1")
+    stack.loop("loop0", on="root", size="100 MiB")
+    stack.swap("swap", on="loop0")
+    stack.raw("raw", on="nbd0")
+    stack.nfsd("export", on="root", nic="eth0")
+    stack.nfs("home", nic="eth0")
+    assert {d.kind for d in stack.devices.values()} == {
+        "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic", "nbd", "partition", "ext3",
+        "loop", "swap", "raw", "nfsd", "nfs"}
+    assert stack.devices["loop0"].size_sectors == 100 * MIB
+    assert stack.roots() == ("d-nvme", "d-virtio_blk", "d-brd", "d-null_blk", "swap", "raw",
+                             "export", "home")
+
+
+def test_md_levels_by_number_or_word() -> None:
+    stack = with_disks("1 GiB", "1 GiB", "1 GiB", "1 GiB", "1 GiB", "1 GiB")
+    assert stack.md("m", level=5, members=["sda", "sdb", "sdc"]).kind == "md-raid5"
+    assert stack.md("n", level="linear", members=["sdd"]).kind == "md-linear"
+    assert stack.md("o", level="0", members=["sde"]).kind == "md-raid0"
+    with pytest.raises(ConfigError, match="list of members"):
+        stack.md("p", level=1, members="sdf")
+
+
+def test_partition() -> None:
+    stack = with_disks("1 GiB")
+    one = stack.partition("sda1", on="sda", start="1 MiB", size="10 MiB")
+    two = stack.partition("sda2", on="sda", start="11 MiB")
+    assert (one.offset_sectors, one.size_sectors) == (MIB, 10 * MIB)
+    assert two.size_sectors == (1024 - 11) * MIB
+    assert stack.lower("sda2") == (Lower("sda", 11 * MIB),)
+    assert stack.graph.edges["sda1", "sda"]["offset_sectors"] == MIB
+    with pytest.raises(ConfigError, match=r"devices\.sda3\.size: ends at sector .* beyond"):
+        stack.partition("sda3", on="sda", start="1 MiB", size="1 GiB")
+    with pytest.raises(ConfigError, match=r"devices\.sda3\.start"):
+        stack.partition("sda3", on="sda", start="1 GiB")
+    with pytest.raises(ConfigError, match="no partitions"):
+        stack.partition("x", on="sda1", start=0)
+    assert stack.warnings() == ()
+    stack.partition("sda4", on="sda", start="10 MiB", size="2 MiB")
+    assert any("overlaps" in text for text in stack.warnings())
+
+
+def test_dm_linear_stands_on_a_whole_device() -> None:
+    stack = with_disks("1 GiB", "2 GiB")
+    assert stack.dm("a", target="linear", on="sda").segments == (
+        Segment(0, 2**21, ("sda",), (0,)),)
+    both = stack.dm("b", target="linear", on=["sda", "sdb"])
+    assert both.segments == (Segment(0, 2**21, ("sda",), (0,)),
+                             Segment(2**21, 3 * 2**21, ("sdb",), (0,)))
+    part = stack.dm("c", target="linear", on="sdb", offset="1 GiB", size="1 MiB")
+    assert part.segments == (Segment(0, MIB, ("sdb",), (2**21,)),)
+    assert stack.lower("c")[0].offset_sectors == 2**21
+    with pytest.raises(ConfigError, match="beyond the end"):
+        stack.dm("d", target="linear", on="sdb", offset="1 GiB", size="1025 MiB")
+
+
+def test_dm_table() -> None:
+    stack = with_disks("1 GiB", "2 GiB")
+    device = stack.dm("v", target="linear",
+                      table=[[0, 100, "sdb", 2048], [100, 50, "sda", 0], [150, 10, "sdb", 8]])
+    assert device.on == ("sdb", "sda")
+    assert device.size_sectors == 160
+    assert [s.offsets[0] for s in device.segments] == [2048, 0, 8]
+    assert stack.lower("v") == (Lower("sdb", 2048, "data", 0), Lower("sda", 0, "data", 1))
+    assert stack.dm("w", target="linear", table=[[0, "1 MiB", "sda"]]).size_sectors == MIB
+
+
+@pytest.mark.parametrize(("table", "path", "words"), [
+    ([[0, 100, "sda", 0], [101, 5, "sda", 0]], "table[1]", "a gap"),
+    ([[0, 100, "sda", 0], [99, 5, "sda", 0]], "table[1]", "an overlap"),
+    ([[8, 100, "sda", 0]], "table[0]", "a gap"),
+    ([[0, 0, "sda", 0]], "table[0]", "no sectors"),
+    ([[0, 100, "sda", 2**21 - 50]], "table[0]", "beyond the end"),
+    ([[0, 100, "sdx", 0]], "table[0][2]", "no such device"),
+    ([[0, 100, 7, 0]], "table[0][2]", "not a device name"),
+    ([[0, 100]], "table[0]", "not a row"),
+    (["0 100 linear sda 0"], "table[0]", "not a row"),
+    ([[0, -1, "sda", 0]], "table[0][1]", "not a number of sectors"),
+    ([[0, 1.5, "sda", 0]], "table[0][1]", "not a quantity"),
+    ([[0, 2**60, "sda", 0]], "table[0][1]", "not a number of sectors"),
+    ([], "table", "not a dm table"),
+    ("sda", "table", "not a dm table"),
+    (5, "table", "not a dm table"),
+])
+def test_bad_tables(table: object, path: str, words: str) -> None:
+    stack = with_disks("1 GiB")
+    with pytest.raises(ConfigError, match=words) as caught:
+        stack.dm("v", target="linear", table=table)
+    assert caught.value.path == f"devices.v.{path}"
+    assert list(stack.devices) == ["sda"]
+
+
+def test_table_excludes_other_keys() -> None:
+    stack = with_disks("1 GiB")
+    for extra in ({"on": "sda"}, {"size": "1 MiB"}, {"offset": 0}):
+        with pytest.raises(ConfigError, match="exclude"):
+            stack.dm("v", target="linear", table=[[0, 8, "sda", 0]], **extra)  # type: ignore[arg-type]
+
+
+def test_dm_striped() -> None:
+    stack = with_disks("1 GiB", "2 GiB")
+    one = stack.dm("s", target="striped", on=["sda", "sdb"], chunk="64 KiB")
+    assert one.segments == (Segment(0, 2 * 2**21, ("sda", "sdb"), (0, 0), 128),)
+    two = stack.dm("t", target="striped", on=["sda", "sdb"], chunk="64 KiB", offsets=[0, 2048],
+                   size="128 KiB")
+    assert two.segments == (Segment(0, 256, ("sda", "sdb"), (0, 2048), 128),)
+    assert stack.lower("t")[1].offset_sectors == 2048
+    for size, words in (("64 KiB", "whole number of stripes"), ("4 GiB", "does not fit")):
+        with pytest.raises(ConfigError, match=words):
+            stack.dm("u", target="striped", on=["sda", "sdb"], chunk="64 KiB", size=size)
+    with pytest.raises(ConfigError, match="2 members need 2 offsets"):
+        stack.dm("u", target="striped", on=["sda", "sdb"], offsets=[1, 2, 3])
+    with pytest.raises(ConfigError, match="no room"):
+        stack.dm("u", target="striped", on=["sda", "sdb"], offsets=[2**21, 0])
+
+
+def test_md_linear_sums_its_members() -> None:
+    stack = with_disks("1 GiB", "65 KiB", "2 GiB")
+    device = stack.md("m", level="linear", members=["sda", "sdb", "sdc"], chunk="64 KiB")
+    assert [(s.begin, s.end) for s in device.segments] == [
+        (0, 2**21), (2**21, 2**21 + 128), (2**21 + 128, 3 * 2**21 + 128)]
+
+
+def test_md_raid0_zones() -> None:
+    """Members of 3, 1 and 2 chunks: all three, then two of them, then the largest alone."""
+    stack = with_disks("200 KiB", "64 KiB", "128 KiB")
+    device = stack.md("m", level=0, members=["sda", "sdb", "sdc"], chunk="64 KiB")
+    assert device.segments == (
+        Segment(0, 384, ("sda", "sdb", "sdc"), (0, 0, 0), 128),
+        Segment(384, 640, ("sda", "sdc"), (128, 128), 128),
+        Segment(640, 768, ("sda",), (256,), 0))
+    assert device.size_sectors == (3 + 1 + 2) * 128
+    assert stack.lower("m")[0].offset_sectors == 0
+
+
+def test_md_raid1_is_as_large_as_its_smallest_member() -> None:
+    stack = with_disks("1 GiB", "1000 KiB")
+    assert stack.md("m", level=1, members=["sda", "sdb"]).size_sectors == 2000
+
+
+@pytest.mark.parametrize(("level", "parity"), [("raid4", 1), ("raid5", 1), ("raid6", 2)])
+def test_md_parity_levels(level: str, parity: int) -> None:
+    stack = with_disks("1 GiB", "200 KiB", "1 GiB", "1 GiB")
+    device = stack.md("m", level=level, members=["sda", "sdb", "sdc", "sdd"], chunk="64 KiB")
+    assert device.size_sectors == (4 - parity) * 3 * 128
+    assert device.geometry == {"disks": 4, "parity_disks": parity, "level": int(level[-1]),
+                               "chunk_sectors": 128, "member_sectors": 384}
+
+
+@pytest.mark.parametrize(("layout", "disks", "chunks", "stride"), [
+    ("n2", 4, 10 * 4 // 2, 10), ("n2", 3, 15, 10), ("n3", 3, 10, 10), ("f2", 4, 20, 5),
+    ("f2", 3, 15, 5), ("f3", 3, 9, 3), ("o2", 4, 20, 1), ("o2", 3, 15, 1),
+])
+def test_md_raid10(layout: str, disks: int, chunks: int, stride: int) -> None:
+    stack = with_disks(*["640 KiB"] * disks)
+    device = stack.md("m", level=10, members=list(stack.devices), chunk="64 KiB", layout=layout)
+    assert device.size_sectors == chunks * 128
+    assert device.geometry["stride_sectors"] == stride * 128
+    assert device.geometry["member_sectors"] <= 1280
+    copies = device.geometry["near_copies"] * device.geometry["far_copies"]
+    assert device.size_sectors * copies <= disks * 1280
+
+
+def test_raid10_needs_as_many_members_as_copies() -> None:
+    stack = with_disks("1 GiB", "1 GiB")
+    with pytest.raises(ConfigError, match="3 copies"):
+        stack.md("m", level=10, members=["sda", "sdb"], layout="n3")
+    with pytest.raises(ConfigError, match="layout"):
+        stack.md("m", level=10, members=["sda", "sdb"], layout="x2")
+
+
+def test_members_without_room() -> None:
+    stack = with_disks("4 KiB", "1 GiB", "1 GiB")
+    for level in ("raid0", "raid5", "linear"):
+        with pytest.raises(ConfigError, match="no room"):
+            stack.md("m", level=level, members=["sda", "sdb", "sdc"], chunk="64 KiB")
+
+
+def test_snapshots_share_the_real_device_and_the_store() -> None:
+    stack = with_disks("1 GiB", "1 GiB")
+    stack.dm("real", target="linear", on="sda")
+    stack.dm("cow", target="linear", on="sdb")
+    stack.dm("origin", target="snapshot-origin", on=["real", "cow"], chunk="16 KiB")
+    snap = stack.dm("snap", target="snapshot", on=["real", "cow"], chunk="16 KiB")
+    assert [link.role for link in stack.lower("origin")] == ["data", "cow"]
+    assert stack.graph.edges["snap", "cow"]["role"] == "cow"
+    assert (snap.size_sectors, snap.geometry["chunk_sectors"]) == (2**21, 32)
+    assert stack.roots() == ("origin", "snap")
+
+
+def test_failed_members() -> None:
+    stack = with_disks(*["1 GiB"] * 8)
+    degraded = stack.md("m", level=5, members=["sda", "sdb", "sdc"], failed=[1])
+    assert degraded.failed == {1}
+    assert stack.md("n", level=6, members=["sdd", "sde", "sdf", "sdg"], failed=[0, 3]).failed
+    for failed, words in (([3], "no such member"), ([0, 1], "does not survive|survives the loss")):
+        with pytest.raises(ConfigError, match=words):
+            stack.md("x", level=5, members=["sda", "sdb", "sdh"], failed=failed)
+
+
+@pytest.mark.parametrize(("kind", "on", "words"), [
+    ("md-raid5", ["sda"], "not 1"), ("dm-linear", None, "not 0"), ("dm-crypt", ["sda", "sdb"],
+                                                                   "stands on 1 device, not 2"),
+    ("scsi", "sda", "stands on no other device"), ("dm-snapshot", ["sda"], "stands on 2 devices"),
+    ("xfs", None, "not 0"), ("partition", [], "not 0"), ("nic", "sda", "no other device"),
+])
+def test_wrong_arity(kind: str, on: object, words: str) -> None:
+    stack = with_disks("1 GiB", "1 GiB")
+    keys = {"scsi": {"size": "1 GiB"}, "partition": {"start": 0}}.get(kind, {})
+    with pytest.raises(ConfigError, match=words) as caught:
+        stack.add("x", kind, on, **keys)  # type: ignore[arg-type]
+    assert caught.value.path == "devices.x.on"
+
+
+def test_missing_lower_device() -> None:
+    stack = with_disks("1 GiB", "1 GiB", "1 GiB")
+    with pytest.raises(ConfigError, match='did you mean "sdc"') as caught:
+        stack.md("m", level=5, members=["sda", "sdb", "sdd"])
+    assert caught.value.path == "devices.m.on[2]"
+    with pytest.raises(ConfigError, match="devices: sda, sdb, sdc"):
+        stack.dm("m", target="linear", on="nothing")
+    for name in ("lower", "nic_of"):
+        with pytest.raises(ConfigError, match="no such device"):
+            getattr(stack, name)("sdz")
+
+
+@pytest.mark.parametrize("on", [5, [5], {"a": 1}, [["sda"]], True])
+def test_on_is_a_name_or_names(on: object) -> None:
+    with pytest.raises(ConfigError):
+        with_disks("1 GiB").dm("v", target="linear", on=on)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\n", "x" * 201, "\0", 5])
+def test_bad_names(name: object) -> None:
+    with pytest.raises(ConfigError, match="device name"):
+        Stack().scsi(name, size="1 GiB")  # type: ignore[arg-type]
+
+
+def test_names_are_unique() -> None:
+    stack = with_disks("1 GiB")
+    with pytest.raises(ConfigError, match="defined twice"):
+        stack.scsi("sda", size="1 GiB")
+
+
+def test_devices_of_another_stack_are_refused() -> None:
+    alien = with_disks("2 GiB").devices["sda"]
+    with pytest.raises(ConfigError, match="another stack"):
+        with_disks("1 GiB").dm("v", target="linear", on=alien)
+
+
+def test_unknown_keys_and_kinds() -> None:
+    stack = with_disks("1 GiB", "1 GiB", "1 GiB")
+    with pytest.raises(ConfigError, match=r'devices\.m\.chunck: unknown key.*"chunk"'):
+        stack.md("m", level=5, members=["sda", "sdb", "sdc"], chunck="4 KiB")
+    with pytest.raises(ConfigError, match=r"devices\.m\.kind: no such device kind"):
+        stack.md("m", level=7, members=["sda"])
+    with pytest.raises(ConfigError, match=r"devices\.sdx\.size"):
+        stack.scsi("sdx")
+    with pytest.raises(ConfigError, match=r"devices\.sdx\.size"):
+        stack.scsi("sdx", size=0)
+    with pytest.raises(ConfigError, match=r"devices\.sdx\.size"):
+        stack.scsi("sdx", size="100")
+
+
+def test_a_network_leaf_needs_its_card() -> None:
+    stack = Stack()
+    with pytest.raises(ConfigError, match=r"devices\.sda\.nic: iscsi needs a network card"):
+        stack.add("sda", "iscsi", size="1 GiB")
+    stack.nic("eth0")
+    with pytest.raises(ConfigError, match="one of: eth0"):
+        stack.add("sda", "iscsi", size="1 GiB")
+    with pytest.raises(ConfigError, match="no such device"):
+        stack.iscsi("sda", nic="eth1", size="1 GiB")
+    stack.scsi("sdb", size="1 GiB")
+    with pytest.raises(ConfigError, match="is not a network card"):
+        stack.iscsi("sda", nic="sdb", size="1 GiB")
+    with pytest.raises(ConfigError, match="cannot stand on a network card"):
+        stack.dm("v", target="linear", on="eth0")
+    assert stack.warnings() == ("devices.eth0: no device uses this network card",)
+    assert stack.add("sda", "iscsi", "eth0", size="1 GiB").nic == "eth0"
+    assert stack.warnings() == ()
+
+
+def test_who_stands_on_files() -> None:
+    stack = with_disks("1 GiB", "1 GiB")
+    stack.filesystem("fs", kind="xfs", on="sda")
+    stack.swap("swap", on="sdb")
+    with pytest.raises(ConfigError, match="cannot stand on xfs"):
+        stack.dm("v", target="linear", on="fs")
+    with pytest.raises(ConfigError, match="cannot stand on xfs"):
+        stack.filesystem("fs2", kind="ext3", on="fs")
+    with pytest.raises(ConfigError, match="stands on a file system"):
+        stack.loop("l", on="sda")
+    with pytest.raises(ConfigError, match="stands on a file system"):
+        stack.loop("l", on="swap")
+    stack.loop("l", on="fs")
+    stack.loop("l2", on="fs", size="1 MiB")
+
+
+def test_exclusive_users() -> None:
+    stack = with_disks(*["1 GiB"] * 5)
+    stack.md("m", level=1, members=["sda", "sdb"])
+    with pytest.raises(ConfigError, match='already in use by "m"') as caught:
+        stack.md("n", level=1, members=["sdc", "sdb"])
+    assert caught.value.path == "devices.n.on[1]"
+    assert "n" not in stack.devices
+    stack.md("n", level=1, members=["sdc", "sdd"])  # the failed attempt holds nothing
+    with pytest.raises(ConfigError, match='already in use by "m"'):
+        stack.dm("v", target="linear", on="sda")
+    with pytest.raises(ConfigError, match="names this device twice"):
+        stack.md("o", level=1, members=["sde", "sde"])
+    stack.dm("v1", target="linear", on="sde", size="1 MiB")
+    stack.dm("v2", target="linear", on="sde", offset="1 MiB")
+    with pytest.raises(ConfigError, match='already in use by "v1"'):
+        stack.filesystem("fs", kind="xfs", on="sde")
+    stack.raw("raw", on="sde")
+
+
+def test_partitions_hold_the_whole_disk() -> None:
+    stack = with_disks("1 GiB", "1 GiB")
+    for disk in ("sda", "sdb"):
+        for n in (1, 2):
+            stack.partition(f"{disk}{n}", on=disk, start=f"{n} MiB", size="1 MiB")
+    stack.filesystem("fs1", kind="xfs", on="sda1")
+    stack.filesystem("fs2", kind="ext3", on="sda2")
+    with pytest.raises(ConfigError, match='already in use by "fs1"'):
+        stack.dm("v", target="linear", on="sda")
+    stack.dm("w", target="linear", on="sdb")
+    with pytest.raises(ConfigError, match='already in use by "w"'):
+        stack.swap("swap", on="sdb1")
+
+
+def test_claims_of_all_kinds() -> None:
+    for kind in KINDS.values():
+        assert claim_of(kind) in (None, "dm", "alone")
+    assert is_filesystem(KINDS["xfs"])
+    assert not is_filesystem(KINDS["swap"])
+    assert not is_filesystem(KINDS["dm-linear"])
+
+
+def test_sizes_stay_within_the_kernels() -> None:
+    stack = with_disks("8191 PiB", "8191 PiB")
+    with pytest.raises(ConfigError, match="8 EiB"):
+        stack.md("m", level=0, members=["sda", "sdb"])
+
+
+def test_devices_cannot_be_changed() -> None:
+    stack = with_disks("1 GiB")
+    with pytest.raises(TypeError):
+        stack.devices["x"] = stack.devices["sda"]  # type: ignore[index]
+    with pytest.raises(AttributeError):
+        stack.devices["sda"].name = "x"  # type: ignore[misc]
+    assert len({stack.devices["sda"]}) == 1
+
+
+def test_equality() -> None:
+    assert with_disks("1 GiB") == with_disks(2**30)
+    assert with_disks("1 GiB") != with_disks("2 GiB")
+    assert with_disks("1 GiB") != 1
+
+
+def test_find_cycle() -> None:
+    assert find_cycle({"a": ["b"], "b": ["c"], "c": []}) == ()
+    assert find_cycle({"a": ["a"]}) == ("a", "a")
+    assert find_cycle({"x": ["a"], "a": ["b"], "b": ["c"], "c": ["a"]}) == ("a", "b", "c", "a")
+    assert find_cycle({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}) == ()
+    chain = {str(i): [str(i + 1)] for i in range(20_000)}
+    assert find_cycle(chain) == ()
+    assert len(find_cycle({**chain, "20000": ["0"]})) == 20_002
+
+
+@given(st.dictionaries(st.integers(0, 12), st.lists(st.integers(0, 12), max_size=3)))
+def test_find_cycle_agrees_with_networkx(links: dict[int, list[int]]) -> None:
+    lower = {str(k): [str(v) for v in vs] for k, vs in links.items()}
+    graph = nx.DiGraph((k, v) for k, vs in lower.items() for v in vs)
+    cycle = find_cycle(lower)
+    assert bool(cycle) != nx.is_directed_acyclic_graph(graph)
+    for one, two in zip(cycle, cycle[1:], strict=False):
+        assert graph.has_edge(one, two)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(128, 2000), min_size=1, max_size=6))
+def test_raid0_zones_cover_every_chunk_once(kib: list[int]) -> None:
+    stack = with_disks(*[n * 1024 for n in kib])
+    device = stack.md("m", level=0, members=list(stack.devices), chunk="64 KiB")
+    assert device.segments[0].begin == 0
+    used: set[tuple[str, int]] = set()
+    for before, after in zip(device.segments, device.segments[1:], strict=False):
+        assert before.end == after.begin
+    for seg in device.segments:
+        for sector in range(seg.begin, seg.end, 128):
+            chunk = (sector - seg.begin) // 128
+            place = chunk % len(seg.members)
+            used.add((seg.members[place], seg.offsets[place] + chunk // len(seg.members) * 128))
+    assert len(used) == device.size_sectors // 128 == sum(n * 2 // 128 for n in kib)
