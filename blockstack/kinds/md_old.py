@@ -37,12 +37,30 @@ _REPAIR = tuple(
         ("md_check_recovery", "the superblock's own write is options['superblock']")))
 
 
+#: calls that both the bitmap's and the superblock's writes leave out
+BITMAP_CUTS = (
+    ("*", "bitmap_file_kick", "only when the bitmap could not be written"),
+    ("*", "md_bitmap_file_kick", "only when the bitmap could not be written"),
+)
+_LOOKUP = "finds its counter, never creates one: bitmap_startwrite goes deeper"
+ENDWRITE = tuple((caller, f"{prefix}bitmap_endwrite", _LOOKUP)
+                 for caller, prefix in (("handle_stripe5", ""), ("handle_stripe6", ""),
+                                        ("handle_completed_write_requests", ""),
+                                        ("close_write", "md_"), ("one_write_done", "md_")))
+#: an end_io goes down to the counter as well; it exists by then
+FOUND = tuple((caller, callee, _LOOKUP)
+              for caller in ("bitmap_get_counter", "md_bitmap_get_counter", "md_bitmap_checkpage")
+              for callee in ("kmem_cache_alloc", "__get_free_pages", "__kmalloc", "kmalloc_trace",
+                             "kfree"))
+
+
 def superblock_path(thread: str, files: tuple[str, ...], root: tuple[str, ...] = THREAD) -> Path:
     """The array's thread marks the superblock dirty or clean before it serves bios.
 
     md_write_start asks for it on the first write after a quiet spell (safemode_delay).
     """
-    return Path((*root, f">{thread}", "md_check_recovery"), files=files)
+    return Path((*root, f">{thread}", "md_check_recovery"), files=files, cuts=(
+        *BITMAP_CUTS, ("ops_run_io", "md_check_recovery", "only to write the bad block log")))
 
 
 def _unplug(*via: str, file: str) -> Path:
@@ -66,9 +84,9 @@ def _remapper(name: str, gen: str) -> Calls:
         note=_STRADDLE)
 
 
-def _mirrored_endio(name: str, file: str) -> Path:
+def _mirrored_endio(name: str, files: tuple[str, ...]) -> Path:
     """The deeper of the read's and the write's end_io, up to the upper bio's bio_endio."""
-    return Path((f"raid_end_bio_io@{file}",), files=(file,),
+    return Path((f"raid_end_bio_io@{files[0]}",), files=files, cuts=FOUND,
                 edges=(("bio_endio", f"{name}_end_read_request"),
                        ("bio_endio", f"{name}_end_write_request")))
 
@@ -82,7 +100,8 @@ def _mirrored(name: str, gen: str, *, barriers: bool, bitmap: bool) -> Calls:
     file = f"drivers/md/{name}.c"
     files = (file, MD, BITMAP) if bitmap else (file, MD)
     deepest = ("bitmap_unplug",) if bitmap else ()  # the bits reach the disk before the data
-    thread = Worker(f"{name}d", Path((*THREAD, f">{name}d", *deepest), files=files, cuts=_REPAIR))
+    thread = Worker(f"{name}d", Path((*THREAD, f">{name}d", *deepest), files=files,
+                                         cuts=(*_REPAIR, *BITMAP_CUTS)))
     has_flush = gen == "2.6.18"
     queued = ["write"]
     if barriers:  # 2.6.24: a flush is an empty barrier bio, mirrored like a write
@@ -90,7 +109,7 @@ def _mirrored(name: str, gen: str, *, barriers: bool, bitmap: bool) -> Calls:
     return Calls(
         submit=Path((f">make_request@{file}",), files=files, cuts=_BEHIND),
         worker=dict.fromkeys(queued, thread),
-        endio=_mirrored_endio(name, file),
+        endio=_mirrored_endio(name, files),
         flush=Path((f"{name}_issue_flush",), files=(file,)) if has_flush else None,
         unplug=_unplug(f"{name}_unplug", f"unplug_slaves@{file}", file=file),
         split="loop",

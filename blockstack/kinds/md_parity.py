@@ -6,7 +6,7 @@ from typing import Any
 from blockstack.kinds.md_new import BITMAP as NEW_BITMAP
 from blockstack.kinds.md_new import ENTRY, FLUSH_WORKER, THREAD_FILES
 from blockstack.kinds.md_new import THREAD as NEW_THREAD
-from blockstack.kinds.md_old import BITMAP, MD, THREAD, superblock_path
+from blockstack.kinds.md_old import BITMAP, BITMAP_CUTS, ENDWRITE, MD, THREAD, superblock_path
 from blockstack.kinds.model import Calls, Path, Worker
 
 _FILE = "drivers/md/raid5.c"
@@ -22,6 +22,8 @@ _RESHAPE = _reasons(
     ("handle_stripe5", "handle_stripe6", "handle_stripe"),
     ("handle_stripe_expansion", "get_active_stripe", "raid5_get_active_stripe", "compute_blocknr",
      "raid5_compute_sector"), "only while a reshape moves stripes")
+_SUPERBLOCK = (("raid5d", "md_check_recovery",
+                "the superblock's own write is options['superblock']"),)
 _GONE = _reasons(
     ("handle_stripe5", "handle_stripe6", "handle_stripe"),
     ("handle_requests_to_failed_array", "handle_failed_stripe", "md_wait_for_blocked_rdev"),
@@ -63,16 +65,18 @@ def _old(level: int, gen: str, *, bitmap: bool) -> Calls:
     files = (_FILE, MD, BITMAP) if bitmap else (_FILE, MD)
     cuts = (("*", other, f"raid{level} is handled by {handler}"), *_RESHAPE, *_GONE)
     raid5d = (*THREAD, ">raid5d")
-    thread = Worker("raid5d", Path((*raid5d, "bitmap_unplug" if bitmap else handler),
-                                   files=files, cuts=cuts))
+    # with a bitmap: the deeper of its write and of the stripes'
+    thread = Worker("raid5d", Path(raid5d if bitmap else (*raid5d, handler), files=files,
+                                   cuts=(*cuts, *_SUPERBLOCK, *BITMAP_CUTS)))
     options = _options(level, gen)
     # unplug_fn also runs below make_request, when it must wait for a free stripe
     options["unplug_in_submit"] = Path((_ENTRY_OLD, "get_active_stripe", f"unplug_slaves@{_FILE}",
-                                        "blk_unplug?"), files=(_FILE, "block/ll_rw_blk.c"))
+                                        "blk_unplug?"), files=(_FILE, "block/ll_rw_blk.c"),
+                                       cuts=cuts)
     options["superblock"] = superblock_path("raid5d", files)
     aligned = bool(options["aligned_read"])
     return Calls(
-        submit=Path((_ENTRY_OLD, handler), files=files, cuts=cuts),
+        submit=Path((_ENTRY_OLD, handler), files=files, cuts=(*cuts, *ENDWRITE)),
         # Where the data decide who submits a write, no op may be tied to the thread as a whole:
         # the thread is then named under FUA, which these kernels refuse.
         worker={"fua" if options["full_stripe_in_caller"] else "write": thread},
@@ -95,11 +99,10 @@ def _new(level: int, *, bitmap: bool) -> Calls:
     """6.1: make_request only queues; raid5d handles the stripes."""
     files = (MD, _FILE, *((NEW_BITMAP,) if bitmap else ()))
     thread_files = ("kernel/kthread.c", *files)
-    cuts = (*_RESHAPE, *_GONE, *_LOG, *_BAD_BLOCKS)
+    cuts = (*_RESHAPE, *_GONE, *_LOG, *_BAD_BLOCKS, *_SUPERBLOCK, *BITMAP_CUTS)
     stripes = (*NEW_THREAD, ">raid5d", "handle_active_stripes", "handle_stripe")
     thread = Worker("raid5d", Path(
-        (*NEW_THREAD, ">raid5d", "md_bitmap_unplug") if bitmap else (*stripes, "ops_run_io"),
-        files=thread_files, cuts=cuts))
+        stripes[:4] if bitmap else (*stripes, "ops_run_io"), files=thread_files, cuts=cuts))
     return Calls(
         submit=Path((*ENTRY, ">raid5_make_request"), files=files, cuts=_LOG),
         # reads: those that bypass the cache in the caller, the others by options on raid5d
