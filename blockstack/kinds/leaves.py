@@ -115,7 +115,7 @@ _ZRAM = Kind(
         ops=("read", "write", "discard"), inline_completion=True,
         note="the compressor's own depth (crypto_comp_compress) is not followed")})
 
-# --- Partition: a remap in the block core, no frames of its own ------------------------------------
+# --- Partition: a remap in the block core, no frames of its own -----------------------------------
 #: through 0: the core adds the start sector and goes on in the same frame (generic_make_request's
 #: blk_partition_remap to 2.6.24; submit_bio_noacct in 6.1); shares its disk's queue
 _PARTITION_CALLS = Calls(submit=None, immediate=True, ops=_ALL_OPS)

@@ -1,16 +1,17 @@
 """Network: nic drivers, and the leaves that send their requests over one."""
 
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path, Worker
-from blockstack.kinds.network_paths import TCP, TCP_2_6_18, WORK_FILES, kthread, kworker
+from blockstack.kinds.network_paths import TCP, TCP_2_6_18, WORK_FILES, kworker
 from blockstack.kinds.nic import NIC
 from blockstack.kinds.params import sectors
-from blockstack.kinds.requests import MQ_CUTS, Cuts, mq_path, old_request_path
+from blockstack.kinds.requests import MQ_CUTS, OLD_REQUEST_CUTS, Cuts, mq_path, old_request_path
 from blockstack.kinds.scsi import old_scsi_calls, scsi_calls, scsi_path
 
 _SIZE = Param("size", sectors(), REQUIRED, "capacity of the remote disk")
 
 # --- iSCSI over TCP ------------------------------------------------------------------------------
-_ISCSI_FILES = ("drivers/scsi/libiscsi.c", "drivers/scsi/libiscsi_tcp.c", "drivers/scsi/iscsi_tcp.c")
+_ISCSI_FILES = ("drivers/scsi/libiscsi.c", "drivers/scsi/libiscsi_tcp.c",
+                "drivers/scsi/iscsi_tcp.c")
 _ISCSI_CUTS: Cuts = (
     ("iscsi_queuecommand", "iscsi_complete_task", "only for a command that cannot be prepared"),
     ("*", "iscsi_conn_failure", "only when the connection breaks"),
@@ -28,15 +29,16 @@ _XMIT_OLD = Path((*kworker("iscsi_xmitworker"), "iscsi_data_xmit?", ">iscsi_tcp_
                  edges=(("iscsi_tcp_ctask_xmit", "tcp_sendpage"),),
                  files=(*_ISCSI_FILES, *WORK_FILES), cuts=_ISCSI_OLD_CUTS).then(TCP_2_6_18)
 _XMIT = Path((*kworker("iscsi_xmitworker"), "iscsi_xmit_task", ">iscsi_tcp_task_xmit",
-              ">iscsi_sw_tcp_pdu_xmit", "iscsi_sw_tcp_xmit_segment", "kernel_sendmsg"),
-             edges=(("iscsi_sw_tcp_xmit_segment", "tcp_sendpage"),),
+              ">iscsi_sw_tcp_pdu_xmit", "iscsi_sw_tcp_xmit_segment?", "kernel_sendmsg"),
+             edges=(("iscsi_sw_tcp_xmit_segment", "tcp_sendpage"),
+                     ("iscsi_sw_tcp_pdu_xmit", "tcp_sendpage")),
              files=(*_ISCSI_FILES, *WORK_FILES), cuts=_ISCSI_CUTS).then(TCP)
 
 
 def _iscsi_old(generation: str) -> Calls:
     base = old_scsi_calls(generation, (">iscsi_queuecommand",), _ISCSI_FILES)
     worker = Worker("scsi_wq", _XMIT_OLD)
-    return Calls(base.submit, worker={op: worker for op in base.ops}, flush=base.flush,
+    return Calls(base.submit, worker=dict.fromkeys(base.ops, worker), flush=base.flush,
                  unplug=base.unplug, ops=base.ops, completion=base.completion,
                  note="completion in the softirq that the received response raises")
 
@@ -44,7 +46,7 @@ def _iscsi_old(generation: str) -> Calls:
 def _iscsi() -> Calls:
     base = scsi_calls(scsi_path((">iscsi_queuecommand",), _ISCSI_FILES, cuts=_ISCSI_CUTS))
     worker = Worker("iscsi_q", _XMIT)
-    return Calls(base.submit, base.submit_ops, {op: worker for op in base.ops}, ops=base.ops,
+    return Calls(base.submit, base.submit_ops, dict.fromkeys(base.ops, worker), ops=base.ops,
                  completion=base.completion)
 
 
@@ -70,15 +72,20 @@ _NBD_OLD_SEND = Path((">do_nbd_request", "nbd_send_req", "sock_xmit", "kernel_se
                      files=_NBD_FILES, cuts=_NBD_CUTS).then(TCP_2_6_18)
 _NBD_OLD = old_request_path(_NBD_OLD_SEND.via, _NBD_OLD_SEND.files, edges=_NBD_OLD_SEND.edges,
                             cuts=_NBD_OLD_SEND.cuts)
-# drivers/block/nbd.c nbd_do_it: the nbd-client process receives in its ioctl and completes
-_NBD_OLD_DONE = Path(("@syscall", "sys_ioctl?", "nbd_ioctl", "nbd_do_it?", "nbd_end_request",
-                      "__end_that_request_first", "bio_endio"), files=(*_NBD_FILES, "fs/ioctl.c"))
+# drivers/block/nbd.c nbd_do_it: the nbd-client process receives in its ioctl and completes; the
+# table has no calls of nbd_ioctl (a jump table), so its whole frame counts
+_NBD_OLD_DONE = Path(("@syscall", "sys_ioctl", "vfs_ioctl", ">blkdev_ioctl",
+                      "blkdev_driver_ioctl", ">nbd_ioctl", ">nbd_end_request",
+                      "__end_that_request_first", "bio_endio"),
+                     files=(*_NBD_FILES, "fs/ioctl.c", "block/ioctl.c"),
+                     cuts=OLD_REQUEST_CUTS)
 
 
 def _nbd_old() -> Calls:
     unplug = old_request_path(_NBD_OLD_SEND.via, _NBD_OLD_SEND.files, edges=_NBD_OLD_SEND.edges,
                               cuts=_NBD_OLD_SEND.cuts, entry="generic_unplug_device")
     return Calls(submit=_NBD_OLD, unplug=unplug, ops=("read", "write"),
+                 completion=_NBD_OLD_DONE,
                  note="sends in the submitter; nbd-client's process completes")
 
 
@@ -103,7 +110,7 @@ def _nbd() -> Calls:
     ops = ("read", "write", "flush", "discard", "fua")
     return Calls(submit=Path(("blk_mq_submit_bio",), _NBD_SUBMIT.edges, _NBD_FILES,
                              _NBD_SUBMIT.cuts),
-                 worker={op: worker for op in ops}, ops=ops, completion=_NBD_DONE,
+                 worker=dict.fromkeys(ops, worker), ops=ops, completion=_NBD_DONE,
                  note="kblockd sends (BLK_MQ_F_BLOCKING with mq-deadline)")
 
 
@@ -118,16 +125,19 @@ _LOOP_CUTS: Cuts = (
     ("loop_make_request", "bio_endio", "only for a device that is not bound to a file"),
     ("loop_process_work", "lo_fallocate", "only for discard"),
 )
-_LOOP_OLD_THREAD = Path(("@kthread", "loop_thread", "do_lo_send_aops"), files=_LOOP_FILES)
+# 2.6.18 do_lo_send_aops calls the filesystem's prepare_write; 2.6.24 by pagecache_write_begin
+_LOOP_OLD_THREAD = Path(("@kthread", "loop_thread", ">do_lo_send_aops"), files=_LOOP_FILES)
+_LOOP_2_6_24_THREAD = Path((*_LOOP_OLD_THREAD.via, "pagecache_write_begin"),
+                           files=(*_LOOP_FILES, "mm/filemap.c"))
 _LOOP_THREAD = Path((*kworker("loop_workfn"), "loop_process_work", "vfs_iter_write",
                      "do_iter_write", "do_iter_readv_writev"),
                     files=(*_LOOP_FILES, *WORK_FILES, "fs/read_write.c"), cuts=_LOOP_CUTS)
 
 
-def _loop_old() -> Calls:
+def _loop_old(thread: Path) -> Calls:
     # loop_make_request only queues the bio for "loopN" (a kernel_thread of its own); the thread
     # calls bio_endio itself
-    worker = Worker("loop", _LOOP_OLD_THREAD)
+    worker = Worker("loop", thread)
     return Calls(submit=Path((">loop_make_request",), files=_LOOP_FILES, cuts=_LOOP_CUTS),
                  worker={"read": worker, "write": worker},
                  unplug=Path(("loop_unplug",), files=_LOOP_FILES), ops=("read", "write"),
@@ -138,7 +148,7 @@ def _loop() -> Calls:
     worker = Worker("loop", _LOOP_THREAD)
     ops = ("read", "write", "flush", "discard", "fua")
     path = mq_path("loop_queue_rq", (), _LOOP_FILES, cuts=_LOOP_CUTS)
-    return Calls(submit=path, worker={op: worker for op in ops}, ops=ops,
+    return Calls(submit=path, worker=dict.fromkeys(ops, worker), ops=ops,
                  completion=Path((*kworker("loop_workfn"), "loop_process_work",
                                   "blk_mq_complete_request", ">lo_complete_rq",
                                   "blk_mq_end_request", "blk_update_request", "bio_endio"),
@@ -148,6 +158,8 @@ def _loop() -> Calls:
 
 LOOP = Kind("loop", "stacked", "remap", (1, 1), "loop device over a file of a filesystem",
             params=(Param("size", sectors(), None, "length of the file; absent: the lower's"),),
-            verb="loop", calls={"2.6.18": _loop_old(), "2.6.24": _loop_old(), "6.1": _loop()})
+            verb="loop", calls={"2.6.18": _loop_old(_LOOP_OLD_THREAD),
+                               "2.6.24": _loop_old(_LOOP_2_6_24_THREAD),
+                               "6.1": _loop()})
 
 NETWORK_KINDS: tuple[Kind, ...] = (NIC, ISCSI, NBD, LOOP)

@@ -6,13 +6,13 @@ Every sending path ends at ``dev_hard_start_xmit``; the nic's own path goes on f
 from blockstack.kinds.model import Path
 from blockstack.kinds.requests import Cuts, Edges
 
-_FILES = (
+NET_FILES = (
     "net/socket.c", "net/core/sock.c", "net/core/stream.c", "net/core/skbuff.c", "net/core/dev.c",
     "net/core/neighbour.c", "net/sched/sch_generic.c", "net/ipv4/af_inet.c", "net/ipv4/tcp.c",
     "net/ipv4/tcp_output.c", "net/ipv4/tcp_input.c", "net/ipv4/tcp_ipv4.c",
     "net/ipv4/ip_output.c", "net/ethernet/eth.c")
 
-_CUTS: Cuts = (
+NET_CUTS: Cuts = (
     ("*", "ip_fragment", "TCP sends no more than the path's MTU"),
     ("*", "ip_options_*", "no IP options on a connection of the block layer's"),
     ("ip_queue_xmit", "ip_route_output_flow", "the socket's route is cached"),
@@ -29,10 +29,8 @@ _CUTS: Cuts = (
     ("*", "sk_stream_wait_connect", "the connection is established"),
     ("*", "inet_autobind", "the connection is established"),
     ("*", "tcp_urg", "no urgent data"),
-    ("*", "tcp_retransmit_skb", "only after loss: retransmission"),
-    ("*", "tcp_xmit_retransmit_queue", "only after loss: retransmission"),
     ("*", "tcp_simple_retransmit", "only when the path's MTU shrinks"),
-    ("*", "tcp_enter_loss", "only after loss"),
+    ("dev_hard_start_xmit", "skb_clone", "only with a packet sniffer"),
     ("*", "tcp_mtup_*", "MTU probing is off (net.ipv4.tcp_mtu_probing = 0)"),
     ("*", "skb_over_panic", "only for a bug"), ("*", "skb_under_panic", "only for a bug"),
     ("*", "skb_truesize_bug", "only for a bug"),
@@ -55,18 +53,24 @@ _CUTS: Cuts = (
 #: receive path in the sender's context (net/core/sock.c release_sock, sk_backlog_rcv)
 _BACKLOG: Edges = (("release_sock", "tcp_v4_do_rcv"), ("__release_sock", "tcp_v4_do_rcv"))
 
-_TO_NIC_2_6_18 = (">tcp_sendmsg", "__tcp_push_pending_frames", "tcp_transmit_skb",
-                  ">ip_queue_xmit", ">ip_output", ">neigh_resolve_output", ">dev_queue_xmit",
-                  "__qdisc_run", "dev_hard_start_xmit")
-_TO_NIC = ("__tcp_push_pending_frames", "tcp_write_xmit", "__tcp_transmit_skb", ">ip_queue_xmit",
-           "__ip_queue_xmit", "ip_local_out", "ip_output", ">ip_finish_output2",
-           ">neigh_resolve_output", "__dev_queue_xmit", "sch_direct_xmit", "dev_hard_start_xmit")
+#: the sending half for a path that enters it anywhere (an acknowledgement from the softirq)
+NET_EDGES_2_6_18: Edges = (
+    *_BACKLOG, ("tcp_transmit_skb", "ip_queue_xmit"), ("ip_queue_xmit", "ip_output"),
+    ("ip_output", "neigh_resolve_output"), ("neigh_resolve_output", "dev_queue_xmit"))
+
+# Between the send call and tcp_transmit_skb the deepest way counts: a push, or, when the sender
+# works off the backlog, an acknowledgement that asks for a retransmission.
+_TO_NIC_2_6_18 = (">tcp_sendmsg", "tcp_transmit_skb", ">ip_queue_xmit", ">ip_output",
+                  ">neigh_resolve_output", ">dev_queue_xmit", "__qdisc_run", "dev_hard_start_xmit")
+_TO_NIC = ("__tcp_transmit_skb", ">ip_queue_xmit", "__ip_queue_xmit", "ip_local_out", "ip_output",
+           ">ip_finish_output2", ">neigh_resolve_output", "__dev_queue_xmit", "sch_direct_xmit",
+           "dev_hard_start_xmit")
 
 #: from sock_sendmsg on (2.6.18; in 2.6.24 the same functions, which its table lacks)
-TCP_2_6_18 = Path(("sock_sendmsg", ">inet_sendmsg", *_TO_NIC_2_6_18), _BACKLOG, _FILES, _CUTS)
+TCP_2_6_18 = Path(("sock_sendmsg", ">inet_sendmsg", *_TO_NIC_2_6_18), _BACKLOG, NET_FILES, NET_CUTS)
 #: from sock_sendmsg on (6.1)
 TCP = Path(("sock_sendmsg", "__sock_sendmsg?", "inet_sendmsg", "tcp_sendmsg",
-            "tcp_sendmsg_locked", *_TO_NIC), _BACKLOG, _FILES, _CUTS)
+            "tcp_sendmsg_locked", *_TO_NIC), _BACKLOG, NET_FILES, NET_CUTS)
 
 
 def kthread(*via: str) -> tuple[str, ...]:

@@ -9,21 +9,25 @@ from blockstack.kinds.requests import Cuts
 _SG: Cuts = (("tcp_sendpage", "sock_no_sendpage", "only for a nic without NETIF_F_SG"),)
 _E1000_CUTS: Cuts = (
     *_SG,
+    ("e1000_tso", "pskb_expand_head", "only for a cloned header of a TSO packet"),
     ("e1000_xmit_frame", "pskb_expand_head", "only for a cloned header of a TSO packet"),
     ("e1000_xmit_frame", "__pskb_pull_tail", "only for the 82544's and 82571's TSO quirks"),
     ("e1000_xmit_frame", "e1000_mng_write_dhcp_info", "only for DHCP packets"),
 )
 _E1000_FILES = ("drivers/net/e1000/e1000_main.c", "drivers/net/ethernet/intel/e1000/[e1000.ko]")
-_E1000 = Calls(submit=Path((">e1000_xmit_frame",), files=_E1000_FILES, cuts=_E1000_CUTS))
+#: the Intel e1000 driver from its xmit function on (2.6.18 and 6.1)
+E1000_XMIT = Path((">e1000_xmit_frame",), files=_E1000_FILES, cuts=_E1000_CUTS)
+_E1000 = Calls(submit=E1000_XMIT)
 # loopback_xmit only queues the packet for the receiving softirq (netif_rx)
 _LOOPBACK = Calls(submit=Path((">loopback_xmit",), files=("drivers/net/loopback.c",), cuts=_SG))
 _GENERIC = Calls(submit=Path((">hard_start_xmit",)),
                  note="no driver is named: its xmit function is unknown, the depth a lower bound")
+# Its frames are in no table (never part of the kernel): the anchor is missing, so that a path is a
+# lower bound unless blockstack.kernel.ndiswrapper's assumed figures take its place.
 _NDISWRAPPER = Calls(
-    submit=Path((">ndiswrapper tx_skbuff",)),
-    note="NDISwrapper was never in the kernel and runs a Windows driver, whose stack use nobody "
-         "has published: `driver_stack` is what the user assumes; Windows gives its drivers "
-         "12 KiB of kernel stack on i386")
+    submit=Path((">tx_skbuff (ndiswrapper)",)),
+    note="a Windows driver's stack use is unknown; `driver_stack` is what the user assumes. "
+         "Windows gives drivers about three pages (Microsoft, Using the Kernel Stack)")
 
 
 def _all(calls: Calls) -> dict[str, Calls]:

@@ -20,7 +20,7 @@ _CFQ_EDGES: Edges = (
     ("elv_completed_request", "cfq_completed_request"), ("elv_queue_empty", "cfq_queue_empty"),
 )
 
-_OLD_REQUEST_CUTS: Cuts = (
+OLD_REQUEST_CUTS: Cuts = (
     ("__make_request", "bio_endio", "only for a barrier that the queue refuses"),
     ("elv_next_request", "end_that_request_*", "only for a request that prep_fn killed"),
     ("elv_next_request", "end_queued_request", "only for a request that prep_fn killed"),
@@ -66,6 +66,7 @@ MQ_CUTS: Cuts = (
     ("blk_mq_sched_insert_request", "blk_mq_request_bypass_insert", "passes run_queue = false"),
     ("blk_mq_sched_insert_requests", "blk_mq_try_issue_list_directly",
      "only without a scheduler: the model's disks have mq-deadline, the default"),
+    ("blk_mq_flush_plug_list", "blk_mq_plug_issue_direct", "only without a scheduler"),
     ("__blk_mq_try_issue_directly", "blk_mq_sched_insert_request",
      "from a plug's list bypass_insert is set; without a plug only when SCSI has no budget left, "
      "and then the queue is run as a plug flush runs it"),
@@ -99,7 +100,7 @@ def old_request_path(via: tuple[str, ...], files: tuple[str, ...], *, edges: Edg
         "__make_request", "get_request_wait", "generic_unplug_device", "__generic_unplug_device",
         "cfq_insert_request", "blk_start_queueing", "blk_run_queue"))
     return Path((">" + entry, *via), _CFQ_EDGES + unplug + edges,
-                ("block/cfq-iosched.c", *files), _OLD_REQUEST_CUTS + cuts)
+                ("block/cfq-iosched.c", *files), OLD_REQUEST_CUTS + cuts)
 
 
 def mq_path(queue_rq: str, via: tuple[str, ...], files: tuple[str, ...], *, queue_rqs: str = "",

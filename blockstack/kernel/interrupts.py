@@ -1,0 +1,107 @@
+"""What interrupts add on the stack of the task that they strike (kernels with shared stacks).
+
+2.6 kernels without CONFIG_4KSTACKS run hard interrupts and softirqs on the interrupted task's own
+stack (arch/i386/kernel/irq.c do_IRQ, 2.6.18). The assumed nesting is one hard interrupt on top of
+a softirq: handlers run with interrupts enabled, so deeper nesting is possible but was not seen in
+the published dumps of 2.6.19-rc6 (8192 - 56 - bytes left: 3568 to 4760 bytes, the task included).
+
+The frame tables hold no interrupt entry code. Register saves are derived from the kernel's own
+structures; the frames of ``do_IRQ`` and its helpers are assumed, and every row says so.
+"""
+
+from blockstack.kernel.paths import CallPath, Step
+from blockstack.kernel.rows import RowSource
+from blockstack.kinds.model import Path
+from blockstack.kinds.network_paths import NET_CUTS, NET_EDGES_2_6_18, NET_FILES
+from blockstack.kinds.nic import E1000_XMIT
+from blockstack.kinds.scsi import old_scsi_path
+
+# An interrupt in kernel mode: the CPU pushes eflags, cs and eip (12); entry.S the vector
+# (orig_eax, 4); SAVE_ALL es, ds and seven registers (36). 2.6.24 saves %fs, too (include/asm-x86/
+# ptrace.h). No esp and ss: the privilege level does not change.
+_SAVED = {"2.6.18": 52, "2.6.24": 56}
+
+# No table has arch/i386/kernel/irq.c or kernel/irq/handle.c. Assumed: twice the frames that the
+# same functions have in the 6.1 i386 table (common_interrupt 20, handle_edge_irq 20,
+# __handle_irq_event_percpu 28).
+_DO_IRQ = Step("do_IRQ", 40, "assumed")
+_FLOW = (Step("__do_IRQ", 40, "assumed"), Step("handle_IRQ_event", 56, "assumed"))
+_DO_SOFTIRQ = Step("do_softirq", 16, "assumed")
+
+# Hard interrupt: e1000 receives in its handler (no NAPI in this configuration) and leaves the
+# packets to the softirq; ahci finishes the command and raises the block softirq.
+_HANDLERS = (
+    Path(("e1000_intr",), (("e1000_intr", "e1000_clean_rx_irq"),),
+         ("drivers/net/e1000/e1000_main.c", *NET_FILES), NET_CUTS),
+    Path(("ahci_interrupt",),
+         (("__ata_qc_complete", "ata_scsi_qc_complete"),
+          ("ata_qc_complete", "ata_scsi_qc_complete"), ("ata_scsi_qc_complete", "scsi_done")),
+         ("drivers/scsi/ahci.c", "drivers/scsi/libata-core.c", "drivers/scsi/libata-scsi.c",
+          "drivers/scsi/scsi.c"),
+         (("ata_scsi_qc_complete", "ata_gen_*", "only for a command that failed"),
+          ("ata_scsi_qc_complete", "ata_dump_status", "only for a command that failed"),
+          ("ahci_interrupt", "ata_ratelimit", "only for unexpected interrupts"),
+          ("ahci_interrupt", "scnprintf", "only for error reports"))),
+)
+
+# Receive: backlog -> IP -> TCP; what TCP then does is in the edges (acknowledge, push, hand the
+# data to iSCSI, whose answer completes a command).
+_NET_RX = Path(
+    ("net_rx_action", ">process_backlog", "netif_receive_skb", ">ip_rcv", ">ip_local_deliver",
+     ">tcp_v4_rcv"),
+    (*NET_EDGES_2_6_18, ("tcp_data_queue", "iscsi_tcp_data_ready"),
+     ("tcp_rcv_established", "iscsi_tcp_data_ready"), ("tcp_read_sock", "iscsi_tcp_data_recv"),
+     ("dev_hard_start_xmit", "e1000_xmit_frame"), ("__iscsi_complete_pdu", "scsi_done")),
+    ("drivers/scsi/iscsi_tcp.c", "drivers/scsi/libiscsi.c", "drivers/scsi/scsi.c",
+     "drivers/net/e1000/e1000_main.c", "net/ipv4/ip_input.c", *NET_FILES),
+    (*NET_CUTS, *E1000_XMIT.cuts,
+     ("ip_rcv", "ip_route_input", "the route is cached on the packet's first arrival"),
+     ("*", "iscsi_recv_pdu", "only for login and text responses"),
+     ("*", "iscsi_conn_failure", "only when the connection breaks")))
+
+
+def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
+    """The deepest of several; what the table lacks of any of them makes it a lower bound."""
+    found = [rows.spine(path) for path in paths]
+    deepest = max(found, key=lambda p: p.bytes)
+    return sum((CallPath((), p.missing) for p in found), deepest)
+
+
+def _block_done(rows: RowSource) -> Path:
+    """The block softirq: completion, then the queue is run again for the next request."""
+    scsi = old_scsi_path(rows.generation.name, ())
+    # the anchors' own indirect calls are written out: the path starts elsewhere
+    done = "sd_rw_intr" if rows.generation.name == "2.6.18" else "sd_done"
+    return Path(("blk_done_softirq",),
+                (*scsi.edges, ("__make_request", "scsi_request_fn"),
+                 ("blk_done_softirq", "scsi_softirq_done"), ("scsi_finish_command", done),
+                 ("blk_run_queue", "scsi_request_fn")), scsi.files, scsi.cuts)
+
+
+def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
+    """What may come on top of a task on its own stack.
+
+    Parameters
+    ----------
+    rows : RowSource
+        A 2.6.18 or 2.6.24 kernel.
+
+    Returns
+    -------
+    dict
+        ``"softirq"``: an interrupt that ends in the deepest softirq (block completion or
+        network receive); ``"hardirq"``: an interrupt and its deepest handler. Empty for kernels
+        that always switch stacks. The bytes of a completion chain above ``bio_endio`` are not in
+        here: they belong to the stack of devices.
+    """
+    saved = _SAVED.get(rows.generation.name)
+    if saved is None:
+        return {}
+    entry = (Step("pt_regs (interrupt)", saved, "derived"), _DO_IRQ)
+    table = rows.table
+    leave = (Step("irq_exit", table.frame("irq_exit")), _DO_SOFTIRQ,
+             Step("__do_softirq", table.frame("__do_softirq")))
+    return {
+        "softirq": CallPath((*entry, *leave)) + _deepest(rows, (_block_done(rows), _NET_RX)),
+        "hardirq": CallPath((*entry, *_FLOW)) + _deepest(rows, _HANDLERS),
+    }
