@@ -196,10 +196,8 @@ def test_cycles_name_their_devices() -> None:
 
 def big_config(n: int) -> str:
     """Disks, arrays over them, and a deep chain of dm-linear."""
-    lines = []
-    for i in range(n // 4):
-        lines.append(f'[devices.sd{i}]\nkind = "scsi"\nsize = "1 GiB"\n'
-                     f'[devices.md{i}]\nkind = "md-raid0"\non = ["sd{i}"]\n')
+    lines = [f'[devices.sd{i}]\nkind = "scsi"\nsize = "1 GiB"\n'
+             f'[devices.md{i}]\nkind = "md-raid0"\non = ["sd{i}"]\n' for i in range(n // 4)]
     below = "md0"
     for i in range(n // 2):
         lines.append(f'[devices.v{i}]\nkind = "dm-linear"\non = "{below}"\n')
@@ -271,3 +269,55 @@ def test_the_writer_is_read_back(table: dict[str, object]) -> None:
 def test_the_writer_refuses_what_toml_cannot_say() -> None:
     with pytest.raises(ConfigError, match=r"a\.b: cannot be written"):
         write_toml({"a": {"b": None}})
+
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+SCENARIOS = sorted(CONFIGS.glob("*.toml"))
+KERNELS = {f"linux-{v}-i386-{t}" for v in ("2.6.18", "2.6.24") for t in ("4k", "8k")} | {
+    "linux-6.1-i386", "linux-6.1-x86_64"}
+SHOWN = set(  # every kind that has a scenario
+    ["partition", "dm-linear", "dm-striped", "dm-mirror", "dm-crypt", "dm-snapshot", "dm-snapshot-origin", "md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5", "md-raid6", "loop", "nbd", "iscsi", "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic", "raw", "ext3", "ext4", "xfs", "reiser4", "nfs", "nfsd", "swap"])
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_shipped_scenario(path: Path) -> None:
+    """Complete and runnable: a line of description, a shipped kernel that has every kind."""
+    config = load_config(path)
+    assert config.name == path.stem
+    assert config.description
+    assert len(config.description) <= 100
+    assert config.kernel in KERNELS
+    generation = config.kernel.split("-")[1]
+    for device in config.stack.devices.values():
+        kind = device.kind_entry
+        assert generation in kind.calls or generation in kind.entries, device.name
+    assert config.stack.warnings() == ()
+    roots = config.stack.roots()
+    spec = config.workload.draw_spec([config.stack.devices[r].size_sectors for r in roots])
+    assert spec.capacity_sectors.min() > 0
+    again = parse_config(dump_config(config))
+    assert again == config
+
+
+def test_scenarios_show_every_kind_kernel_and_way_out() -> None:
+    configs = [load_config(path) for path in SCENARIOS]
+    assert {d.kind for c in configs for d in c.stack.devices.values()} >= SHOWN
+    assert {c.kernel for c in configs} == KERNELS
+    nics = [d for c in configs for d in c.stack.devices.values() if d.kind == "nic"]
+    assert {d.params["context"] for d in nics if d.params["driver"] == "ndiswrapper"} == {
+        "caller", "private", "user"}
+    layouts = {d.params["layout"][0] for c in configs for d in c.stack.devices.values()
+               if d.kind == "md-raid10"}
+    assert layouts == {"n", "f", "o"}
+    assert any(len(d.segments) > 2 for c in configs for d in c.stack.devices.values()
+               if d.kind == "md-raid0")
+
+
+def test_the_main_scenario() -> None:
+    config = load_config(CONFIGS / "dm-md-iscsi.toml")
+    kinds = [d.kind for d in config.stack.devices.values()]
+    assert config.kernel == "linux-2.6.18-i386-4k"
+    assert kinds.count("dm-linear") == 4
+    assert {"xfs", "md-raid5", "iscsi", "nic"} <= set(kinds)
+    deep = load_config(CONFIGS / "dm-deep-4k.toml")
+    assert [d.kind for d in deep.stack.devices.values()].count("dm-linear") == 16

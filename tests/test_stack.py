@@ -1,5 +1,7 @@
 """Stacks: verbs, sizes derived upward, segments, and everything that cannot stand."""
 
+from itertools import pairwise
+
 import networkx as nx
 import pytest
 from hypothesis import given, settings
@@ -43,7 +45,7 @@ def test_the_verbs_of_2005() -> None:
     assert stack.nic_of("md0") is None
     assert stack.graph.edges["sda", "eth0"]["role"] == "nic"
     assert nx.is_directed_acyclic_graph(stack.graph)
-    assert list(stack.devices)[0] == "eth0"
+    assert next(iter(stack.devices)) == "eth0"
     assert repr(stack) == "Stack('lwn-2005': 7 devices)"
 
 
@@ -150,7 +152,7 @@ def test_table_excludes_other_keys() -> None:
     stack = with_disks("1 GiB")
     for extra in ({"on": "sda"}, {"size": "1 MiB"}, {"offset": 0}):
         with pytest.raises(ConfigError, match="exclude"):
-            stack.dm("v", target="linear", table=[[0, 8, "sda", 0]], **extra)  # type: ignore[arg-type]
+            stack.dm("v", target="linear", table=[[0, 8, "sda", 0]], **extra)
 
 
 def test_dm_striped() -> None:
@@ -431,7 +433,7 @@ def test_find_cycle_agrees_with_networkx(links: dict[int, list[int]]) -> None:
     graph = nx.DiGraph((k, v) for k, vs in lower.items() for v in vs)
     cycle = find_cycle(lower)
     assert bool(cycle) != nx.is_directed_acyclic_graph(graph)
-    for one, two in zip(cycle, cycle[1:], strict=False):
+    for one, two in pairwise(cycle):
         assert graph.has_edge(one, two)
 
 
@@ -442,7 +444,7 @@ def test_raid0_zones_cover_every_chunk_once(kib: list[int]) -> None:
     device = stack.md("m", level=0, members=list(stack.devices), chunk="64 KiB")
     assert device.segments[0].begin == 0
     used: set[tuple[str, int]] = set()
-    for before, after in zip(device.segments, device.segments[1:], strict=False):
+    for before, after in pairwise(device.segments):
         assert before.end == after.begin
     for seg in device.segments:
         for sector in range(seg.begin, seg.end, 128):

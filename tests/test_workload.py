@@ -304,7 +304,8 @@ def test_columns_name_the_missing_root() -> None:
 
 junk = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats()
-    | st.text("zipf:k/4-. é\0", max_size=12) | st.dates() | st.sampled_from(["4 KiB-1 MiB", "zipf:1.1", "randrw", "4k/60:64k/40"]),
+    | st.text("zipf:k/4-. é\0", max_size=12) | st.dates()
+    | st.sampled_from(["4 KiB-1 MiB", "zipf:1.1", "randrw", "4k/60:64k/40"]),
     lambda inner: st.lists(inner, max_size=3), max_leaves=4)
 
 
