@@ -139,7 +139,7 @@ def test_files_that_are_no_config(tmp_path: Path, raw: bytes, words: str) -> Non
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.toml", tmp_path, "a\0b"):
-        with pytest.raises(ConfigError, match="cannot be read|not a file name"):
+        with pytest.raises(ConfigError, match=r"cannot be read|not a file name"):
             load_config(path)
 
 
@@ -275,8 +275,11 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 SCENARIOS = sorted(CONFIGS.glob("*.toml"))
 KERNELS = {f"linux-{v}-i386-{t}" for v in ("2.6.18", "2.6.24") for t in ("4k", "8k")} | {
     "linux-6.1-i386", "linux-6.1-x86_64"}
-SHOWN = set(  # every kind that has a scenario
-    ["partition", "dm-linear", "dm-striped", "dm-mirror", "dm-crypt", "dm-snapshot", "dm-snapshot-origin", "md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5", "md-raid6", "loop", "nbd", "iscsi", "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic", "raw", "ext3", "ext4", "xfs", "reiser4", "nfs", "nfsd", "swap"])
+SHOWN = {  # every kind that has a scenario
+    "partition", "dm-linear", "dm-striped", "dm-mirror", "dm-crypt", "dm-snapshot",
+    "dm-snapshot-origin", "md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5",
+    "md-raid6", "loop", "nbd", "iscsi", "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic",
+    "raw", "ext3", "ext4", "xfs", "reiser4", "nfs", "nfsd", "swap"}
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
