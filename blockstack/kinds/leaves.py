@@ -3,6 +3,8 @@
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
 from blockstack.kinds.params import choice, sectors
 from blockstack.kinds.requests import (
+    DMA_CUTS,
+    DMA_FILES,
     MQ_CUTS,
     NOT_A_FLUSH,
     SPLIT_RING,
@@ -24,8 +26,9 @@ def _mq_calls(path: Path, completion: Path | None, ops: tuple[str, ...] = _ALL_O
 
 
 # --- NVMe over PCI (since 3.3: in 6.1 only) ------------------------------------------------------
-_NVME_FILES = ("drivers/nvme/host/pci.c", "drivers/nvme/host/core.c")
+_NVME_FILES = ("drivers/nvme/host/pci.c", "drivers/nvme/host/core.c", *DMA_FILES)
 _NVME_CUTS: Cuts = (
+    *DMA_CUTS,
     ("nvme_queue_rq", "nvme_fail_nonready_command", "only while the controller is being reset"),
     ("nvme_prep_rq", "nvme_unmap_data", "only when a request cannot be mapped"),
     ("nvme_prep_rq", "nvme_free_*", "only when a request cannot be mapped"),
@@ -46,7 +49,7 @@ _NVME = Kind(
              cuts=MQ_CUTS + _NVME_CUTS))})
 
 # --- virtio-blk ------------------------------------------------------------------------------
-_VIRTIO_FILES = ("drivers/block/virtio_blk.c", "drivers/virtio/virtio_ring.c")
+_VIRTIO_FILES = ("drivers/block/virtio_blk.c", "drivers/virtio/virtio_ring.c", *DMA_FILES)
 _VIRTIO_NOTE = "2.6.24 has a virtio_blk of its first form, which no shipped table holds"
 _VIRTIO_BLK = Kind(
     "virtio-blk", "leaf", "leaf", (0, 0), "virtio block device of a virtual machine",
@@ -54,7 +57,7 @@ _VIRTIO_BLK = Kind(
     calls={"6.1": _mq_calls(
         mq_path("virtio_queue_rq", ("virtblk_add_req", "virtqueue_add_sgs"), _VIRTIO_FILES,
                 queue_rqs="virtio_queue_rqs", edges=(("__sg_alloc_table", "sg_pool_alloc"),),
-                cuts=SPLIT_RING),
+                cuts=SPLIT_RING + DMA_CUTS),
         Path(("@hardirq", "common_interrupt", "__common_interrupt?", ">handle_edge_irq",
               "handle_irq_event", "__handle_irq_event_percpu", ">vring_interrupt",
               ">virtblk_done", "blk_mq_complete_request", ">virtblk_request_done",

@@ -3,6 +3,8 @@
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
 from blockstack.kinds.params import choice, sectors
 from blockstack.kinds.requests import (
+    DMA_CUTS,
+    DMA_FILES,
     MQ_CUTS,
     NOT_A_FLUSH,
     SPLIT_RING,
@@ -61,8 +63,8 @@ def scsi_path(host: tuple[str, ...], files: tuple[str, ...] = (), *, edges: Edge
               cuts: Cuts = ()) -> Path:
     """sd of 6.1 down to the host driver's queuecommand (first anchor of ``host``)."""
     base: Edges = (("scsi_queue_rq", "sd_init_command"), ("__sg_alloc_table", "sg_pool_alloc"))
-    return mq_path("scsi_queue_rq", host, (*_FILES, *files), edges=base + edges,
-                   cuts=_CUTS + cuts)
+    return mq_path("scsi_queue_rq", host, (*_FILES, *DMA_FILES, *files), edges=base + edges,
+                   cuts=_CUTS + DMA_CUTS + cuts)
 
 
 def old_completion(generation: str) -> Path:
