@@ -136,3 +136,48 @@ def test_flush_goes_deeper_than_read() -> None:
     assert flush.bytes > read.bytes
     assert "__send_empty_flush" in {s.function for s in flush.steps}
     assert "__send_empty_flush" not in {s.function for s in read.steps}
+
+
+@pytest.mark.parametrize(("kernel", "kind", "op", "measured"), [
+    # bytes from submit_bio_noacct(_nocheck) down, as the stack tracer of a running 6.1 saw them
+    ("linux-6.1-x86_64", "dm-linear", "read", 96 + 32 + 128 + 32 + 88 + 104 + 48),
+    ("linux-6.1-x86_64", "dm-crypt", "read", 96 + 32 + 128 + 48 + 40 + 32 + 32 + 88 + 104 + 48),
+    ("linux-6.1-x86_64", "dm-raid1", "read",
+     96 + 32 + 128 + 48 + 8 + 88 + 184 + 280 + 32 + 88 + 104 + 48),
+    ("linux-6.1-x86_64", "dm-thin", "read",
+     96 + 32 + 128 + 48 + 128 + 88 + 120 + 72 + 24 + 48 + 40 + 80 + 96 + 48),
+    ("linux-6.1-i386", "dm-linear", "read", 60 + 72 + 20 + 116 + 28 + 20 + 60 + 80 + 8),
+    ("linux-6.1-i386", "dm-raid1", "read",
+     60 + 72 + 20 + 116 + 28 + 20 + 68 + 112 + 188 + 28 + 44 + 64 + 8),
+    ("linux-6.1-i386", "dm-thin", "read",
+     60 + 72 + 20 + 116 + 28 + 96 + 44 + 72 + 96 + 48 + 28 + 40 + 20 + 16 + 56 + 56 + 8),
+])
+def test_peak_bounds_what_was_measured(kernel: str, kind: str, op: str, measured: int) -> None:
+    k = load_kernel(kernel)
+    calls = KINDS[kind].calls["6.1"]
+    path = calls.submit_ops.get(op, calls.submit)
+    assert path is not None
+    peak = k.rows.layer(path, k.generation.submit_link, nested=True).peak.bytes
+    assert measured <= peak <= 1.25 * measured
+
+
+def test_thin_leaves_new_blocks_to_the_pool() -> None:
+    thin = KINDS["dm-thin"]
+    for word, writes in (("mapped", False), ("unmapped", True)):
+        calls = thin.calls_for("6.1", {"blocks": word})
+        assert calls is not None
+        assert ("write" in calls.worker) is writes
+        assert {"flush", "fua", "discard"} <= set(calls.worker)
+        assert "read" not in calls.worker
+
+
+def test_md_under_dm_keeps_the_personality() -> None:
+    k = load_kernel("linux-6.1-x86_64")
+    calls = KINDS["dm-raid1"].calls["6.1"]
+    assert calls.submit is not None and calls.endio is not None
+    link = k.generation.submit_link
+    names = [s.function for s in k.rows.layer(calls.submit, link, nested=True).through.steps]
+    assert names.index("raid_map") < names.index("raid1_make_request")
+    assert "md_submit_bio" not in names
+    ends = [s.function for s in k.rows.layer(calls.endio, "bio_endio", nested=True).through.steps]
+    assert ends.count("bio_endio") == 2  # md's bio, then dm's clone

@@ -48,7 +48,8 @@ _MULTIPATH = _remapping(
 # shared goes to the pool's worker, and so do all flushes, FUA writes and discards (thin_bio_map)
 _NO_METADATA_READ = (("dm_tm_read_lock", "dm_bm_read_lock", "the map never blocks for metadata"),
                      ("new_read", "submit_io", "dm_bufio_get never reads"),
-                     ("new_read", "__flush_write_list", "nothing was written: the list is empty"),
+                     ("__flush_write_list", "submit_io", "nothing was written: an empty list"),
+                     ("__blk_flush_plug", "*", "an empty plug"),
                      *(("__bufio_new", callee, "dm_bufio_get takes what is cached, or nothing")
                        for callee in ("__get_unclaimed_buffer", "__wait_for_free_buffer",
                                       "alloc_buffer", "__free_buffer_wake", "__link_buffer",
@@ -76,6 +77,47 @@ def _thin(*worker_ops: str) -> Calls:
 
 _THIN = {"mapped": _thin("flush", "fua", "discard"),
          "unmapped": _thin("write", "flush", "fua", "discard")}
+
+
+# dm-integrity.c: reads are checked on a worker (need_sync_io: offload_wq), writes go through the
+# journal, or straight down from the caller in bitmap and direct mode; flushes wait for the commit
+_INTEGRITY_FILES = ("dm-integrity.c", "dm-bufio.c", "dm-io.c")
+_NO_JOURNAL: dm.Cuts = (("*", "__journal_read_write", "only in journal mode"),)
+_MAP_ONLY: dm.Cuts = (
+    ("dm_integrity_map_continue", "integrity_metadata", "only off the map (need_sync_io)"),
+    ("dm_integrity_map_continue", "__flush_workqueue", "only for discards"),
+    ("dm_integrity_map_continue", "dm_integrity_flush_buffers", "only for discards"))
+_MATCH: dm.Cuts = (
+    ("integrity_metadata", "integrity_recheck", "only when a checksum does not match"),
+    ("dm_integrity_map_continue", "dm_integrity_flush_buffers", "only for discards"))
+# the data's end or the tags' (integrity_metadata), whichever is the later, ends dm's clone
+_INTEGRITY_ENDIO = Path(("integrity_end_io", "dec_in_flight", "do_endio_flush", "do_endio",
+                         "bio_endio", ">clone_endio", "__dm_io_complete"),
+                        files=(*dm.CORE, dm.MD + "dm-integrity.c"), cuts=dm.NEW_ENDIO.cuts)
+_INTEGRITY_NOTE = ("what goes on in the workers shares one task, that of the reads, which is the "
+                   "deepest; completions that end in integrity_metadata, on a kworker, are not "
+                   "followed there; discards are left out")
+
+
+def _integrity(*, journal: bool) -> Calls:
+    cuts = () if journal else _NO_JOURNAL
+    worker = dm.new_worker("dm-integrity-offload", "integrity_bio_wait",
+                           "dm_integrity_map_continue", files=_INTEGRITY_FILES,
+                           cuts=cuts + _MATCH)
+    write = dm.new_map("dm_integrity_map", "dm_integrity_map_continue", op="write",
+                       files=_INTEGRITY_FILES, cuts=cuts + _MAP_ONLY)
+    paths = {op: dm.new_map("dm_integrity_map", op=op, files=_INTEGRITY_FILES,
+                            cuts=cuts + _MAP_ONLY) for op in ("read", "flush")}
+    in_worker = ("read", "flush", "write", "fua") if journal else ("read", "flush")
+    return Calls(submit=paths["read"],
+                 submit_ops={"flush": paths["flush"], "fua": paths["flush"], "write": write},
+                 worker=dict.fromkeys(in_worker, worker),
+                 endio=_INTEGRITY_ENDIO, split="front", ops=("read", "write", "flush", "fua"),
+                 note=f"{_INTEGRITY_NOTE}; {dm.FUA}")
+
+
+_INTEGRITY = {"journal": _integrity(journal=True), "bitmap": _integrity(journal=False),
+              "direct": _integrity(journal=False)}
 
 
 def _under_dm(calls: Calls) -> Calls:
@@ -111,6 +153,12 @@ TARGET_KINDS = (
                        '"mapped": writes find their blocks; "unmapped": they need new ones'),),
          calls={"6.1": _THIN["mapped"]}, variant="blocks",
          variants={word: {"6.1": calls} for word, calls in _THIN.items()}),
+    Kind("dm-integrity", "stacked", "remap", (1, 1),
+         "dm integrity target with its own checksums", verb="dm",
+         params=(Param("mode", choice(*_INTEGRITY), "journal",
+                       "how data and tags stay consistent"),),
+         calls={"6.1": _INTEGRITY["journal"]}, variant="mode",
+         variants={word: {"6.1": calls} for word, calls in _INTEGRITY.items()}),
     Kind("dm-raid1", "stacked", "mirror", (2, None),
          "dm raid target, raid1 (LVM's): md's raid1 with a bitmap", verb="dm",
          calls={"6.1": _under_dm(raid1_new(bitmap=True)["6.1"])}),
