@@ -1,11 +1,12 @@
 """Leaves and network kinds: anchors, published figures, structure."""
 
+import itertools
+
 import pytest
 
 from blockstack.errors import ConfigError
-from blockstack.kernel import CallPath, RowSource, load_kernel
+from blockstack.kernel import RowSource, load_kernel
 from blockstack.kernel.interrupts import interrupt_paths
-from blockstack.kernel.ndiswrapper import driver_stack
 from blockstack.kinds import Calls, Kind, Path
 from blockstack.kinds.leaves import LEAF_KINDS
 from blockstack.kinds.network import ISCSI, LOOP, NBD, NETWORK_KINDS
@@ -197,7 +198,7 @@ def test_interrupts_beside_the_published_dumps(rows: dict[str, RowSource]) -> No
 
     def chain(*names: str) -> int:
         total = sum(table.site(a, b) or table.indirect_site(a) or 0
-                    for a, b in zip(names, names[1:], strict=False))
+                    for a, b in itertools.pairwise(names))
         return total + table.frame(names[-1])
 
     # dump 30 passes a VLAN device: dev_queue_xmit and dev_hard_start_xmit twice
@@ -211,19 +212,6 @@ def test_interrupts_beside_the_published_dumps(rows: dict[str, RowSource]) -> No
     paths = interrupt_paths(rows["linux-2.6.18-i386-4k"])
     # an interrupt's share is positive and leaves room for the task in every published total
     assert 500 < paths["softirq"].bytes + 92 < 3568
-
-
-def test_ndiswrapper_three_ways() -> None:
-    unknown = driver_stack({"context": "caller", "driver_stack": None})
-    assert not unknown.caller.exact
-    known = driver_stack({"context": "caller", "driver_stack": 6000})
-    assert known.caller.exact and known.caller.bytes == 6100
-    assert {s.source for s in known.caller.steps} == {"assumed"}
-    private = driver_stack({"context": "private", "driver_stack": 6000, "private_stack": 12288})
-    assert private.caller.bytes == 100 and private.own.bytes == 6000
-    assert private.own_limit_bytes == 12288
-    user = driver_stack({"context": "user", "driver_stack": None})
-    assert user.caller.exact and user.own == CallPath()
 
 
 def test_parameters_are_checked() -> None:

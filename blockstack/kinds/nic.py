@@ -22,12 +22,15 @@ _E1000 = Calls(submit=E1000_XMIT)
 _LOOPBACK = Calls(submit=Path((">loopback_xmit",), files=("drivers/net/loopback.c",), cuts=_SG))
 _GENERIC = Calls(submit=Path((">hard_start_xmit",)),
                  note="no driver is named: its xmit function is unknown, the depth a lower bound")
-# Its frames are in no table (never part of the kernel): the anchor is missing, so that a path is a
-# lower bound unless blockstack.kernel.ndiswrapper's assumed figures take its place.
+# NDISwrapper (never part of the kernel) runs a binary Windows driver; its frames are in no table:
+# the anchor is missing, and a path is a lower bound unless assumed figures take its place. Its
+# later releases queue packets and call the driver from a work queue's thread (driver/wrapndis.c,
+# tx_skbuff and tx_worker), whose stack has the kernel's size, too.
 _NDISWRAPPER = Calls(
     submit=Path((">tx_skbuff (ndiswrapper)",)),
     note="a Windows driver's stack use is unknown; `driver_stack` is what the user assumes. "
-         "Windows gives drivers about three pages (Microsoft, Using the Kernel Stack)")
+         "Windows limits a driver to about three pages: Microsoft, Using the Kernel Stack, "
+         "learn.microsoft.com/windows-hardware/drivers/kernel/using-the-kernel-stack")
 
 
 def _all(calls: Calls) -> dict[str, Calls]:
