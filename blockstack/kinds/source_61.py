@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from blockstack.kinds.model import Path
 from blockstack.kinds.source_paths import Cuts, Edges
 
-FILES = ("fs/read_write.c", "fs/buffer.c", "fs/sync.c", "fs/fs-writeback.c", "fs/mpage.c",
-         "fs/iomap/", "mm/filemap.c", "mm/readahead.c", "mm/page-writeback.c", "mm/folio-compat.c",
-         "fs/direct-io.c", "arch/x86/entry/", "arch/x86/kernel/sys_ia32.c",
-         "kernel/workqueue.c")
+FILES_61 = ("fs/read_write.c", "fs/buffer.c", "fs/sync.c", "fs/fs-writeback.c", "fs/mpage.c",
+            "fs/iomap/", "mm/filemap.c", "mm/readahead.c", "mm/page-writeback.c",
+            "mm/folio-compat.c", "fs/direct-io.c", "arch/x86/entry/",
+            "arch/x86/kernel/sys_ia32.c", "kernel/workqueue.c")
 #: arch/x86/entry: 64-bit and 32-bit (sysenter) ways to the system call
 _ENTRY = ("@syscall", "do_syscall_64|do_SYSENTER_32", "x64_sys_call|ia32_sys_call")
 READ = (*_ENTRY, "__x64_sys_pread64|__ia32_sys_ia32_pread64", "vfs_read")
@@ -93,7 +93,7 @@ class Fs61:
 
 def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Path]:
     """Ways in of a 6.1 file system, from the root to ``submit_bio``."""
-    files, end = FILES + fs.files, ("submit_bio",)
+    files, end = FILES_61 + fs.files, ("submit_bio",)
     cuts = _CUTS + fs.cuts
     write_cuts, dio_cuts = cuts + _NO_SYNC, cuts + _NO_MIX
     found = {
@@ -114,10 +114,18 @@ def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Pa
     return {**found, **(more or {})}
 
 
-def thread_61(thread: str, files: tuple[str, ...], edges: Edges = (), cuts: Cuts = ()) -> Path:
-    """A file system's own thread that submits: jbd2, xfsaild."""
-    return Path(("@kthread", "kthread", ">" + thread, "submit_bio"), edges, FILES + files,
-                _CUTS + cuts)
+def thread_61(thread: str, files: tuple[str, ...], *via: str) -> Path:
+    """A file system's own thread that submits: kjournald2, xfsaild."""
+    return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), (), FILES_61 + files,
+                _CUTS)
+
+
+def discard_61(via: tuple[str, ...], fs: "Fs61 | None" = None) -> Path:
+    """BLKDISCARD or FITRIM to the discard bios."""
+    return Path((*_ENTRY, "__x64_sys_ioctl|__ia32_sys_ioctl", "vfs_ioctl?", *via,
+                 "blkdev_issue_discard", "submit_bio"), (),
+                FILES_61 + (("fs/ioctl.c", *fs.files) if fs else ("fs/ioctl.c",)),
+                _CUTS + (fs.cuts if fs else ()))
 
 
 #: the page cache's and writeback's pointers, for a file system with these operations
@@ -185,7 +193,8 @@ EXT4_61 = Fs61(
     dio_write=(">ext4_file_write_iter", "iomap_dio_rw", "__iomap_dio_rw"),
     fsync="ext4_sync_file", data=("iomap_dio_bio_iter",),
     read_edges=_EXT4_READ, write_edges=_EXT4_WRITE, sync_edges=_EXT4_SYNC,
-    meta_read=(("iomap_iter", "ext4_iomap_begin"),), meta_write=(("iomap_iter", "ext4_iomap_begin"),),
+    meta_read=(("iomap_iter", "ext4_iomap_begin"),),
+    meta_write=(("iomap_iter", "ext4_iomap_begin"),),
     files=("fs/ext4/", "fs/jbd2/"), cuts=_EXT4_CUTS, read_cuts=_EXT4_READ_CUTS)
 
 _XFS_SYNC: Edges = (
@@ -219,7 +228,7 @@ XFS_61 = Fs61(
 
 _FAULT = ("@fault", "exc_page_fault", "do_user_addr_fault", ">handle_mm_fault",
           "__handle_mm_fault?")
-_SWAP_FILES = (*FILES, *RECLAIM_FILES, "mm/memory.c", "mm/page_io.c", "mm/swap_state.c",
+_SWAP_FILES = (*FILES_61, *RECLAIM_FILES, "mm/memory.c", "mm/page_io.c", "mm/swap_state.c",
                "mm/swapfile.c", "mm/shmem.c", "arch/x86/mm/fault.c", "fs/ext4/file.c",
                "fs/ext4/inode.c")
 _OUT = ("swap_writepage", "__swap_writepage", "submit_bio")

@@ -25,7 +25,8 @@ _DIRECT: Edges = tuple((f, "ext3_get_block")
                        for f in ("__blockdev_direct_IO", "do_direct_IO", "get_more_blocks"))
 _NO_ALLOC = "a read maps blocks (create = 0): it starts no transaction and allocates none"
 _READ_CUTS: Cuts = (
-    ("ext3_get_block", "ext3_journal_start_sb", _NO_ALLOC), ("ext3_get_block", "journal_*", _NO_ALLOC),
+    ("ext3_get_block", "ext3_journal_start_sb", _NO_ALLOC),
+    ("ext3_get_block", "journal_*", _NO_ALLOC),
     ("ext3_get_block", "__ext3_journal_stop", _NO_ALLOC),
     ("ext3_get_blocks_handle", "ext3_new_blocks", _NO_ALLOC),
     ("ext3_get_blocks_handle", "ext3_alloc_b*", _NO_ALLOC),

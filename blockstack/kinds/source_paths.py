@@ -21,7 +21,7 @@ FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
     "write": ("write", "writeback", "reclaim", "journal"),
     "write-direct": ("write-direct", "write-direct-meta", "journal"),
     "fua": ("fsync", "journal"),
-    "flush": ("fsync", "flush", "journal"),
+    "flush": ("flush", "fsync", "journal"),
     "discard": ("discard",),
 }
 
@@ -82,8 +82,9 @@ RECLAIM_FILES_26 = ("mm/vmscan.c", "mm/page_alloc.c", "lib/radix-tree.c")
 
 READ_26 = ("@syscall", "sys_read", "vfs_read")
 WRITE_26 = ("@syscall", "sys_write", "vfs_write")
-#: pdflush is started by kthread_run (mm/pdflush.c, 2.6.18 and 2.6.24)
-PDFLUSH = ("@kthread", "kthread", ">pdflush", "__pdflush?")
+#: pdflush is started by kthread_run (mm/pdflush.c, 2.6.18 and 2.6.24); the 2.6 tables lack
+#: kernel/kthread.c, whose small frame (some 24 to 40 bytes) is then missing from every such thread
+PDFLUSH = ("@kthread", "kthread?", ">pdflush", "__pdflush?")
 #: fs/fs-writeback.c: pdflush_operation's two periodic jobs
 PDFLUSH_EDGES: Edges = tuple((caller, job) for caller in ("pdflush", "__pdflush")
                              for job in ("background_writeout", "wb_kupdate"))
@@ -108,12 +109,13 @@ _COMMON_CUTS: Cuts = (
      "marks I_DIRTY_PAGES only: ->dirty_inode is for the other flags (fs/fs-writeback.c)"),
 )
 
+_NOT_CACHED = "no cached pages: no buffered I/O mixed in"
 _NO_MIX: Cuts = (
-    ("generic_file_direct_write", "filemap_fdatawrite", "no cached pages: no buffered I/O mixed in"),
-    ("generic_file_direct_write", "do_writepages", "no cached pages: no buffered I/O mixed in"),
-    ("generic_file_direct_IO", "do_writepages", "no cached pages: no buffered I/O mixed in"),
-    ("*", "filemap_write_and_wait", "no cached pages: no buffered I/O mixed in"),
-    ("*", "filemap_write_and_wait_range", "no cached pages: no buffered I/O mixed in"),
+    ("generic_file_direct_write", "filemap_fdatawrite", _NOT_CACHED),
+    ("generic_file_direct_write", "do_writepages", _NOT_CACHED),
+    ("generic_file_direct_IO", "do_writepages", _NOT_CACHED),
+    ("*", "filemap_write_and_wait", _NOT_CACHED),
+    ("*", "filemap_write_and_wait_range", _NOT_CACHED),
     ("generic_file_direct_write", "generic_osync_inode", "the file is not opened O_SYNC"),
     ("*", "generic_file_buffered_write", "the direct write covers its whole range"),
 )
@@ -154,14 +156,10 @@ def entries_26(fs: Fs) -> dict[str, Path]:
 
 def journal_26(thread: str, files: tuple[str, ...], edges: Edges = (), *via: str) -> Path:
     """A file system's own thread that submits: kjournald, xfsbufd."""
-    return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), edges, FILES_26 + files)
+    return Path(("@kthread", "kthread?", ">" + thread, *via, "submit_bio"), edges, FILES_26 + files)
 
 
-def file_op(entry: Path, first: str) -> Path:
-    """The part of a way in below the VFS: from the file operation ``first`` to ``submit_bio``.
-
-    For what stands on a file (loop, nfsd): the file system is then a layer in the middle.
-    """
-    names = [a.removeprefix(">").removesuffix("?") for a in entry.via]
-    via = (first, *entry.via[names.index(first) + 1:])
-    return Path(via, entry.edges, entry.files, entry.cuts)
+def below_vfs(entry: Path) -> Path:
+    """The part of a way in below the VFS: from the first file operation to ``submit_bio``."""
+    first = next(i for i, anchor in enumerate(entry.via) if anchor.startswith(">"))
+    return Path(entry.via[first:], entry.edges, entry.files, entry.cuts)

@@ -2,24 +2,32 @@
 
 from collections.abc import Mapping
 
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
+from blockstack.kinds.params import sectors
 from blockstack.kinds.source_61 import (
     EXT4_61,
     RAW_61,
     XFS_61,
+    discard_61,
     entries_61,
     swap_61,
     thread_61,
 )
 from blockstack.kinds.source_ext import EXT3_2_6_18, EXT3_2_6_24
+from blockstack.kinds.source_nfs import nfs_26, nfs_61, nfsd
 from blockstack.kinds.source_paths import (
     FILES_26,
     FS_ENTRY_OPS,
+    PDFLUSH,
+    READ_26,
     RECLAIM_26,
     RECLAIM_EDGES,
     RECLAIM_FILES_26,
+    WRITE_26,
+    Cuts,
     Edges,
     Fs,
+    below_vfs,
     entries_26,
 )
 from blockstack.kinds.source_xfs import XFS_2_6_18, XFS_2_6_24
@@ -68,28 +76,114 @@ def _swap_26(kswapd: tuple[str, ...]) -> Mapping[str, Path]:
     }
 
 
-def _reiser4(fs: Fs) -> dict[str, Path]:
-    """reiser4 was never merged: its functions are in no table, so that every way in through them
-    is a lower bound made of the VFS part alone. The names are those of the 2.6.x patches."""
-    return entries_26(fs)
+# reiser4 was never merged: its functions are in no table, so that every way in through them is a
+# lower bound made of the VFS's part. The names are those of the 2.6.17-mm patch. Nobody published
+# its frames; that it refused to be built with 4K stacks until September 2005 is all that is known
+# (Hans Reiser, 2005-09-09, "List of things requested by lkml for reiser4 inclusion", item 2).
+_TO_DISK = ("flush_some_atom", "jnode_flush", "write_fq", "write_jnodes_to_disk_extent",
+            "submit_bio")
+_OWN_WRITEPAGES: Cuts = (("do_writepages", "mpage_writepages", "reiser4 has its ->writepages"),)
+_REISER4 = {
+    "read": Path((*READ_26, ">reiser4_read", ">read_unix_file", "submit_bio"), (), FILES_26),
+    "write": Path((*WRITE_26, ">reiser4_write", ">write_unix_file", *_TO_DISK), (), FILES_26),
+    "fsync": Path(("@syscall", "sys_fsync", "do_fsync", ">reiser4_sync_file",
+                   "txnmgr_force_commit_all", *_TO_DISK), (), FILES_26, _OWN_WRITEPAGES),
+    "writeback": Path((*PDFLUSH, "writeback_inodes", "sync_sb_inodes", ">reiser4_sync_inodes",
+                       *_TO_DISK), (("pdflush", "background_writeout"),), FILES_26,
+                      _OWN_WRITEPAGES),
+    "journal": Path(("@kthread", ">ktxnmgrd", *_TO_DISK), (), FILES_26),
+    "reclaim": Path((*WRITE_26, ">reiser4_write", "__alloc_pages", *RECLAIM_26[1:],
+                     ">reiser4_writepage", *_TO_DISK), RECLAIM_EDGES, FILES_26 + RECLAIM_FILES_26),
+}
 
+_ENDIO_FILES = ("fs/buffer.c", "fs/mpage.c", "fs/direct-io.c", "fs/aio.c", "fs/iomap/", "fs/ext4/",
+                "fs/xfs/", "mm/filemap.c", "mm/page-writeback.c", "mm/page_io.c", "mm/swap.c",
+                "mm/folio-compat.c")
+_ENDIO_CUTS: Cuts = (
+    ("xfs_buf_ioend", "xfs_buf_iodone_work", "xfslogd's work: the end_io only queues it"),
+    ("__bio_release_pages", "__folio_lock", "bio_check_pages_dirty releases without dirtying"),
+    ("*", "vfs_fsync_range", "the file is not opened O_SYNC"),
+    ("*", "invalidate_inode_pages2_range", "no cached pages: no buffered I/O mixed in"),
+)
+
+
+def _endio(*via: str) -> Path:
+    """The deepest end_io of the source's own bios."""
+    return Path(via, (), _ENDIO_FILES, _ENDIO_CUTS)
+
+
+_AIO_END = _endio("dio_bio_end_aio")  # asynchronous direct I/O: aio_complete in the interrupt
+_BUFFER_END = _endio("end_bio_bh_io_sync", ">end_buffer_async_write")
+_SWAP_END = _endio("end_swap_bio_write")
+
+
+def _calls(entries: Mapping[str, Path], endio: Path, loop: str, *,
+           ops: tuple[str, ...] = ("read", "write", "flush", "fua")) -> Calls:
+    """A source, and the same file system in the middle, under a loop device or a server.
+
+    ``submit`` is the way in of a loop device, at its function ``loop``; ``submit_ops`` those of
+    a server, at the file operations.
+    """
+    files = {op: below_vfs(entries[op]) for op in ("read", "write")}
+    submit = Path((loop, "submit_bio"), entries["write"].edges, entries["write"].files,
+                  entries["write"].cuts)
+    return Calls(submit=submit, submit_ops=files, endio=endio, ops=ops)
+
+
+def _fs(name: str, doc: str, entries: Mapping[str, Mapping[str, Path]],
+        calls: Mapping[str, Calls]) -> Kind:
+    return Kind(name, "source", "remap", (1, 1), doc, calls=calls, entries=entries,
+                entry_ops=FS_ENTRY_OPS, verb=name)
+
+
+_RAW = {"2.6.18": entries_26(RAW_2_6_18), "2.6.24": entries_26(RAW_2_6_24),
+        "6.1": entries_61(RAW_61, {"discard": discard_61(
+            (">blkdev_ioctl", "blkdev_common_ioctl", "blk_ioctl_discard"))})}
+_EXT3 = {"2.6.18": entries_26(EXT3_2_6_18), "2.6.24": entries_26(EXT3_2_6_24)}
+_EXT4 = {"6.1": entries_61(EXT4_61, {
+    "journal": thread_61("kjournald2", EXT4_61.files, "jbd2_journal_commit_transaction"),
+    "discard": discard_61((">ext4_ioctl", "ext4_trim_fs"), EXT4_61)})}
+_XFS = {"2.6.18": entries_26(XFS_2_6_18), "2.6.24": entries_26(XFS_2_6_24),
+        "6.1": entries_61(XFS_61, {
+            "journal": thread_61("xfsaild", XFS_61.files),
+            "discard": discard_61((">xfs_file_ioctl", "xfs_ioc_trim"), XFS_61)})}
+_SWAP = {"2.6.18": _swap_26(("@kthread", ">kswapd")),
+         "2.6.24": _swap_26(("@kthread", "kthread?", ">kswapd")), "6.1": swap_61()}
+_OPS_61 = ("read", "write", "flush", "discard", "fua")
 
 SOURCE_KINDS: tuple[Kind, ...] = (
-    Kind("raw", "source", "remap", (1, 1), "block device opened as a file",
-         calls={"2.6.18": Calls(), "2.6.24": Calls(), "6.1": Calls()},
-         entries={"2.6.18": entries_26(RAW_2_6_18), "2.6.24": entries_26(RAW_2_6_24),
-                  "6.1": entries_61(RAW_61)}),
-    Kind("ext3", "source", "remap", (1, 1), "ext3 file system, data=ordered",
-         calls={"2.6.18": Calls(), "2.6.24": Calls()},
-         entries={"2.6.18": entries_26(EXT3_2_6_18), "2.6.24": entries_26(EXT3_2_6_24)}),
-    Kind("ext4", "source", "remap", (1, 1), "ext4 file system",
-         calls={"6.1": Calls()}, entries={"6.1": entries_61(EXT4_61)}),
-    Kind("xfs", "source", "remap", (1, 1), "XFS file system",
-         calls={"2.6.18": Calls(), "2.6.24": Calls(), "6.1": Calls()},
-         entries={"2.6.18": entries_26(XFS_2_6_18), "2.6.24": entries_26(XFS_2_6_24),
-                  "6.1": entries_61(XFS_61)}),
+    _fs("raw", "block device opened as a file", _RAW, {
+        "2.6.18": _calls(_RAW["2.6.18"], _AIO_END, ">blkdev_prepare_write"),
+        "2.6.24": _calls(_RAW["2.6.24"], _BUFFER_END, ">blkdev_write_begin"),
+        "6.1": _calls(_RAW["6.1"], _endio("mpage_end_io@fs/mpage.c"), ">blkdev_write_iter",
+                      ops=_OPS_61)}),
+    _fs("ext3", "ext3 file system, data=ordered", _EXT3, {
+        "2.6.18": _calls(_EXT3["2.6.18"], _AIO_END, ">ext3_prepare_write"),
+        "2.6.24": _calls(_EXT3["2.6.24"], _BUFFER_END, ">ext3_write_begin")}),
+    _fs("ext4", "ext4 file system, data=ordered, delayed allocation", _EXT4, {
+        "6.1": _calls(_EXT4["6.1"], _endio("ext4_end_bio"), ">ext4_file_write_iter",
+                      ops=_OPS_61)}),
+    _fs("xfs", "XFS file system", _XFS, {
+        "2.6.18": _calls(_XFS["2.6.18"], _AIO_END, ">xfs_vm_prepare_write"),
+        "2.6.24": _calls(_XFS["2.6.24"], _BUFFER_END, ">xfs_vm_write_begin"),
+        "6.1": _calls(_XFS["6.1"], _endio("iomap_writepage_end_bio"), ">xfs_file_write_iter",
+                      ops=_OPS_61)}),
+    Kind("reiser4", "source", "remap", (1, 1), "reiser4 file system (never merged)",
+         calls={"2.6.18": Calls(note="frames unknown: every depth is a lower bound")},
+         entries={"2.6.18": _REISER4}, entry_ops=FS_ENTRY_OPS, verb="reiser4"),
+    Kind("nfs", "source", "remap", (0, 0), "NFS client (version 3 over TCP): traffic over a nic",
+         params=(Param("size", sectors(), REQUIRED, "size of the files on the server"),),
+         calls={gen: Calls(ops=("read", "write", "flush")) for gen in ("2.6.18", "2.6.24", "6.1")},
+         entries={"2.6.18": nfs_26(), "2.6.24": nfs_26(), "6.1": nfs_61()},
+         entry_ops={"read": ("read", "rpciod"), "flush": ("fsync", "rpciod"),
+                    "write": ("write", "writeback", "reclaim", "rpciod")}, verb="nfs"),
+    Kind("nfsd", "source", "remap", (1, 1), "NFS server: exports the file system under it",
+         calls={gen: Calls(ops=("read", "write", "flush")) for gen in ("2.6.18", "2.6.24", "6.1")},
+         entries={gen: nfsd(gen) for gen in ("2.6.18", "2.6.24", "6.1")},
+         entry_ops={"read": ("read",), "write": ("write",), "flush": ("fsync",)}, verb="nfsd"),
     Kind("swap", "source", "remap", (1, 1), "swap space, written under page reclaim",
-         calls={"2.6.18": Calls(), "2.6.24": Calls(), "6.1": Calls()},
-         entries={"2.6.18": _swap_26(("@kthread", ">kswapd")),
-                  "2.6.24": _swap_26(("@kthread", "kthread", ">kswapd")), "6.1": swap_61()}),
+         calls={gen: Calls(endio=_SWAP_END, ops=("read", "write"))
+                for gen in ("2.6.18", "2.6.24", "6.1")},
+         entries=_SWAP, verb="swap",
+         entry_ops={"read": ("swap-in",), "write": ("reclaim", "fault", "kswapd")}),
 )
