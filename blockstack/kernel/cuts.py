@@ -107,7 +107,7 @@ COMMON_CUTS: tuple[Cut, ...] = (
            "slab_err", "__slab_err", "free_debug_processing", "alloc_debug_processing",
            "__list_*_valid", "debug_*", "lockdep_*", "kasan_*", "__kasan_*", "kmemleak_*",
            "__kfence_*", "stack_depot_*", "check_object", "check_slab", "check_bytes*",
-           "slab_pad_check", "slab_fix", "on_freelist", "init_object", "set_track",
+           "slab_pad_check", "slab_fix", "slab_bug", "on_freelist", "init_object", "set_track",
            "__check_object_size", "should_fail*"),
     *_rows("error", "fatal memory conditions", "out_of_memory", "oom_kill_process",
            "dump_header", "warn_alloc"),
