@@ -130,7 +130,7 @@ class Grower:
     def grow(self) -> None:
         while self.now < len(self.nodes):
             node = self.nodes[self.now]
-            full = len(self.nodes) >= self.shape.max_positions
+            full = len(self.nodes) >= self.shape.max_positions or not self.shape.kinds
             if not full and (node.level == 0 or (node.level < 8 and self.pick(0, 2) > 0)):
                 self.give_kind(node)
             self.now += 1

@@ -85,7 +85,7 @@ def same(twin: reference.Counters, core: reference.Counters) -> None:
 # --- core == twin ----------------------------------------------------------------------------
 
 
-@examples(200)
+@examples(150)
 @given(st.data())
 def test_counters(data: st.DataObject) -> None:
     drawn = data.draw(strategies.plans())
@@ -132,6 +132,31 @@ def test_generator_far_out(data: st.DataObject) -> None:
     irq = data.draw(strategies.interrupts())
     twin = twin_run(drawn.arrays, spec, first=first, count=4, irq=irq)
     same(twin, core_engine.run(drawn.arrays, spec, first=first, count=4, irq=irq))
+
+
+@examples(25)
+@given(st.data())
+def test_generator(data: st.DataObject) -> None:
+    """Root, op, sector and size of many draws on bare leaves."""
+    drawn = data.draw(strategies.plans(Shape(kinds=(), max_sectors=False)))
+    spec = data.draw(strategies.specs(drawn))
+    for index in range(60):
+        twin = reference.replay(drawn.arrays, spec, index)
+        assert core_engine.replay(drawn.arrays, spec, index) == twin
+
+
+@examples(40)
+@given(st.data())
+def test_limit_is_usable_to_the_last_byte(data: st.DataObject) -> None:
+    """A call that ends exactly on the limit fits; one byte less, and it overflows."""
+    drawn = data.draw(strategies.plans())
+    workload = data.draw(workloads(drawn))
+    peaks = np.array(twin_run(drawn.arrays, workload, count=BIOS).peak_bytes, dtype=np.int32)
+    for less in (0, 1):
+        arrays = drawn.arrays._replace(task_limit=peaks - less)
+        twin = reference.run(arrays, workload, count=BIOS)
+        same(twin, core_engine.run(arrays, workload, count=BIOS))
+        assert [n > 0 for n in twin.overflows] == [less == 1 and bio >= 0 for bio in twin.peak_bio]
 
 
 @examples(40)
