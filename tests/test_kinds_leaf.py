@@ -223,3 +223,17 @@ def test_parameters_are_checked() -> None:
         by_name["driver"].parse("rtl8139", "nic.driver")
     with pytest.raises(ConfigError):
         {p.name: p for p in SCSI.params}["driver"].parse("aic7xxx", "sda.driver")
+
+
+@pytest.mark.parametrize("entry", CALLS, ids=[c[0] for c in CALLS])
+def test_inline_completion_is_reached(entry: tuple[str, Kind, str, str, Calls],
+                                      rows: dict[str, RowSource]) -> None:
+    """A leaf that completes inside the submit call gets from its entry to bio_endio."""
+    _, _, _, generation, calls = entry
+    if not calls.inline_completion:
+        return
+    for name in KERNELS[generation]:
+        source, gen = rows[name], rows[name].generation
+        for path in (calls.submit, *calls.submit_ops.values()):
+            assert path is not None
+            assert source.layer_to(path, gen.submit_link, gen.endio_link).exact

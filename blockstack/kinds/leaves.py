@@ -74,7 +74,7 @@ _BRD = Kind(
     params=(_SIZE,), verb="brd",
     calls={"2.6.18": _RAM_OLD, "2.6.24": _RAM_OLD,
            # drivers/block/brd.c 6.1: no cache to flush; a flush bio is empty and ends at once
-           "6.1": Calls(submit=Path((">brd_submit_bio", "brd_do_bvec"),
+           "6.1": Calls(submit=Path((">brd_submit_bio",),
                                     files=("drivers/block/brd.c", "lib/radix-tree.c")),
                         ops=_ALL_OPS, inline_completion=True)})
 
@@ -110,7 +110,7 @@ _ZRAM = Kind(
     "zram", "leaf", "leaf", (0, 0), "compressed RAM disk: completes inside the submit call",
     params=(_SIZE,), verb="zram",
     calls={"6.1": Calls(
-        submit=Path((">zram_submit_bio", "zram_bvec_rw"),
+        submit=Path((">zram_submit_bio",),
                     files=("drivers/block/zram/zram_drv.c", "drivers/block/zram/zcomp.c",
                            "mm/zsmalloc.c"),
                     cuts=tuple(("__zram_bvec_read", callee, "only with a backing device")
