@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import reference
 import strategies
+from grow_plans import Node, Shape, plain
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from strategies import DEPTH_FIRST, TREES, DrawnPlan, Node, Shape, as_columns, plain
+from strategies import DEPTH_FIRST, TREES, DrawnPlan, as_columns
 
 from blockstack.engine.arrays import (
     FIFO,

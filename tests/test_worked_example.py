@@ -11,7 +11,8 @@ from typing import Any
 import core_engine
 import pytest
 import reference
-from strategies import Node, as_columns, plain
+from grow_plans import Node, plain
+from strategies import as_columns
 
 from blockstack.engine.arrays import (
     FIFO,
