@@ -225,6 +225,38 @@ def test_parameters_are_checked() -> None:
         {p.name: p for p in SCSI.params}["driver"].parse("aic7xxx", "sda.driver")
 
 
+# J. Juhl, 2006-11-21, <200611211027.41971.jesper.juhl@gmail.com>, 2.6.19-rc6 i386 8K: 4760 bytes
+DUMP_TASK = """sys_write vfs_write do_sync_write xfs_file_aio_write xfs_write
+    generic_file_buffered_write balance_dirty_pages_ratelimited_nr writeback_inodes sync_sb_inodes
+    __writeback_single_inode do_writepages mpage_writepages xfs_vm_writepage
+    xfs_page_state_convert xfs_iomap xfs_iomap_write_allocate xfs_bmapi xfs_alloc_vextent
+    xfs_alloc_ag_vextent xfs_alloc_lookup_ge xfs_alloc_lookup xfs_btree_read_bufs
+    xfs_trans_read_buf xfs_buf_read_flags xfs_buf_iostart xfs_buf_iorequest submit_bio
+    generic_make_request dm_request __split_bio"""
+DUMP_SOFTIRQ = """irq_exit __do_softirq net_rx_action process_backlog netif_receive_skb ip_rcv
+    ip_local_deliver tcp_v4_rcv tcp_v4_do_rcv tcp_rcv_established tcp_send_dupack
+    tcp_send_ack.part.0 tcp_transmit_skb ip_queue_xmit ip_output neigh_connected_output
+    dev_queue_xmit dev_hard_start_xmit dev_queue_xmit __qdisc_run dev_hard_start_xmit
+    e1000_xmit_frame"""
+
+
+def test_a_whole_dump_in_the_table(rows: dict[str, RowSource]) -> None:
+    """The table's kernel was built by gcc 11: the dump's chain (gcc 3.3.5) needs a third more."""
+    table = rows["linux-2.6.18-i386-4k"].table
+
+    def chain(names: list[str]) -> int:
+        total = sum(table.site(a, b) or table.indirect_site(a) or table.frame(a)
+                    for a, b in itertools.pairwise(names))
+        return total + table.frame(names[-1])
+
+    paths = interrupt_paths(rows["linux-2.6.18-i386-4k"])
+    entry = sum(s.bytes for s in paths["hardirq"].steps[:2])  # saved registers and do_IRQ
+    total = 68 + chain(DUMP_TASK.split()) + entry + 16 + chain(DUMP_SOFTIRQ.split()) + entry
+    assert 0.7 < total / 4760 < 0.85
+    # the model's softirq is at least the one that was seen
+    assert paths["softirq"].bytes >= entry + 16 + chain(DUMP_SOFTIRQ.split()) - 40 - 28  # VLAN level
+
+
 @pytest.mark.parametrize("entry", CALLS, ids=[c[0] for c in CALLS])
 def test_inline_completion_is_reached(entry: tuple[str, Kind, str, str, Calls],
                                       rows: dict[str, RowSource]) -> None:

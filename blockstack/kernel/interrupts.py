@@ -5,6 +5,11 @@ stack (arch/i386/kernel/irq.c do_IRQ, 2.6.18). The assumed nesting is one hard i
 a softirq: handlers run with interrupts enabled, so deeper nesting is possible but was not seen in
 the published dumps of 2.6.19-rc6 (8192 - 56 - bytes left: 3568 to 4760 bytes, the task included).
 
+How they compare: the chains of those dumps, summed with the 2.6.18 table and the rows below, come
+to 71 to 77 % of the published totals. The dumps' kernel was built by gcc 3.3.5, the table's by
+gcc 11 with -mregparm=3: the share of task and interrupts alike is that much larger on a kernel
+of the time.
+
 The frame tables hold no interrupt entry code. Register saves are derived from the kernel's own
 structures; the frames of ``do_IRQ`` and its helpers are assumed, and every row says so.
 """
@@ -70,7 +75,6 @@ def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
 def _block_done(rows: RowSource) -> Path:
     """The block softirq: completion, then the queue is run again for the next request."""
     scsi = old_scsi_path(rows.generation.name, ())
-    # the anchors' own indirect calls are written out: the path starts elsewhere
     done = "sd_rw_intr" if rows.generation.name == "2.6.18" else "sd_done"
     return Path(("blk_done_softirq",),
                 (*scsi.edges, ("__make_request", "scsi_request_fn"),

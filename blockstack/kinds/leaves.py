@@ -111,12 +111,14 @@ _ZRAM = Kind(
     params=(_SIZE,), verb="zram",
     calls={"6.1": Calls(
         submit=Path((">zram_submit_bio",),
+                    edges=(("crypto_comp_compress", "lzorle_compress"),
+                           ("crypto_comp_decompress", "lzorle_decompress")),
                     files=("drivers/block/zram/zram_drv.c", "drivers/block/zram/zcomp.c",
-                           "mm/zsmalloc.c"),
+                           "crypto/compress.c", "crypto/lzo-rle.c", "lib/lzo/"),
                     cuts=tuple(("__zram_bvec_read", callee, "only with a backing device")
                                for callee in ("submit_bio", "submit_bio_wait", "bio_*"))),
         ops=("read", "write", "discard"), inline_completion=True,
-        note="the compressor's own depth (crypto_comp_compress) is not followed")})
+        note="compressor lzo-rle, Debian's CONFIG_ZRAM_DEF_COMP")})
 
 # --- Partition: a remap in the block core, no frames of its own -----------------------------------
 #: through 0: the core adds the start sector and goes on in the same frame (generic_make_request's
