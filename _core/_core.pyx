@@ -45,8 +45,8 @@ cdef void _fail(State *s) except *:
 
 cdef tuple _open(arrays, source, first, count):
     """Both doors: a checked source and a checked plan for bios [first, first + count)."""
-    if first < 0 or count < 0 or first + count > 1 << 43:
-        raise ValueError(f"first, count: must be in [0, 2**43], got {first}, {count}")
+    if first < 0 or count < 0 or first + count > 1 << 62:
+        raise ValueError(f"first, count: must be in [0, 2**62], got {first}, {count}")
     threshold = _column("root_threshold", arrays.root_threshold, "uint32", len(arrays.roots))
     cdef _Source src = _Source(source, len(threshold), threshold, first, count)
     return src, _Plan(arrays, src.most)

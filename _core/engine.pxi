@@ -95,6 +95,38 @@ cdef i64 self_extra(State *s, const Node *n, size_t at, u64 pieces) noexcept nog
     return (<i64>s.plan.self_bytes[n.pos] * <i64>level) << NEST_BITS
 
 
+cdef size_t take_jobs_if_single(State *s, size_t base, size_t top) noexcept nogil:
+    """When exactly one emission is the caller's, queue the jobs and return the new top, else 0."""
+    cdef size_t i, mine = 0
+    for i in range(base, top):
+        mine += not s.buf[i].node & <u32>JOB_BIT
+    return take_jobs(s, base, top) if mine == 1 else 0
+
+
+cdef inline Node *one_child(State *s, const Node *n, u64 *sector, u64 nr) noexcept nogil:
+    """The child that takes the whole bio, where no general call is needed; else NULL."""
+    cdef u64 chunk, row, inside
+    cdef const Kid *kid
+    if n.how == STEP_STRIPE:
+        chunk = mulhi(sector[0], n.chunk_inv)
+        inside = sector[0] - chunk * n.chunk
+        if inside + nr > n.chunk:
+            return NULL
+        row = mulhi(chunk, n.width_inv)
+        kid = &n.kids[chunk - row * n.width]
+        sector[0] = row * n.chunk + inside + kid.offset
+        return &s.nodes[kid.node]
+    if n.how == STEP_PICK:
+        chunk = sector[0] >> 7
+        kid = &n.kids[chunk - mulhi(chunk, n.width_inv) * n.width]
+        sector[0] += kid.offset
+        return &s.nodes[kid.node]
+    if n.how == STEP_LINEAR or n.how == STEP_REMAP:
+        sector[0] += n.delta
+        return n.next
+    return NULL
+
+
 cdef inline Node *give_all(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint irq) noexcept nogil:
     """One general driver call and its nested calls; the child to go on with when immediate."""
     cdef size_t base = s.top, top, i
@@ -135,63 +167,73 @@ cdef inline Node *give_all(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint 
     return NULL
 
 
-cdef size_t take_jobs_if_single(State *s, size_t base, size_t top) noexcept nogil:
-    """When exactly one emission is the caller's, queue the jobs and return the new top, else 0."""
-    cdef size_t i, mine = 0
-    for i in range(base, top):
-        mine += not s.buf[i].node & <u32>JOB_BIT
-    return take_jobs(s, base, top) if mine == 1 else 0
-
-
 cdef inline void make_request(State *s, Node *n, u64 sector, u64 nr, i64 spn,
                               bint irq) noexcept nogil:
-    """generic_make_request: the loop is that of drivers that return 1 after a remap."""
-    cdef u64 chunk, row
-    cdef const Kid *kid
+    """generic_make_request, the commonest hops: each ends in at most one call, so that the frame
+    stays empty. Everything else is further(). Nesting is noted where the stack ends."""
+    n.visits += 1
+    if irq:
+        irq_hop(s, n, spn >> NEST_BITS)
+    if rare(spn + n.peak_up > s.watch):
+        deep_and_further(s, n, sector, nr, spn, irq)
+    elif n.how == STEP_LINEAR:
+        recurse(s, n.next, sector + n.delta, nr, spn + n.step, irq)
+    elif n.how == STEP_LEAF:
+        n.sectors += nr
+        if rare(<u64>(spn & NEST_MASK) > s.peak_nesting):
+            note_nesting(s, <u64>(spn & NEST_MASK))
+    else:
+        go_on(s, n, sector, nr, spn, irq)
+
+
+cdef inline void further(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint irq) noexcept nogil:
+    """The rest of a call that has been counted. The loop is that of drivers that return 1 after a
+    remap: generic_make_request runs the lower device in the same frame."""
+    cdef Node *child
+    cdef bint immediate
     while True:
+        if n.how == STEP_LEAF:
+            n.sectors += nr
+            note_nesting(s, <u64>(spn & NEST_MASK))
+            return
+        immediate = n.immediate
+        child = one_child(s, n, &sector, nr)
+        if child == NULL:
+            child = give(s, n, sector, nr, spn, irq)
+            if child == NULL:
+                return
+            sector = s.imm_sector
+            nr = s.imm_nr
+        elif not immediate:
+            recurse(s, child, sector, nr, spn + n.step, irq)
+            return
+        n = child
         n.visits += 1
         if irq:
             irq_hop(s, n, spn >> NEST_BITS)
         if rare(spn + n.peak_up > s.watch):
             deep(s, (spn + n.peak_up) >> NEST_BITS, True)
-        if n.how == STEP_LINEAR:
-            recurse(s, n.next, sector + n.delta, nr, spn + n.step, irq)
-            return
-        if n.how == STEP_LEAF:
-            n.sectors += nr
-            note_nesting(s, <u64>(spn & NEST_MASK))
-            return
-        if n.how == STEP_REMAP:
-            sector += n.delta
-            n = n.next
-            continue
-        if n.how == STEP_STRIPE:
-            chunk = mulhi(sector, n.chunk_inv)
-            sector -= chunk * n.chunk
-            if sector + nr <= n.chunk:
-                row = mulhi(chunk, n.width_inv)
-                kid = &n.kids[chunk - row * n.width]
-                sector += row * n.chunk + kid.offset
-                if n.immediate:
-                    n = &s.nodes[kid.node]
-                    continue
-                recurse(s, &s.nodes[kid.node], sector, nr, spn + n.step, irq)
-                return
-            sector += chunk * n.chunk
-        elif n.how == STEP_PICK:
-            chunk = sector >> 7
-            kid = &n.kids[chunk - mulhi(chunk, n.width_inv) * n.width]
-            sector += kid.offset
-            if n.immediate:
-                n = &s.nodes[kid.node]
-                continue
-            recurse(s, &s.nodes[kid.node], sector, nr, spn + n.step, irq)
-            return
-        n = give_all_irq(s, n, sector, nr, spn) if irq else give_all_plain(s, n, sector, nr, spn)
-        if n == NULL:
-            return
-        sector = s.imm_sector
-        nr = s.imm_nr
+
+
+cdef inline void deep_and_further(State *s, Node *n, u64 sector, u64 nr, i64 spn,
+                                  bint irq) noexcept nogil:
+    if irq:
+        deep_irq(s, n, sector, nr, spn)
+    else:
+        deep_plain(s, n, sector, nr, spn)
+
+
+cdef inline void go_on(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint irq) noexcept nogil:
+    if irq:
+        further_irq(s, n, sector, nr, spn)
+    else:
+        further_plain(s, n, sector, nr, spn)
+
+
+cdef inline Node *give(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint irq) noexcept nogil:
+    if irq:
+        return give_irq(s, n, sector, nr, spn)
+    return give_plain(s, n, sector, nr, spn)
 
 
 cdef inline void recurse(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint irq) noexcept nogil:
@@ -201,12 +243,8 @@ cdef inline void recurse(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint ir
         make_request_plain(s, n, sector, nr, spn)
 
 
-cdef Node *give_all_plain(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
-    return give_all(s, n, sector, nr, spn, False)
-
-
-cdef Node *give_all_irq(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
-    return give_all(s, n, sector, nr, spn, True)
+# The functions that recurse, without and with interrupts. Inlined into each other they would save
+# six registers per hop; CMakeLists.txt keeps the compiler from that.
 
 
 cdef void make_request_plain(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
@@ -215,6 +253,32 @@ cdef void make_request_plain(State *s, Node *n, u64 sector, u64 nr, i64 spn) noe
 
 cdef void make_request_irq(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
     make_request(s, n, sector, nr, spn, True)
+
+
+cdef void further_plain(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
+    further(s, n, sector, nr, spn, False)
+
+
+cdef void further_irq(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
+    further(s, n, sector, nr, spn, True)
+
+
+cdef void deep_plain(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
+    deep(s, (spn + n.peak_up) >> NEST_BITS, True)
+    further_plain(s, n, sector, nr, spn)
+
+
+cdef void deep_irq(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
+    deep(s, (spn + n.peak_up) >> NEST_BITS, True)
+    further_irq(s, n, sector, nr, spn)
+
+
+cdef Node *give_plain(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
+    return give_all(s, n, sector, nr, spn, False)
+
+
+cdef Node *give_irq(State *s, Node *n, u64 sector, u64 nr, i64 spn) noexcept nogil:
+    return give_all(s, n, sector, nr, spn, True)
 
 
 cdef inline void recursive_call(State *s, Node *n, u64 sector, u64 nr, i64 sp,
@@ -228,25 +292,14 @@ cdef inline void recursive_call(State *s, Node *n, u64 sector, u64 nr, i64 sp,
 # --- serialised rules ----------------------------------------------------------------------------
 
 
-cdef inline Node *single_child(State *s, const Node *n, u64 *sector, u64 nr) noexcept nogil:
-    """The child of a striped or mirrored node that takes the whole bio; NULL: a general call."""
-    cdef u64 chunk, row, inside
-    cdef const Kid *kid
-    if n.how == STEP_STRIPE:
-        chunk = mulhi(sector[0], n.chunk_inv)
-        inside = sector[0] - chunk * n.chunk
-        if inside + nr > n.chunk:
-            return NULL
-        row = mulhi(chunk, n.width_inv)
-        kid = &n.kids[chunk - row * n.width]
-        sector[0] = row * n.chunk + inside + kid.offset
-        return &s.nodes[kid.node]
-    if n.how == STEP_PICK:
-        chunk = sector[0] >> 7
-        kid = &n.kids[chunk - mulhi(chunk, n.width_inv) * n.width]
-        sector[0] += kid.offset
-        return &s.nodes[kid.node]
-    return NULL
+cdef inline size_t keep_short(State *s, size_t *head, size_t tail) noexcept nogil:
+    """Move a long-lived FIFO back to the front of its buffer when half of that is spent."""
+    if tail < 64 or head[0] < tail >> 1:
+        return tail
+    tail -= head[0]
+    memmove(s.buf, &s.buf[head[0]], tail * sizeof(Bio))
+    head[0] = 0
+    return tail
 
 
 cdef inline void fifo_call(State *s, Node *n, u64 sector, u64 nr, bint irq) noexcept nogil:
@@ -259,30 +312,23 @@ cdef inline void fifo_call(State *s, Node *n, u64 sector, u64 nr, bint irq) noex
     cdef bint immediate
     while True:
         visit(s, n, irq)
-        if n.how == STEP_LINEAR:
-            sector += n.delta
-            n = n.next
-        elif n.how == STEP_LEAF:
+        if head == tail and n.how == STEP_LINEAR:
+            s.handed = 1
+            while True:
+                sector += n.delta
+                n = n.next
+                visit(s, n, irq)
+                if n.how != STEP_LINEAR:
+                    break
+        if n.how == STEP_LEAF:
             n.sectors += nr
             if head == tail:
                 return
-            n = &s.nodes[s.buf[head].node]
-            sector = s.buf[head].sector
-            nr = s.buf[head].nr
-            head += 1
-            continue
-        elif n.how == STEP_REMAP:
-            sector += n.delta
-            n = n.next
-            continue
         else:
-            child = single_child(s, n, &sector, nr)
             immediate = n.immediate
+            child = one_child(s, n, &sector, nr)
             if child == NULL:
-                if tail >= 64 and head >= tail >> 1:    # keep the list at the front of the buffer
-                    tail -= head
-                    memmove(s.buf, &s.buf[head], tail * sizeof(Bio))
-                    head = 0
+                tail = keep_short(s, &head, tail)
                 before = tail
                 tail = map_call(s, n, sector, nr, tail)
                 if rare(s.gave_jobs):
@@ -299,23 +345,20 @@ cdef inline void fifo_call(State *s, Node *n, u64 sector, u64 nr, bint irq) noex
                     s.peak_pending = tail - head
                 if head == tail:
                     return
-                n = &s.nodes[s.buf[head].node]
-                sector = s.buf[head].sector
-                nr = s.buf[head].nr
-                head += 1
-                continue
-            n = child
-            if immediate:
-                continue
-        s.handed = 1
-        if head != tail:
-            tail = emit(s, tail, <u32>(n - s.nodes), sector, nr)
-            if rare(s.why != BAD_NONE):
-                return
-            n = &s.nodes[s.buf[head].node]
-            sector = s.buf[head].sector
-            nr = s.buf[head].nr
-            head += 1
+            else:
+                n = child
+                if immediate:
+                    continue
+                s.handed = 1
+                if head == tail:
+                    continue
+                tail = emit(s, tail, <u32>(n - s.nodes), sector, nr)
+                if rare(s.why != BAD_NONE):
+                    return
+        n = &s.nodes[s.buf[head].node]
+        sector = s.buf[head].sector
+        nr = s.buf[head].nr
+        head += 1
 
 
 cdef void lower_first(State *s, const Node *n, size_t base, size_t top) noexcept nogil:
@@ -353,18 +396,17 @@ cdef inline void stack_call(State *s, Node *n, u64 sector, u64 nr, bint two_list
     while True:
         visit(s, n, irq)
         if n.how == STEP_LINEAR:
-            sector += n.delta
-            n = n.next
             s.handed = 1
-            continue
+            while True:
+                sector += n.delta
+                n = n.next
+                visit(s, n, irq)
+                if n.how != STEP_LINEAR:
+                    break
         if n.how == STEP_LEAF:
             n.sectors += nr
-        elif n.how == STEP_REMAP:
-            sector += n.delta
-            n = n.next
-            continue
         else:
-            child = single_child(s, n, &sector, nr)
+            child = one_child(s, n, &sector, nr)
             if child != NULL:
                 s.handed |= not n.immediate
                 n = child

@@ -1,0 +1,1 @@
+"""How fast bios move through the engines, beside the same algorithms in C and in numba."""
