@@ -64,14 +64,13 @@ class Bound:
     plan: Plan
     max_sectors: int
     align_sectors: int = 1
-    _states: set[_State] = field(default_factory=set)
     _starts: dict[_State, int] = field(default_factory=dict)
     _memo: dict[_State, _Choice] = field(default_factory=dict)
 
     def tasks(self) -> dict[int, TaskBound]:
         """Task number -> its deepest stack; tasks that no bio reaches are absent."""
-        self._reach()
-        self._evaluate()
+        if not self._starts:
+            self._reach(self._roots())
         best: dict[int, TaskBound] = {}
         for state, entry in self._starts.items():
             task = int(self.plan.arrays.task[state[0]])
@@ -80,12 +79,17 @@ class Bound:
                 best[task] = TaskBound(depth, self._visits(state), state[1])
         return best
 
-    def below(self, root: int, op: int) -> tuple[Visit, ...]:
-        """The deepest path under root number ``root`` for one operation (after `tasks`)."""
-        if not self._memo:
-            self.tasks()
+    def below_root(self, root: int, op: int) -> tuple[Visit, ...]:
+        """The calls of the deepest path under root number ``root`` for one operation."""
+        self.tasks()
         size = 0 if op == FLUSH else self.max_sectors
         return self._visits((int(self.plan.arrays.roots[root]), op, size, self.align_sectors))
+
+    def below(self, position: int, op: int, nr_sectors: int) -> tuple[Visit, ...]:
+        """The calls of the deepest path from a position on, for a bio of any alignment."""
+        state = (position, op, nr_sectors, 1)
+        self._reach([state])
+        return self._visits(state)
 
     def path(self, visits: tuple[Visit, ...]) -> LayeredPath:
         """The frames of a path's calls, without the task's entry."""
@@ -96,26 +100,32 @@ class Bound:
             total = total + rows.get(visit.op, LayeredPath())
         return total
 
-    def _reach(self) -> None:
-        """Collect every call that a bio can lead to, and those at which a task begins."""
+    def _roots(self) -> list[_State]:
         a = self.plan.arrays
         for r, root in enumerate(a.roots):
             for op in self.plan.ops:
                 size = 0 if op == FLUSH else self.max_sectors
                 self._starts[int(root), op, size, self.align_sectors] = int(
                     a.entry[r * arr.NOPS + op])
-        todo = list(self._starts)
+        return list(self._starts)
+
+    def _reach(self, todo: list[_State]) -> None:
+        """Evaluate every call that a bio can lead to; note those at which a task begins."""
+        a, fresh = self.plan.arrays, set()
+        todo = list(todo)
         while todo:
             state = todo.pop()
-            if state in self._states:
+            if state in fresh or state in self._memo:
                 continue
-            self._states.add(state)
+            fresh.add(state)
             p, op, nr, align = state
             for child_op, child, size, job in self._children(p, op, nr):
                 below = (child, child_op, size, self._aligned(p, align))
                 if job:
                     self._starts[below] = int(a.task_entry[a.task[child]])
                 todo.append(below)
+        for state in sorted(fresh, reverse=True):  # from the leaves up: parents come first
+            self._memo[state] = self._best(*state)
 
     def _children(self, p: int, op: int, nr: int) -> Iterator[tuple[int, int, int, bool]]:
         """(op, position, sectors, handed to a worker) of all that one call may emit."""
@@ -229,11 +239,6 @@ class Bound:
         if limit:
             cuts += -(-nr // limit) - 1
         return 1 + cuts
-
-    def _evaluate(self) -> None:
-        """Fill the memo from the leaves up: positions are numbered parents before children."""
-        for state in sorted(self._states, reverse=True):
-            self._memo[state] = self._best(*state)
 
     def _best(self, p: int, op: int, nr: int, align: int) -> _Choice:
         """Bytes from the entry of the call on, and how the deepest path goes on."""

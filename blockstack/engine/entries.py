@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from blockstack.engine.arrays import OP_NAMES
 from blockstack.engine.layers import Layers
+from blockstack.engine.network import send
 from blockstack.engine.paths import LayeredPath, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kinds import find_kind
@@ -22,9 +23,7 @@ class Way:
         The kind's word for it: ``write``, ``writeback``, ``reclaim`` ...
     op : int
     submit : LayeredPath
-        To the block layer's entry.
-    deepest : LayeredPath
-        To the deepest function that submits nothing.
+        To the block layer's entry; of network traffic, to the card's driver.
     data : bool
         The simulated bios of ``op`` come this way; other ways are bounded only.
     """
@@ -32,7 +31,6 @@ class Way:
     name: str
     op: int
     submit: LayeredPath
-    deepest: LayeredPath
     data: bool
 
 
@@ -115,11 +113,9 @@ def _way(layers: Layers, source: str, name: str, op: int, path: Path, lower: Dev
          data: bool) -> Way:
     gen, rows = layers.kernel.generation, layers.kernel.rows
     if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
-        whole = layered(source, rows.spine(layers.over_nic(path, lower), None))
-        return Way(name, op, whole, whole, data)
+        return Way(name, op, layered(source, send(layers.kernel, path, lower).path), data)
     goal = gen.flush_link if name == "flush" and gen.flush_link else gen.submit_link
-    return Way(name, op, layered(source, rows.spine(path, goal)),
-               layered(source, rows.spine(path, None)), data)
+    return Way(name, op, layered(source, rows.spine(path, goal)), data)
 
 
 def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -> LayeredPath:

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from blockstack.engine.arrays import OP_NAMES
+from blockstack.engine.network import over_nic, send, windows_driver
 from blockstack.engine.paths import LayeredPath, layered
 from blockstack.errors import UnsupportedKind
-from blockstack.kernel import CallPath, Kernel, LayerRow
-from blockstack.kinds import Calls, Kind
-from blockstack.kinds.model import Path, Worker
-from blockstack.stack import Device
+from blockstack.kernel import CallPath, Kernel, LayerRow, Step
+from blockstack.kinds import Calls
+from blockstack.kinds.model import Worker
+from blockstack.stack import Device, Stack
 
 EMPTY = LayerRow(CallPath(), CallPath())
 
@@ -21,9 +22,11 @@ class Layers:
     Parameters
     ----------
     kernel : Kernel
+    stack : Stack
     """
 
     kernel: Kernel
+    stack: Stack
     _rows: dict[tuple[str, str], LayerRow] = field(default_factory=dict)
 
     def calls(self, device: Device) -> Calls:
@@ -45,14 +48,20 @@ class Layers:
 
     def row(self, device: Device, op: str) -> LayerRow:
         """Through and peak of the device for one operation of `OP_NAMES`."""
-        key = (device.kind + repr(sorted(device.params.items(), key=str)), op)
+        key = (device.kind + repr(sorted(device.params.items(), key=str)) + str(device.nic), op)
         if key not in self._rows:
-            self._rows[key] = self._row(device.kind_entry, self.calls(device), op)
+            self._rows[key] = self._row(device, op)
         return self._rows[key]
 
-    def _row(self, kind: Kind, calls: Calls, op: str) -> LayerRow:
-        gen = self.kernel.generation
-        nested = kind.role == "stacked"
+    def nic(self, device: Device) -> Device | None:
+        """The network card under a network device."""
+        return None if device.nic is None else self.stack.devices[device.nic]
+
+    def _row(self, device: Device, op: str) -> LayerRow:
+        gen, calls = self.kernel.generation, self.calls(device)
+        # a loop device only queues: all its lower bios are its worker's
+        nested = device.kind_entry.role == "stacked" and not (
+            device.kind_entry.mapping == "remap" and op in calls.worker)
         if op == "flush" and gen.flush_link:
             if calls.flush is None:
                 return EMPTY
@@ -60,7 +69,17 @@ class Layers:
         path = calls.submit_ops.get(op, calls.submit)
         if path is None:  # a partition: generic_make_request itself remaps
             return EMPTY
-        return self.kernel.rows.layer(path, gen.submit_link, nested=nested)
+        nic = None if calls.worker else self.nic(device)  # without a worker it sends in the caller
+        row = self.kernel.rows.layer(over_nic(self.kernel, path, nic), gen.submit_link,
+                                     nested=nested)
+        driver = None if nic is None else windows_driver(self.kernel, nic)
+        if driver is not None:
+            row = LayerRow(row.through, row.peak + driver.path)
+        if calls.options.get("self_from_pieces") == 2 and self.self_bytes(device):
+            # raid10 of 2.6 calls itself for both halves of a cut bio: counted for every bio
+            level = CallPath((Step(str(calls.options["self_function"]), self.self_bytes(device)),))
+            row = LayerRow(row.through + level, row.peak + level)
+        return row
 
     def check_op(self, device: Device, op: str) -> None:
         """Raise `UnsupportedKind` when the device does not pass ``op`` on in this kernel."""
@@ -110,15 +129,15 @@ class Layers:
         gen = self.kernel.generation
         return self.kernel.rows.layer_to(path, gen.submit_link, gen.endio_link)
 
-    def transmissions(self, device: Device, nic: Device | None
-                      ) -> Iterator[tuple[str, CallPath, int, str]]:
+    def transmissions(self, device: Device) -> Iterator[tuple[str, CallPath, int, str]]:
         """Tasks in which a network leaf sends: (name, path, limit in bytes, context)."""
+        nic = self.nic(device)
         for worker in dict.fromkeys(self.calls(device).worker.values()):
-            path = worker.path if nic is None else self.over_nic(worker.path, nic)
-            yield (worker.name, self.kernel.rows.spine(path), self.kernel.platform.limit_bytes,
-                   "worker")
-
-    def over_nic(self, path: Path, nic: Device) -> Path:
-        """A protocol's path, continued by the network driver under it."""
-        below = self.calls(nic).submit
-        return path if below is None else path.then(below)
+            sending = send(self.kernel, worker.path, nic)
+            yield worker.name, sending.path, self.kernel.platform.limit_bytes, "worker"
+            if sending.private is not None:
+                yield "ndiswrapper", sending.private, sending.private_bytes, "private"
+        driver = None if nic is None or self.calls(device).worker else windows_driver(
+            self.kernel, nic)
+        if driver is not None and driver.private is not None:
+            yield "ndiswrapper", driver.private, driver.private_bytes, "private"

@@ -83,8 +83,10 @@ def _raid(device: Device, op_kind: int, calls: Calls) -> tuple[int, ...]:
     if op_kind == arr.RAID456:
         level, parity = _PARITY[device.kind]
         o = calls.options
+        bypass = o.get("aligned_read") and (
+            not device.failed or o.get("aligned_read_degraded", True))
         flags = (FULL_STRIPE_IN_CALLER * bool(o.get("full_stripe_in_caller"))
-                 + ALIGNED_READ * bool(o.get("aligned_read"))
+                 + ALIGNED_READ * bool(bypass)
                  + READ_IN_CALLER * bool(o.get("read_in_caller")))
         return (len(device.on), parity, p["chunk"], level, int(bool(o.get("rmw", True))),
                 sum(1 << i for i in device.failed), flags, 0)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from blockstack.engine.arrays import FLUSH, NOPS, OP_NAMES, PlanArrays
+from blockstack.engine.arrays import DISCARD, FLUSH, NOPS, OP_NAMES, PlanArrays
 from blockstack.engine.build import build_arrays
 from blockstack.engine.entries import Entries, block_device, entries_of, worker_entry
 from blockstack.engine.layers import Layers
@@ -126,6 +126,16 @@ def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", 
     return _Compiler(stack, kernel, numbers, direct).compile()
 
 
+def _in_worker(workers: Mapping[str, object], shape: Shape) -> frozenset[int]:
+    """Operations whose lower bios are all handed to the worker.
+
+    Where the data decide between caller and worker (raid4/5/6, snapshots) the core does, except
+    for what carries no data.
+    """
+    ops = {OP_NAMES.index(word) for word in workers} if shape.children else set()
+    return frozenset(ops & {FLUSH, DISCARD} if shape.both else ops)
+
+
 @dataclass
 class _Compiler:
     stack: Stack
@@ -139,7 +149,7 @@ class _Compiler:
     shapes: dict[str, Shape] = field(default_factory=dict)
 
     def compile(self) -> Plan:
-        self.layers = Layers(self.kernel)
+        self.layers = Layers(self.kernel, self.stack)
         roots, entries = [], []
         for source in self.stack.roots():
             entry = entries_of(self.stack, source, self.layers, self.ops, self.direct)
@@ -170,9 +180,8 @@ class _Compiler:
             if device.name not in self.shapes:
                 self.shapes[device.name] = shape_of(self.stack, device, calls)
             shape = self.shapes[device.name]
-            words = calls.worker if shape.children else ()
             self.found[key] = Position(device, task, completion, shape,
-                                       frozenset(OP_NAMES.index(word) for word in words))
+                                       _in_worker(calls.worker, shape))
             self.todo.append(key)
         if parent is not None:
             self.found[key].parents.append(parent)

@@ -134,9 +134,6 @@ def _simulated(plan: Plan, source: DrawSpec | Columns, counters: RunCounters
             continue
         calls = replay(plan.arrays, source, bio)
         path = _path(plan, calls, number, int(counters.peak_bytes[number]))
-        if task.context == "caller":
-            ways = [w.deepest for w in plan.entries[number_of_root(plan, number)].ways if w.data]
-            path = max([path, *ways], key=lambda p: p.bytes)
         yield task_depth(plan.kernel, task.name, task.context, path, how="simulated",
                          interrupts_bytes=interrupt_bytes(plan.kernel, task.context))
 

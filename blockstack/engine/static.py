@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from blockstack.engine.arrays import LEAF
-from blockstack.engine.bound import Bound, TaskBound
+from blockstack.engine.arrays import LEAF, WRITE
+from blockstack.engine.bound import Bound
 from blockstack.engine.interrupts import interrupt_bytes
 from blockstack.engine.layers import Layers
 from blockstack.engine.paths import LayeredPath, layered
 from blockstack.engine.plan import Plan, Position
 from blockstack.kernel import Kernel
 from blockstack.result import TaskDepth, judge
-from blockstack.stack import Device
+
+#: md writes its superblock by pages (drivers/md/md.c md_super_write)
+SUPERBLOCK_SECTORS = 8
+_Row = tuple[str, str, LayeredPath, int]  # name, context, path, limit in bytes
 
 
 def task_depth(kernel: Kernel, name: str, context: str, path: LayeredPath, *,
@@ -59,39 +63,41 @@ class StaticTasks:
     max_sectors: int
     align_sectors: int = 1
 
+    @cached_property
+    def bound(self) -> Bound:
+        """Longest paths over the plan's positions."""
+        return Bound(self.plan, self.max_sectors, self.align_sectors)
+
     def all(self) -> tuple[TaskDepth, ...]:
         """Submitters by way in, workers, unplug, transmission, completion."""
-        bound = Bound(self.plan, self.max_sectors, self.align_sectors)
-        tasks = bound.tasks()
-        return (*self.ways(bound, data=True), *self.ways(bound, data=False),
-                *self.workers(bound, tasks), *self.unplug(), *self.leaves())
+        return (*self.ways(data=True), *self.ways(data=False), *self.workers(), *self.unplug(),
+                *self.beyond())
 
     def beside_a_run(self) -> tuple[TaskDepth, ...]:
         """What a run's bios set off beside the simulated tasks."""
-        bound = Bound(self.plan, self.max_sectors, self.align_sectors)
-        return (*self.ways(bound, data=False), *self.unplug(), *self.leaves())
+        return (*self.ways(data=False), *self.unplug(), *self.beyond())
 
-    def ways(self, bound: Bound, *, data: bool) -> Iterator[TaskDepth]:
+    def ways(self, *, data: bool) -> Iterator[TaskDepth]:
         """One task per source and way in."""
         for r, entries in enumerate(self.plan.entries):
             for way in entries.ways:
                 if way.data != data:
                     continue
-                below = bound.path(bound.below(r, way.op))
-                path = max(way.submit + below, way.deepest, key=lambda p: p.bytes)
-                yield self._depth(f"{way.name} {entries.source}", "caller", path)
+                below = self.bound.path(self.bound.below_root(r, way.op))
+                yield self._depth(f"{way.name} {entries.source}", "caller", way.submit + below)
 
-    def workers(self, bound: Bound, tasks: dict[int, TaskBound]) -> Iterator[TaskDepth]:
+    def workers(self) -> Iterator[TaskDepth]:
         """Tasks that go on with bios that others handed over."""
+        tasks = self.bound.tasks()
         for number, task in enumerate(self.plan.tasks):
             if task.context == "worker" and number in tasks:
-                path = task.entry + bound.path(tasks[number].visits)
+                path = task.entry + self.bound.path(tasks[number].visits)
                 yield self._depth(task.name, "worker", path)
 
     def unplug(self) -> Iterator[TaskDepth]:
         """unplug_fn of kernels to 2.6.3x: recursion through the stack under every rule."""
-        kernel, layers = self.plan.kernel, Layers(self.plan.kernel)
-        link = kernel.generation.unplug_link
+        layers = Layers(self.plan.kernel, self.plan.stack)
+        link = self.plan.kernel.generation.unplug_link
         if link is None:
             return
         below = _unplug_below(self.plan, layers, link)
@@ -101,14 +107,15 @@ class StaticTasks:
                 yield self._depth(f"unplug {entries.source}", "caller",
                                   entries.unplug + below[root])
 
-    def leaves(self) -> Iterator[TaskDepth]:
-        """Transmission and completion, one row for leaves that are alike."""
-        layers = Layers(self.plan.kernel)
+    def beyond(self) -> Iterator[TaskDepth]:
+        """Completion, transmission and the arrays' own writes; one row for devices alike."""
+        layers = Layers(self.plan.kernel, self.plan.stack)
         groups: dict[tuple[str, str, int, str], tuple[list[str], LayeredPath, int]] = {}
-        for position in self.plan.positions:
-            if position.shape.op_kind != LEAF or position.device.kind_entry.role == "nic":
+        for i, position in enumerate(self.plan.positions):
+            if position.device.kind_entry.role == "nic":
                 continue
-            for word, context, path, limit in self._leaf(layers, position):
+            for word, context, path, limit in (*self._completion(layers, position),
+                                               *self._own_writes(layers, i)):
                 key = (word, context, path.bytes, position.device.kind)
                 names = groups.setdefault(key, ([], path, limit))[0]
                 if position.device.name not in names:
@@ -117,22 +124,32 @@ class StaticTasks:
             more = f" (and {len(names) - 1} alike)" if len(names) > 1 else ""
             yield self._depth(f"{word} {names[0]}{more}", context, path, limit)
 
-    def _leaf(self, layers: Layers, position: Position
-              ) -> Iterator[tuple[str, str, LayeredPath, int]]:
+    def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
+        """Where a leaf (or an array whose thread ends bios) calls bio_endio; what sends."""
         kernel, device = self.plan.kernel, position.device
-        calls, platform = layers.calls(device), kernel.platform
-        if calls.completion is not None:
-            start = kernel.rows.spine(calls.completion, kernel.generation.endio_link)
-            context = calls.completion.via[0].removeprefix("@")
+        path, platform = layers.calls(device).completion, kernel.platform
+        if path is not None:
+            start = kernel.rows.spine(path, kernel.generation.endio_link)
+            context = path.via[0].removeprefix("@").replace("kthread", "worker")
             on_irq = context in ("softirq", "hardirq") and platform.irq_limit_bytes
             limit = platform.irq_limit_bytes if on_irq else platform.limit_bytes
             yield ("completion", context, layered(device.name, start) + position.completion, limit)
-        for name, path, limit, context in layers.transmissions(device, self.nic_of(device)):
-            yield name, context, layered(device.name, path), limit
+        if position.shape.op_kind == LEAF:
+            for name, sent, limit, context in layers.transmissions(device):
+                yield name, context, layered(device.name, sent), limit
 
-    def nic_of(self, device: Device) -> Device | None:
-        """The network card under a network device."""
-        return None if device.nic is None else self.plan.stack.devices[device.nic]
+    def _own_writes(self, layers: Layers, number: int) -> Iterator[_Row]:
+        """An array's thread writes the superblock before it serves bios."""
+        position, kernel = self.plan.positions[number], self.plan.kernel
+        path = layers.calls(position.device).options.get("superblock")
+        members = _children(self.plan, number)
+        if path is None or not members:
+            return
+        spine = kernel.rows.spine(path, kernel.generation.submit_link)
+        start = layered(position.device.name, spine)
+        below = [self.bound.below(c, WRITE, SUPERBLOCK_SECTORS) for c in members]
+        deepest = max((self.bound.path(v) for v in below), key=lambda p: p.bytes)
+        yield "superblock write", "worker", start + deepest, kernel.platform.limit_bytes
 
     def _depth(self, name: str, context: str, path: LayeredPath,
                limit: int | None = None) -> TaskDepth:

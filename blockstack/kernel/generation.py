@@ -42,6 +42,9 @@ class Generation:
     edges : tuple of (caller, callee)
         Indirect calls of the block core that are the same for every stack.
     cuts : tuple of (caller, callee, reason)
+    assumed : mapping of str to int
+        Functions that no table of the generation holds and that paths need: frames in bytes,
+        assumed, and shown as such.
     roots : mapping of (arch, pseudo function) to Root
         ``@syscall``, ``@kthread``, ``@fault``, ``@softirq``, ``@hardirq``.
     budgets : mapping of name to Path
@@ -59,6 +62,7 @@ class Generation:
     files: tuple[str, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     cuts: tuple[tuple[str, str, str], ...] = ()
+    assumed: Mapping[str, int] = field(default_factory=dict)
     roots: Mapping[tuple[str, str], Root] = field(default_factory=dict)
     budgets: Mapping[str, Path] = field(default_factory=dict)
 
@@ -92,18 +96,26 @@ _OLD_CUTS = (
     ("submit_bio", "blk_recalc_rq_segments", "not called: the jump goes to the block_dump report"),
 )
 
+# kernel/kthread.c and kernel/wait.c are in neither 2.6 table. Assumed: the frames that the same
+# functions have in the 6.1 i386 table (kthread 32, __wait_on_bit 48).
+_OLD_ASSUMED = {"kthread": 32, "__wait_on_bit": 48}
+# the pool's allocator: a slab cache in every pool of the block layer (mm/mempool.c)
+_OLD_EDGES = (("mempool_alloc", "mempool_alloc_slab"), ("mempool_free", "mempool_free_slab"))
+
 GENERATIONS: Mapping[str, Generation] = {
     "2.6.18": Generation(
         name="2.6.18", rule="recursive", submit_link="generic_make_request",
         dispatch=("generic_make_request",), flush_link="@issue_flush_fn", unplug_link="@unplug_fn",
-        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_old_i386(60, 4) | _IRQ_ROOTS,
+        files=_OLD_FILES, edges=_OLD_EDGES, cuts=_OLD_CUTS,
+        assumed=_OLD_ASSUMED, roots=_old_i386(60, 4) | _IRQ_ROOTS,
         budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
                  "schedule": Path(("schedule",))}),
     "2.6.24": Generation(
         name="2.6.24", rule="fifo", submit_link="generic_make_request",
         dispatch=("generic_make_request", "__generic_make_request"),
         unplug_link="@unplug_fn",  # blkdev_issue_flush submits an empty barrier
-        files=_OLD_FILES, cuts=_OLD_CUTS, roots=_old_i386(64, 8) | _IRQ_ROOTS,
+        files=_OLD_FILES, edges=_OLD_EDGES, cuts=_OLD_CUTS,
+        assumed=_OLD_ASSUMED, roots=_old_i386(64, 8) | _IRQ_ROOTS,
         budgets={"reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c",)),
                  "schedule": Path(("schedule",))}),
     "6.1": Generation(

@@ -14,7 +14,7 @@ import networkx as nx
 
 from blockstack.errors import BlockstackError
 from blockstack.kernel.cuts import CutTable
-from blockstack.kernel.table import FrameTable
+from blockstack.kernel.table import ASSUMED, FrameTable
 
 Source = Literal["table", "derived", "published", "assumed"]
 _STEPS = 200_000  # simple paths inside one cycle; real kernels need a few hundred
@@ -215,7 +215,11 @@ class _Longest:
 
     def _steps(self, functions: list[str]) -> CallPath:
         chain = [*functions, *([self.goal] if self.goal is not None else [])]
-        steps = [Step(a, self.succ[a][b]) for a, b in pairwise(chain)]
+        steps = [self._step(a, self.succ[a][b]) for a, b in pairwise(chain)]
         if self.goal is None:
-            steps.append(Step(functions[-1], self.graph.frame(functions[-1])))
+            steps.append(self._step(functions[-1], self.graph.frame(functions[-1])))
         return CallPath(tuple(steps))
+
+    def _step(self, function: str, n_bytes: int) -> Step:
+        row = self.graph.table.functions.get(function)
+        return Step(function, n_bytes, "assumed" if row and row[0] == ASSUMED else "table")

@@ -74,7 +74,8 @@ class Kernel:
     @cached_property
     def rows(self) -> RowSource:
         """Bytes per layer, computed on demand from the frame table."""
-        return RowSource(self.table, self.generation, self.platform)
+        table = self.table.with_assumed(self.generation.assumed)
+        return RowSource(table, self.generation, self.platform)
 
     def override(self, *, submission: str | None = None, thread_size_bytes: int | None = None,
                  stack_offset: bool = True) -> "Kernel":

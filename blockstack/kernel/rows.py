@@ -4,6 +4,7 @@ Every figure comes from `CallGraph.longest` between the anchors that a kind name
 build of the same generation needs no new figures, only its frame table.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -148,7 +149,8 @@ class RowSource:
         for i in range(entry if off else max(len(names) - 1, 0), len(names)):
             avoid = links | set(names[:i]) | set(names[i + 1:]) if off else links
             rest = graph.longest(names[i], None, avoid=avoid)
-            whole = self._segments(graph, names[:i + 1], None) + (rest or CallPath())
+            top = self._segments(graph, names[:i + 1], None, names[i + 1:])
+            whole = top + (rest or CallPath())
             found = max(found, whole, key=lambda p: p.bytes)
         return found
 
@@ -185,7 +187,8 @@ class RowSource:
         gen = self.generation
         edges = [*gen.edges, *path.edges]
         pairs = pairwise(anchors)
-        edges += [(a.name, b.name) for a, b in pairs if b.indirect or a.name.startswith("@")]
+        edges += [(a.name, b.name) for a, b in pairs if b.indirect or a.name.startswith("@")
+                  or gen.assumed.keys() & {a.name, b.name}]
         if anchors and link is not None:
             first = anchors[0]
             if link == gen.submit_link and first.indirect:
@@ -205,10 +208,11 @@ class RowSource:
         links = {gen.submit_link, gen.endio_link, gen.flush_link or "", gen.unplug_link or ""}
         return {*links, link} - {""}
 
-    def _segments(self, graph: CallGraph, names: list[str], link: str | None) -> CallPath:
+    def _segments(self, graph: CallGraph, names: list[str], link: str | None,
+                  later: Sequence[str] = ()) -> CallPath:
         total = CallPath()
         for a, b in pairwise(names):
-            avoid = (self._links(link or "") - {b}) | (set(names) - {a, b})
+            avoid = (self._links(link or "") - {b}) | ({*names, *later} - {a, b})
             found = graph.longest(a, b, avoid=avoid)
             if found is None:  # not connected in this build: a lower bound, and we say so
                 own = Step(a, 0 if a.startswith("@") else self.table.functions[a][1])

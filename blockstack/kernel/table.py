@@ -11,7 +11,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import msgspec
 from blockstack.errors import BlockstackError, UnknownFrame
 
 FORMAT = "blockstack-frames-1"
+#: where a function "is defined" whose frame is assumed
+ASSUMED = "(assumed)"
 #: what gcc appends when it clones or splits a function
 _CLONE = re.compile(r"\.(?:part|isra|constprop|cold)(?:\.\d+)?(?=\.|\Z)")
 
@@ -67,6 +69,12 @@ class FrameTable:
     def arch(self) -> str:
         """``"i386"`` or ``"x86_64"``."""
         return str(self.meta["arch"])
+
+    def with_assumed(self, frames: Mapping[str, int]) -> "FrameTable":
+        """The same table with frames for functions that it lacks; their file is `ASSUMED`."""
+        more = {name: (ASSUMED, n, "assumed") for name, n in frames.items()
+                if self.find(name) is None}
+        return replace(self, functions={**self.functions, **more}) if more else self
 
     def find(self, name: str) -> str | None:
         """The table's key for ``name`` or for the clone of it that gcc kept.

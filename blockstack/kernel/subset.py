@@ -1,0 +1,85 @@
+"""Cut a whole kernel's frame table down to what the registry's paths can follow.
+
+``python -m blockstack.kernel.subset FULL.json.gz GENERATION OUT.json.gz`` makes the tables in
+``blockstack/kernel/data``. A function is kept with its calls when its source file is followed by
+any path of the generation or an anchor names it; what those call is kept with its frame alone.
+No row that a shipped kind asks for changes by it.
+"""
+
+import gzip
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path as File
+from typing import Any
+
+from blockstack.kernel.generation import Generation, generation
+from blockstack.kernel.table import FrameTable, load_table
+from blockstack.kinds import KINDS, Calls, Kind, Path
+
+
+def paths_of(gen: Generation) -> Iterator[Path]:
+    """Every path that any kind takes in a generation."""
+    yield from gen.budgets.values()
+    for kind in KINDS.values():
+        yield from kind.entries.get(gen.name, {}).values()
+        for calls in _calls_of(kind, gen.name):
+            yield from calls.submit_ops.values()
+            yield from (worker.path for worker in calls.worker.values())
+            several = (calls.submit, calls.endio, calls.flush, calls.unplug, calls.completion)
+            yield from (path for path in several if path is not None)
+
+
+def _calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
+    for by_generation in (kind.calls, *kind.variants.values()):
+        if gen in by_generation:
+            yield by_generation[gen]
+
+
+def anchors_of(path: Path) -> Iterator[str]:
+    """Function names that a path mentions."""
+    for text in path.via:
+        yield from text.removeprefix(">").removesuffix("?").split("|")
+    for edge in path.edges:
+        yield from edge
+
+
+def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
+    """The part of ``table`` that the registry needs, as a file of format blockstack-frames-1."""
+    paths = list(paths_of(gen))
+    files = {f for path in paths for f in path.files} | set(gen.files)
+    dirs = tuple(f for f in files if f.endswith("/"))
+    named = {name for path in paths for name in anchors_of(path)}
+    named |= {gen.submit_link, gen.endio_link, *gen.dispatch, *(n for e in gen.edges for n in e)}
+    keys = {table.find(name) for name in named if not name.startswith("@")}
+    kept = {name for name, row in table.functions.items()
+            if row[0] in files or row[0].startswith(dirs) or name in keys}
+    called = {callee for name in kept for side in (table.calls, table.tail)
+              for callee in side.get(name, {}) if callee in table.functions}
+    names = sorted(kept | called)
+    numbers = {f: i for i, f in enumerate(sorted({table.functions[n][0] for n in names}))}
+
+    def side(rows: Any) -> dict[str, Any]:
+        return {name: rows[name] for name in names if name in kept and name in rows}
+
+    meta = dict(table.meta) | {"generation": gen.name, "subset_of": table.digest, "counts": {
+        "functions": len(names), "followed": len(kept), "of": len(table.functions)}}
+    return {"meta": meta, "files": sorted(numbers), "functions": {
+        n: [numbers[table.functions[n][0]], *table.functions[n][1:]] for n in names},
+        "calls": side(table.calls), "tail": side(table.tail), "indirect": side(table.indirect)}
+
+
+def dump(data: dict[str, Any]) -> bytes:
+    """The file's bytes, the same each time."""
+    return gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 9, mtime=0)
+
+
+def main(full: str, gen: str, out: str, column: str = "1") -> None:
+    """Cut ``full`` down for a generation and write it."""
+    data = subset(load_table(File(full), int(column)), generation(gen))
+    File(out).write_bytes(dump(data))
+    print(f"{out}: {data['meta']['counts']}, {File(out).stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
