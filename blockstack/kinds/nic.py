@@ -41,10 +41,6 @@ _DRIVERS = {"e1000": _all(_E1000), "loopback": _all(_LOOPBACK), "generic": _all(
             "ndiswrapper": {"2.6.18": _NDISWRAPPER, "2.6.24": _NDISWRAPPER}}
 
 
-def _optional_bytes(value: object, path: str) -> int:
-    return size_bytes(1, 2**20)(value, path)
-
-
 def _stack(value: object, path: str) -> int:
     n = size_bytes(4096, 2**20)(value, path)
     if n % 4096:
@@ -61,7 +57,7 @@ NIC = Kind(
               "ndiswrapper: where the Windows driver runs: on the caller's stack, on a private "
               "one, or in user space"),
         Param("private_stack", _stack, 12288, "ndiswrapper: size of the private stack"),
-        Param("driver_stack", _optional_bytes, None,
+        Param("driver_stack", size_bytes(1, 2**20), None,
               "ndiswrapper: bytes of stack the Windows driver is assumed to need; absent: unknown"),
     ),
     calls=_all(_E1000), verb="nic", variant="driver", variants=_DRIVERS)

@@ -114,7 +114,8 @@ def old_scsi_calls(generation: str, host: tuple[str, ...], files: tuple[str, ...
     path = old_scsi_path(generation, host, files, edges=edges)
     unplug = old_scsi_path(generation, host, files, edges=edges, entry="generic_unplug_device")
     return Calls(submit=path, unplug=unplug,
-                 flush=path.replace_via(_OLD_FLUSH) if generation == "2.6.18" else None,
+                 flush=path.replace_via((*_OLD_FLUSH, "scsi_dispatch_cmd", *host))
+                 if generation == "2.6.18" else None,
                  ops=("read", "write", "flush", "fua"), completion=old_completion(generation),
                  note=note)
 
