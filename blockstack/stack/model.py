@@ -9,7 +9,7 @@ from typing import Any
 import networkx as nx
 
 from blockstack.errors import ConfigError
-from blockstack.kinds import find_kind
+from blockstack.kinds import Kind, find_kind
 from blockstack.stack.checks import (
     Claims,
     check_arity,
@@ -142,13 +142,24 @@ class Stack(Verbs):
             With the key's path (``devices.md0.on[1]``), the value and the way out.
         """
         path = f"devices.{name}"
+        self._check_name(name, path)
+        entry = find_kind(kind, f"{path}.kind")
+        device = self._build(name, entry, on, {k: v for k, v in keys.items() if v is not None})
+        check_failed(device, path)
+        self._claims.take(entry, name, [self._devices[one] for one in device.on], path)
+        self._link(device)
+        return device
+
+    def _check_name(self, name: object, path: str) -> None:
         if not isinstance(name, str) or not _NAME.match(name):
             raise ConfigError("not a device name", path="devices", value=name,
                               hint="1 to 200 characters without spaces")
         if name in self._devices:
             raise ConfigError("is defined twice", path=path, hint="device names are unique")
-        entry = find_kind(kind, f"{path}.kind")
-        given = {key: value for key, value in keys.items() if value is not None}
+
+    def _build(self, name: str, entry: Kind, on: On, given: dict[str, Any]) -> Device:
+        """The device, checked against what is under it, and not yet part of the stack."""
+        path = f"devices.{name}"
         read = read_keys(entry, given, self._devices, path)
         if read.ranges and on is not None:
             raise ConfigError("`on` and `table` exclude each other", path=f"{path}.on",
@@ -164,14 +175,10 @@ class Stack(Verbs):
                                    read.ranges, read.offsets))
         if on is not None:
             given = {"on": _plain_on(on), **given}
-        device = Device(name, kind, read.params, tuple(d.name for d in lower),
-                        None if nic is None else nic.name, shape.size_sectors, shape.segments,
-                        shape.geometry, shape.offset_sectors,
-                        {key: _plain(one) for key, one in given.items()})
-        check_failed(device, path)
-        self._claims.take(entry, name, lower, path)
-        self._link(device)
-        return device
+        return Device(name, entry.name, read.params, tuple(d.name for d in lower),
+                      None if nic is None else nic.name, shape.size_sectors, shape.segments,
+                      shape.geometry, shape.offset_sectors,
+                      {key: _plain(one) for key, one in given.items()})
 
     def _find_lower(self, on: On, path: str) -> list[Device]:
         if on is None:

@@ -252,7 +252,10 @@ class Workload:
         """
         if self.columns is not None:
             raise ConfigError("columns are given, nothing is drawn", path="workload.columns")
-        capacity = self._capacity(capacity_sectors)
+        return self._spec(self._capacity(capacity_sectors),
+                          self.seed if seed is None else _whole(seed, "seed", 0, 2**64 - 1))
+
+    def _spec(self, capacity: NDArray[np.int64], seed: int) -> DrawSpec:
         smallest = int(capacity.min())
         sizes, shares = self.sizes, self.op_shares
         align = sizes.low_sectors
@@ -263,7 +266,7 @@ class Workload:
         zipf = zipf_constants(blocks, theta) if theta is not None else (0.0, 0.0, 0.0)
         table = sizes.table or ((align, Fraction(1)),)
         return DrawSpec(
-            seed=self.seed if seed is None else _whole(seed, "seed", 0, 2**64 - 1),
+            seed=seed,
             op_threshold=thresholds(shares, "op shares"),
             op_first=next(op for op, share in enumerate(shares) if share),
             size_mode=0 if sizes.table else 1,
