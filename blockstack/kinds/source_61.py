@@ -9,11 +9,12 @@ from blockstack.kinds.source_paths import Cuts, Edges
 FILES_61 = ("fs/read_write.c", "fs/buffer.c", "fs/sync.c", "fs/fs-writeback.c", "fs/mpage.c",
             "fs/iomap/", "mm/filemap.c", "mm/readahead.c", "mm/page-writeback.c",
             "mm/folio-compat.c", "fs/direct-io.c", "arch/x86/entry/",
-            "arch/x86/kernel/sys_ia32.c", "kernel/workqueue.c")
-#: arch/x86/entry: 64-bit and 32-bit (sysenter) ways to the system call
+            "kernel/workqueue.c")
+#: arch/x86/entry: 64-bit and 32-bit (sysenter) ways to the system call; the i386 table lacks
+#: pread64's and pwrite64's wrapper (arch/x86/kernel/sys_ia32.c): read and write stand for them
 _ENTRY = ("@syscall", "do_syscall_64|do_SYSENTER_32", "x64_sys_call|ia32_sys_call")
-READ = (*_ENTRY, "__x64_sys_pread64|__ia32_sys_ia32_pread64", "vfs_read")
-WRITE = (*_ENTRY, "__x64_sys_pwrite64|__ia32_sys_ia32_pwrite64", "vfs_write")
+READ = (*_ENTRY, "__x64_sys_pread64|__ia32_sys_read", "vfs_read")
+WRITE = (*_ENTRY, "__x64_sys_pwrite64|__ia32_sys_write", "vfs_write")
 FSYNC = (*_ENTRY, "__x64_sys_fsync|__ia32_sys_fsync", "vfs_fsync_range")
 WORKER = ("@kthread", "kthread", ">worker_thread", "process_one_work", ">wb_workfn")
 #: mm/page_alloc.c to mm/vmscan.c pageout; on i386 pageout is inlined
@@ -40,6 +41,7 @@ _CUTS: Cuts = (
     ("*dirty_folio*", "__mark_inode_dirty", "marks I_DIRTY_PAGES only: no ->dirty_inode"),
     # a plug is held above the submits: a full one flushes below blk_mq_submit_bio, deeper
     ("*", "blk_mq_flush_plug_list", "the flush of a plug is in the leaf's own row"),
+    ("__blk_mq_sched_restart", "blk_mq_run_hw_queue", "asynchronous: kblockd runs the queue"),
     ("get_page_from_freelist", "node_reclaim", "vm.zone_reclaim_mode is 0"),
     ("*", "blkdev_get_*", "no device is opened on the way"),
     ("iomap_submit_ioend", "bio_endio", "after an error only"),
@@ -121,9 +123,9 @@ def thread_61(thread: str, files: tuple[str, ...], *via: str) -> Path:
 
 
 def discard_61(via: tuple[str, ...], fs: "Fs61 | None" = None) -> Path:
-    """BLKDISCARD or FITRIM to the discard bios."""
-    return Path((*_ENTRY, "__x64_sys_ioctl|__ia32_sys_ioctl", "vfs_ioctl?", *via,
-                 "blkdev_issue_discard", "submit_bio"), (),
+    """BLKDISCARD or FITRIM to the discard bios (what other ioctls need is not counted)."""
+    return Path((*_ENTRY, "__x64_sys_ioctl|__ia32_sys_ioctl", *via,
+                 "blkdev_issue_discard"), (),
                 FILES_61 + (("fs/ioctl.c", *fs.files) if fs else ("fs/ioctl.c",)),
                 _CUTS + (fs.cuts if fs else ()))
 

@@ -82,9 +82,8 @@ RECLAIM_FILES_26 = ("mm/vmscan.c", "mm/page_alloc.c", "lib/radix-tree.c")
 
 READ_26 = ("@syscall", "sys_read", "vfs_read")
 WRITE_26 = ("@syscall", "sys_write", "vfs_write")
-#: pdflush is started by kthread_run (mm/pdflush.c, 2.6.18 and 2.6.24); the 2.6 tables lack
-#: kernel/kthread.c, whose small frame (some 24 to 40 bytes) is then missing from every such thread
-PDFLUSH = ("@kthread", "kthread?", ">pdflush", "__pdflush?")
+#: pdflush is started by kthread_run (mm/pdflush.c, 2.6.18 and 2.6.24)
+PDFLUSH = ("@kthread", "kthread", ">pdflush", "__pdflush?")
 #: fs/fs-writeback.c: pdflush_operation's two periodic jobs
 PDFLUSH_EDGES: Edges = tuple((caller, job) for caller in ("pdflush", "__pdflush")
                              for job in ("background_writeout", "wb_kupdate"))
@@ -156,7 +155,7 @@ def entries_26(fs: Fs) -> dict[str, Path]:
 
 def journal_26(thread: str, files: tuple[str, ...], edges: Edges = (), *via: str) -> Path:
     """A file system's own thread that submits: kjournald, xfsbufd."""
-    return Path(("@kthread", "kthread?", ">" + thread, *via, "submit_bio"), edges, FILES_26 + files)
+    return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), edges, FILES_26 + files)
 
 
 def below_vfs(entry: Path) -> Path:

@@ -138,7 +138,7 @@ def _fs(name: str, doc: str, entries: Mapping[str, Mapping[str, Path]],
 
 _RAW = {"2.6.18": entries_26(RAW_2_6_18), "2.6.24": entries_26(RAW_2_6_24),
         "6.1": entries_61(RAW_61, {"discard": discard_61(
-            (">blkdev_ioctl", "blkdev_common_ioctl", "blk_ioctl_discard"))})}
+            (">blkdev_ioctl", "blkdev_common_ioctl?", "blk_ioctl_discard?"))})}
 _EXT3 = {"2.6.18": entries_26(EXT3_2_6_18), "2.6.24": entries_26(EXT3_2_6_24)}
 _EXT4 = {"6.1": entries_61(EXT4_61, {
     "journal": thread_61("kjournald2", EXT4_61.files, "jbd2_journal_commit_transaction"),
@@ -148,7 +148,7 @@ _XFS = {"2.6.18": entries_26(XFS_2_6_18), "2.6.24": entries_26(XFS_2_6_24),
             "journal": thread_61("xfsaild", XFS_61.files),
             "discard": discard_61((">xfs_file_ioctl", "xfs_ioc_trim"), XFS_61)})}
 _SWAP = {"2.6.18": _swap_26(("@kthread", ">kswapd")),
-         "2.6.24": _swap_26(("@kthread", "kthread?", ">kswapd")), "6.1": swap_61()}
+         "2.6.24": _swap_26(("@kthread", "kthread", ">kswapd")), "6.1": swap_61()}
 _OPS_61 = ("read", "write", "flush", "discard", "fua")
 
 SOURCE_KINDS: tuple[Kind, ...] = (
@@ -170,7 +170,8 @@ SOURCE_KINDS: tuple[Kind, ...] = (
                       ops=_OPS_61)}),
     Kind("reiser4", "source", "remap", (1, 1), "reiser4 file system (never merged)",
          calls={"2.6.18": Calls(note="frames unknown: every depth is a lower bound")},
-         entries={"2.6.18": _REISER4}, entry_ops=FS_ENTRY_OPS, verb="reiser4"),
+         entries={"2.6.18": _REISER4}, verb="reiser4",  # it had no direct I/O
+         entry_ops={op: n for op, n in FS_ENTRY_OPS.items() if "-" not in op}),
     Kind("nfs", "source", "remap", (0, 0), "NFS client (version 3 over TCP): traffic over a nic",
          params=(Param("size", sectors(), REQUIRED, "size of the files on the server"),),
          calls={gen: Calls(ops=("read", "write", "flush")) for gen in ("2.6.18", "2.6.24", "6.1")},

@@ -1,0 +1,194 @@
+"""Bio sources on the shipped kernels: published figures, complete paths, what each kernel takes."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from blockstack.kernel import CallPath, Kernel, load_kernel
+from blockstack.kinds import find_kind
+from blockstack.kinds.model import Path
+
+KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
+OLD = KERNELS[0]
+BLOCK = ("raw", "ext3", "ext4", "xfs", "swap")
+SOURCES = (*BLOCK, "reiser4", "nfs", "nfsd")
+#: the tables of 2.6 have no page fault handler: these ways are lower bounds
+AT_LEAST = {("swap", "fault"), ("swap", "swap-in")}
+
+
+@cache
+def kernel(name: str) -> Kernel:
+    return load_kernel(name)
+
+
+def entry(kind: str, name: str, kernel_name: str) -> Path:
+    return find_kind(kind).entries[kernel(kernel_name).generation.name][name]
+
+
+@cache
+def way(kind: str, name: str, kernel_name: str, deepest: bool = False) -> CallPath:
+    gen = kernel(kernel_name).generation
+    goal = gen.submit_link
+    if name == "flush" and gen.flush_link:
+        goal = gen.flush_link
+    elif name == "unplug" and gen.unplug_link:
+        goal = gen.unplug_link
+    return kernel(kernel_name).rows.spine(entry(kind, name, kernel_name), None if deepest else goal)
+
+
+def fixed(path: CallPath) -> int:
+    """Bytes without the random part that some kernels put at a system call's start."""
+    return sum(s.bytes for s in path.steps if s.function != "randomize_kstack_offset")
+
+
+def functions(path: CallPath) -> list[str]:
+    return [step.function.partition("@")[0].partition(".")[0] for step in path.steps]
+
+
+def ways(kinds: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    for k in KERNELS:
+        gen = kernel(k).generation.name
+        for kind in kinds:
+            for name in find_kind(kind).entries.get(gen, {}):
+                yield kind, name, k
+
+
+def test_xfs_direct_write_of_2_6_18_is_the_published_base() -> None:
+    """964 bytes, published with the frame tables, count submit_bio's own frame, which its tail
+    jump to generic_make_request leaves."""
+    path, table = way("xfs", "write-direct", OLD), kernel(OLD).table
+    assert path.bytes + table.frame("submit_bio") == 964
+    assert functions(path)[-2:] == ["dio_bio_submit", "submit_bio"]
+
+
+@pytest.mark.parametrize(("kind", "below_vfs"), [("raw", 472), ("xfs", 584 - 16)])
+def test_direct_writes_of_6_1_are_the_worked_sums(kind: str, below_vfs: int) -> None:
+    """168 + 24 entry, 216 pwrite64 to vfs_write; of xfs's 584 submit_bio's tail jump leaves 16."""
+    assert fixed(way(kind, "write-direct", "linux-6.1-x86_64")) == 168 + 24 + 216 + below_vfs
+
+
+@pytest.mark.parametrize("chain", [
+    # the functions of kernel traces that J. Juhl published (LKML, 2006-11-21), 2.6.19-rc6
+    ("writeback_inodes", "sync_sb_inodes", "__writeback_single_inode", "do_writepages",
+     "xfs_vm_writepage", "xfs_page_state_convert", "xfs_bmap", "xfs_iomap",
+     "xfs_iomap_write_allocate", "xfs_bmapi", "xfs_alloc_vextent", "xfs_alloc_fix_freelist",
+     "xfs_alloc_insert", "xfs_alloc_get_freelist", "xfs_alloc_search_busy", "_xfs_log_force",
+     "xlog_bdstrat_cb", "xfs_buf_iorequest", "submit_bio")])
+def test_xfs_writeback_of_2_6_18_takes_the_published_way(chain: tuple[str, ...]) -> None:
+    for name in ("write", "writeback", "reclaim"):
+        found = functions(way("xfs", name, OLD))
+        assert [f for f in found if f in chain] == [f for f in chain if f in found]
+        missing = set(chain) - set(found)
+        assert missing <= {"writeback_inodes", "sync_sb_inodes", "__writeback_single_inode",
+                           "do_writepages"} and (not missing or name == "reclaim")
+
+
+def test_allocation_below_xfs_bmapi_adds_about_two_kilobytes() -> None:
+    path = way("xfs", "writeback", OLD)
+    below = path.steps[functions(path).index("xfs_bmapi"):]
+    assert 1600 <= sum(step.bytes for step in below) <= 2200
+
+
+@pytest.mark.parametrize(("kind", "name", "kernel_name"), list(ways(BLOCK)))
+def test_ways_are_complete(kind: str, name: str, kernel_name: str) -> None:
+    path = way(kind, name, kernel_name)
+    assert path.steps
+    lacking = kernel_name in KERNELS[:2] and (kind, name) in AT_LEAST
+    assert path.exact != lacking, path.missing
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+@pytest.mark.parametrize("name", ["read", "read-direct", "writeback"])
+def test_the_deepest_point_is_no_shallower_than_the_submit(name: str, kernel_name: str) -> None:
+    for kind in ("raw", "xfs"):
+        assert (way(kind, name, kernel_name, deepest=True).bytes
+                >= way(kind, name, kernel_name).bytes)
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
+    for kind in ("raw", "ext3", "ext4", "xfs"):
+        if kernel(kernel_name).generation.name not in find_kind(kind).entries:
+            continue
+        for op in ("read", "write"):
+            direct = functions(way(kind, f"{op}-direct", kernel_name))
+            assert not {"generic_file_buffered_write", "generic_perform_write", "filemap_read",
+                        "do_generic_mapping_read", "do_writepages"} & set(direct)
+            assert fixed(way(kind, f"{op}-direct", kernel_name)) <= 1100
+
+
+def test_reads_allocate_nothing() -> None:
+    for kind, name, k in ways(("ext3", "ext4", "xfs")):
+        if name.startswith("read"):
+            assert not {"ext3_new_blocks", "ext4_mb_new_blocks", "xfs_alloc_vextent",
+                        "start_this_handle"} & set(functions(way(kind, name, k)))
+
+
+def test_reclaim_is_entered_once() -> None:
+    for kind, name, k in ways(BLOCK):
+        if name in ("reclaim", "fault", "kswapd") and k in KERNELS[:2]:
+            for deepest in (False, True):
+                found = functions(way(kind, name, k, deepest))
+                assert found.count("try_to_free_pages") == (name != "kswapd")
+
+
+def test_reiser4_and_nfsd_are_lower_bounds() -> None:
+    for kind, name, k in ways(("reiser4", "nfsd")):
+        assert not way(kind, name, k).exact
+        assert not way(kind, name, k, deepest=True).exact
+
+
+def test_nfs_client_sends_in_the_writer_of_2_6_18_and_in_rpciod_of_6_1() -> None:
+    old = functions(way("nfs", "write", OLD, deepest=True))
+    assert old.index("balance_dirty_pages_ratelimited_nr") < old.index("xs_tcp_send_request")
+    assert way("nfs", "write", OLD, deepest=True).exact
+    new = functions(way("nfs", "rpciod", "linux-6.1-x86_64", deepest=True))
+    assert new.index("process_one_work") < new.index("xs_tcp_send_request")
+    assert not way("nfs", "write", KERNELS[1], deepest=True).exact  # no socket side in that table
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_entries_have_ops(name: str) -> None:
+    kind = find_kind(name)
+    assert kind.role == "source" and kind.mapping == "remap" and kind.verb == name
+    assert kind.arity == ((0, 0) if name == "nfs" else (1, 1))
+    assert set(kind.entries) == set(kind.calls)
+    for gen, entries in kind.entries.items():
+        for op, names in kind.entry_ops.items():
+            word = op.partition("-")[0]
+            if word in kind.calls[gen].ops:
+                assert any(n in entries for n in names), (gen, op)
+        listed = {n for names in kind.entry_ops.values() for n in names} | {"unplug"}
+        assert set(entries) <= listed
+
+
+def test_kernels_without_a_source() -> None:
+    assert set(find_kind("ext4").entries) == {"6.1"}
+    assert "6.1" not in find_kind("ext3").entries  # its own driver left in 4.3
+    assert set(find_kind("reiser4").entries) == {"2.6.18"}
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_file_systems_in_the_middle(kernel_name: str) -> None:
+    """Under a loop device or a server: from the file operation to submit_bio, without a root."""
+    k = kernel(kernel_name)
+    for name in ("ext3", "ext4", "xfs"):
+        calls = find_kind(name).calls.get(k.generation.name)
+        if calls is None:
+            continue
+        for path in (calls.submit, calls.submit_ops["read"], calls.submit_ops["write"]):
+            assert path is not None
+            found = k.rows.spine(path, k.generation.submit_link)
+            assert found.exact and 500 < found.bytes < way(name, "write", kernel_name).bytes + 500
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_roots(kernel_name: str) -> None:
+    """pt_regs and padding; a 2.6 thread keeps two words of pt_regs and what its helper pushes."""
+    first = {"linux-2.6.18-i386-4k": (68, 20), "linux-2.6.24-i386-4k": (72, 24),
+             "linux-6.1-x86_64": (168, 168), "linux-6.1-i386": (76, 76)}[kernel_name]
+    k = kernel(kernel_name)
+    for root, expected in zip(("@syscall", "@kthread"), first, strict=True):
+        rows = k.generation.roots[(k.platform.arch, root)].rows
+        assert sum(n for _, n in rows) == expected
