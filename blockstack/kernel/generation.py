@@ -97,8 +97,8 @@ _OLD_CUTS = (
 )
 
 # kernel/kthread.c and kernel/wait.c are in neither 2.6 table. Assumed: the frames that the same
-# functions have in the 6.1 i386 table (kthread 32, __wait_on_bit 48).
-_OLD_ASSUMED = {"kthread": 32, "__wait_on_bit": 48}
+# functions have in the 6.1 i386 table (kthread 32, __wait_on_bit 48, __wait_on_bit_lock 32).
+_OLD_ASSUMED = {"kthread": 32, "__wait_on_bit": 48, "__wait_on_bit_lock": 32}
 # the pool's allocator: a slab cache in every pool of the block layer (mm/mempool.c)
 _OLD_EDGES = (("mempool_alloc", "mempool_alloc_slab"), ("mempool_free", "mempool_free_slab"))
 
