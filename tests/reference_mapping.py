@@ -293,6 +293,7 @@ class Call(NamedTuple):
 
 
 def driver_call(plan: SimpleNamespace, bio: Bio) -> Call:
+    """One make_request call: cut, map, and put in the order of the split style."""
     p, style = bio.position, plan.split[bio.position]
     out: list[Emission] = []
     longest, front, splits = plan.max_sectors[p], bio, 0
@@ -304,19 +305,24 @@ def driver_call(plan: SimpleNamespace, bio: Bio) -> Call:
     m, first = len(pieces), pieces[0]
     after = front._replace(sector=first.sector + first.nr, nr=front.nr - first.nr)
     itself = [Emission(after, worker=False)] if m > 1 else []
-    mapped = [
-        [e._replace(piece=i) for e in map_piece(plan, piece)] for i, piece in enumerate(pieces)
-    ]
+
+    def children(numbers: range) -> list[Emission]:
+        return [e._replace(piece=i) for i in numbers for e in map_piece(plan, pieces[i])]
+
+    front_part = children(range(1))
     if style == LOOP:
-        order, cuts = mapped, m - 1
+        out += front_part + children(range(1, m))
+        splits += m - 1
     elif style == FRONT:
-        order, cuts = [mapped[0], itself], len(itself)
+        out += front_part + itself
+        splits += len(itself)
     elif style == REST:
-        order, cuts = [itself, mapped[0]], len(itself)
+        out += itself + front_part
+        splits += len(itself)
     else:
         assert style == REST_MAPPED
-        order, cuts = [*mapped[1:], mapped[0]], m - 1
-    out += [e for group in order for e in group]
+        out += children(range(1, m)) + front_part
+        splits += m - 1
     callers = sum(not e.worker for e in out)
-    immediate = bool(plan.immediate[p]) and splits == 0 and m == 1 and callers == 1
-    return Call(out, splits + cuts, m, front.nr, immediate)
+    immediate = bool(plan.immediate[p]) and splits == 0 and callers == 1
+    return Call(out, splits, m, front.nr, immediate)

@@ -25,6 +25,7 @@ from blockstack.engine.arrays import (
     READ,
     RECURSIVE,
     REMAP,
+    REST,
     REST_MAPPED,
     SEGMENTS,
     TWO_LIST,
@@ -174,6 +175,23 @@ def test_threads_and_ranges(data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, count))
     parts = [(0, cut), (cut, count - cut)]
     same(whole, core_engine.run_in_parts(drawn.arrays, spec, parts, irq=irq))
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("worker", [0, 1])
+@pytest.mark.parametrize(("split", "pieces"), [(LOOP, 3000), (REST_MAPPED, 3000), (REST, 300)])
+def test_long_lists(rule: int, worker: int, split: int, pieces: int) -> None:
+    """One bio in thousands of pieces: lists and stacks grow far beyond what a drawn plan needs."""
+    top = Node(0, 0, pieces, SEGMENTS)
+    top.segments = [[0, pieces, 0, 2, 1]]
+    top.children = [[1, 3, 0], [2, 4, 0]]
+    arrays = plain([top, *[Node(0, 1, pieces) for _ in range(4)]], rule)
+    arrays.split[0] = split
+    arrays.context[:NOPS] = worker
+    bio = as_columns([(READ, 0, pieces, 0)])
+    twin = reference.run(arrays, bio, count=1)
+    assert twin.splits == pieces - 1
+    same(twin, core_engine.run(arrays, bio, count=1))
 
 
 # --- properties ------------------------------------------------------------------------------
