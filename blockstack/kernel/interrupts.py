@@ -72,14 +72,21 @@ def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
     return sum((CallPath((), p.missing) for p in found), deepest)
 
 
-def _block_done(rows: RowSource) -> Path:
+def _block_done(generation: str) -> Path:
     """The block softirq: completion, then the queue is run again for the next request."""
-    scsi = old_scsi_path(rows.generation.name, ())
-    done = "sd_rw_intr" if rows.generation.name == "2.6.18" else "sd_done"
+    scsi = old_scsi_path(generation, ())
+    done = "sd_rw_intr" if generation == "2.6.18" else "sd_done"
     return Path(("blk_done_softirq",),
                 (*scsi.edges, ("__make_request", "scsi_request_fn"),
                  ("blk_done_softirq", "scsi_softirq_done"), ("scsi_finish_command", done),
                  ("blk_run_queue", "scsi_request_fn")), scsi.files, scsi.cuts)
+
+
+def followed_paths(generation: str) -> tuple[Path, ...]:
+    """Every path that `interrupt_paths` follows: what a cut-down frame table must keep."""
+    if generation not in _SAVED:
+        return ()
+    return (*_HANDLERS, _NET_RX, _block_done(generation), Path(("irq_exit", "__do_softirq")))
 
 
 def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
@@ -105,7 +112,8 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
     table = rows.table
     leave = (Step("irq_exit", table.frame("irq_exit")), _DO_SOFTIRQ,
              Step("__do_softirq", table.frame("__do_softirq")))
+    softirqs = (_block_done(rows.generation.name), _NET_RX)
     return {
-        "softirq": CallPath((*entry, *leave)) + _deepest(rows, (_block_done(rows), _NET_RX)),
+        "softirq": CallPath((*entry, *leave)) + _deepest(rows, softirqs),
         "hardirq": CallPath((*entry, *_FLOW)) + _deepest(rows, _HANDLERS),
     }

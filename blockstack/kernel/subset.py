@@ -14,6 +14,7 @@ from pathlib import Path as File
 from typing import Any
 
 from blockstack.kernel.generation import Generation, generation
+from blockstack.kernel.interrupts import followed_paths
 from blockstack.kernel.table import FrameTable, load_table
 from blockstack.kinds import KINDS, Calls, Kind, Path
 
@@ -21,6 +22,7 @@ from blockstack.kinds import KINDS, Calls, Kind, Path
 def paths_of(gen: Generation) -> Iterator[Path]:
     """Every path that any kind takes in a generation."""
     yield from gen.budgets.values()
+    yield from followed_paths(gen.name)
     for kind in KINDS.values():
         yield from kind.entries.get(gen.name, {}).values()
         for calls in _calls_of(kind, gen.name):
