@@ -5,6 +5,13 @@ from typing import Any
 _MISSING: Any = object()
 
 
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python refuses to print integers of more than 4,300 digits
+        return f"a {type(value).__name__} too long to print"
+
+
 class BlockstackError(ValueError):
     """Base of every error that blockstack raises on purpose.
 
@@ -29,7 +36,7 @@ class BlockstackError(ValueError):
         self.hint = hint
         text = f"{path}: {message}" if path else message
         if value is not _MISSING:
-            shown = repr(value)
+            shown = _shown(value)
             text += f" (got {shown if len(shown) <= 120 else shown[:117] + '...'})"
         if hint:
             text += f"; {hint}"

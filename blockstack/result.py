@@ -243,7 +243,7 @@ class Result:
 
 def _task(data: Mapping[str, Any]) -> TaskDepth:
     plain = {k: data[k] for k in ("task", "context", "peak_bytes", "limit_bytes", "fits", "exact",
-                                  "why")}
+                                  "why", "how")}
     return TaskDepth(**plain, missing=tuple(data["missing"]),
                      path=tuple(Frame(**f) for f in data["path"]))
 

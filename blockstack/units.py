@@ -26,6 +26,8 @@ def _parse(text: str | int, units: dict[str, int], path: str, example: str) -> i
     if isinstance(text, bool) or not isinstance(text, str | int):
         raise ConfigError("not a quantity", path=path, value=text, hint=f"write {example}")
     if isinstance(text, int):
+        if abs(text) > _MAX:
+            raise ConfigError("too large for 63 bits", path=path, value=text)
         text = str(text)
     match = _NUMBER.match(text)
     if match is None or match[2] not in units:

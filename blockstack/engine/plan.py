@@ -90,8 +90,8 @@ class Plan:
 
     @property
     def capacity_sectors(self) -> tuple[int, ...]:
-        """Size of the device under each root."""
-        return tuple(e.lower.size_sectors for e in self.entries)
+        """Size of each source (a network file system has one of its own)."""
+        return tuple(self.stack.devices[e.source].size_sectors for e in self.entries)
 
     @property
     def digest(self) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -60,6 +59,8 @@ class Kernel:
     platform : Platform
     rule : str
         How a nested submission is handled: ``recursive``, ``fifo``, ``two-list`` or ``lifo``.
+    rows : RowSource
+        Bytes per layer, computed on demand from the frame table and remembered.
     overrides : tuple of str
         What was changed for a what-if, shown in every result.
     """
@@ -69,13 +70,14 @@ class Kernel:
     generation: Generation
     platform: Platform
     rule: str
-    overrides: tuple[str, ...] = field(default=())
+    rows: RowSource = field(repr=False, compare=False)
+    overrides: tuple[str, ...] = ()
 
-    @cached_property
-    def rows(self) -> RowSource:
-        """Bytes per layer, computed on demand from the frame table."""
-        table = self.table.with_assumed(self.generation.assumed)
-        return RowSource(table, self.generation, self.platform)
+    @classmethod
+    def make(cls, name: str, table: FrameTable, gen: Generation, platform: Platform) -> "Kernel":
+        """A kernel with its generation's own rule."""
+        whole = table.with_assumed(gen.assumed)
+        return cls(name, table, gen, platform, gen.rule, RowSource(whole, gen, platform))
 
     def override(self, *, submission: str | None = None, thread_size_bytes: int | None = None,
                  stack_offset: bool = True) -> "Kernel":
@@ -96,13 +98,17 @@ class Kernel:
         if thread_size_bytes is not None and (
                 thread_size_bytes != self.platform.thread_size_bytes):
             platform = self.platform.with_thread_size(thread_size_bytes)
-            kernel = replace(kernel, platform=platform)
+            kernel = kernel._on(platform)
             changed.append(f"thread size {thread_size_bytes} instead of "
                            f"{self.platform.thread_size_bytes} bytes")
         if not stack_offset and kernel.platform.offset_bytes:
-            kernel = replace(kernel, platform=replace(kernel.platform, offset_bytes=0))
+            kernel = kernel._on(replace(kernel.platform, offset_bytes=0))
             changed.append("randomize_kstack_offset=off")
         return replace(kernel, overrides=tuple(changed))
+
+    def _on(self, platform: Platform) -> "Kernel":
+        rows = RowSource(self.rows.table, self.generation, platform)
+        return replace(self, platform=platform, rows=rows)
 
     def provenance(self) -> dict[str, str]:
         """Where the frames come from, for results and for the corner of a plot."""
@@ -132,7 +138,7 @@ def load_kernel(name: str | Path) -> Kernel:
         with resources.as_file(source) as path:
             table = load_table(path, profile.column)
         gen = generation(profile.generation)
-        return Kernel(text, table, gen, profile.platform, gen.rule)
+        return Kernel.make(text, table, gen, profile.platform)
     path = Path(text)
     if not path.is_file():
         raise BlockstackError("no such kernel", path="kernel", value=text,
@@ -140,8 +146,8 @@ def load_kernel(name: str | Path) -> Kernel:
                               "table")
     table = load_table(path)
     gen = _generation_of(table, path)
-    return Kernel(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
-                  _platform_of(table, gen, path), gen.rule)
+    return Kernel.make(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
+                       _platform_of(table, gen, path))
 
 
 def _generation_of(table: FrameTable, path: Path) -> Generation:
