@@ -16,6 +16,8 @@ _ENTRY = ("@syscall", "do_syscall_64|do_SYSENTER_32", "x64_sys_call|ia32_sys_cal
 READ = (*_ENTRY, "__x64_sys_pread64|__ia32_sys_read", "vfs_read")
 WRITE = (*_ENTRY, "__x64_sys_pwrite64|__ia32_sys_write", "vfs_write")
 FSYNC = (*_ENTRY, "__x64_sys_fsync|__ia32_sys_fsync", "vfs_fsync_range")
+_FAULT = ("@fault", "exc_page_fault", "do_user_addr_fault", ">handle_mm_fault",
+          "__handle_mm_fault?")
 WORKER = ("@kthread", "kthread", ">worker_thread", "process_one_work", ">wb_workfn")
 #: mm/page_alloc.c to mm/vmscan.c pageout; on i386 pageout is inlined
 RECLAIM = ("__alloc_pages", "__alloc_pages_slowpath?", "try_to_free_pages", "do_try_to_free_pages",
@@ -24,6 +26,8 @@ RECLAIM_EDGES: Edges = (("__alloc_pages", "__alloc_pages_slowpath"),
                         ("__alloc_pages_slowpath", "try_to_free_pages"),
                         ("__alloc_pages", "try_to_free_pages"))
 RECLAIM_FILES = ("mm/vmscan.c", "mm/page_alloc.c", "mm/mempolicy.c", "lib/xarray.c")
+_FAULT_CUTS: Cuts = (
+    ("__do_fault", "unmap_mapping_pages", "a page with a hardware memory error"),)
 RECLAIM_CUTS: Cuts = (
     ("shrink_lruvec", "evict_folios", "multi-gen LRU is off (Debian 6.1: LRU_GEN_ENABLED unset)"),
     ("shrink_lruvec", "try_to_inc_max_seq", "multi-gen LRU is off"),
@@ -31,7 +35,7 @@ RECLAIM_CUTS: Cuts = (
     ("*", "demote_folio_list", "no memory tiers"),
     ("*", "migrate_pages", "no memory tiers"),
     ("*", "split_huge_page_to_list", "no huge pages in the page cache or in swap"),
-    ("__do_fault", "unmap_mapping_pages", "a page with a hardware memory error"),
+    *_FAULT_CUTS,
     ("__try_to_reclaim_swap", "__filemap_get_folio", "looks a page up and allocates none"),
     ("get_page_from_freelist", "node_reclaim", "vm.zone_reclaim_mode is 0"),
     ("*", "blk_mq_flush_plug_list", "the flush of a plug is in the leaf's own row"),
@@ -49,6 +53,8 @@ _CUTS: Cuts = (
     ("*", "dax_*", "no persistent memory"),
     ("*", "xfs_file_dax_*", "no persistent memory"),
 )
+_OPEN_CUTS: Cuts = (*(c for c in _CUTS if c[1] != "blkdev_get_*"),
+                    ("path_openat", "link_path_walk", "a path of one directory, in the cache"))
 _NO_MIX: Cuts = tuple(("*", name, why) for why, names in (
     ("no cached pages: no buffered I/O mixed in",
      ("filemap_write_and_wait_range", "invalidate_inode_pages2_range", "kiocb_invalidate_pages",
@@ -71,6 +77,8 @@ class Fs61:
     read, write, dio_read, dio_write : tuple of str
         Anchors from the VFS's indirect call on.
     fsync : str
+    fault : tuple of str
+        Anchors of ``->fault``.
     data : tuple of str
         Anchors that keep direct I/O on its data bio.
     meta_read, meta_write : tuple of (caller, callee)
@@ -91,6 +99,7 @@ class Fs61:
     files: tuple[str, ...] = ()
     cuts: Cuts = ()
     read_cuts: Cuts = ()
+    fault: tuple[str, ...] = (">filemap_fault",)
 
 
 def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Path]:
@@ -101,6 +110,9 @@ def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Pa
     found = {
         "read": Path((*READ, *fs.read, *end), fs.read_edges, files, cuts + fs.read_cuts),
         "read-direct": Path((*READ, *fs.dio_read, *fs.data, *end), (), files, dio_cuts),
+        "fault": Path((*_FAULT, "do_fault?", "__do_fault?", *fs.fault, *end), fs.read_edges,
+                      (*files, "mm/memory.c", "arch/x86/mm/fault.c"),
+                      cuts + fs.read_cuts + _FAULT_CUTS),
         "write": Path((*WRITE, *fs.write, *end), fs.write_edges, files, write_cuts),
         "write-direct": Path((*WRITE, *fs.dio_write, *fs.data, *end), (), files, dio_cuts),
         "fsync": Path((*FSYNC, ">" + fs.fsync, *end), fs.sync_edges, files, cuts),
@@ -137,6 +149,14 @@ def cache_edges(readahead: str, writepages: str) -> Edges:
             ("write_cache_pages", "__writepage"))
 
 
+#: opening a disk whose partitions are not known yet reads its tables (block/partitions/core.c)
+OPEN_61 = Path(
+    (*_ENTRY, "__x64_sys_openat|__ia32_sys_openat", "do_sys_openat2", "do_filp_open",
+     "path_openat", "do_dentry_open", ">blkdev_open", "blkdev_get_by_dev", "blkdev_get_whole",
+     "bdev_disk_changed", ">efi_partition", "read_part_sector", "submit_bio"),
+    (("filemap_read_folio", "blkdev_read_folio"), ("block_read_full_folio", "blkdev_get_block")),
+    (*FILES_61, "fs/open.c", "fs/namei.c"), _OPEN_CUTS)
+
 RAW_61 = Fs61(
     read=(">blkdev_read_iter", "filemap_read"),
     write=(">blkdev_write_iter", "generic_perform_write"),
@@ -171,6 +191,7 @@ _EXT4_READ_CUTS: Cuts = tuple((a, b, _NO_ALLOC) for a, b in (
     ("ext4_ext_map_blocks", "ext4_discard_preallocations"),
     ("ext4_ext_map_blocks", "ext4_ext_try_to_merge*"), ("ext4_ext_map_blocks", "ext4_convert*"),
     ("ext4_ext_map_blocks", "ext4_ext_correct_indexes"), ("ext4_ext_map_blocks", "*get_access*"),
+    ("ext4_ext_map_blocks", "ext4_issue_zeroout"),
     ("ext4_ext_map_blocks", "ext4_zeroout_es"), ("ext4_ext_map_blocks", "*ext4_ext_dirty*"),
     ("ext4_ext_map_blocks", "ext4_da_update_reserve_space"), ("*", "ext4_ind_trans_blocks"),
     ("ext4_ind_map_blocks", "ext4_mb_new_blocks"), ("ext4_ind_map_blocks", "ext4_alloc_branch"),
@@ -226,10 +247,8 @@ XFS_61 = Fs61(
     write_edges=(("iomap_iter", "xfs_buffered_write_iomap_begin"),), sync_edges=_XFS_SYNC,
     meta_read=(("iomap_iter", "xfs_read_iomap_begin"),),
     meta_write=(("iomap_iter", "xfs_direct_write_iomap_begin"),),
-    files=("fs/xfs/",), cuts=_XFS_CUTS)
+    files=("fs/xfs/",), cuts=_XFS_CUTS, fault=(">xfs_filemap_fault", "filemap_fault"))
 
-_FAULT = ("@fault", "exc_page_fault", "do_user_addr_fault", ">handle_mm_fault",
-          "__handle_mm_fault?")
 _SWAP_FILES = (*FILES_61, *RECLAIM_FILES, "mm/memory.c", "mm/page_io.c", "mm/swap_state.c",
                "mm/swapfile.c", "mm/shmem.c", "arch/x86/mm/fault.c", "fs/ext4/file.c",
                "fs/ext4/inode.c")

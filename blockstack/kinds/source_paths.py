@@ -16,7 +16,7 @@ Cuts = tuple[tuple[str, str, str], ...]
 #: which entries an op may take: the first is the one its data bios take, the others are other
 #: tasks or metadata of the same op
 FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
-    "read": ("read",),
+    "read": ("read", "fault", "open"),
     "read-direct": ("read-direct", "read-direct-meta"),
     "write": ("write", "writeback", "reclaim", "journal"),
     "write-direct": ("write-direct", "write-direct-meta", "journal"),

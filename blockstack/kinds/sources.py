@@ -6,6 +6,7 @@ from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
 from blockstack.kinds.params import sectors
 from blockstack.kinds.source_61 import (
     EXT4_61,
+    OPEN_61,
     RAW_61,
     XFS_61,
     discard_61,
@@ -137,7 +138,7 @@ def _fs(name: str, doc: str, entries: Mapping[str, Mapping[str, Path]],
 
 
 _RAW = {"2.6.18": entries_26(RAW_2_6_18), "2.6.24": entries_26(RAW_2_6_24),
-        "6.1": entries_61(RAW_61, {"discard": discard_61(
+        "6.1": entries_61(RAW_61, {"open": OPEN_61, "discard": discard_61(
             (">blkdev_ioctl", "blkdev_common_ioctl?", "blk_ioctl_discard?"))})}
 _EXT3 = {"2.6.18": entries_26(EXT3_2_6_18), "2.6.24": entries_26(EXT3_2_6_24)}
 _EXT4 = {"6.1": entries_61(EXT4_61, {
