@@ -75,8 +75,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
         notes.append(f"interrupts run on the task's stack and may add "
                      f"{interrupt_bytes(kernel, 'caller')} bytes; runs assume one in "
                      f"{1 / ASSUMED_IRQ_PER_HOP:.0f} make_request calls is struck (assumed)")
-    if "NOT the compiler of the time" in str(kernel.table.meta.get("compiler", "")):
-        notes.append(f"frames were measured on a build by {kernel.table.meta['compiler']}")
+    if kernel.generation.note:
+        notes.append(f"frames: {kernel.generation.note}")
     notes.append(f"an overflow {kernel.platform.overflow_outcome}")
     return tuple(dict.fromkeys(notes))
 
