@@ -86,8 +86,8 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...],
             raise UnsupportedKind(f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
                                   path=f"devices.{root}", value=OP_NAMES[op],
                                   hint="its ways in: " + ", ".join(paths))
-        ways += [_way(layers, root, name, op, paths[name], lower, name == names[0])
-                 for name in names]
+        ways += [_way(layers, root, name, op, _through_files(stack, top, layers, op, paths[name]),
+                      lower, name == names[0]) for name in names]
     calls = kind.calls_for(gen, top.params)
     completion = LayeredPath()
     if calls is not None and calls.endio is not None:
@@ -99,6 +99,15 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...],
         unplug = layered(root, layers.kernel.rows.spine(paths["unplug"], link))
     return Entries(root, lower, tuple(ways), completion,
                    {way.op: way.submit for way in ways if way.data}, unplug)
+
+
+def _through_files(stack: Stack, top: Device, layers: Layers, op: int, path: Path) -> Path:
+    """A server's way, continued by the file system that it exports."""
+    below = stack.devices[top.on[0]] if top.on else None
+    if below is None or top.kind_entry.role != "source" or below.kind_entry.role != "source":
+        return path
+    files = layers.calls(below).submit_ops.get(OP_NAMES[op])
+    return path if files is None else path.then(files)
 
 
 def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:
