@@ -16,8 +16,6 @@ from blockstack.result import Explanation, TaskDepth
 from blockstack.stack import Device, Stack
 from blockstack.workload import Workload
 
-#: contexts whose depth is the completion's
-COMPLETION = ("softirq", "hardirq")
 
 
 def plan_for(stack: Stack, kernel: Kernel, workload: Workload | None) -> tuple[Plan, StaticTasks]:
@@ -142,7 +140,8 @@ def _limit(stack: Stack, kind: str, kernel: Kernel, workload: Workload | None,
            direction: str) -> LayerLimit:
     def worst(n: int) -> TaskDepth | None:
         _, static = plan_for(with_layers(stack, kind, n), kernel, workload)
-        side = [t for t in static.all() if (t.context in COMPLETION) == (direction == "completion")]
+        wanted = direction == "completion"
+        side = [t for t in static.all() if t.task.startswith("completion ") == wanted]
         return min(side, key=lambda t: t.headroom_bytes - interrupt_bytes(kernel, t.context),
                    default=None)
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Okabe-Ito: told apart by readers with any colour vision
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999",
+            "#3B3B6D", "#8C6D31", "#A6DBA0", "#E7D4E8")
 _OVER = "#B00020"
 _INK = "#222222"
 
@@ -22,8 +23,17 @@ def _axes(ax: "Axes | None", width: float, height: float) -> "Axes":
     if ax is not None:
         return ax
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+    # the bottom of the figure is left for the corner's line
+    layout = ConstrainedLayoutEngine(rect=(0, 0.035, 1, 0.965))
+    return Figure(figsize=(width, height), layout=layout).add_subplot()
+
+
+def _ink(colour: str) -> str:
+    """Black or white, whichever can be read on ``colour``."""
+    red, green, blue = (int(colour[i:i + 2], 16) for i in (1, 3, 5))
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 150 else _INK
 
 
 def _groups(path: Sequence[Frame]) -> list[tuple[str, int, list[Frame]]]:
@@ -39,7 +49,7 @@ def _groups(path: Sequence[Frame]) -> list[tuple[str, int, list[Frame]]]:
 
 
 def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
-    """Depth of the worst submitting task as an icicle: one column per result, layers downwards.
+    """The deepest path of the worst submitting task: one column per result, layers downwards.
 
     Parameters
     ----------
@@ -53,8 +63,8 @@ def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
         y in bytes from the top of the stack; the limit is a line.
     """
     ax = _axes(ax, 2.6 + 3.1 * len(results), 7.2)
-    shown = [min((t for t in r.tasks if t.how == "simulated" or len(r.tasks) == 1),
-                 key=lambda t: t.headroom_bytes) for r in results]
+    shown = [min((t for t in r.tasks if t.context == "caller"), key=lambda t: t.headroom_bytes)
+             for r in results]
     layers = list(dict.fromkeys(f.layer for t in shown for f in t.path))
     colour = {layer: _COLOURS[i % len(_COLOURS)] for i, layer in enumerate(layers)}
     tallest = max(max(t.peak_bytes, t.limit_bytes) for t in shown) * 1.06
@@ -63,12 +73,12 @@ def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
         state = (f"overflows by {-task.headroom_bytes:,} bytes" if task.headroom_bytes < 0
                  else f"{task.headroom_bytes:,} bytes left")
         prefix = "" if task.exact else "at least "
-        ax.text(x, -tallest * 0.012, f"{result.submission}\n{prefix}{task.peak_bytes:,} bytes: "
-                f"{state}", ha="center", va="bottom", fontsize=10,
+        ax.text(x, -tallest * 0.012, f"{result.submission}: {task.task}\n"
+                f"{prefix}{task.peak_bytes:,} bytes, {state}", ha="center", va="bottom", fontsize=10,
                 color=_OVER if task.headroom_bytes < 0 else _INK, fontweight="bold")
     for limit in sorted({t.limit_bytes for t in shown}):
         ax.axhline(limit, color=_OVER, lw=1.6, ls="--")
-        ax.text(len(results) - 0.45, limit, f" limit {limit:,}", color=_OVER, va="bottom",
+        ax.text(len(results) - 0.5, limit, f"limit {limit:,} bytes", color=_OVER, va="bottom",
                 ha="right", fontsize=9)
     ax.set_xlim(-0.55, len(results) - 0.45)
     ax.set_ylim(tallest, -tallest * 0.1)
@@ -89,21 +99,25 @@ def _icicle(ax: "Axes", x: int, task: TaskDepth, colour: Mapping[str, str],
 
     top = 0
     for layer, n_bytes, frames in _groups(task.path):
-        ax.add_patch(Rectangle((x - 0.46, top), 0.92, n_bytes, facecolor=colour[layer], alpha=0.85,
+        ink = _ink(colour[layer])
+        ax.add_patch(Rectangle((x - 0.46, top), 0.92, n_bytes, facecolor=colour[layer],
                                edgecolor="white", lw=1.2))
         inner = top
         for frame in frames:
             if frame.bytes > tallest * 0.004:
-                ax.plot([x - 0.46, x + 0.46], [inner, inner], color="white", lw=0.35)
+                ax.plot([x + 0.02, x + 0.46], [inner, inner], color="white", lw=0.4)
             if frame.bytes > tallest * 0.021:
                 ax.text(x + 0.44, inner + frame.bytes / 2,
                         f"{_short(frame.function)} {frame.bytes}", fontsize=6, va="center",
-                        ha="right", color="white")
+                        ha="right", color=ink)
             inner += frame.bytes
         if n_bytes > tallest * 0.016:
             ax.text(x - 0.44, top + n_bytes / 2, f"{_short(layer, 18)}  {n_bytes}", fontsize=7.5,
-                    va="center", color="white", fontweight="bold")
+                    va="center", color=ink, fontweight="bold")
         top += n_bytes
+    if top > task.limit_bytes:
+        ax.add_patch(Rectangle((x - 0.46, task.limit_bytes), 0.92, top - task.limit_bytes,
+                               facecolor="none", edgecolor=_OVER, hatch="///", lw=0))
 
 
 def _short(text: str, most: int = 24) -> str:
@@ -143,8 +157,9 @@ def headroom(results: Sequence[Result], ax: "Axes | None" = None) -> "Axes":
 
 
 def _corner(ax: "Axes", provenance: Mapping[str, object]) -> None:
-    text = (f"frames: {provenance.get('kernel')} (table {provenance.get('table')}), "
-            f"seed {provenance.get('seed')}, plan {provenance.get('plan')}")
+    compiler = str(provenance.get("compiler", "")).split(" ")[0]
+    text = (f"frames: {provenance.get('kernel')}, {compiler}, table {provenance.get('table')}; "
+            f"seed {provenance.get('seed')}; plan {provenance.get('plan')}")
     ax.figure.text(0.995, 0.002, text, ha="right", va="bottom", fontsize=5.5, color="#666666")
 
 
