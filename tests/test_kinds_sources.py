@@ -68,6 +68,13 @@ def test_direct_writes_of_6_1_are_the_worked_sums(kind: str, below_vfs: int) -> 
     assert fixed(way(kind, "write-direct", "linux-6.1-x86_64")) == 168 + 24 + 216 + below_vfs
 
 
+def test_pwritev_to_a_raw_device_is_the_traced_one() -> None:
+    """The stack tracer of a running 6.1 kernel: 176 entry, 24, 64 do_pwritev, 240, 48, 120,
+    104 blkdev_write_iter, 304, 64 submit_bio_wait, each row's call below it included."""
+    traced = 176 + 24 + 64 + 240 + 48 + 120 + 104 + 304 + 64
+    assert fixed(way("raw", "writev-direct", "linux-6.1-x86_64")) == traced
+
+
 @pytest.mark.parametrize("chain", [
     # the functions of kernel traces that J. Juhl published (LKML, 2006-11-21), 2.6.19-rc6
     ("writeback_inodes", "sync_sb_inodes", "__writeback_single_inode", "do_writepages",

@@ -15,6 +15,10 @@ FILES_61 = ("fs/read_write.c", "fs/buffer.c", "fs/sync.c", "fs/fs-writeback.c", 
 _ENTRY = ("@syscall", "do_syscall_64|do_SYSENTER_32", "x64_sys_call|ia32_sys_call")
 READ = (*_ENTRY, "__x64_sys_pread64|__ia32_sys_read", "vfs_read")
 WRITE = (*_ENTRY, "__x64_sys_pwrite64|__ia32_sys_write", "vfs_write")
+READV = (*_ENTRY, "__x64_sys_preadv2|__ia32_sys_preadv", "do_preadv", "vfs_readv?",
+         "do_iter_read", "do_iter_readv_writev")
+WRITEV = (*_ENTRY, "__x64_sys_pwritev2|__ia32_sys_pwritev", "do_pwritev", "vfs_writev",
+          "do_iter_write", "do_iter_readv_writev")
 FSYNC = (*_ENTRY, "__x64_sys_fsync|__ia32_sys_fsync", "vfs_fsync_range")
 _FAULT = ("@fault", "exc_page_fault", "do_user_addr_fault", ">handle_mm_fault",
           "__handle_mm_fault?")
@@ -110,6 +114,10 @@ def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Pa
     found = {
         "read": Path((*READ, *fs.read, *end), fs.read_edges, files, cuts + fs.read_cuts),
         "read-direct": Path((*READ, *fs.dio_read, *fs.data, *end), (), files, dio_cuts),
+        "readv": Path((*READV, *fs.read, *end), fs.read_edges, files, cuts + fs.read_cuts),
+        "readv-direct": Path((*READV, *fs.dio_read, *fs.data, *end), (), files, dio_cuts),
+        "writev": Path((*WRITEV, *fs.write, *end), fs.write_edges, files, write_cuts),
+        "writev-direct": Path((*WRITEV, *fs.dio_write, *fs.data, *end), (), files, dio_cuts),
         "fault": Path((*_FAULT, "do_fault?", "__do_fault?", *fs.fault, *end), fs.read_edges,
                       (*files, "mm/memory.c", "arch/x86/mm/fault.c"),
                       cuts + fs.read_cuts + _FAULT_CUTS),

@@ -48,14 +48,18 @@ _CUTS: Cuts = (
 )
 
 
-def _ext3(read: tuple[str, ...]) -> Fs:
+def _ext3(read: tuple[str, ...], readv: tuple[str, ...], writev: tuple[str, ...]) -> Fs:
     journal = journal_26("kjournald", FILES_EXT3, (), "journal_commit_transaction")
     return Fs(read=read, write=("do_sync_write", ">ext3_file_write", "generic_file_aio_write"),
+              readv=readv, writev=writev,
               direct=(">ext3_direct_IO",), fsync="ext3_sync_file", read_edges=_READ,
               write_edges=_WRITE, sync_edges=_SYNC, direct_edges=_DIRECT,
               writepage="ext3_ordered_writepage", unplug=WAIT_BUFFER, files=FILES_EXT3, cuts=_CUTS,
               read_cuts=_READ_CUTS, more={"journal": journal})
 
 
-EXT3_2_6_18 = _ext3(("do_sync_read", ">generic_file_aio_read", "__generic_file_aio_read"))
-EXT3_2_6_24 = _ext3(("do_sync_read", ">generic_file_aio_read"))
+EXT3_2_6_18 = _ext3(("do_sync_read", ">generic_file_aio_read", "__generic_file_aio_read"),
+                    (">generic_file_readv", "__generic_file_aio_read"), (">generic_file_writev",))
+EXT3_2_6_24 = _ext3(
+    ("do_sync_read", ">generic_file_aio_read"), ("do_sync_readv_writev", ">generic_file_aio_read"),
+    ("do_sync_readv_writev", ">ext3_file_write", "generic_file_aio_write"))

@@ -16,10 +16,10 @@ Cuts = tuple[tuple[str, str, str], ...]
 #: which entries an op may take: the first is the one its data bios take, the others are other
 #: tasks or metadata of the same op
 FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
-    "read": ("read", "fault", "open"),
-    "read-direct": ("read-direct", "read-direct-meta"),
-    "write": ("write", "writeback", "reclaim", "journal"),
-    "write-direct": ("write-direct", "write-direct-meta", "journal"),
+    "read": ("read", "readv", "fault", "open"),
+    "read-direct": ("read-direct", "read-direct-meta", "readv-direct"),
+    "write": ("write", "writev", "writeback", "reclaim", "journal"),
+    "write-direct": ("write-direct", "write-direct-meta", "writev-direct", "journal"),
     "fua": ("fsync", "journal"),
     "flush": ("flush", "fsync", "journal"),
     "discard": ("discard",),
@@ -40,6 +40,8 @@ class Fs:
     ----------
     read, write : tuple of str
         Anchors from the VFS's call to the page cache's read and write functions.
+    readv, writev : tuple of str
+        The same for vectors (do_readv_writev's call).
     direct : tuple of str
         Anchors of ``->direct_IO`` (2.6) or of the whole direct read and write (6.1).
     fsync : str
@@ -61,6 +63,8 @@ class Fs:
 
     read: tuple[str, ...]
     write: tuple[str, ...]
+    readv: tuple[str, ...]
+    writev: tuple[str, ...]
     direct: tuple[str, ...]
     fsync: str
     read_edges: Edges = ()
@@ -82,6 +86,8 @@ RECLAIM_FILES_26 = ("mm/vmscan.c", "mm/page_alloc.c", "lib/radix-tree.c")
 
 READ_26 = ("@syscall", "sys_read", "vfs_read")
 WRITE_26 = ("@syscall", "sys_write", "vfs_write")
+READV_26 = ("@syscall", "sys_readv", "do_readv_writev")
+WRITEV_26 = ("@syscall", "sys_writev", "do_readv_writev")
 #: pdflush is started by kthread_run (mm/pdflush.c, 2.6.18 and 2.6.24)
 PDFLUSH = ("@kthread", "kthread", ">pdflush", "__pdflush?")
 #: fs/fs-writeback.c: pdflush_operation's two periodic jobs
@@ -143,6 +149,17 @@ def entries_26(fs: Fs) -> dict[str, Path]:
         "reclaim": Path((*buffered, *RECLAIM_26, ">" + fs.writepage, "submit_bio"),
                         RECLAIM_EDGES + fs.sync_edges, files + RECLAIM_FILES_26,
                         fs.cuts + RECLAIM_CUTS_26),
+    }
+    dio_readv = (*READV_26, *fs.readv, *direct, "dio_bio_submit", "submit_bio")
+    dio_writev = (*WRITEV_26, *fs.writev, "generic_file_direct_write", *direct, "dio_bio_submit",
+                  "submit_bio")
+    found |= {
+        "readv": Path((*READV_26, *fs.readv, "do_generic_mapping_read", "submit_bio"),
+                      fs.read_edges, files, fs.cuts + fs.read_cuts),
+        "readv-direct": Path(dio_readv, (), files, dio_cuts),
+        "writev": Path((*WRITEV_26, *fs.writev, "generic_file_buffered_write", "submit_bio"),
+                       write_edges, files, fs.cuts),
+        "writev-direct": Path(dio_writev, (), files, dio_cuts),
     }
     if fs.direct_edges:
         for name, via, cuts in (("read-direct-meta", dio_read, dio_cuts + fs.read_cuts),

@@ -79,6 +79,8 @@ def _flush(fsync: str, *end: str) -> Path:
 XFS_2_6_18 = Fs(
     read=("do_sync_read", ">xfs_file_aio_read", ">xfs_read", "__generic_file_aio_read"),
     write=("do_sync_write", ">xfs_file_aio_write", ">xfs_write"),
+    readv=(">xfs_file_readv", ">xfs_read", "__generic_file_aio_read"),
+    writev=(">xfs_file_writev", ">xfs_write"),
     direct=(">xfs_vm_direct_IO",), fsync="xfs_file_fsync",
     read_edges=_READ, sync_edges=_SYNC, direct_edges=_DIRECT,
     write_edges=(*_WRITE, ("generic_file_buffered_write", "xfs_vm_prepare_write"),
@@ -88,6 +90,8 @@ XFS_2_6_18 = Fs(
 XFS_2_6_24 = Fs(
     read=("do_sync_read", ">xfs_file_aio_read", "xfs_read", "generic_file_aio_read"),
     write=("do_sync_write", ">xfs_file_aio_write", "xfs_write"),
+    readv=("do_sync_readv_writev", ">xfs_file_aio_read", "xfs_read", "generic_file_aio_read"),
+    writev=("do_sync_readv_writev", ">xfs_file_aio_write", "xfs_write"),
     direct=(">xfs_vm_direct_IO",), fsync="xfs_file_fsync",
     read_edges=_READ, sync_edges=_SYNC, direct_edges=_DIRECT,
     write_edges=(*_WRITE, ("generic_file_buffered_write", "xfs_vm_write_begin"),

@@ -41,9 +41,11 @@ _RAW_WRITE: Edges = tuple(("generic_file_buffered_write", f) for f in (
     "blkdev_prepare_write", "blkdev_commit_write", "blkdev_write_begin", "blkdev_write_end"))
 
 
-def _raw_26(read: tuple[str, ...], write: tuple[str, ...]) -> Fs:
+def _raw_26(read: tuple[str, ...], write: tuple[str, ...], readv: tuple[str, ...],
+            writev: tuple[str, ...]) -> Fs:
     """The block device's own file operations (fs/block_dev.c); no ->readpages: page by page."""
-    return Fs(read=read, write=write, direct=(">blkdev_direct_IO",), fsync="block_fsync",
+    return Fs(read=read, write=write, readv=readv, writev=writev,
+              direct=(">blkdev_direct_IO",), fsync="block_fsync",
               read_edges=(("read_pages", "blkdev_readpage"),
                           ("__do_page_cache_readahead", "blkdev_readpage"),
                           ("do_generic_mapping_read", "blkdev_readpage"),
@@ -52,9 +54,13 @@ def _raw_26(read: tuple[str, ...], write: tuple[str, ...]) -> Fs:
 
 
 RAW_2_6_18 = _raw_26((">generic_file_read", "__generic_file_aio_read"),
-                     (">blkdev_file_write", "generic_file_aio_write_nolock"))
+                     (">blkdev_file_write", "generic_file_aio_write_nolock"),
+                     (">generic_file_readv", "__generic_file_aio_read"),
+                     (">generic_file_write_nolock", "generic_file_aio_write_nolock"))
 RAW_2_6_24 = _raw_26(("do_sync_read", ">generic_file_aio_read"),
-                     ("do_sync_write", ">generic_file_aio_write_nolock"))
+                     ("do_sync_write", ">generic_file_aio_write_nolock"),
+                     ("do_sync_readv_writev", ">generic_file_aio_read"),
+                     ("do_sync_readv_writev", ">generic_file_aio_write_nolock"))
 
 _SWAP_FILES = (*RECLAIM_FILES_26, *FILES_26, "mm/memory.c", "mm/page_io.c", "mm/swap_state.c",
                "mm/swapfile.c", "mm/shmem.c")
@@ -125,7 +131,7 @@ def _calls(entries: Mapping[str, Path], endio: Path, loop: str, *,
     ``submit`` is the way in of a loop device, at its function ``loop``; ``submit_ops`` those of
     a server, at the file operations.
     """
-    files = {op: below_vfs(entries[op]) for op in ("read", "write")}
+    files = {op: below_vfs(entries[f"{op}v"]) for op in ("read", "write")}  # nfsd: vfs_writev
     submit = Path((loop, "submit_bio"), entries["write"].edges, entries["write"].files,
                   entries["write"].cuts)
     return Calls(submit=submit, submit_ops=files, endio=endio, ops=ops)
