@@ -36,7 +36,7 @@ def old_map(target: str, *own: str, files: Iterable[str] = (), others: tuple[str
     """dm_request to the target's ``map`` function and, when ``own`` names functions, on through
     these to the submit; without ``own``, __map_bio submits the remapped clone. ``files`` lie in
     drivers/md, ``others`` elsewhere."""
-    via = (">dm_request", "__split_bio", "__map_bio")
+    via: tuple[str, ...] = (">dm_request", "__split_bio", "__map_bio")
     if own:
         via += (">" + target, *own)
     elif not any(caller == "__map_bio" for caller, _ in edges):
