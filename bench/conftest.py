@@ -1,0 +1,12 @@
+"""Make `bench` importable, after everything that is installed.
+
+At the end of the path: in front, the checkout's uncompiled `blockstack/` would hide a plainly
+installed package.
+"""
+
+import sys
+from pathlib import Path
+
+CHECKOUT = str(Path(__file__).resolve().parent.parent)
+if CHECKOUT not in sys.path:
+    sys.path.append(CHECKOUT)

@@ -1,0 +1,139 @@
+"""The C yardstick: built with the system's compiler at first use, called in this process."""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from blockstack.engine.arrays import NOPS, DrawSpec, PlanArrays
+from blockstack.engine.core import RunCounters
+
+HERE = Path(__file__).parent
+SOURCES = ("engine.c", "map.c", "raid456.c", "build.c")
+# One translation unit; tail calls stay calls, as in the core: the recursion must be a recursion.
+FLAGS = ("-O3", "-std=gnu11", "-fno-optimize-sibling-calls", "-fvisibility=hidden", "-shared", "-fPIC")
+_POINTERS = (
+    "op_kind split immediate queue task max_sectors through peak child_start child wchild "
+    "child_offset seg_start seg_begin seg_end seg_first seg_width seg_chunk raid entry "
+    "task_entry task_limit"
+).split()
+
+
+class _Plan(ctypes.Structure):
+    _fields_ = (
+        ("positions", ctypes.c_int64),
+        ("tasks", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in _POINTERS),
+        ("root", ctypes.c_int32),
+        ("rule", ctypes.c_int32),
+    )
+
+
+class _Draw(ctypes.Structure):
+    _fields_ = (
+        *((n, ctypes.c_uint64) for n in ("seed", "lo", "step", "count", "shift", "capacity")),
+        ("op_threshold", ctypes.c_uint32 * NOPS),
+    )
+
+
+class _Counters(ctypes.Structure):
+    _fields_ = (
+        *((n, ctypes.c_void_p) for n in ("visits", "sectors", "overflows", "peak", "peak_bio")),
+        *(
+            (n, ctypes.c_uint64)
+            for n in ("splits", "jobs", "peak_pending", "peak_jobs", "peak_nesting")
+        ),
+    )
+
+
+def compiler() -> str | None:
+    """The system's C compiler, if there is one."""
+    return shutil.which(os.environ.get("CC", "gcc")) or shutil.which("cc")
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    gcc = compiler()
+    if gcc is None:
+        raise RuntimeError("the yardstick needs a C compiler (gcc)")
+    text = b"".join((HERE / name).read_bytes() for name in ("engine.h", *SOURCES))
+    digest = hashlib.sha256(text + repr((gcc, FLAGS)).encode()).hexdigest()[:16]
+    cache_dir = Path(os.environ.get("XDG_CACHE_HOME") or tempfile.gettempdir())
+    folder = cache_dir / f"blockstack-yardstick-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise RuntimeError(f"{folder}: belongs to another user")
+    built = folder / f"yardstick-{digest}.so"
+    if not built.exists():
+        fresh = folder / f"yardstick-{digest}.{os.getpid()}"
+        unit = "".join(f'#include "{HERE / name}"\n' for name in SOURCES)
+        command = [gcc, *FLAGS, "-x", "c", "-", "-o", str(fresh)]
+        subprocess.run(command, input=unit.encode(), check=True)
+        fresh.replace(built)
+    return ctypes.CDLL(str(built))
+
+
+def _plan(arrays: PlanArrays) -> _Plan:
+    pointers = {name: getattr(arrays, name).ctypes.data for name in _POINTERS}
+    return _Plan(
+        positions=len(arrays.op_kind),
+        tasks=len(arrays.task_limit),
+        root=int(arrays.roots[0]),
+        rule=int(arrays.rule[0]),
+        **pointers,
+    )
+
+
+def _draw(spec: DrawSpec) -> _Draw:
+    return _Draw(
+        seed=spec.seed,
+        lo=spec.size_lo,
+        step=spec.size_step,
+        count=spec.size_count,
+        shift=spec.align_sectors.bit_length() - 1,
+        capacity=int(spec.capacity_sectors[0]),
+        op_threshold=(ctypes.c_uint32 * NOPS)(*spec.op_threshold.tolist()),
+    )
+
+
+def run(arrays: PlanArrays, spec: DrawSpec, *, first: int = 0, count: int) -> RunCounters:
+    """Like `blockstack.engine.core.run`, for the benchmark's plans and workload only."""
+    positions, tasks = len(arrays.op_kind), len(arrays.task_limit)
+    visits = np.zeros(positions * NOPS, dtype=np.uint64)
+    sectors = np.zeros(positions, dtype=np.uint64)
+    overflows = np.zeros(tasks, dtype=np.uint64)
+    peak, peak_bio = np.zeros(tasks, dtype=np.int64), np.zeros(tasks, dtype=np.int64)
+    columns = (visits, sectors, overflows, peak, peak_bio)
+    out = _Counters(*(column.ctypes.data for column in columns))
+    plan, draw = _plan(arrays), _draw(spec)
+    status = _library().yardstick_run(
+        ctypes.byref(plan),
+        ctypes.byref(draw),
+        ctypes.c_uint64(first),
+        ctypes.c_uint64(count),
+        ctypes.byref(out),
+    )
+    if status:
+        raise MemoryError("the yardstick could not build its nodes")
+    return RunCounters(
+        bios=count,
+        splits=out.splits,
+        jobs=out.jobs,
+        peak_pending=out.peak_pending,
+        peak_jobs=out.peak_jobs,
+        peak_nesting=out.peak_nesting,
+        irq_strikes=0,
+        irq_overflows=0,
+        irq_peak=0,
+        visits=visits,
+        sectors=sectors,
+        overflows=overflows,
+        peak_bytes=peak,
+        peak_bio=peak_bio,
+    )
