@@ -33,6 +33,7 @@ RECLAIM_FILES = ("mm/vmscan.c", "mm/page_alloc.c", "mm/mempolicy.c", "lib/xarray
 _FAULT_CUTS: Cuts = (
     ("__do_fault", "unmap_mapping_pages", "a page with a hardware memory error"),)
 RECLAIM_CUTS: Cuts = (
+    ("mempool_alloc", "mempool_alloc_slab", "asks without __GFP_DIRECT_RECLAIM (mm/mempool.c)"),
     ("shrink_lruvec", "evict_folios", "multi-gen LRU is off (Debian 6.1: LRU_GEN_ENABLED unset)"),
     ("shrink_lruvec", "try_to_inc_max_seq", "multi-gen LRU is off"),
     ("*", "mem_cgroup_soft_limit_reclaim", "no soft limit is set"),

@@ -105,6 +105,7 @@ RECLAIM_CUTS_26: Cuts = (
      " and call no ->writepage (mm/vmscan.c may_enter_fs)"),
     ("generic_file_buffered_write", "generic_osync_inode", "the file is not opened O_SYNC"),
     ("generic_file_buffered_write", "filemap_write_and_wait", "the file is not opened O_DIRECT"),
+    ("mempool_alloc", "mempool_alloc_slab", "asks without __GFP_WAIT: no reclaim (mm/mempool.c)"),
     ("radix_tree_insert", "radix_tree_node_alloc", "takes a node that radix_tree_preload got"),
 )
 #: generic_writepages gives no get_block, so that mpage_writepages calls ->writepage (fs/mpage.c)

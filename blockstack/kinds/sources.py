@@ -22,6 +22,7 @@ from blockstack.kinds.source_paths import (
     PDFLUSH,
     READ_26,
     RECLAIM_26,
+    RECLAIM_CUTS_26,
     RECLAIM_EDGES,
     RECLAIM_FILES_26,
     WRITE_26,
@@ -72,10 +73,10 @@ def _swap_26(kswapd: tuple[str, ...]) -> Mapping[str, Path]:
     """Swap of 2.6: direct reclaim writes out in whoever allocates (mm/vmscan.c pageout)."""
     shmem = ("shrink_inactive_list", "shmem_writepage"), ("pageout", "shmem_writepage")
     return {
-        "fault": Path((*_FAULT, *_SWAP_OUT), RECLAIM_EDGES, _SWAP_FILES),
+        "fault": Path((*_FAULT, *_SWAP_OUT), RECLAIM_EDGES, _SWAP_FILES, RECLAIM_CUTS_26),
         "reclaim": Path(("@syscall", "sys_write", "vfs_write", "do_sync_write",
                          ">generic_file_aio_write", "generic_file_buffered_write", *_SWAP_OUT),
-                        (*RECLAIM_EDGES, *shmem), _SWAP_FILES),
+                        (*RECLAIM_EDGES, *shmem), _SWAP_FILES, RECLAIM_CUTS_26),
         "kswapd": Path((*kswapd, *RECLAIM_26[2:], ">swap_writepage", "submit_bio"), (),
                        _SWAP_FILES),
         "swap-in": Path((*_FAULT, "do_swap_page?", "swapin_readahead", "read_swap_cache_async",
