@@ -7,14 +7,15 @@
 True
 """
 
+from blockstack.config import Config
+from blockstack.config import load_config as load
 from blockstack.engine.explain import LayerLimit, explain, max_layers
 from blockstack.engine.simulate import simulate
 from blockstack.errors import BlockstackError
 from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, load_kernel
 from blockstack.present import plots as plot
 from blockstack.result import Explanation, Frame, Result, TaskDepth
-from blockstack.stack import Config, Device, Stack
-from blockstack.stack import load_config as load
+from blockstack.stack import Device, Stack
 from blockstack.workload import Workload
 
 __version__ = "0.1.0"

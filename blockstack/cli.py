@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from blockstack.config import Config, load_config, parse_submission, parse_thread_size
 from blockstack.engine.explain import explain as explain_stack
 from blockstack.engine.explain import max_layers as find_max_layers
 from blockstack.engine.simulate import simulate
@@ -23,7 +24,6 @@ from blockstack.errors import BlockstackError, ConfigError, UnsupportedKind
 from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel
 from blockstack.present import plots, tables
 from blockstack.result import Result
-from blockstack.stack import Config, load_config, parse_submission, parse_thread_size
 
 FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
 DEFAULT_KERNEL = "linux-6.1-x86_64"
@@ -82,7 +82,7 @@ def parse_count(text: str) -> int:
     except ValueError as error:
         raise ConfigError("not a number of bios", path="--bios", value=text,
                           hint="write 50M, 200k or 1000000") from error
-    if not value > 0 or value != int(value):
+    if not 0 < value < 2**53 or value != int(value):
         raise ConfigError("must be a positive whole number", path="--bios", value=text)
     return int(value)
 

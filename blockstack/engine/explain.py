@@ -17,7 +17,6 @@ from blockstack.stack import Device, Stack
 from blockstack.workload import Workload
 
 
-
 def plan_for(stack: Stack, kernel: Kernel, workload: Workload | None) -> tuple[Plan, StaticTasks]:
     """A plan for the workload's operations (reads and writes without one), and its bounds."""
     demand = demand_of(workload or Workload(rw="randrw", bs="4 KiB"))

@@ -1,6 +1,6 @@
 """Device mapper targets that only remap or copy: linear, striped, mirror."""
 
-from blockstack.kinds import dm_paths as dm
+import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.dm_crypt import CRYPT_KINDS
 from blockstack.kinds.dm_snapshot import SNAPSHOT_KINDS
 from blockstack.kinds.dm_targets import TARGET_KINDS

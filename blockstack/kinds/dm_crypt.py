@@ -5,7 +5,7 @@
 submits them sorted from the dmcrypt_write thread, unless the work queues are switched off.
 """
 
-from blockstack.kinds import dm_paths as dm
+import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.params import choice
 

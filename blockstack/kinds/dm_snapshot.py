@@ -4,7 +4,7 @@ A write to a chunk that is not copied yet starts a copy; kcopyd's thread reads t
 it to the snapshot's store, commits the exception there and then lets the held write go on.
 """
 
-from blockstack.kinds import dm_paths as dm
+import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.model import Calls, Kind, Param, Path
 from blockstack.kinds.params import fraction, sectors
 

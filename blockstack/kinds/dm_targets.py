@@ -1,6 +1,6 @@
 """More device mapper targets: delay, multipath, thin provisioning, LVM's raid1."""
 
-from blockstack.kinds import dm_paths as dm
+import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.md_new import raid1_new
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.params import choice

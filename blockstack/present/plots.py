@@ -74,8 +74,8 @@ def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
                  else f"{task.headroom_bytes:,} bytes left")
         prefix = "" if task.exact else "at least "
         ax.text(x, -tallest * 0.012, f"{result.submission}: {task.task}\n"
-                f"{prefix}{task.peak_bytes:,} bytes, {state}", ha="center", va="bottom", fontsize=10,
-                color=_OVER if task.headroom_bytes < 0 else _INK, fontweight="bold")
+                f"{prefix}{task.peak_bytes:,} bytes, {state}", ha="center", va="bottom",
+                fontsize=10, color=_OVER if task.headroom_bytes < 0 else _INK, fontweight="bold")
     for limit in sorted({t.limit_bytes for t in shown}):
         ax.axhline(limit, color=_OVER, lw=1.6, ls="--")
         ax.text(len(results) - 0.5, limit, f"limit {limit:,} bytes", color=_OVER, va="bottom",

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables of Markdown)
 """The config reference, written from the registry: ``python -m blockstack.present.reference``."""
 
 from collections.abc import Iterator

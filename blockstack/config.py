@@ -10,8 +10,8 @@ from blockstack.errors import BlockstackError, ConfigError
 from blockstack.kinds import find_kind
 from blockstack.stack.checks import find_cycle
 from blockstack.stack.model import Stack
-from blockstack.stack.toml_writer import write_toml
 from blockstack.suggest import check_keys, did_you_mean
+from blockstack.toml_writer import write_toml
 from blockstack.units import format_bytes, parse_bytes
 from blockstack.workload import Workload
 
