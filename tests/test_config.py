@@ -7,9 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blockstack.errors import BlockstackError, ConfigError
-from blockstack.kinds import KINDS
-from blockstack.stack import (
+from blockstack.config import (
     Config,
     Overrides,
     config_from_dict,
@@ -19,7 +17,9 @@ from blockstack.stack import (
     parse_config,
     save_config,
 )
-from blockstack.stack.toml_writer import write_toml
+from blockstack.errors import BlockstackError, ConfigError
+from blockstack.kinds import KINDS
+from blockstack.toml_writer import write_toml
 from blockstack.workload import Workload
 
 HOST = """

@@ -285,7 +285,7 @@ def test_max_layers_is_the_last_that_fits(old):
     for n, fits in ((row.layers, True), (row.layers + 1, False)):
         found = bs.explain(with_layers(stack, "dm-linear", n), kernel=old, submission="recursive",
                            workload=DIRECT)
-        room = min(t.headroom_bytes - 52 for t in found.tasks if t.context not in (
+        room = min(t.headroom_bytes - old.platform.irq_entry_bytes for t in found.tasks if t.context not in (
             "softirq", "hardirq"))
         assert (room >= 0) is fits
 

@@ -14,10 +14,20 @@ from blockstack.kernel.table import FrameTable, load_table
 
 RULES = ("recursive", "fifo", "two-list", "lifo")
 
-# CPU push of eflags, cs, eip and SAVE_ALL's ten words: include/asm-i386/ptrace.h, entry.S
-_OLD_IRQ_ENTRY = 52
-_OLD_4K = Platform("i386", 4096, 56, 0, "separate", 4096, _OLD_IRQ_ENTRY, "none")
-_OLD_8K = Platform("i386", 8192, 56, 0, "shared", 0, _OLD_IRQ_ENTRY, "none")
+
+def _old(thread_size_bytes: int, thread_info_bytes: int, saved_bytes: int) -> Platform:
+    """i386 of 2.6: 4K stacks (CONFIG_4KSTACKS) have interrupt stacks of their own.
+
+    ``saved_bytes``: the CPU's eflags, cs, eip and SAVE_ALL's words (include/asm-i386/ptrace.h,
+    entry.S). do_IRQ switches stacks itself, so its frame (40 bytes, assumed: see interrupts.py)
+    lies on the task's stack, too.
+    """
+    small = thread_size_bytes == 4096
+    return Platform("i386", thread_size_bytes, thread_info_bytes, 0,
+                    "separate" if small else "shared", thread_size_bytes if small else 0,
+                    saved_bytes + 40, "none")
+
+
 
 
 @dataclass(frozen=True)
@@ -30,19 +40,23 @@ class Profile:
     column: int = 1
 
 
+# thread_info by hand from the structs: 2.6.24's restart_block holds a futex's arguments, four bytes
+# more than 2.6.18's four words (commit ce6bd420f43b)
 PROFILES: Mapping[str, Profile] = {
-    "linux-2.6.18-i386-4k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _OLD_4K),
-    "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _OLD_8K),
-    "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _OLD_4K),
-    "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _OLD_8K),
+    "linux-2.6.18-i386-4k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _old(4096, 56, 52)),
+    "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _old(8192, 56, 52)),
+    "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(4096, 60, 56)),
+    "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(8192, 60, 56)),
+    # irq_entry_bytes: pt_regs (168, aligned to 176; 68 and 8) and the frames of common_interrupt (32;
+    # 20, and __common_interrupt's 36) from the tables, before the stack is switched.
     # thread_info lives in task_struct since 4.9; SCHED_STACK_END_CHECK is on in Debian's configs;
     # randomize_kstack_offset adds up to 0x3ff rounded down to the stack's alignment
     "linux-6.1-i386": Profile(
         "linux-6.1-i386.json.gz", "6.1",
-        Platform("i386", 8192, 0, 4, "separate", 8192, 76, "canary", offset_bytes=1020)),
+        Platform("i386", 8192, 0, 4, "separate", 8192, 132, "canary", offset_bytes=1020)),
     "linux-6.1-x86_64": Profile(
         "linux-6.1-x86_64.json.gz", "6.1",
-        Platform("x86_64", 16384, 0, 8, "separate", 16384, 168, "guard-page", offset_bytes=1016,
+        Platform("x86_64", 16384, 0, 8, "separate", 16384, 208, "guard-page", offset_bytes=1016,
                  guard_pages=1)),
 }
 
