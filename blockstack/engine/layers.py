@@ -75,11 +75,19 @@ class Layers:
         driver = None if nic is None else windows_driver(self.kernel, nic)
         if driver is not None:
             row = LayerRow(row.through, row.peak + driver.path)
-        if calls.options.get("self_from_pieces") == 2 and self.self_bytes(device):
-            # raid10 of 2.6 calls itself for both halves of a cut bio: counted for every bio
-            level = CallPath((Step(str(calls.options["self_function"]), self.self_bytes(device)),))
-            row = LayerRow(row.through + level, row.peak + level)
-        return row
+        return row if nested is False else self._with_self_call(calls, device, row)
+
+    def _with_self_call(self, calls: Calls, device: Device, row: LayerRow) -> LayerRow:
+        """md of 2.6 calls itself for the halves of a cut bio: one level, counted for every bio.
+
+        raid0 and linear come back with a remap before they submit, raid10 submits inside.
+        """
+        n_bytes = self.self_bytes(device)
+        if not n_bytes:
+            return row
+        level = CallPath((Step(f"{calls.options['self_function']} (itself)", n_bytes),))
+        inside = calls.options.get("self_from_pieces") == 2
+        return LayerRow(row.through + level if inside else row.through, row.peak + level)
 
     def check_op(self, device: Device, op: str) -> None:
         """Raise `UnsupportedKind` when the device does not pass ``op`` on in this kernel."""
