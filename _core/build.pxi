@@ -205,7 +205,7 @@ cdef u8 step_of(const Plan *p, Node *n) noexcept nogil:
         n.width = n.nkids
         n.width_inv = inverse(n.nkids, p.reach)
         return STEP_PICK
-    return STEP_CALL
+    return STEP_ALL if n.kind == EVERY_CHILD and n.op != FLUSH else STEP_CALL
 
 
 cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
@@ -239,7 +239,9 @@ cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
         n.kind = EVERY_CHILD
     for k in range(n.nkids):
         if n.kids[k].node != NO_NODE and p.queue[s.keys[n.kids[k].node].pos] == p.queue[pos]:
-            n.kin = 1
+            n.flags |= KIN
+    if n.split == LOOP and p.self_bytes[pos] != 0:
+        n.flags |= SELF_CALLS
     n.how = step_of(p, n)
 
 

@@ -50,31 +50,41 @@ cdef u64 place_zipf(const Source *d, u64 a, u64 room) noexcept nogil:
     return at if at < last else last
 
 
+cdef inline bint is_plain(const Source *d) noexcept nogil:
+    """The commonest workload gets a loop of its own: one root, even sizes and places, no flush."""
+    return (not d.columns and d.roots == 1 and d.size_mode == 1 and d.pattern == 1
+            and d.align_shift >= 0 and d.op_first < FLUSH
+            and d.op_threshold[WRITE] == <u32>0xFFFFFFFFU)
+
+
 cdef inline void draw(const Source *d, u64 i, u64 seq, u64 *root, u64 *op, u64 *sector,
-                      u64 *nr) noexcept nogil:
+                      u64 *nr, bint plain) noexcept nogil:
     """Bio i of a drawn workload; `seq` is (i * stride) % span, kept up by the caller."""
     cdef u64 a = mix64(d.key + (2 * i + 1) * <u64>0x9E3779B97F4A7C15ULL)
     cdef u64 b = mix64(d.key + (2 * i + 2) * <u64>0x9E3779B97F4A7C15ULL)
     cdef u32 lo = <u32>b
     cdef u32 hi = <u32>(b >> 32)
-    cdef u32 o
+    cdef u32 o = <u32>(lo > d.op_threshold[0])
     cdef u64 room
-    o = (<u32>(lo > d.op_threshold[0]) + <u32>(lo > d.op_threshold[1])
-         + <u32>(lo > d.op_threshold[2]) + <u32>(lo > d.op_threshold[3]))
+    if not plain:
+        o += (<u32>(lo > d.op_threshold[1]) + <u32>(lo > d.op_threshold[2])
+              + <u32>(lo > d.op_threshold[3]))
     op[0] = o if o > d.op_first else d.op_first
     root[0] = 0
-    if d.roots > 1:
+    if not plain and d.roots > 1:
         root[0] = lower_bound(d.root_threshold, <u64>d.roots, <u32>(mix64(a ^ b) >> 32))
-    if op[0] == FLUSH:
+    if not plain and op[0] == FLUSH:
         sector[0] = 0
         nr[0] = 0
         return
-    if d.size_mode == 1:
+    if plain or d.size_mode == 1:
         nr[0] = d.size_lo + ((<u64>hi * d.size_n) >> 32) * d.size_step
     else:
         nr[0] = d.size_sectors[lower_bound(d.size_threshold, d.size_n, hi)]
     room = <u64>d.capacity[root[0]] - nr[0]
-    if d.pattern == 1:
+    if plain:
+        sector[0] = mulhi(a, (room >> d.align_shift) + 1) << d.align_shift
+    elif d.pattern == 1:
         sector[0] = mulhi(a, slots(d, room) + 1) * d.align
     elif d.pattern == 0:
         sector[0] = place_sequential(d, seq, nr[0], <u64>d.capacity[root[0]])

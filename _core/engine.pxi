@@ -107,6 +107,8 @@ cdef inline Node *one_child(State *s, const Node *n, u64 *sector, u64 nr) noexce
     """The child that takes the whole bio, where no general call is needed; else NULL."""
     cdef u64 chunk, row, inside
     cdef const Kid *kid
+    if n.how > STEP_PICK:
+        return NULL
     if n.how == STEP_STRIPE:
         chunk = mulhi(sector[0], n.chunk_inv)
         inside = sector[0] - chunk * n.chunk
@@ -140,7 +142,7 @@ cdef inline Node *give_all(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint 
     if s.why != BAD_NONE:
         return NULL
     pieces = s.pieces
-    selfish = n.split == LOOP and pieces > 2 and s.plan.self_bytes[n.pos] != 0
+    selfish = n.flags & SELF_CALLS and pieces > 2
     if selfish:
         self_calls(s, n, spn >> NEST_BITS)
     if n.immediate and not s.cut:
@@ -366,7 +368,7 @@ cdef void lower_first(State *s, const Node *n, size_t base, size_t top) noexcept
     cdef size_t i, j
     cdef u32 queue = n.queue
     cdef Bio swap
-    if not n.kin and not s.resubmitted:
+    if not n.flags & KIN and not s.resubmitted:
         i = base
         j = top - 1
         while i < j:

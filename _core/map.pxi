@@ -27,6 +27,13 @@ cdef bint grow(State *s) noexcept nogil:
     return True
 
 
+cdef inline bint room_for(State *s, size_t count) noexcept nogil:
+    while rare(count > s.cap):
+        if not grow(s):
+            return False
+    return True
+
+
 cdef inline size_t emit(State *s, size_t top, u32 node, u64 sector, u64 nr) noexcept nogil:
     if rare(top >= s.cap):
         if not grow(s):
@@ -92,7 +99,8 @@ cdef inline size_t segments_piece(State *s, const Node *n, size_t top, u64 secto
                 row * seg.chunk + inside - chunk * seg.chunk, nr, n.worker)
 
 
-cdef size_t stripe_loop(State *s, const Node *n, size_t top, u64 sector, u64 left) noexcept nogil:
+cdef inline size_t stripe_loop(State *s, const Node *n, size_t top, u64 sector,
+                               u64 left) noexcept nogil:
     """LOOP over one striped segment in the caller: chunk after chunk without dividing again."""
     cdef u64 size = n.chunk
     cdef u64 chunk = mulhi(sector, n.chunk_inv)
@@ -104,13 +112,12 @@ cdef size_t stripe_loop(State *s, const Node *n, size_t top, u64 sector, u64 lef
     cdef const Kid *kid = &n.kids[chunk - row * n.width]
     cdef const Kid *last = &n.kids[n.width - 1]
     cdef Bio *out
-    cdef bint numbered = s.plan.self_bytes[n.pos] != 0
+    cdef bint numbered = n.flags & SELF_CALLS
     s.pieces = need
     s.splits += need - 1
     s.cut = s.cut or need > 1
-    while rare(top + need > s.cap):
-        if not grow(s):
-            return top
+    if not room_for(s, top + need):
+        return top
     out = &s.buf[top]
     while True:
         if nr > left:
@@ -152,6 +159,24 @@ cdef size_t every_child(State *s, const Node *n, size_t top, u64 sector,
     for k in range(n.nkids):
         top = hand(s, n, top, k, sector, nr, n.worker)
     return top
+
+
+cdef inline size_t mirror_write(State *s, const Node *n, size_t top, u64 sector,
+                                u64 nr) noexcept nogil:
+    cdef const Kid *kid = n.kids
+    cdef Bio *out
+    cdef Bio *end
+    if not room_for(s, top + n.nkids):
+        return top
+    out = &s.buf[top]
+    end = out + n.nkids
+    while out < end:
+        out.sector = sector + kid.offset
+        out.nr = <u32>nr
+        out.node = kid.node
+        out += 1
+        kid += 1
+    return top + n.nkids
 
 
 cdef size_t raid10_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
@@ -256,7 +281,7 @@ cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr
 
 cdef inline void number(State *s, const Node *n, size_t first, size_t top, u32 at) noexcept nogil:
     """Note which piece the emissions [first, top) belong to, where md's self calls need it."""
-    if n.split == LOOP and s.plan.self_bytes[n.pos] != 0:
+    if n.flags & SELF_CALLS:
         while first < top:
             s.part[first] = at
             first += 1
@@ -313,6 +338,10 @@ cdef size_t map_call(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept
     s.gave_jobs = False
     s.resubmitted = False
     s.pieces = 1
+    if n.how == STEP_ALL:
+        return mirror_write(s, n, top, sector, nr)
+    if n.how == STEP_STRIPE and n.split == LOOP:
+        return stripe_loop(s, n, top, sector, nr)
     if n.max_sectors and nr > n.max_sectors and n.op != FLUSH:
         s.cut = True
         s.resubmitted = True
@@ -328,8 +357,6 @@ cdef size_t map_call(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept
         n.sectors += nr
         return top
     end = sector + nr
-    if n.how == STEP_STRIPE and n.split == LOOP:
-        return stripe_loop(s, n, top, sector, nr)
     stop = piece_end(s, n, sector, end)
     if stop != end:
         return cut_call(s, n, top, sector, end, stop)

@@ -14,9 +14,7 @@ cdef struct Raid:
     bint read_here              # a read through the cache is issued by the caller
 
 cdef struct Row:
-    u64 stripe
     u64 at                      # sector on each member
-    u64 block                   # sector inside the chunk
     u64 touched                 # member bits (data blocks that the bio touches)
     u64 whole                   # member bits (data blocks that it overwrites)
     u64 data                    # member bits of all data blocks
@@ -39,42 +37,42 @@ cdef inline Raid raid_of(State *s, const Node *n) noexcept nogil:
     return raid
 
 
-cdef inline u64 raid_disk(const Raid *r, u64 stripe, u64 dd) noexcept nogil:
-    """The member that holds data chunk dd of a stripe."""
-    cdef u64 pd
+cdef inline u64 first_parity(const Raid *r, u64 stripe) noexcept nogil:
+    """The member that holds P of a stripe (Q is on the next one)."""
+    return r.disks - 1 if r.level == 4 else r.disks - 1 - stripe % r.disks
+
+
+cdef inline u64 raid_disk(const Raid *r, u64 pd, u64 dd) noexcept nogil:
+    """The member that holds data chunk dd of the stripe whose P is on member pd."""
     if r.level == 4:
         return dd
-    pd = r.disks - 1 - stripe % r.disks
-    return (pd + r.parity + dd) % r.disks
+    dd += pd + r.parity
+    return dd - r.disks if dd >= r.disks else dd
 
 
-cdef inline u64 raid_parity(const Raid *r, u64 stripe) noexcept nogil:
-    """Bits of the members that hold P (and Q) of a stripe."""
-    cdef u64 pd
-    if r.level == 4:
-        return <u64>1 << (r.disks - 1)
-    pd = r.disks - 1 - stripe % r.disks
+cdef inline u64 raid_parity(const Raid *r, u64 pd) noexcept nogil:
+    """Bits of the members that hold P (and Q)."""
     if r.parity == 1:
         return <u64>1 << pd
-    return <u64>1 << pd | <u64>1 << ((pd + 1) % r.disks)
+    return <u64>1 << pd | <u64>1 << (pd + 1 if pd + 1 < r.disks else 0)
 
 
-cdef size_t raid_send(State *s, const Node *n, size_t top, u64 members, u64 at, int kind,
-                      bint worker) noexcept nogil:
+cdef inline size_t raid_send(State *s, const Node *n, size_t top, u64 members, u64 at, int kind,
+                             bint worker) noexcept nogil:
     """8 sectors to each of `members`, highest first. kind: READ, or WRITE for the bio's own op."""
-    cdef u64 k = n.nkids
     cdef const Kid *kid
-    while k > 0:
-        k -= 1
-        if not (members >> k) & 1:
-            continue
+    cdef u64 k
+    cdef u32 node
+    s.gave_jobs |= worker
+    while members:
+        k = top_bit(members)
+        members ^= <u64>1 << k
         kid = &n.kids[k]
-        if not worker:
-            top = emit(s, top, kid.node, at + kid.offset, 8)
-        elif kind == READ:
-            top = emit_job(s, top, kid.job_read, at + kid.offset, 8)
+        if worker:
+            node = (kid.job_read if kind == READ else kid.job) | <u32>JOB_BIT
         else:
-            top = emit_job(s, top, kid.job, at + kid.offset, 8)
+            node = kid.node
+        top = emit(s, top, node, at + kid.offset, 8)
     return top
 
 
@@ -83,7 +81,7 @@ cdef size_t raid_read(State *s, const Node *n, size_t top, u64 sector, u64 nr) n
     cdef u64 c = sector // r.chunk
     cdef u64 end = sector + nr
     cdef u64 stripe = c // r.data
-    cdef u64 disk = raid_disk(&r, stripe, c % r.data)
+    cdef u64 disk = raid_disk(&r, first_parity(&r, stripe), c - stripe * r.data)
     cdef bint worker = n.worker or not r.read_here
     cdef u64 everyone = members_of(r.disks)
     cdef u64 at
@@ -93,8 +91,8 @@ cdef size_t raid_read(State *s, const Node *n, size_t top, u64 sector, u64 nr) n
     while sector < end and s.why == BAD_NONE:
         c = sector // r.chunk
         stripe = c // r.data
-        disk = raid_disk(&r, stripe, c % r.data)
-        at = stripe * r.chunk + sector % r.chunk
+        disk = raid_disk(&r, first_parity(&r, stripe), c - stripe * r.data)
+        at = stripe * r.chunk + sector - c * r.chunk
         if (r.failed >> disk) & 1:
             top = raid_send(s, n, top, everyone & ~r.failed, at, READ, worker)
         else:
@@ -107,32 +105,22 @@ cdef inline u64 members_of(u64 disks) noexcept nogil:
     return (<u64>1 << disks) - 1
 
 
-cdef inline u64 bits(u64 x) noexcept nogil:
-    cdef u64 count = 0
-    while x:
-        x &= x - 1
-        count += 1
-    return count
-
-
 cdef inline Row raid_row(const Raid *r, u64 stripe, u64 block, u64 sector, u64 end) noexcept nogil:
     """Which members of a 4 KiB row the bio [sector, end) touches and overwrites."""
     cdef Row row
-    cdef u64 dd, member, begin
-    row.stripe = stripe
-    row.block = block
+    cdef u64 pd = first_parity(r, stripe)
+    cdef u64 begin = stripe * r.data * r.chunk + block
+    cdef u64 dd, member
     row.at = stripe * r.chunk + block
-    row.parity = raid_parity(r, stripe)
+    row.parity = raid_parity(r, pd)
     row.data = members_of(r.disks) & ~row.parity
     row.touched = 0
     row.whole = 0
     for dd in range(r.data):
-        begin = (stripe * r.data + dd) * r.chunk + block
-        if begin < end and begin + 8 > sector:
-            member = <u64>1 << raid_disk(r, stripe, dd)
-            row.touched |= member
-            if begin >= sector and begin + 8 <= end:
-                row.whole |= member
+        member = raid_disk(r, pd, dd)
+        row.touched |= <u64>(begin < end and begin + 8 > sector) << member
+        row.whole |= <u64>(begin >= sector and begin + 8 <= end) << member
+        begin += r.chunk
     return row
 
 

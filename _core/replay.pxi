@@ -5,8 +5,7 @@ cdef list _emissions(State *s, size_t top, i64 sp, i64 nesting, const Node *n, b
     """The latest driver call's emissions as (node, sector, nr, sp, nesting, job)."""
     cdef size_t i
     cdef i64 at
-    cdef bint selfish = (recursive and n.split == LOOP and s.pieces > 2
-                         and s.plan.self_bytes[n.pos] != 0)
+    cdef bint selfish = recursive and n.flags & SELF_CALLS and s.pieces > 2
     out = []
     for i in range(top):
         at = sp
@@ -110,7 +109,7 @@ def replay(arrays, source, index):
         if src.c.columns:
             column(&src.c, i, &root, &op, &sector, &nr)
         else:
-            draw(&src.c, i, (i * src.c.stride) % src.c.span, &root, &op, &sector, &nr)
+            draw(&src.c, i, (i * src.c.stride) % src.c.span, &root, &op, &sector, &nr, False)
         sp = plan.c.entry[5 * root + op]
         _task(&s, calls, jobs, (s.root_node[5 * root + op], sector, nr, sp, 1, -1))
         while jobs:

@@ -27,62 +27,74 @@ cdef struct Worker:
     bint started
 
 
-cdef inline void run_range(Worker *w, int rule, bint irq) noexcept nogil:
+cdef inline void run_plain(Worker *w, int rule) noexcept nogil:
+    """run_range for the commonest workload: nothing to decide per bio but the bio."""
+    cdef State *s = &w.state
+    cdef Source d = w.source[0]
+    cdef u64 i, root = 0, op = 0, sector = 0, nr = 0
+    cdef Node *starts[5]
+    cdef const i32 *entry = s.plan.entry
+    for op in range(NOPS):
+        starts[op] = &s.nodes[s.root_node[op]]
+    for i in range(w.first, w.first + w.count):
+        draw(&d, i, 0, &root, &op, &sector, &nr, True)
+        s.bio = i
+        outermost(s, starts[op], sector, nr, entry[op], rule, False)
+        if rare(s.job_tail != 0):
+            run_jobs(s, rule, False)
+        if rare(s.why != BAD_NONE):
+            return
+
+
+cdef void run_range(Worker *w) noexcept nogil:
+    """Any source, any rule per op, interrupts or none."""
     cdef State *s = &w.state
     cdef const Source *d = w.source
     cdef u64 i, root = 0, op = 0, sector = 0, nr = 0
     cdef u64 step = d.stride % d.span
     cdef u64 seq = (w.first * d.stride) % d.span
-    cdef i64 sp
     cdef Node *n
     for i in range(w.first, w.first + w.count):
         if d.columns:
             column(d, i, &root, &op, &sector, &nr)
         else:
-            draw(d, i, seq, &root, &op, &sector, &nr)
+            draw(d, i, seq, &root, &op, &sector, &nr, False)
             seq += step
             if seq >= d.span:
                 seq -= d.span
         s.bio = i
-        if irq:
-            irq_begin(&s.irq, d.key, i)
         n = &s.nodes[s.root_node[5 * root + op]]
-        sp = s.plan.entry[5 * root + op]
-        outermost(s, n, sector, nr, sp, rule, irq)
-        if rare(s.job_tail != 0):
-            run_jobs(s, rule, irq)
+        if w.irq:
+            irq_begin(&s.irq, d.key, i)
+            outermost(s, n, sector, nr, s.plan.entry[5 * root + op], MIXED, True)
+            run_jobs(s, MIXED, True)
+        else:
+            outermost(s, n, sector, nr, s.plan.entry[5 * root + op], MIXED, False)
+            run_jobs(s, MIXED, False)
         if rare(s.why != BAD_NONE):
             return
 
 
 cdef void run_recursive(Worker *w) noexcept nogil:
-    run_range(w, RECURSIVE, False)
+    run_plain(w, RECURSIVE)
 
 
 cdef void run_fifo(Worker *w) noexcept nogil:
-    run_range(w, FIFO, False)
+    run_plain(w, FIFO)
 
 
 cdef void run_two_list(Worker *w) noexcept nogil:
-    run_range(w, TWO_LIST, False)
+    run_plain(w, TWO_LIST)
 
 
 cdef void run_lifo(Worker *w) noexcept nogil:
-    run_range(w, LIFO, False)
-
-
-cdef void run_mixed(Worker *w) noexcept nogil:
-    run_range(w, MIXED, False)
-
-
-cdef void run_irq(Worker *w) noexcept nogil:
-    run_range(w, MIXED, True)
+    run_plain(w, LIFO)
 
 
 cdef void *worker_main(void *argument) noexcept nogil:
     cdef Worker *w = <Worker *>argument
-    if w.irq:
-        run_irq(w)
+    if w.irq or not is_plain(w.source):
+        run_range(w)
     elif w.rule == RECURSIVE:
         run_recursive(w)
     elif w.rule == FIFO:
@@ -92,7 +104,7 @@ cdef void *worker_main(void *argument) noexcept nogil:
     elif w.rule == LIFO:
         run_lifo(w)
     else:
-        run_mixed(w)
+        run_range(w)
     return NULL
 
 

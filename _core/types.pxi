@@ -10,9 +10,15 @@ cdef extern from *:
     """
     static inline __attribute__((always_inline)) uint64_t bs_mulhi(uint64_t a, uint64_t b)
     { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
+    static inline __attribute__((always_inline)) uint64_t bs_bits(uint64_t x)
+    { return (uint64_t)__builtin_popcountll(x); }
+    static inline __attribute__((always_inline)) uint64_t bs_top(uint64_t x)
+    { return 63 - (uint64_t)__builtin_clzll(x); }
     #define bs_rare(x) __builtin_expect(!!(x), 0)
     """
     u64 mulhi "bs_mulhi"(u64 a, u64 b) noexcept nogil
+    u64 bits "bs_bits"(u64 x) noexcept nogil
+    u64 top_bit "bs_top"(u64 x) noexcept nogil
     bint rare "bs_rare"(bint x) noexcept nogil
 
 cdef enum:
@@ -53,7 +59,12 @@ cdef enum:              # what the engines do with a node without leaving their 
     STEP_LEAF = 2
     STEP_STRIPE = 3     # one segment over several children; a bio inside one chunk
     STEP_PICK = 4       # a read of a mirror: one child
-    STEP_CALL = 5       # everything else: the general driver call
+    STEP_ALL = 5        # a write to a mirror in the caller's context
+    STEP_CALL = 6       # everything else: the general driver call
+
+cdef enum:              # Node.flags
+    KIN = 1             # some child shares the node's queue
+    SELF_CALLS = 2      # md's driver loops over the pieces by calling itself
 
 cdef enum:
     BAD_NONE = 0
@@ -105,7 +116,7 @@ cdef struct Node:               # one (position, op, entry class): two cache lin
     u8 worker                   # children are handed over as jobs
     u8 op
     u8 rule
-    u8 kin                      # 1: some child shares this node's queue
+    u8 flags                    # KIN, SELF_CALLS
     i32 task
     u32 queue
     # second line

@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer topologies, shorter rounds")
     parser.add_argument("--topology", action="append", choices=list(topologies.TOPOLOGIES))
     options = parser.parse_args(arguments)
-    rounds, hops = (5, 10_000_000) if options.quick else (9, 30_000_000)
+    rounds, hops = (5, 20_000_000) if options.quick else (9, 40_000_000)
     names = options.topology or (topologies.QUICK if options.quick else topologies.TOPOLOGIES)
     rows = []
     if not options.json:
@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not options.json:
                 print(line(rows[-1]), flush=True)
     threads = {
-        RULE_NAMES[rule]: measure.scaling("linear-8", rule, threads=2, rounds=5, hops=3 * hops)
+        RULE_NAMES[rule]: measure.scaling("linear-8", rule, threads=2, rounds=5, hops=2 * hops)
         for rule in topologies.RULES
     }
     if options.json:

@@ -80,7 +80,9 @@ def put(bios: Any, n: int, p: int, sector: int, nr: int) -> int:
 
 
 @njit
-def piece(rows: Any, segs: Any, kids: Any, p: int, op: int, sector: int, nr: int, bios: Any, n: int) -> int:
+def piece(
+    rows: Any, segs: Any, kids: Any, p: int, op: int, sector: int, nr: int, bios: Any, n: int
+) -> int:
     kind, first = rows[p, KIND], rows[p, KID]
     if kind == SEGMENTS:
         s = rows[p, SEG]
@@ -114,7 +116,7 @@ def emissions(
     counts[CUT] = stop < end
     if stop == end:
         return piece(rows, segs, kids, p, op, sector, nr, bios, n)
-    if split == FRONT or split == REST:  # noqa: PLR1714 (numba)
+    if split in (FRONT, REST):
         counts[SPLITS] += 1
         if split == REST:
             n = put(bios, n, p, stop, end - stop)
@@ -179,8 +181,8 @@ def recurse(
 
 @njit
 def serialised(
-    rows: Any, segs: Any, kids: Any, rule: int, p: int, op: int, sector: int, nr: int, sp: int, bio: int, bios: Any,
-    spare: Any, counts: Any, tally: Any, tasks: Any,
+    rows: Any, segs: Any, kids: Any, rule: int, p: int, op: int, sector: int, nr: int, sp: int,
+    bio: int, bios: Any, spare: Any, counts: Any, tally: Any, tasks: Any,
 ) -> None:  # fmt: skip
     counts[NESTING] = 1
     head = tail = 0
@@ -191,7 +193,7 @@ def serialised(
             p, sector, nr = bios[tail, 0], bios[tail, 1], bios[tail, 2]
             continue
         counts[PENDING] = max(counts[PENDING], n - head)
-        if rule != FIFO and rule != LIFO:  # noqa: PLR1714 (numba)
+        if rule not in (FIFO, LIFO):
             spare[: n - tail] = bios[tail:n]
             at = tail
             for same in range(1, -1, -1):
@@ -229,9 +231,27 @@ def loop(rows: Any, segs: Any, kids: Any, entry: Any, d: Any, rule: int, first: 
         p = 0
         if rule == RECURSIVE:
             counts[TOP] = 0
-            recurse(rows, segs, kids, p, op, sector, nr, entry[op], 1, i, bios, counts, tally, tasks)
+            recurse(
+                rows, segs, kids, p, op, sector, nr, entry[op], 1, i, bios, counts, tally, tasks
+            )
         else:
-            serialised(rows, segs, kids, rule, p, op, sector, nr, entry[op], i, bios, spare, counts, tally, tasks)
+            serialised(
+                rows,
+                segs,
+                kids,
+                rule,
+                p,
+                op,
+                sector,
+                nr,
+                entry[op],
+                i,
+                bios,
+                spare,
+                counts,
+                tally,
+                tasks,
+            )
 
 
 def can_run(arrays: PlanArrays) -> bool:

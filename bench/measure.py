@@ -43,7 +43,7 @@ def numba_program(arrays: PlanArrays, spec: DrawSpec) -> Program | None:
     """The numba version, compiled and compared; None without numba or for a kind it lacks."""
     if find_spec("numba") is None:
         return None
-    from bench import in_numba  # noqa: PLC0415 (takes a second to import)
+    from bench import in_numba
 
     if not in_numba.can_run(arrays):
         return None
@@ -87,8 +87,8 @@ def scaling(topology: str, rule: int, *, threads: int, rounds: int, hops: int) -
     count = max(int(hops / per_bio), 1)
     best = {1: float("inf"), threads: float("inf")}
     for _ in range(rounds):
-        for n in best:
+        for n, so_far in best.items():
             start = time.perf_counter()
             core.run(arrays, spec, count=count, threads=n)
-            best[n] = min(best[n], time.perf_counter() - start)
+            best[n] = min(so_far, time.perf_counter() - start)
     return best[1] / best[threads]

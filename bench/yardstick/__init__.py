@@ -17,12 +17,13 @@ from blockstack.engine.core import RunCounters
 HERE = Path(__file__).parent
 SOURCES = ("engine.c", "map.c", "raid456.c", "build.c")
 # One translation unit; tail calls stay calls, as in the core: the recursion must be a recursion.
-FLAGS = ("-O3", "-std=gnu11", "-fno-optimize-sibling-calls", "-fvisibility=hidden", "-shared", "-fPIC")
-_POINTERS = (
-    "op_kind split immediate queue task max_sectors through peak child_start child wchild "
+FLAGS = tuple("-O3 -std=gnu11 -fno-optimize-sibling-calls -fvisibility=hidden".split())  # noqa: SIM905
+SHARED = ("-shared", "-fPIC", "-x", "c", "-")
+_POINTERS = tuple(
+    "op_kind split immediate queue task max_sectors through peak child_start child wchild "  # noqa: SIM905
     "child_offset seg_start seg_begin seg_end seg_first seg_width seg_chunk raid entry "
-    "task_entry task_limit"
-).split()
+    "task_entry task_limit".split()
+)
 
 
 class _Plan(ctypes.Structure):
@@ -73,7 +74,7 @@ def _library() -> ctypes.CDLL:
     if not built.exists():
         fresh = folder / f"yardstick-{digest}.{os.getpid()}"
         unit = "".join(f'#include "{HERE / name}"\n' for name in SOURCES)
-        command = [gcc, *FLAGS, "-x", "c", "-", "-o", str(fresh)]
+        command = [gcc, *FLAGS, *SHARED, "-o", str(fresh)]
         subprocess.run(command, input=unit.encode(), check=True)
         fresh.replace(built)
     return ctypes.CDLL(str(built))
