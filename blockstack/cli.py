@@ -21,7 +21,7 @@ from blockstack.engine.explain import explain as explain_stack
 from blockstack.engine.explain import max_layers as find_max_layers
 from blockstack.engine.simulate import simulate
 from blockstack.errors import BlockstackError, ConfigError, UnsupportedKind
-from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel
+from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel, load_table
 from blockstack.present import plots, tables
 from blockstack.result import Result
 
@@ -276,6 +276,61 @@ def kernel_list(as_json: JsonOpt = False) -> None:
                   f"{row['thread_size_bytes']:,} bytes ({row['limit_bytes']:,} usable), interrupt "
                   f"stacks {row['irq_stacks']}, guard: {row['guard']}; frames of "
                   f"{row['provenance']['kernel']}", highlight=False)
+
+
+@kernel_app.command("extract", epilog="Example: `blockstack kernel extract /boot/vmlinuz-6.1.0-50-"
+                                      "amd64 /lib/modules/6.1.0-50-amd64 -o 6.1.0-50.json.gz`")
+def kernel_extract(
+        inputs: Annotated[list[Path], typer.Argument(
+            metavar="FILE...", help="vmlinux or vmlinuz, .ko or .o files, folders of them (an "
+                                    "unpacked package), or gcc's .su and .ci files.")],
+        output: Annotated[Path, typer.Option("-o", "--output", help="A .json.gz or .json file.")],
+        name: Annotated[str, typer.Option(
+            "--name", help='Kernel, when the files do not say: "Linux 6.1".')] = "",
+        arch: Annotated[str, typer.Option(
+            "--arch", help="x86_64 or i386; of .su and .ci files only.")] = "",
+        as_json: JsonOpt = False) -> None:
+    """Read the frames of a kernel out of its machine code: a table for `--kernel`."""
+    from blockstack.kernel.extract import extract, write_table
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with bad_input(as_json), Progress(*columns, console=console, transient=True,
+                                      disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading")
+        data = extract(inputs, kernel=name, arch=arch, progress=lambda done, total, what:
+                       bar.update(task, completed=done, total=total, description=what))
+        write_table(data, output)
+    if as_json:
+        print(json.dumps({"table": str(output), "meta": data["meta"]}, indent=1))
+        return
+    meta, counts, orc = data["meta"], data["meta"]["counts"], data["meta"].get("orc")
+    console.print(f"{meta['kernel']} ({meta['arch']}): {counts['functions']:,} functions, "
+                  f"{counts['edges']:,} calls" + (f"; ORC agrees on {orc['percent']:.2f} % of "
+                                                  f"{orc['functions']:,}" if orc else ""),
+                  highlight=False)
+    console.print(f"wrote {output}", highlight=False)
+
+
+@kernel_app.command("compare", epilog="Example: `blockstack kernel compare linux-6.1-x86_64 "
+                                      "6.12.json.gz`")
+def kernel_compare(before: Annotated[str, typer.Argument(help="A shipped kernel or a table.")],
+                   after: Annotated[str, typer.Argument(help="A shipped kernel or a table.")],
+                   limit: Annotated[int, typer.Option("--limit", min=1)] = 40,
+                   as_json: JsonOpt = False) -> None:
+    """Which functions on the block path grew or shrank from one kernel to another."""
+    from blockstack.kernel.extract import compare, comparison_view
+
+    with bad_input(as_json):
+        tables_ = [load_kernel(k).table if k in PROFILES else load_table(Path(k))
+                   for k in (before, after)]
+        found = compare(*tables_)
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1))
+        return
+    out = Console(width=None if sys.stdout.isatty() else 160)
+    for part in comparison_view(found, limit):
+        out.print(part)
 
 
 def main() -> None:

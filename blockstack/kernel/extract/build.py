@@ -1,0 +1,299 @@
+"""Binaries in, a frame table out."""
+
+import datetime
+import gzip
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blockstack.errors import BlockstackError
+from blockstack.kernel.extract.decode import Decoder
+from blockstack.kernel.extract.elf import Image, load_elf
+from blockstack.kernel.extract.naming import Batch, assemble, count, found_of
+from blockstack.kernel.extract.orc import Orc, orc_table
+from blockstack.kernel.extract.scan import Known, Scanner
+from blockstack.kernel.extract.sources import (
+    BUILT_IN,
+    SourceFiles,
+    module_file,
+    module_name,
+    shipped_hints,
+)
+from blockstack.kernel.extract.usage import from_usage
+from blockstack.kernel.extract.vmlinuz import read_binary, with_symbols
+from blockstack.kernel.table import FORMAT
+
+METHOD = "stack-pointer abstract interpretation of the machine code as shipped"
+CONVENTION = (
+    "frame_bytes = deepest stack use of the function itself, return address, saved registers, "
+    "locals and pushed arguments included; calls[caller][callee] = caller bytes (return address "
+    "of the caller included) in use at the deepest such call; callee frame adds to it. tail = "
+    "jumps, caller bytes left on the stack at the jump ('*': through a pointer). indirect = "
+    "depths of calls through pointers. kind: static | bounded (pushes arguments around calls) | "
+    "aligned (and $-N,SP: worst-case padding included) | dynamic | stack-switch")
+#: called with bytes done, bytes in all, and what is being read
+Progress = Callable[[int, int, str], None]
+_MODULE = re.compile(r"\.ko(\.(xz|gz|zst))?\Z")
+_KERNEL = re.compile(r"vmlinu[xz](-.*)?\Z")
+_BANNER = re.compile(rb"Linux version (\S+) \([^)]*\) \(((?:[^()]|\([^)]*\))*)\) ([^\0\n]*)")
+
+
+@dataclass
+class _Run:
+    """What the binaries of one extraction share."""
+
+    total: int
+    progress: Progress | None
+    done: int = 0
+    known: Known = field(default_factory=Known)
+    orc: Orc = field(default_factory=Orc)
+    decoder: Decoder | None = None
+    hints: dict[str, str] = field(default_factory=dict)
+    hints_from: str = ""
+    hinted: int = 0
+    kernel: str = ""
+    compiler: str = ""
+    arch: str = ""
+    suspect: int = 0
+    guessed: int = 0
+    provenance: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def tell(self, step: int, what: str) -> None:
+        self.done += step
+        if self.progress is not None:
+            self.progress(min(self.done, self.total), self.total, what)
+
+
+def collect(inputs: Sequence[Path]) -> list[Path]:
+    """Files to read: kernels first, then modules and objects, folders searched.
+
+    Raises
+    ------
+    BlockstackError
+        A path that does not exist or a folder with nothing in it.
+    """
+    kernels: list[Path] = []
+    objects: list[Path] = []
+    for path in inputs:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
+            found = [p for p in inside if _MODULE.search(p.name)]
+            images = [p for p in inside if _KERNEL.match(p.name)]
+            found = found or next(filter(None, (
+                [p for p in inside if p.suffix == kind] for kind in (".o", ".ci", ".su"))), [])
+            if not found and not images:
+                raise BlockstackError("has no vmlinux, vmlinuz, .ko, .o, .ci or .su files",
+                                      path=str(path))
+            # a debug package's vmlinux says more than the vmlinuz beside it
+            kernels += sorted(images, key=lambda p: not p.name.startswith("vmlinux"))[:1]
+            objects += found
+        elif not path.is_file():
+            raise BlockstackError("no such file or folder", path=str(path))
+        elif _MODULE.search(path.name) or path.suffix in (".o", ".su", ".ci"):
+            objects.append(path)
+        else:
+            kernels.append(path)
+    return [*dict.fromkeys(kernels), *dict.fromkeys(objects)]
+
+
+def extract(inputs: Sequence[Path], *, progress: Progress | None = None, kernel: str = "",
+            arch: str = "") -> dict[str, Any]:
+    """Frames and calls of a kernel.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        vmlinux or vmlinuz, modules, objects, or folders of them (an unpacked package); or
+        gcc's ``.su`` and ``.ci`` files.
+    progress : callable, optional
+        ``progress(done_bytes, total_bytes, file_name)``.
+    kernel : str
+        What to call the kernel when its files do not say.
+    arch : {"", "x86_64", "i386"}
+        Of ``.su`` and ``.ci`` files, which do not say.
+
+    Returns
+    -------
+    dict
+        A file of format ``blockstack-frames-1``; see `write_table`.
+
+    Raises
+    ------
+    BlockstackError
+        Nothing to read, not a kernel, mixed architectures, or the extra is not installed.
+    """
+    paths = collect(inputs)
+    if not paths:
+        raise BlockstackError("nothing to extract from", path="kernel extract",
+                              hint="give vmlinux or vmlinuz and a folder of modules")
+    texts = [p for p in paths if p.suffix in (".su", ".ci")]
+    if texts:
+        if len(texts) < len(paths):
+            raise BlockstackError("machine code and gcc's own figures are not mixed",
+                                  path=str(texts[0]), hint="extract them into two tables")
+        return from_usage(texts, kernel=kernel, arch=arch)
+    run = _Run(sum(p.stat().st_size for p in paths), progress)
+    batches: list[Batch] = []
+    for path in paths:
+        batch = _one(path, run, whole=len(paths) > 1)
+        if batch is not None:
+            batches.append(batch)
+    data = assemble(batches)
+    if not data["functions"]:
+        raise BlockstackError("no function with machine code found", path=str(paths[0]),
+                              hint="stripped? give the unstripped file or a vmlinuz")
+    run.kernel = kernel or run.kernel
+    return {"meta": _meta(run, paths, data)} | data
+
+
+def _one(path: Path, run: _Run, *, whole: bool) -> Batch | None:
+    """One binary; a module without symbols among many is left out and counted."""
+    size = path.stat().st_size
+    run.tell(0, path.name)
+    data = read_binary(path)
+    digest = hashlib.sha256(data).hexdigest()
+    image, data = _load(path, data)
+    if run.arch and image.arch != run.arch:
+        raise BlockstackError(f"is for {image.arch}, the files before it for {run.arch}",
+                              path=str(path), hint="extract one kernel at a time")
+    run.arch = image.arch
+    if run.decoder is None:
+        run.decoder = Decoder(image.pointer_bytes)
+    if not image.symbols and whole:
+        run.skipped.append(path.name)
+        run.tell(size, path.name)
+        return None
+    if len(run.provenance) < 16:
+        run.provenance.append(f"{path.name} sha256:{digest[:16]}")
+    _identify(image, run, path)
+    own = _own_name(image, path)
+    files = SourceFiles(image, own, run.hints, data)
+    tag = module_name(path.name) if image.relocatable else "vmlinux"
+    return Batch(tag.removesuffix(".o"), _scan(image, files, run, size))
+
+
+def _load(path: Path, data: bytes) -> tuple[Image, bytes]:
+    if data[:4] == b"\x7fELF":
+        image = load_elf(data, path.name)
+        if image.symbols or image.relocatable:
+            return image, data
+    data = with_symbols(data, path.name)
+    return load_elf(data, path.name), data
+
+
+def _own_name(image: Image, path: Path) -> str:
+    if not image.relocatable:
+        return BUILT_IN
+    if _MODULE.search(path.name):
+        return module_file(path.as_posix())
+    return image.single_file or path.with_suffix(".c").name
+
+
+def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
+    assert run.decoder is not None
+    scanner = Scanner(image, run.known, run.decoder)
+    code = sum(r.end - r.start for r in scanner.ranges) or 1
+    times = Counter(name for r in scanner.ranges for name in r.names)
+    orc = orc_table(image)
+    spent = 0.0
+
+    def tick(step: int) -> None:
+        nonlocal spent
+        spent += step * size / code
+        if spent > 1 << 16 and not image.relocatable:
+            run.tell(int(spent), image.name)
+            spent -= int(spent)
+
+    start = run.done
+    found = []
+    for r, flow in scanner.run(tick):
+        run.suspect += bool(flow.suspect)
+        run.guessed += bool(flow.guessed)
+        if orc is not None:
+            run.orc.check(orc, r.names[0], flow.points)
+            flow.points = []
+        found.append(found_of(image, r, flow, files.find(
+            r.names[0], r.start, r.file, unique=times[r.names[0]] == 1)))
+    run.hinted += files.hinted
+    run.tell(start + size - run.done, image.name)
+    return found
+
+
+def _identify(image: Image, run: _Run, path: Path) -> None:
+    """Kernel and compiler, from the banner, the module's vermagic or the object's comment."""
+    if not run.kernel and not image.relocatable:
+        banner = _banner(image)
+        if banner is not None:
+            release, compiler, build = (g.decode("latin-1") for g in banner.groups())
+            run.kernel = f"Linux {release} {build}"
+            run.compiler = compiler.partition(", GNU ld")[0]
+    info = image.section(".modinfo")
+    if not run.kernel and info is not None:
+        match = re.search(rb"vermagic=([^\0]+)", bytes(info.data))
+        run.kernel = f"Linux {match[1].decode('latin-1')} (modules)" if match else ""
+    run.kernel = run.kernel or path.name
+    run.compiler = run.compiler or image.comment
+    if not run.hints and not run.hints_from:
+        run.hints, run.hints_from = shipped_hints(image.arch, _version(run.kernel)) if (
+            run.kernel.startswith("Linux ")) else ({}, "")
+
+
+def _banner(image: Image) -> re.Match[bytes] | None:
+    at = image.markers.get("linux_banner")
+    if at is not None:
+        return _BANNER.match(image.read(at, 512))
+    for section in image.sections:
+        match = _BANNER.search(section.data)
+        if match is not None:
+            return match
+    return None
+
+
+def _version(kernel: str) -> tuple[int, ...]:
+    match = re.search(r"(\d+)\.(\d+)", kernel)
+    return tuple(int(g) for g in match.groups()) if match else ()
+
+
+def _thread_size(run: _Run) -> int:
+    """THREAD_SIZE: 8 KiB, and 16 KiB on x86_64 since 3.15 (commit 6538b8ea886e)."""
+    version = _version(run.kernel) if run.kernel.startswith("Linux ") else ()
+    return 16384 if run.arch == "x86_64" and (not version or version >= (3, 15)) else 8192
+
+
+def _meta(run: _Run, paths: Sequence[Path], data: dict[str, Any]) -> dict[str, Any]:
+    meta: dict[str, Any] = {
+        "format": FORMAT, "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "kernel": run.kernel, "arch": run.arch, "pointer_bytes": 8 if run.arch == "x86_64" else 4,
+        "thread_size": _thread_size(run), "compiler": run.compiler, "method": METHOD,
+        "convention": CONVENTION,
+        "provenance": "; ".join(run.provenance) + (
+            f"; {len(paths) - len(run.provenance)} more" if len(paths) > len(run.provenance)
+            else ""),
+        "counts": count(data) | {"files_read": len(paths), "without_symbols": len(run.skipped),
+                                 "joins_in_doubt": run.suspect, "entered_by_guess": run.guessed}}
+    if run.orc.functions:
+        meta["orc"] = run.orc.summary()
+    if run.hinted:
+        meta["source_files"] = f"{run.hinted} by function name from {run.hints_from}"
+    return meta
+
+
+def write_table(data: dict[str, Any], path: Path) -> None:
+    """Write a frame table, gzip'ed unless the name ends in ``.json``; the same bytes each time.
+
+    Raises
+    ------
+    BlockstackError
+        The file cannot be written.
+    """
+    raw = json.dumps(data, separators=(",", ":")).encode()
+    try:
+        path.write_bytes(raw if path.suffix == ".json" else gzip.compress(raw, 6, mtime=0))
+    except OSError as error:
+        raise BlockstackError(f"cannot be written: {error}", path=str(path)) from error

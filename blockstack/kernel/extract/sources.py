@@ -1,0 +1,144 @@
+"""Which source file a function is from: DWARF, else the module, else a shipped table's word."""
+
+import bisect
+import io
+import re
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import PurePosixPath
+
+from blockstack.errors import BlockstackError
+from blockstack.kernel.extract.elf import Image
+from blockstack.kernel.table import base_name, load_table
+
+BUILT_IN = "[vmlinux]"
+_SUFFIX = re.compile(r"\.ko(\.\w+)?\Z")
+
+
+def module_name(path: str) -> str:
+    """``".../dm-mod.ko.xz"`` is the module ``dm_mod``."""
+    return _SUFFIX.sub("", PurePosixPath(path).name).replace("-", "_")
+
+
+def module_file(path: str) -> str:
+    """``"drivers/md/[raid1.ko]"``: the folder below ``kernel/``, and the module."""
+    parts = PurePosixPath(path).parts[:-1]
+    below = parts[len(parts) - parts[::-1].index("kernel"):] if "kernel" in parts else ()
+    return "/".join((*below, f"[{module_name(path)}.ko]"))
+
+
+class SourceFiles:
+    """Source files of one image's functions.
+
+    Parameters
+    ----------
+    image : Image
+    own : str
+        What a function is filed under when nothing better is known.
+    hints : mapping of str to str
+        Source files by function name, of a kernel that was built with debug information.
+    data : bytes
+        The ELF file, for its DWARF.
+    """
+
+    def __init__(self, image: Image, own: str, hints: Mapping[str, str], data: bytes) -> None:
+        self.own, self.hints = own, hints
+        self.folder = own.rpartition("/")[0]
+        self.single = image.single_file if image.relocatable else ""
+        self.by_name: dict[str, str] = {}
+        self.starts: list[int] = []
+        self.files: list[tuple[int, str]] = []
+        self.hinted = 0
+        if image.has_dwarf:
+            self._read_dwarf(image, data)
+
+    def find(self, name: str, addr: int, file: str, *, unique: bool = True) -> str:
+        """The file of one function; ``file`` is what the symbol table says of it.
+
+        A name that this image has several times tells nothing.
+        """
+        i = bisect.bisect_right(self.starts, addr) - 1
+        if i >= 0 and addr < self.files[i][0]:
+            return self.files[i][1]
+        plain = base_name(name)
+        if plain in self.by_name:
+            return self.by_name[plain]
+        hint = self.hints.get(plain, "") if unique else ""
+        if hint and (self.own == BUILT_IN or hint.rpartition("/")[0] == self.folder):
+            self.hinted += 1
+            return hint
+        file = file or self.single
+        if file.endswith(".c") and not self.own.endswith(".c"):
+            return f"{self.folder}/{file}" if self.folder else file
+        return self.own
+
+    def _read_dwarf(self, image: Image, data: bytes) -> None:
+        """Addresses of compile units in a linked kernel, names of functions in an object."""
+        try:
+            from elftools.elf.elffile import ELFFile
+        except ImportError as error:
+            raise BlockstackError("has debug information; reading it needs pyelftools",
+                                  path=image.name, hint="pip install 'blockstack[frames]'"
+                                  ) from error
+        try:
+            dwarf = ELFFile(io.BytesIO(data)).get_dwarf_info()
+            aranges = None if image.relocatable else dwarf.get_aranges()
+            if aranges is not None:
+                self._by_address(dwarf, aranges)
+            else:
+                self._by_function(dwarf)
+        except Exception:  # damaged debug information costs file names, not frames
+            self.starts, self.files = [], []
+
+    def _by_address(self, dwarf: object, aranges: object) -> None:
+        rows = sorted((e.begin_addr, e.begin_addr + e.length, e.info_offset)
+                      for e in aranges.entries)  # type: ignore[attr-defined]
+        names: dict[int, str] = {}
+        for begin, end, offset in rows:
+            if offset not in names:
+                unit = dwarf.get_CU_at(offset)  # type: ignore[attr-defined]
+                names[offset] = _unit_name(unit.get_top_DIE())
+            self.starts.append(begin)
+            self.files.append((end, names[offset]))
+
+    def _by_function(self, dwarf: object) -> None:
+        for unit in dwarf.iter_CUs():  # type: ignore[attr-defined]
+            top = unit.get_top_DIE()
+            name = _unit_name(top)
+            for die in top.iter_children():
+                if die.tag == "DW_TAG_subprogram" and "DW_AT_name" in die.attributes and (
+                        "DW_AT_declaration" not in die.attributes):
+                    self.by_name[die.attributes["DW_AT_name"].value.decode()] = name
+
+
+def _unit_name(top: object) -> str:
+    """A compile unit's name below its build folder."""
+    attributes = top.attributes  # type: ignore[attr-defined]
+    name = attributes["DW_AT_name"].value.decode() if "DW_AT_name" in attributes else ""
+    folder = attributes["DW_AT_comp_dir"].value.decode() if (
+        "DW_AT_comp_dir" in attributes) else ""
+    if folder and name.startswith(folder + "/"):
+        name = name[len(folder) + 1:]
+    return str(name).removeprefix("./") or BUILT_IN
+
+
+def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[dict[str, str], str]:
+    """Source files by function name from the shipped table that is nearest, and its name.
+
+    A stripped kernel does not say which file a function is from. The block layer's functions
+    keep their files for years; a name that is in two files is not used.
+    """
+    name = "linux-6.1-x86_64" if arch == "x86_64" else (
+        "linux-2.6.18-i386" if version[:1] < (3,) and version else "linux-6.1-i386")
+    source = resources.files("blockstack.kernel") / "data" / f"{name}.json.gz"
+    if not source.is_file():
+        return {}, ""
+    with resources.as_file(source) as path:
+        table = load_table(path)
+    found: dict[str, str] = {}
+    for key, (file, _, _) in table.functions.items():
+        plain = base_name(key).partition("@")[0]
+        known = found.setdefault(plain, file)
+        if known != file:
+            found[plain] = ""
+    return {k: v for k, v in found.items() if v and not v.endswith(".ko]")}, name
