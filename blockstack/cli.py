@@ -259,23 +259,19 @@ app.add_typer(kernel_app, name="kernel")
 
 
 @kernel_app.command("list", epilog="Example: `blockstack kernel list --json`")
-def kernel_list(as_json: JsonOpt = False) -> None:
-    """The shipped kernels: generation, submission rule, thread size, interrupt stacks."""
+def kernel_list(threads: Annotated[int, typer.Option(
+                    "--threads", min=1, help="Memory of the stacks of so many threads.")] = 10_000,
+                as_json: JsonOpt = False) -> None:
+    """The shipped kernels: submission rule, thread size, interrupt stacks, what an overflow does."""
     rows: list[dict[str, Any]] = []
     for name, profile in PROFILES.items():
         kernel = load_kernel(name)
         rows.append({"name": name, "generation": profile.generation, "submission": kernel.rule,
-                     **asdict(kernel.platform), "limit_bytes": kernel.platform.limit_bytes,
-                     "provenance": kernel.provenance()})
+                     **kernel.platform.to_dict(threads), "provenance": kernel.provenance()})
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    out = Console(width=None if sys.stdout.isatty() else 160)
-    for row in rows:
-        out.print(f"[bold]{row['name']}[/]: {row['submission']}, thread "
-                  f"{row['thread_size_bytes']:,} bytes ({row['limit_bytes']:,} usable), interrupt "
-                  f"stacks {row['irq_stacks']}, guard: {row['guard']}; frames of "
-                  f"{row['provenance']['kernel']}", highlight=False)
+    Console(width=None if sys.stdout.isatty() else 160).print(tables.kernels_table(rows, threads))
 
 
 @kernel_app.command("extract", epilog="Example: `blockstack kernel extract /boot/vmlinuz-6.1.0-50-"

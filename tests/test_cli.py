@@ -92,7 +92,11 @@ def test_tables_for_people():
     layers = call("explain", MAIN, "--max-layers", "dm-linear").output
     assert "overflows already" in layers and "completion md0" in layers
     kernels = call("kernel", "list").output
-    assert "linux-6.1-x86_64" in kernels and "guard-page" in kernels
+    assert "linux-6.1-x86_64" in kernels and "hits the guard page" in kernels
+    rows = {r["name"]: r for r in json.loads(call("kernel", "list", "--threads", 1000,
+                                                  "--json").stdout)}
+    saved = [rows[f"linux-2.6.18-i386-{k}k"]["memory_bytes"] for k in (8, 4)]
+    assert saved[0] - saved[1] == 1000 * 4096
 
 
 def test_max_layers_json():

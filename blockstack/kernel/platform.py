@@ -4,8 +4,8 @@ Sizes and their sources: FACTS of each kernel's ``include/asm-i386/thread_info.h
 ``arch/x86/include/asm/page_*_types.h`` and ``arch/i386/kernel/irq.c`` as cited per field.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from blockstack.errors import ConfigError
 
@@ -84,6 +84,13 @@ class Platform:
     def memory_bytes(self, threads: int) -> int:
         """Memory of the stacks of ``threads`` threads."""
         return threads * self.thread_size_bytes
+
+    def to_dict(self, threads: int) -> dict[str, Any]:
+        """Plain data for JSON, with what follows from the fields for ``threads`` threads."""
+        return asdict(self) | {
+            "limit_bytes": self.limit_bytes, "allocation_order": self.allocation_order,
+            "contiguous": self.contiguous, "overflow_outcome": self.overflow_outcome,
+            "threads": threads, "memory_bytes": self.memory_bytes(threads)}
 
     def with_thread_size(self, thread_size_bytes: int) -> "Platform":
         """The same platform with another THREAD_SIZE (a what-if).

@@ -1,6 +1,7 @@
 """Results as tables in a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -121,4 +122,22 @@ def layers_table(rows: Sequence[LayerLimit]) -> Table:
         table.add_row(row.kernel, row.submission, row.direction, count,
                       str(row.bytes_per_layer), peak_text(row.peak_bytes, row.exact),
                       f"{row.limit_bytes:,}", row.task)
+    return table
+
+
+def kernels_table(rows: Sequence[Mapping[str, Any]], threads: int) -> Table:
+    """The shipped kernels, one row each."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("kernel", "submission"):
+        table.add_column(head, no_wrap=True)
+    for head in ("thread B", "usable B", "order"):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column(f"{threads:,} threads", justify="right")
+    for head in ("interrupts", "an overflow", "frames"):
+        table.add_column(head)
+    for row in rows:
+        table.add_row(row["name"], row["submission"], f"{row['thread_size_bytes']:,}",
+                      f"{row['limit_bytes']:,}", str(row["allocation_order"]),
+                      f"{row['memory_bytes'] / 2**20:,.1f} MiB", f"{row['irq_stacks']} stacks",
+                      row["overflow_outcome"], row["provenance"]["kernel"])
     return table
