@@ -53,7 +53,7 @@ cdef u64 place_zipf(const Source *d, u64 a, u64 room) noexcept nogil:
 cdef inline bint is_plain(const Source *d) noexcept nogil:
     """The commonest workload gets a loop of its own: one root, even sizes and places, no flush."""
     return (not d.columns and d.roots == 1 and d.size_mode == 1 and d.pattern == 1
-            and d.align_shift >= 0 and d.op_first < FLUSH
+            and d.align_shift >= 0 and d.op_first < FLUSH and d.offset == 0
             and d.op_threshold[WRITE] == <u32>0xFFFFFFFFU)
 
 
@@ -90,6 +90,8 @@ cdef inline void draw(const Source *d, u64 i, u64 seq, u64 *root, u64 *op, u64 *
         sector[0] = place_sequential(d, seq, nr[0], <u64>d.capacity[root[0]])
     else:
         sector[0] = place_zipf(d, a, room)
+    if not plain:
+        sector[0] += d.offset
 
 
 cdef inline void column(const Source *d, u64 i, u64 *root, u64 *op, u64 *sector,

@@ -26,6 +26,8 @@ def _check_draw(spec, roots):
 
 
 def _check_pattern(spec, first, count):
+    if not 0 <= spec.offset_sectors <= MOST_SECTORS:
+        raise ValueError(f"offset_sectors: must be in [0, 2**46], got {spec.offset_sectors}")
     if spec.pattern == 0:
         if not 1 <= spec.span_sectors <= MOST_SECTORS or spec.stride_sectors < 0:
             raise ValueError("span_sectors, stride_sectors: must be positive")
@@ -122,7 +124,8 @@ cdef class _Source:
             c.zipf_eta = spec.zipf_eta
             c.zipf_alpha = spec.zipf_alpha
         c.capacity = <const i64 *>_at(spec.capacity_sectors)
-        self.most = <double>int(spec.capacity_sectors.max())
+        c.offset = spec.offset_sectors
+        self.most = <double>int(spec.capacity_sectors.max()) + <double>spec.offset_sectors
 
 
 cdef void _irq_from(Irq *q, irq) except *:

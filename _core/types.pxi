@@ -192,6 +192,7 @@ cdef struct Source:             # where bios come from: drawn, or explicit colum
     double zipf_eta
     double zipf_alpha
     const i64 *capacity
+    u64 offset                  # added to every sector that is drawn
     Py_ssize_t roots
     const u32 *root_threshold
 

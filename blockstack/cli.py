@@ -262,7 +262,7 @@ app.add_typer(kernel_app, name="kernel")
 def kernel_list(threads: Annotated[int, typer.Option(
                     "--threads", min=1, help="Memory of the stacks of so many threads.")] = 10_000,
                 as_json: JsonOpt = False) -> None:
-    """The shipped kernels: submission rule, thread size, interrupt stacks, what an overflow does."""
+    """The shipped kernels: submission rule, thread size, interrupt stacks, overflow."""
     rows: list[dict[str, Any]] = []
     for name, profile in PROFILES.items():
         kernel = load_kernel(name)

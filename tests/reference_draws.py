@@ -60,7 +60,7 @@ def draw_bio(plan: SimpleNamespace, spec: DrawSpec, i: int) -> tuple[int, Bio]:
     else:
         block = mix64((zipf_rank(spec, a) + key) & MASK) % spec.zipf_n
         sector = min(block * align, room // align * align)
-    return root, Bio(position, op, sector, nr)
+    return root, Bio(position, op, sector + spec.offset_sectors, nr)
 
 
 def zipf_rank(spec: DrawSpec, a: int) -> int:

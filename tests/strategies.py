@@ -85,7 +85,8 @@ def specs(draw: Draw, plan: DrawnPlan, *, read_only: bool = False) -> DrawSpec:
     """Synthetic workload that fits the roots of *plan*."""
     g = Grower(picker(draw), ANYTHING)
     thresholds, first = ([U32_MAX] * NOPS, READ) if read_only else op_shares(g, plan.discards)
-    smallest = min(plan.capacity)
+    offset = g.one_of((0, 0, g.pick(0, min(plan.capacity) - 1)))
+    smallest = min(plan.capacity) - offset
     largest = min(smallest, LONGEST_BIO)
     sizes = [g.pick(1, largest) for _ in range(g.pick(1, 4))]
     low = g.pick(1, largest)
@@ -105,7 +106,8 @@ def specs(draw: Draw, plan: DrawnPlan, *, read_only: bool = False) -> DrawSpec:
         stride_sectors=g.pick(1, 200),
         span_sectors=g.pick(1, smallest),
         **zipf(g),
-        capacity_sectors=integers(plan.capacity, np.int64),
+        capacity_sectors=integers([c - offset for c in plan.capacity], np.int64),
+        offset_sectors=offset,
     )
 
 

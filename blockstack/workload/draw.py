@@ -39,7 +39,8 @@ class DrawSpec(NamedTuple):
     zipf_zetan: float
     zipf_eta: float
     zipf_alpha: float
-    capacity_sectors: NDArray[np.int64]  # [R]
+    capacity_sectors: NDArray[np.int64]  # [R] what is left of each root behind the offset
+    offset_sectors: int = 0  # added to every sector that is drawn
 
 
 def thresholds(shares: Sequence[Fraction], path: str = "shares") -> NDArray[np.uint32]:

@@ -175,7 +175,7 @@ class Workload:
 
     @cached_property
     def offset_sectors(self) -> int:
-        """Where the bios begin on the root device; the engine adds it to every sector."""
+        """Where the bios begin on the root device; the generator adds it to every sector."""
         return parse_sectors(self.offset, "offset")
 
     @cached_property
@@ -234,7 +234,7 @@ class Workload:
         ----------
         capacity_sectors : int or sequence of int
             Size of each root device in sectors. ``offset`` and ``size`` are taken off here; the
-            engine adds `offset_sectors` to every sector that is drawn.
+            generator adds `offset_sectors` to every sector that is drawn.
         seed : int, optional
             Takes the place of the workload's own.
 
@@ -275,7 +275,8 @@ class Workload:
             size_lo=align, size_step=align, size_count=sizes.count,
             pattern=pattern, align_sectors=align, stride_sectors=stride, span_sectors=span,
             zipf_n=blocks, zipf_theta=theta or 0.0, zipf_zetan=zipf[0], zipf_eta=zipf[1],
-            zipf_alpha=zipf[2], capacity_sectors=capacity)
+            zipf_alpha=zipf[2], capacity_sectors=capacity,
+            offset_sectors=self.offset_sectors)
 
     def _capacity(self, sectors: int | Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """What each root offers after offset and size, checked against the largest bio."""
