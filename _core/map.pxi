@@ -188,7 +188,9 @@ cdef size_t raid10_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr
     cdef u64 stripe = c // disks
     cdef u64 dev = c % disks
     cdef u64 base, at, disk, i, f, slot = 0
-    cdef u64 wanted = (sector >> 7) % (near * far)
+    cdef u64 wanted = 0
+    if n.op == READ:
+        wanted = (sector >> 7) % (near * far)
     if r[3]:
         stripe *= far
     base = stripe * chunk + sector % chunk
