@@ -285,8 +285,8 @@ def test_max_layers_is_the_last_that_fits(old):
     for n, fits in ((row.layers, True), (row.layers + 1, False)):
         found = bs.explain(with_layers(stack, "dm-linear", n), kernel=old, submission="recursive",
                            workload=DIRECT)
-        room = min(t.headroom_bytes - old.platform.irq_entry_bytes for t in found.tasks if t.context not in (
-            "softirq", "hardirq"))
+        room = min(t.headroom_bytes for t in found.tasks if t.context not in (
+            "softirq", "hardirq")) - old.platform.irq_entry_bytes
         assert (room >= 0) is fits
 
 

@@ -47,8 +47,8 @@ PROFILES: Mapping[str, Profile] = {
     "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _old(8192, 56, 52)),
     "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(4096, 60, 56)),
     "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(8192, 60, 56)),
-    # irq_entry_bytes: pt_regs (168, aligned to 176; 68 and 8) and the frames of common_interrupt (32;
-    # 20, and __common_interrupt's 36) from the tables, before the stack is switched.
+    # irq_entry_bytes: pt_regs (168, aligned to 176; 68 and 8) and the frames of common_interrupt
+    # (32; 20, and __common_interrupt's 36) from the tables, before the stack is switched.
     # thread_info lives in task_struct since 4.9; SCHED_STACK_END_CHECK is on in Debian's configs;
     # randomize_kstack_offset adds up to 0x3ff rounded down to the stack's alignment
     "linux-6.1-i386": Profile(
