@@ -7,9 +7,11 @@ at run time. Both are edges at the depth of the instruction itself.
 import numpy as np
 import numpy.typing as npt
 
-from blockstack.kernel.extract.elf import Image
+from blockstack.kernel.extract.elf import Image, Section
 
 Pairs = npt.NDArray[np.int64]
+#: how far from a static key its code lies
+_REACH = 1 << 16
 
 
 def edges_of(image: Image) -> Pairs:
@@ -30,10 +32,43 @@ def _exceptions(image: Image) -> Pairs:
 def _static_keys(image: Image) -> Pairs:
     """Two 32-bit offsets and a pointer (4.19 on), or three addresses."""
     addr, data = image.table("__jump_table")
+    if not data:
+        return _search(image)
     words = 4 if image.pointer_bytes == 8 else 3
     tried = [_relative(data, addr, words),
              _absolute(data, image.pointer_bytes, 3)]
     return max(tried, key=lambda pairs: _plausible(image, pairs))
+
+
+def _search(image: Image) -> Pairs:
+    """Static keys of a linked kernel that does not say where its table is.
+
+    Every pair of 32-bit offsets whose first leads to a nop or jump of the length that a static
+    key is patched with, and whose second leads to code near by.
+    """
+    if image.relocatable:
+        return np.empty((0, 2), np.int64)
+    found = [_keys_in(image, s, text) for s in image.sections if not s.code
+             for text in image.sections if text.code and len(text.data) > 1 << 16]
+    return np.concatenate([np.empty((0, 2), np.int64), *found])
+
+
+def _keys_in(image: Image, section: Section, text: Section) -> Pairs:
+    words = np.frombuffer(section.data, "<i4", len(section.data) // 4).astype(np.int64)
+    wrap = 0xFFFFFFFF if image.pointer_bytes == 4 else -1
+    place = np.int64(section.addr - text.addr) + 4 * np.arange(len(words), dtype=np.int64)
+    ends = (words + place) & wrap if wrap > 0 else words + place
+    code, target = ends[:-1], ends[1:]
+    size = len(text.data) - 5
+    near = (code >= 0) & (code < size) & (target >= 0) & (target < size) & (
+        np.abs(target - code) < _REACH)
+    code, target = code[near], target[near]
+    raw = np.frombuffer(text.data, np.uint8)
+    first, second = raw[code], raw[code + 1]
+    patched = ((first == 0x0F) & (second == 0x1F)) | ((first == 0x66) & (second == 0x90)) | (
+        first == 0xE9) | (first == 0xEB) | ((first == 0x3E) & (second == 0x8D))
+    base = np.uint64(text.addr).view(np.int64)
+    return np.stack([code[patched] + base, target[patched] + base], axis=1)
 
 
 def _relative(data: bytes, addr: int, words: int) -> Pairs:

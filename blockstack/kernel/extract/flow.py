@@ -14,7 +14,8 @@ from blockstack.kernel.extract.ops import BP, SP, Event
 #: how a call target is to be taken
 PLAIN, IGNORED, POINTER, RETURN, NORETURN = range(5)
 _MAX_CONFLICTS = 16
-#: events that leave the depth alone
+#: what may stand between functions' blocks as filling; what leaves the depth alone
+_PADDING = frozenset({ops.STOP, ops.CLOBBER, ops.LOAD, ops.STORE})
 _HARMLESS = frozenset({ops.CALL, ops.CALLI, ops.EDGE, ops.CLOBBER, ops.LOAD, ops.STORE})
 
 
@@ -156,8 +157,10 @@ class Walk:
             if before >= 0:
                 if before == depth:
                     return
+                if self.guessing:
+                    return
                 out.suspect += 1
-                if before > depth or self.guessing or out.suspect > _MAX_CONFLICTS:
+                if before > depth or out.suspect > _MAX_CONFLICTS:
                     return
             seen[i] = depth
             event = events[i]
@@ -310,8 +313,11 @@ class Walk:
         self.guessing = True
         through_table = False
         for i, event in enumerate(self.events):
-            if self.seen[i] >= 0 or event[1] == ops.STOP:
+            if self.seen[i] >= 0 or event[1] in _PADDING or (
+                    event[1:] == (ops.MOV, event[3], event[3], 0)):
                 continue
+            if i > 2 and event[1] == ops.CALL and self.target_class(event[2]) == IGNORED:
+                break  # ftrace's entry: a function that kallsyms does not name begins here
             depth = self._backwards(i)
             if depth < self.word and self.jumps:
                 through_table = True

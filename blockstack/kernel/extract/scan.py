@@ -61,6 +61,7 @@ class Range:
 class Known:
     """What was learnt of callees, by name, across all binaries."""
 
+    seen: set[str] = field(default_factory=set)
     pops: dict[str, int] = field(default_factory=dict)
     noreturn: set[str] = field(default_factory=lambda: set(_NORETURN))
 
@@ -125,9 +126,52 @@ class Scanner:
         self.classes.clear()
         yield from done
         for r in again:
-            yield r, self.flow(r)
+            yield r, self._second_look(r)
+
+    def _second_look(self, r: Range) -> Flow:
+        """Explain what does not fit by a callee that cannot be seen.
+
+        One that never returns, or (i386) pops the address of the structure that it returns.
+        What explains everything is kept for the functions to come.
+        """
+        flow = self.flow(r)
+        while flow.suspect:
+            best: tuple[Flow, str, int] | None = None
+            for name in self._unseen(flow):
+                for pops in (0, 4) if self.image.arch == "i386" else (0,):
+                    trial = self._supposing(r, name, pops)
+                    if trial.suspect < (best[0] if best else flow).suspect:
+                        best = (trial, name, pops)
+            if best is None:
+                break
+            flow, name, pops = best
+            if flow.suspect:
+                break
+            self._suppose(name, pops)
+        return flow
+
+    def _unseen(self, flow: Flow) -> list[str]:
+        names = (self.image.externs.get(addr, "") for addr in flow.calls)
+        return [n for n in names if n and n not in self.known.seen and n not in self.known.pops
+                and n not in self.known.noreturn]
+
+    def _suppose(self, name: str, pops: int) -> None:
+        self.classes.clear()
+        if pops:
+            self.known.pops[name] = pops
+        else:
+            self.known.noreturn.add(name)
+
+    def _supposing(self, r: Range, name: str, pops: int) -> Flow:
+        self._suppose(name, pops)
+        flow = self.flow(r)
+        self.known.pops.pop(name, None)
+        self.known.noreturn.discard(name)
+        self.classes.clear()
+        return flow
 
     def _learn(self, r: Range, flow: Flow) -> None:
+        self.known.seen.update(r.names)
         for name in r.names:
             if flow.pops and not flow.suspect:
                 self.known.pops[name] = flow.pops
