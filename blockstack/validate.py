@@ -7,7 +7,7 @@ modelled is refused with the reason; it never gets a small number.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,12 +18,16 @@ from blockstack.engine.static import StaticTasks
 from blockstack.errors import BlockstackError, UnsupportedKind
 from blockstack.importers.measured import Measured, Measurements, load_measurements, stack_of
 from blockstack.kernel import PROFILES, Kernel, load_kernel
+from blockstack.kernel.cuts import RARE_CUTS
+from blockstack.kernel.paths import Entered
+from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import base_name
 from blockstack.result import Frame, TaskDepth
 from blockstack.stack import Stack
 
 #: the workload's largest bio (1 MiB) and its alignment (4 KiB), in sectors
 _MAX_SECTORS, _ALIGN_SECTORS = 2048, 8
+_LOOP = ("loop_workfn", "loop_rootcg_workfn", "loop_process_work")
 #: functions that only a task of that context has on its stack; another word: itself
 _CONTEXTS: dict[str, tuple[str, ...]] = {
     "syscall:fsync": ("__x64_sys_fsync", "__ia32_sys_fsync"),
@@ -33,9 +37,25 @@ _CONTEXTS: dict[str, tuple[str, ...]] = {
     "syscall:do_pwritev": ("do_pwritev",), "syscall:pwritev2": ("do_pwritev",),
     "syscall:openat": ("__x64_sys_openat", "__ia32_sys_openat"),
     "pagefault": ("exc_page_fault",),
-    "kthread:loop_process_work": ("loop_workfn", "loop_rootcg_workfn"),
-    "kthread:loop_rootcg_workfn": ("loop_workfn", "loop_rootcg_workfn"),
-    "kthread:__blk_mq_run_hw_queue": ("blk_mq_run_work_fn",)}
+    "kthread:loop_process_work": _LOOP, "kthread:loop_rootcg_workfn": _LOOP,
+    "kthread:loop_workfn": _LOOP}
+#: the ``block`` pass traced the block layer, its pools and the drivers; not slab, page allocator,
+#: scheduler or the page cache.
+_TRACED_FILES = ("block/", "drivers/", "fs/", "crypto/async_tx/", "mm/mempool.c",
+                 "lib/sg_pool.c", "lib/scatterlist.c", "lib/sbitmap.c", "kernel/dma/",
+                 "mm/dmapool.c")
+_TRACED_NAMES = frozenset((
+    "swap_writepage", "__swap_writepage", "swap_readpage", "tcp_sendmsg", "tcp_sendmsg_locked",
+    "__tcp_transmit_skb", "tcp_write_xmit", "ip_queue_xmit", "__ip_queue_xmit",
+    "__dev_queue_xmit"))
+#: its return address (8; 4) and the row that the tracer gives it (48; 8, and 8 more in the row
+#: above it, since it copies the return address)
+_LEAF_BYTES = {"x86_64": 8 + 48, "i386": 4 + 16}
+#: rows of the entry code: its bytes are the root's
+_ENTRY_CODE = ("entry_", "asm_", "ret_from", "handle_exception", "do_SYSENTER", "do_fast",
+               "__do_fast", "copy_user")
+#: rows from the top of the stack within which a task's own function is found
+_NEAR_ROOT = 10
 
 
 @dataclass(frozen=True)
@@ -101,6 +121,20 @@ def bounds_of(stack: Stack, kernel: Kernel) -> tuple[TaskDepth, ...]:
     return tuple(found.values())
 
 
+def as_traced(kernel: Kernel, *, rare: bool = True) -> Kernel:
+    """``kernel`` as the ``block`` pass saw it: depths at the entry of the traced functions.
+
+    Parameters
+    ----------
+    rare : bool
+        False: without the calls of `RARE_CUTS`.
+    """
+    seen = Entered(_TRACED_FILES, _TRACED_NAMES, _LEAF_BYTES[kernel.platform.arch])
+    rows = RowSource(kernel.rows.table, kernel.generation, kernel.platform, seen,
+                     () if rare else RARE_CUTS)
+    return replace(kernel, rows=rows)
+
+
 def _plan(stack: Stack, kernel: Kernel, direct: bool) -> Plan:
     """A plan for every operation that the stack takes."""
     ops, refused = [], None
@@ -115,19 +149,27 @@ def _plan(stack: Stack, kernel: Kernel, direct: bool) -> Plan:
     return compile_plan(stack, kernel, ops=ops, direct=direct)
 
 
-def compare(measured: Measured, kernel: Kernel) -> Comparison:
-    """Bound one measured stack on ``kernel`` and put both side by side."""
+def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -> Comparison:
+    """Bound one measured stack on ``kernel`` and put both side by side.
+
+    Parameters
+    ----------
+    typical : Kernel or None
+        The same kernel without rare calls, for `typical_bytes`.
+    """
     block = measured.block
     assert block is not None
     base = Comparison(measured.name, block.context, block.max_bytes,
                       None if measured.all is None else measured.all.max_bytes)
     try:
-        tasks = bounds_of(stack_of(measured), kernel)
+        stack = stack_of(measured)
+        tasks = bounds_of(stack, kernel)
+        seldom = _told(bounds_of(stack, typical), block.context) if typical else []
     except BlockstackError as error:
         return _refuse(base, str(error))
     on_tasks = [t for t in tasks if t.context in ("caller", "worker")]
     worst = max(on_tasks, key=lambda t: t.peak_bytes)
-    told = [t for t in on_tasks if _matches(t, block.context)]
+    told = _told(tasks, block.context)
     if not told:
         return _refuse(base, f"no way in of the model is {block.context}", worst)
     task = max(told, key=lambda t: t.peak_bytes)
@@ -135,7 +177,8 @@ def compare(measured: Measured, kernel: Kernel) -> Comparison:
         return _refuse(base, "the frame table lacks " + ", ".join(task.missing), worst)
     return Comparison(
         base.name, base.context, base.measured_bytes, base.all_bytes, task.peak_bytes,
-        worst.peak_bytes, worst.task, task.peak_bytes, task.exact, task.task, "",
+        worst.peak_bytes, worst.task, max((t.peak_bytes for t in seldom), default=None),
+        task.exact, task.task, "",
         _differs([name for name, _ in block.functions], [f.function for f in task.path]), task.path)
 
 
@@ -145,11 +188,19 @@ def _refuse(base: Comparison, why: str, worst: TaskDepth | None = None) -> Compa
                       worst_task=worst.task if worst else "")
 
 
+def _told(tasks: Iterable[TaskDepth], context: str) -> list[TaskDepth]:
+    """The tasks of a context."""
+    return [t for t in tasks if t.context in ("caller", "worker") and _matches(t, context)]
+
+
 def _matches(task: TaskDepth, context: str) -> bool:
     if not context:
         return True
     wanted = _CONTEXTS.get(context, (context.partition(":")[2],))
-    return any(base_name(f.function).partition("@")[0] in wanted for f in task.path)
+    top = [base_name(f.function).partition("@")[0] for f in task.path[:_NEAR_ROOT]]
+    if context == "pagefault" and {"do_syscall_64", "ia32_sys_call"} & set(top):
+        return False  # a fault of the kernel's own copy to user memory
+    return any(name in wanted for name in top)
 
 
 def _differs(traced: Sequence[str], path: Sequence[str]) -> str:
@@ -158,7 +209,7 @@ def _differs(traced: Sequence[str], path: Sequence[str]) -> str:
     at = 0
     for name in traced:
         function = base_name(name)
-        if function.startswith(("entry_", "asm_", "ret_from", "do_SYSENTER", "do_fast", "__do_fast")):
+        if function.startswith(_ENTRY_CODE):
             continue
         if function in plain[at:]:
             at = plain.index(function, at) + 1
@@ -223,8 +274,9 @@ def validate(measurements: Measurements, kernel: Kernel) -> Report:
 
     The guests were booted with randomize_kstack_offset=off, so it is left out of the bounds.
     """
-    plain = kernel.override(stack_offset=False)
-    rows = tuple(compare(m, plain) for m in measurements.stacks if m.block is not None)
+    plain = as_traced(kernel.override(stack_offset=False))
+    typical = as_traced(plain, rare=False)
+    rows = tuple(compare(m, plain, typical) for m in measurements.stacks if m.block is not None)
     return Report(plain.name, measurements.kernel, rows)
 
 

@@ -83,8 +83,11 @@ class StaticTasks:
             for way in entries.ways:
                 if way.data != data:
                     continue
-                below = self.bound.path(self.bound.below_root(r, way.op))
-                yield self._depth(f"{way.name} {entries.source}", "caller", way.submit + below)
+                ops = [way.op, WRITE] if way.name == "fsync" and WRITE in self.plan.ops else [way.op]
+                # fsync(2) writes dirty pages before it flushes: submit_bio from the same spine
+                below = [self.bound.path(self.bound.below_root(r, op)) for op in ops]
+                deepest = max(below, key=lambda p: p.bytes)
+                yield self._depth(f"{way.name} {entries.source}", "caller", way.submit + deepest)
 
     def workers(self) -> Iterator[TaskDepth]:
         """Tasks that go on with bios that others handed over."""
@@ -139,17 +142,21 @@ class StaticTasks:
                 yield name, context, layered(device.name, sent), limit
 
     def _own_writes(self, layers: Layers, number: int) -> Iterator[_Row]:
-        """An array's thread writes the superblock before it serves bios."""
+        """What a device's own threads write: an array its superblock, dm-integrity its journal."""
         position, kernel = self.plan.positions[number], self.plan.kernel
-        path = layers.calls(position.device).options.get("superblock")
+        options = layers.calls(position.device).options
+        threads = dict(options.get("threads", {}))
+        if "superblock" in options:
+            threads["superblock write"] = options["superblock"]
         members = _children(self.plan, number)
-        if path is None or not members:
+        if not threads or not members:
             return
-        spine = kernel.rows.spine(path, kernel.generation.submit_link)
-        start = layered(position.device.name, spine)
         below = [self.bound.below(c, WRITE, SUPERBLOCK_SECTORS) for c in members]
         deepest = max((self.bound.path(v) for v in below), key=lambda p: p.bytes)
-        yield "superblock write", "worker", start + deepest, kernel.platform.limit_bytes
+        for name, path in threads.items():
+            spine = kernel.rows.spine(path, kernel.generation.submit_link)
+            start = layered(position.device.name, spine)
+            yield name, "worker", start + deepest, kernel.platform.limit_bytes
 
     def _depth(self, name: str, context: str, path: LayeredPath,
                limit: int | None = None) -> TaskDepth:

@@ -192,6 +192,7 @@ def _command(command: str, recipes: dict[str, _Recipe], swaps: list[str],
         return
     if command.startswith("configfs null_blk"):
         mode = "bio" if "queue_mode=0" in command else "mq"
+        mode += "-memory" if "memory_backed=1" in command else ""
         recipes["null_blk"] = _Recipe("null_blk", keys={"mode": mode})
         return
     words = shlex.split(command)

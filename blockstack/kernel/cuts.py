@@ -50,6 +50,7 @@ class CutTable:
     wanted: frozenset[tuple[str, str]] = frozenset()
     _names: dict[str, list[Cut]] = field(default_factory=dict)
     _globs: list[tuple[re.Pattern[str], Cut]] = field(default_factory=list)
+    _any: re.Pattern[str] = field(default=re.compile(r"(?!)"))
     _memo: dict[tuple[str, str], Cut | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -58,6 +59,8 @@ class CutTable:
                 self._globs.append((_pattern(cut.callee), cut))
             else:
                 self._names.setdefault(cut.callee, []).append(cut)
+        if self._globs:  # most callees match none of them: one look tells
+            self._any = re.compile("|".join(f"(?:{p.pattern})" for p, _ in self._globs))
 
     def find(self, caller: str, callee: str) -> Cut | None:
         """The cut that stops ``caller`` -> ``callee``, if one does."""
@@ -68,7 +71,9 @@ class CutTable:
 
     def _search(self, caller: str, callee: str) -> Cut | None:
         named = self._names.get(callee, [])
-        hits = named + [cut for pattern, cut in self._globs if pattern.match(callee)]
+        hits = list(named)
+        if self._any.match(callee):
+            hits += [cut for pattern, cut in self._globs if pattern.match(callee)]
         if (caller, callee) in self.wanted:
             hits = [cut for cut in hits if cut.cls != "budget"]
         return next((c for c in hits if c.caller == "*" or _pattern(c.caller).match(caller)), None)
@@ -132,4 +137,27 @@ COMMON_CUTS: tuple[Cut, ...] = (
     *_rows("topology", "only for bios that carry T10 protection information",
            "bio_integrity_clone", "bio_integrity_alloc", "bio_integrity_trim",
            "bio_integrity_free", "__bio_integrity_endio"),
+)
+
+#: left out of the `typical` figure only: each is a path that the kernel can take
+RARE_CUTS: tuple[Cut, ...] = (
+    *_rows("rare", "no tag is free: the queue is run before sleeping (blk_mq_get_tag)",
+           "blk_mq_get_tag->blk_mq_run_hw_queue"),
+    *_rows("rare", "read-ahead is off or the cgroup congested (page_cache_sync_ra)",
+           "force_page_cache_ra"),
+    *_rows("rare", "converts unwritten extents in the caller only when the write ended before "
+           "ext4_writepages dropped its own reference", "ext4_put_io_end"),
+    *_rows("rare", "an index block of an extent tree is full",
+           "ext4_split_extent", "ext4_new_meta_blocks", "ext4_ext_insert_extent->ext4_mb_new_blocks"),
+    *_rows("rare", "delayed allocation is off while space is low (ext4_nonda_switch)",
+           "ext4_da_write_begin->ext4_write_begin"),
+    *_rows("rare", "the journal is full: the task checkpoints it itself",
+           "__jbd2_log_wait_for_space"),
+    *_rows("rare", "a file's extents outgrow the inode, or a btree block is full",
+           "xfs_bmap_extents_to_btree", "xfs_btree_make_block_unfull", "xfs_btree_new_root",
+           "xfs_btree_split"),
+    *_rows("rare", "the group's free list must be refilled", "xfs_alloc_fix_freelist"),
+    *_rows("rare", "a stale buffer is pinned in the log", "xfs_buf_lock->xfs_log_force"),
+    *_rows("rare", "a segment was lost and is sent again", "tcp_xmit_retransmit_queue"),
+    *_rows("rare", "the pool is empty", "mempool_alloc->io_schedule_timeout"),
 )

@@ -157,6 +157,9 @@ GENERATIONS: Mapping[str, Generation] = {
         dispatch=("__submit_bio", "submit_bio_noacct_nocheck"),
         idle=("__submit_bio", "blk_mq_submit_bio"),
         files=("block/", "mm/mempool.c", "lib/sg_pool.c", "lib/scatterlist.c", "lib/sbitmap.c"),
+        # mm/mempool.c: pool->alloc and ->free; bio, scatterlist and driver pools use these
+        edges=(("mempool_alloc", "mempool_alloc_slab"), ("mempool_alloc", "mempool_kmalloc"),
+               ("mempool_free", "mempool_free_slab"), ("mempool_free", "mempool_kfree")),
         cuts=(("submit_bio_noacct", "bio_endio", "only for a bio that is refused"),),
         roots={
             # arch/x86/include/asm/ptrace.h: 21 words; TOP_OF_KERNEL_STACK_PADDING is 0 and 8
@@ -166,6 +169,13 @@ GENERATIONS: Mapping[str, Generation] = {
             ("i386", "@syscall"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
             ("i386", "@fault"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
             ("i386", "@kthread"): Root((("pt_regs", 68), ("padding", 8)), "derived"),
+            # a fault in the kernel's copy to or from user memory. x86_64: the copy routine's return
+            # address, the CPU aligns the stack to 16, pt_regs (entry_64.S). i386: FIXUP_FRAME
+            # leaves the CPU's own six words below a copy of them (entry_32.S)
+            ("x86_64", "@copy"): Root((("copy_user", 8), ("alignment", 8), ("pt_regs", 168)),
+                                      "derived"),
+            ("i386", "@copy"): Root((("copy_user", 4), ("saved frame", 24), ("pt_regs", 68)),
+                                    "derived"),
         } | _IRQ_ROOTS,
         budgets=_BUDGETS),
 }

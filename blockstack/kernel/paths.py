@@ -14,7 +14,7 @@ import networkx as nx
 
 from blockstack.errors import BlockstackError
 from blockstack.kernel.cuts import CutTable
-from blockstack.kernel.table import ASSUMED, FrameTable
+from blockstack.kernel.table import ASSUMED, FrameTable, base_name
 
 Source = Literal["table", "derived", "published", "assumed"]
 _STEPS = 200_000  # simple paths inside one cycle; real kernels need a few hundred
@@ -58,6 +58,30 @@ class CallPath:
                         tuple(dict.fromkeys(self.missing + other.missing)))
 
 
+@dataclass(frozen=True)
+class Entered:
+    """What a stack tracer sees: the depth at the entry of the functions that it was told of.
+
+    Attributes
+    ----------
+    files : tuple of str
+        Source files (directories end in ``/``) of these functions.
+    names : tuple of str
+        Functions elsewhere that are among them.
+    leaf_bytes : int
+        What the tracer counts for the entered function instead of its own frame.
+    """
+
+    files: tuple[str, ...]
+    names: frozenset[str]
+    leaf_bytes: int
+
+    def sees(self, function: str, file: str) -> bool:
+        """Whether the tracer looks at the entry of ``function``."""
+        return (base_name(function) in self.names or file in self.files
+                or any(file.startswith(f) for f in self.files if f.endswith("/")))
+
+
 @dataclass
 class CallGraph:
     """A frame table's calls as one query may follow them.
@@ -71,12 +95,15 @@ class CallGraph:
     edges : tuple of (caller, callee)
         Indirect calls that the topology resolves; both names as `FrameTable.find` takes them.
     cuts : CutTable
+    entered : Entered or None
+        Where a tracer looks; None: at every function, its own frame counted.
     """
 
     table: FrameTable
     files: tuple[str, ...]
     edges: tuple[tuple[str, str], ...]
     cuts: CutTable
+    entered: "Entered | None" = None
     _extra: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     _exact: frozenset[str] = frozenset()
     _dirs: tuple[str, ...] = ()
@@ -128,6 +155,14 @@ class CallGraph:
         if row is not None:
             return row[1]
         return 0 if function.startswith("@") else self.table.pointer_bytes
+
+    def end(self, function: str) -> int | None:
+        """What a path that ends at ``function`` counts for it; None: it cannot end there."""
+        if self.entered is None:
+            return self.frame(function)
+        row = self.table.functions.get(function)
+        seen = row is not None and self.entered.sees(function, row[0])
+        return self.entered.leaf_bytes if seen else None
 
     def longest(self, start: str, goal: str | None, avoid: Iterable[str] = ()) -> CallPath | None:
         """The path from ``start`` that keeps most bytes.
@@ -185,7 +220,7 @@ class _Longest:
         return self._steps(found[1])
 
     def _end(self, function: str) -> int | None:
-        return self.graph.frame(function) if self.goal is None else None
+        return self.graph.end(function) if self.goal is None else None
 
     def _after(self, callee: str) -> tuple[int, list[str]] | None:
         return (0, []) if callee == self.goal else self.inner.get(callee)
@@ -217,7 +252,7 @@ class _Longest:
         chain = [*functions, *([self.goal] if self.goal is not None else [])]
         steps = [self._step(a, self.succ[a][b]) for a, b in pairwise(chain)]
         if self.goal is None:
-            steps.append(self._step(functions[-1], self.graph.frame(functions[-1])))
+            steps.append(self._step(functions[-1], self.graph.end(functions[-1]) or 0))
         return CallPath(tuple(steps))
 
     def _step(self, function: str, n_bytes: int) -> Step:

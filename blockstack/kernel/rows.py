@@ -11,7 +11,7 @@ from itertools import pairwise
 from blockstack.errors import BlockstackError
 from blockstack.kernel.cuts import COMMON_CUTS, Cut, CutTable
 from blockstack.kernel.generation import Generation
-from blockstack.kernel.paths import CallGraph, CallPath, Step
+from blockstack.kernel.paths import CallGraph, CallPath, Entered, Step
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.table import FrameTable
 from blockstack.kinds.model import Path
@@ -51,14 +51,21 @@ class RowSource:
     table : FrameTable
     generation : Generation
     platform : Platform
+    entered : Entered or None
+        A tracer's view: paths end at the entry of what it traces.
+    more_cuts : tuple of Cut
+        Calls that are left out beside the common ones: `RARE_CUTS`.
     """
 
     table: FrameTable
     generation: Generation
     platform: Platform
+    entered: Entered | None = None
+    more_cuts: tuple[Cut, ...] = ()
     _layers: dict[tuple[Path, str, bool], LayerRow] = field(default_factory=dict)
     _spines: dict[tuple[Path, str | None], CallPath] = field(default_factory=dict)
     _tails: dict[str, CallPath] = field(default_factory=dict)
+    _to: dict[tuple[Path, str, str], CallPath] = field(default_factory=dict)
 
     def layer(self, path: Path, link: str, *, nested: bool) -> LayerRow:
         """Bytes of one layer.
@@ -97,11 +104,15 @@ class RowSource:
 
     def layer_to(self, path: Path, link: str, goal: str) -> CallPath:
         """From the link through the driver's anchors to ``goal`` (inline completion)."""
-        anchors, missing = self._anchors(path)
-        graph = self._graph(path, anchors, link)
-        names = [a.name for a in anchors]
-        spine = names if goal in names else [*names, goal]
-        return self._segments(graph, [link, *spine], link) + CallPath((), missing)
+        key = (path, link, goal)
+        if key not in self._to:
+            anchors, missing = self._anchors(path)
+            graph = self._graph(path, anchors, link)
+            names = [a.name for a in anchors]
+            spine = names if goal in names else [*names, goal]
+            found = self._segments(graph, [link, *spine], link)
+            self._to[key] = found + CallPath((), missing)
+        return self._to[key]
 
     def _later_peak(self, graph: CallGraph, names: list[str], link: str) -> CallPath:
         """Deepest local point behind a link that the anchors themselves pass: dm-crypt ends its
@@ -200,7 +211,8 @@ class RowSource:
                 edges.append((anchors[-1].name, link))
         cuts = tuple(Cut(a, b, reason, "topology") for a, b, reason in (*gen.cuts, *path.cuts))
         return CallGraph(self.table, gen.files + path.files, tuple(edges),
-                         CutTable(cuts + COMMON_CUTS, frozenset(path.edges)))
+                         CutTable(cuts + self.more_cuts + COMMON_CUTS, frozenset(path.edges)),
+                         self.entered)
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""

@@ -109,7 +109,11 @@ def _integrity(*, journal: bool) -> Calls:
     paths = {op: dm.new_map("dm_integrity_map", op=op, files=_INTEGRITY_FILES,
                             cuts=cuts + _MAP_ONLY) for op in ("read", "flush")}
     in_worker = ("read", "flush", "write", "fua") if journal else ("read", "flush")
-    return Calls(submit=paths["read"],
+    # dm-integrity.c 6.1: commit_work and writer_work, each on a workqueue of its own
+    threads = {f"{work} of dm-integrity": dm.new_worker(
+        work, work, "dm_io", files=_INTEGRITY_FILES).path
+        for work in ("integrity_writer", "integrity_commit")} if journal else {}
+    return Calls(submit=paths["read"], options={"threads": threads},
                  submit_ops={"flush": paths["flush"], "fua": paths["flush"], "write": write},
                  worker=dict.fromkeys(in_worker, worker),
                  endio=_INTEGRITY_ENDIO, split="front", ops=("read", "write", "flush", "fua"),

@@ -1,5 +1,7 @@
 """Leaves: devices at which a bio ends in this machine."""
 
+from dataclasses import replace
+
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
 from blockstack.kinds.params import choice, sectors
 from blockstack.kinds.requests import (
@@ -10,6 +12,7 @@ from blockstack.kinds.requests import (
     SPLIT_RING,
     Cuts,
     mq_path,
+    unscheduled,
     with_cuts,
 )
 from blockstack.kinds.scsi import SCSI
@@ -69,41 +72,71 @@ _RAM_FILES = ("drivers/block/rd.c", "mm/filemap.c", "lib/radix-tree.c")
 _RAM_OLD = Calls(submit=Path((">rd_make_request",), files=_RAM_FILES), inline_completion=True,
                  ops=("read", "write"),
                  note="rd.c of 2.6.18 and 2.6.24 answers to the name: brd.c came with 2.6.25")
+_BRD_SUBMIT = Path((">brd_submit_bio",), files=("drivers/block/brd.c", "lib/radix-tree.c"))
 _BRD = Kind(
     "brd", "leaf", "leaf", (0, 0), "RAM disk: completes inside the submit call",
     params=(_SIZE,), verb="brd",
     calls={"2.6.18": _RAM_OLD, "2.6.24": _RAM_OLD,
            # drivers/block/brd.c 6.1: no cache to flush; a flush bio is empty and ends at once
-           "6.1": Calls(submit=Path((">brd_submit_bio",),
-                                    files=("drivers/block/brd.c", "lib/radix-tree.c")),
-                        ops=_ALL_OPS, inline_completion=True)})
+           "6.1": Calls(submit=_BRD_SUBMIT, submit_ops={"read": with_cuts(_BRD_SUBMIT, (
+               ("brd_do_bvec", "brd_insert_page", "only for writes"),))},
+               ops=_ALL_OPS, inline_completion=True)})
 
 _NULL_FILES = ("drivers/block/null_blk/main.c",)
 _NULL_CUTS: Cuts = (
     ("null_handle_cmd", "null_process_zoned_cmd", "only for zoned devices"),
-    ("null_handle_cmd", "null_make_cache_space", "only with memory_backed and cache_size"),
+    ("*", "null_make_cache_space", "only with memory_backed and cache_size"),
     ("null_process_cmd", "badblocks_check", "only with badblocks configured"),
-    ("null_process_cmd", "null_transfer", "only with memory_backed"),
-    ("null_process_cmd", "null_handle_discard", "only with memory_backed"),
     ("null_handle_cmd", "blk_mq_start_stopped_hw_queues", "only with a bandwidth limit (mbps)"),
     ("null_handle_cmd", "blk_mq_stop_hw_queues", "only with a bandwidth limit (mbps)"),
     ("null_submit_bio", "io_schedule", "only when all commands are in use: sleeps"),
 )
-_NULL_BIO = Path((">null_submit_bio", "null_handle_cmd"), files=_NULL_FILES,
+_NO_MEMORY: Cuts = (
+    ("null_process_cmd", "null_transfer", "only with memory_backed"),
+    ("null_process_cmd", "null_handle_discard", "only with memory_backed"),
+)
+_NULL_BIO_MEMORY = Path((">null_submit_bio", "null_handle_cmd"), files=_NULL_FILES,
                  cuts=(*_NULL_CUTS,
                        ("end_cmd", "blk_mq_end_request", "only in multi-queue mode")))
-_NULL_MQ = mq_path("null_queue_rq", ("null_handle_cmd",), _NULL_FILES,
-                   edges=(("blk_mq_complete_request", "null_complete_rq"),), cuts=(
-                       *_NULL_CUTS, ("end_cmd", "bio_endio", "only in bio mode")))
+_NULL_BIO = with_cuts(_NULL_BIO_MEMORY, _NO_MEMORY)
+# drivers/block/null_blk/main.c 6.1: poll_queues=1 beside submit_queues=1 makes two hardware queues:
+# no scheduler (elevator_get_default), a plug issues directly, and requests end in place
+# (blk_mq_complete_request_remote raises the softirq for a single queue only)
+_NULL_QUEUES: Cuts = (
+    *_NULL_CUTS, ("end_cmd", "bio_endio", "only in bio mode"),
+    ("__blk_mq_sched_dispatch_requests", "blk_mq_do_dispatch_sched", "no scheduler"))
+_ASYNC_RUN: Cuts = (
+    # null_validate_conf: memory_backed sets blocking, BLK_MQ_F_BLOCKING
+    ("__blk_mq_delay_run_hw_queue", "__blk_mq_run_hw_queue", "BLK_MQ_F_BLOCKING: kblockd runs it"),)
+_NULL_MQ_MEMORY = unscheduled("null_queue_rq", ("null_handle_cmd",), _NULL_FILES,
+                              edges=(("blk_mq_complete_request", "null_complete_rq"),),
+                              cuts=_NULL_QUEUES)
+_NULL_MQ = with_cuts(_NULL_MQ_MEMORY, _NO_MEMORY)
+_READS: Cuts = (("null_transfer", "null_insert_page", "only for writes"),)
+
+
+def _null_bio(path: Path) -> Calls:
+    return Calls(submit=path, submit_ops={"read": with_cuts(path, _READS)}, ops=_ALL_OPS,
+                 inline_completion=True)
+
+
+def _null_mq(path: Path) -> Calls:
+    calls = _mq_calls(path, None, inline=True)
+    return replace(calls, submit_ops={**calls.submit_ops,
+                                      "read": with_cuts(path, NOT_A_FLUSH + _READS)})
+
+
 _NULL_MODES = {
-    "bio": {"6.1": Calls(submit=_NULL_BIO, ops=_ALL_OPS, inline_completion=True)},
-    "mq": {"6.1": _mq_calls(_NULL_MQ, None, inline=True,
-                            note="irqmode=1 (softirq) on one hardware queue would leave the "
-                                 "completion to a softirq; inline is the deeper case")},
+    "bio": {"6.1": _null_bio(_NULL_BIO)},
+    "bio-memory": {"6.1": _null_bio(_NULL_BIO_MEMORY)},
+    "mq": {"6.1": _null_mq(_NULL_MQ)},
+    "mq-memory": {"6.1": _null_mq(with_cuts(_NULL_MQ_MEMORY, _ASYNC_RUN))},
 }
 _NULL_BLK = Kind(
     "null_blk", "leaf", "leaf", (0, 0), "null block device: completes inside the submit call",
-    params=(_SIZE, Param("mode", choice("bio", "mq"), "mq", "queue_mode: bio (0) or mq (2)")),
+    params=(_SIZE, Param("mode", choice("bio", "bio-memory", "mq", "mq-memory"), "mq",
+                         "queue_mode bio (0) or mq (2); bio-memory and mq-memory: with "
+                         "memory_backed=1")),
     verb="null_blk", variant="mode", variants=_NULL_MODES, calls=_NULL_MODES["mq"])
 
 _ZRAM = Kind(

@@ -134,7 +134,8 @@ class Calls:
         The leaf completes inside the submit call (brd, null_blk).
     options : mapping
         Mapping switches of this generation (raid456: full_stripe_in_caller, aligned_read,
-        read_in_caller, rmw).
+        read_in_caller, rmw); ``superblock``, ``threads`` (name to `Path`): what further tasks of
+        the device write to its lower devices.
     note : str
         What is assumed, with its source.
     """

@@ -88,7 +88,13 @@ DMA_CUTS: Cuts = (
 
 #: virtio 1.1's packed rings are an option of the hypervisor (VIRTIO_F_RING_PACKED), off in QEMU
 SPLIT_RING: Cuts = (
-    ("virtqueue_add_sgs", "virtqueue_add_packed", "only with VIRTIO_F_RING_PACKED"),)
+    ("virtqueue_add_sgs", "virtqueue_add_packed", "only with VIRTIO_F_RING_PACKED"),
+    # drivers/virtio/virtio_ring.c 6.1 vring_use_dma_api: else sg_phys is taken as it is
+    *((caller, "dma_map_page_attrs", "only with VIRTIO_F_ACCESS_PLATFORM (encrypted guests)")
+      for caller in ("virtqueue_add_sgs", "virtqueue_add_split", "vring_map_one_sg",
+                     "vring_map_single")),
+    *((caller, "vring_unmap_*", "only when a buffer cannot be mapped")
+      for caller in ("virtqueue_add_sgs", "virtqueue_add_split")))
 
 
 def old_request_path(via: tuple[str, ...], files: tuple[str, ...], *, edges: Edges = (),
@@ -131,6 +137,17 @@ def mq_path(queue_rq: str, via: tuple[str, ...], files: tuple[str, ...], *, queu
         issue.append(("blk_mq_flush_plug_list", queue_rqs))
     return Path(("blk_mq_submit_bio", "blk_mq_dispatch_rq_list", ">" + queue_rq, *via),
                 MQ_EDGES + tuple(issue) + edges, files, MQ_CUTS + cuts)
+
+
+def unscheduled(queue_rq: str, via: tuple[str, ...], files: tuple[str, ...], *,
+                edges: Edges = (), cuts: Cuts = ()) -> Path:
+    """A blk-mq disk of 6.1 without a scheduler: requests are issued directly, from the plug's
+    flush or one by one."""
+    kept = tuple(cut for cut in MQ_CUTS if "only without a scheduler" not in cut[2])
+    own = tuple((a, b) for a, b in MQ_EDGES if not b.startswith("dd_"))
+    issue = (("__blk_mq_try_issue_directly", queue_rq), ("blk_mq_dispatch_rq_list", queue_rq))
+    return Path(("blk_mq_submit_bio", "__blk_mq_try_issue_directly", ">" + queue_rq, *via),
+                own + issue + edges, files, kept + cuts)
 
 
 def with_cuts(path: Path, cuts: Cuts) -> Path:

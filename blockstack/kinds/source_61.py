@@ -180,7 +180,10 @@ RAW_61 = Fs61(
                  ("__block_write_begin_int", "blkdev_get_block")),
     sync_edges=(*cache_edges("blkdev_readahead", "blkdev_writepages"),
                 ("__writepage", "blkdev_writepage"),
-                ("__block_write_full_page", "blkdev_get_block")))
+                ("__block_write_full_page", "blkdev_get_block")),
+    cuts=(("do_mpage_readpage", "block_read_full_folio",
+           "only for a page with buffers or with holes (confused, fs/mpage.c): a page that is "
+           "read ahead is new, and a block device has no holes"),))
 
 _EXT4_READ: Edges = (("read_pages", "ext4_readahead"), ("filemap_read_folio", "ext4_read_folio"))
 _EXT4_SYNC: Edges = (
@@ -214,6 +217,9 @@ _EXT4_CUTS: Cuts = (
     ("*", "ext4_mpage_read*_verity", "no verity"), ("*", "fsverity_*", "no verity"),
     ("*", "dquot_*", "no quota"), ("*", "ext4_*inline_data*", "the inline_data feature is off"),
     ("*", "ext4_truncate", "after a write that failed half-way"),
+    ("ext4_dirty_inode", "__ext4_journal_start_sb",
+     "inside a transaction it returns the running handle (jbd2__journal_start); outside one, "
+     "ext4_write_begin and ext4_writepages start theirs deeper in the same task"),
     ("*", "ext4_nojournal*", "with a journal"), ("*", "jbd2_journal_destroy*", "at unmount only"),
     ("*", "ext4_orphan_*", "no truncation, no O_TMPFILE"),
     ("*", "*ext4_expand_extra_isize*", "inodes were made with their full extra size"),
@@ -260,17 +266,38 @@ XFS_61 = Fs61(
 
 _SWAP_FILES = (*FILES_61, *RECLAIM_FILES, "mm/memory.c", "mm/page_io.c", "mm/swap_state.c",
                "mm/swapfile.c", "mm/shmem.c", "arch/x86/mm/fault.c", "fs/ext4/file.c",
+               "mm/memcontrol.c",
                "fs/ext4/inode.c")
 _OUT = ("swap_writepage", "__swap_writepage", "submit_bio")
+#: mm/memcontrol.c charge_memcg: a group at its limit reclaims in whoever charges a page to it
+_MEMCG_EDGES: Edges = (("try_charge_memcg", "try_to_free_mem_cgroup_pages"),
+                       ("__handle_mm_fault", "do_fault"))
+#: the system call's buffer may lie in swapped memory whatever file it reads or writes
+_ANY_READ: Edges = tuple(("vfs_read", f"{fs}_read_iter") for fs in (
+    "blkdev", "ext4_file", "xfs_file", "btrfs_file", "f2fs_file", "generic_file"))
+_ANY_WRITE: Edges = tuple(("vfs_write", f"{fs}_write_iter") for fs in (
+    "blkdev", "ext4_file", "xfs_file", "f2fs_file", "generic_file"))
+_COPY_FILES = (*_SWAP_FILES, "lib/iov_iter.c", "mm/gup.c", "fs/xfs/xfs_file.c",
+               "fs/btrfs/file.c", "fs/f2fs/file.c", "block/fops.c")
 
 
 def swap_61() -> dict[str, Path]:
     """Swap of 6.1: direct reclaim still writes anonymous pages out (mm/vmscan.c pageout)."""
     reclaim = (*RECLAIM, ">shmem_writepage", *_OUT)
     wanted = (*RECLAIM_EDGES, ("shmem_writepage", "swap_writepage"))
+    fault = (*wanted, *_MEMCG_EDGES, ("do_fault", "shmem_fault"), ("__do_fault", "shmem_fault"))
+    # from whatever the fault allocates or charges: the page, or swap-in read ahead for it
+    charged = (*RECLAIM[3:], ">shmem_writepage", *_OUT)
+    kernel = (">@copy", "exc_page_fault", "do_user_addr_fault", ">handle_mm_fault",
+              "__handle_mm_fault?")
     return {
-        "fault": Path((*_FAULT, *RECLAIM, ">swap_writepage", *_OUT[1:]), RECLAIM_EDGES,
-                      _SWAP_FILES, RECLAIM_CUTS),
+        "fault": Path((*_FAULT, *charged), fault, _SWAP_FILES, RECLAIM_CUTS),
+        # a system call copies to or from user memory that is swapped out (lib/iov_iter.c)
+        "read-fault": Path((*READ, "filemap_read", "copy_page_to_iter", "_copy_to_iter?", *kernel,
+                            *charged), (*fault, *_ANY_READ), _COPY_FILES, RECLAIM_CUTS),
+        "write-fault": Path((*WRITE, "generic_perform_write", "fault_in_iov_iter_readable",
+                             "fault_in_readable?", *kernel, *charged), (*fault, *_ANY_WRITE),
+                            _COPY_FILES, RECLAIM_CUTS + _NO_SYNC),
         "reclaim": Path((*WRITE, ">ext4_file_write_iter", "ext4_buffered_write_iter",
                          "generic_perform_write", ">ext4_da_write_begin",
                          "grab_cache_page_write_begin", *reclaim), wanted,

@@ -194,5 +194,6 @@ SOURCE_KINDS: tuple[Kind, ...] = (
          calls={gen: Calls(endio=_SWAP_END, ops=("read", "write"))
                 for gen in ("2.6.18", "2.6.24", "6.1")},
          entries=_SWAP, verb="swap",
-         entry_ops={"read": ("swap-in",), "write": ("reclaim", "fault", "kswapd")}),
+         entry_ops={"read": ("swap-in",), "write": ("reclaim", "fault", "read-fault", "write-fault",
+                                                          "kswapd")}),
 )
