@@ -112,6 +112,7 @@ class Scanner:
         """Every function's flow; suspects a second time, when the callees are known."""
         again: list[Range] = []
         done: list[tuple[Range, Flow]] = []
+        before = set(self.known.pops)
         for r in self.ranges:
             if r.cold:
                 continue
@@ -124,7 +125,13 @@ class Scanner:
             if tick is not None:
                 tick(r.end - r.start)
         self.classes.clear()
-        yield from done
+        popping = self.known.pops.keys() - before
+        late = {r.start for r in self.ranges if not popping.isdisjoint(r.names)}
+        for r, flow in done:
+            if late and not late.isdisjoint(flow.calls):  # read before its callee was
+                again.append(r)
+            else:
+                yield r, flow
         for r in again:
             yield r, self._second_look(r)
 
