@@ -254,6 +254,33 @@ def _save(ax: Any, output: Path, results: Sequence[Result], as_json: bool) -> No
         Console(stderr=True).print(f"wrote {output}", highlight=False)
 
 
+@app.command(epilog="Example: `blockstack validate measured/ --plot validate.svg`")
+def validate(where: Annotated[Path, typer.Argument(
+                metavar="DIR", help="A folder of measured stacks (*.json), or one file.")],
+             kernel: Annotated[list[str] | None, typer.Option(
+                 "--kernel", help="Frame tables to compare with, chosen by architecture; "
+                                  "default: the shipped ones.")] = None,
+             plot: Annotated[Path | None, typer.Option(
+                 "--plot", help="Predicted against measured: .svg, .png or .pdf.")] = None,
+             as_json: JsonOpt = False) -> None:
+    """Measured stacks against their bounds: exit status 1 when a bound does not hold."""
+    from blockstack.present import validation
+    from blockstack.validate import kernel_for, measured_files, merged
+    from blockstack.validate import validate as compare_all
+
+    out, reports = Console(width=None if sys.stdout.isatty() else 200), []
+    with bad_input(as_json):
+        for measured in measured_files(where):
+            reports.append(compare_all(measured, kernel_for(measured, kernel or ())))
+            if not as_json:
+                out.print(validation.report_view(reports[-1]))
+        if plot is not None:
+            plots.save(validation.predicted_against_measured(reports), str(plot))
+    if as_json:
+        print(json.dumps(merged(reports), indent=1))
+    raise typer.Exit(FITS if all(r.holds_all for r in reports) else OVERFLOWS)
+
+
 kernel_app = typer.Typer(no_args_is_help=True, help="Kernels that ship, and what they are.")
 app.add_typer(kernel_app, name="kernel")
 

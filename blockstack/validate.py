@@ -225,24 +225,35 @@ class Report:
     kernel: str
     measured_kernel: str
     rows: tuple[Comparison, ...]
+    budgets: dict[str, int] = field(default_factory=dict)
+    table: str = ""
 
     @property
     def modelled(self) -> tuple[Comparison, ...]:
         """Stacks that have a bound."""
         return tuple(r for r in self.rows if not r.refused)
 
+    @property
+    def holds_all(self) -> bool:
+        """No bound is below what was measured."""
+        return all(r.holds for r in self.modelled)
+
     def summary(self) -> dict[str, Any]:
         """Counts and ratios, with the keys of ``--json``."""
         ratios = [r.ratio for r in self.modelled if r.ratio is not None]
         typical = [r.typical_bytes / r.measured_bytes for r in self.modelled
                    if r.typical_bytes is not None]
+        untold = [r.worst_bytes / r.measured_bytes for r in self.modelled
+                  if r.worst_bytes is not None]
         return {"stacks": len(self.rows), "modelled": len(self.modelled),
                 "refused": len(self.rows) - len(self.modelled),
                 "holds": sum(bool(r.holds) for r in self.rows),
                 "median_ratio": _round(_quantile(ratios, 0.5)),
                 "p90_ratio": _round(_quantile(ratios, 0.9)),
                 "typical_median_ratio": _round(_quantile(typical, 0.5)),
-                "typical_p90_ratio": _round(_quantile(typical, 0.9))}
+                "typical_p90_ratio": _round(_quantile(typical, 0.9)),
+                "untold_median_ratio": _round(_quantile(untold, 0.5)),
+                "untold_p90_ratio": _round(_quantile(untold, 0.9))}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -253,7 +264,8 @@ class Report:
             "holds": r.holds, "refused": r.refused or None, "differs": r.differs,
             "worst_bytes": r.worst_bytes, "worst_task": r.worst_task} for r in self.rows}
         return {"kernel": self.kernel, "measured_kernel": self.measured_kernel,
-                "summary": self.summary(), "stacks": stacks}
+                "table": self.table, "budgets_bytes": self.budgets, "summary": self.summary(),
+                "stacks": stacks}
 
 
 def _round(value: float | None) -> float | None:
@@ -277,7 +289,23 @@ def validate(measurements: Measurements, kernel: Kernel) -> Report:
     plain = as_traced(kernel.override(stack_offset=False))
     typical = as_traced(plain, rare=False)
     rows = tuple(compare(m, plain, typical) for m in measurements.stacks if m.block is not None)
-    return Report(plain.name, measurements.kernel, rows)
+    budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
+    return Report(plain.name, measurements.kernel, rows, budgets, kernel.table.digest)
+
+
+def merged(reports: Sequence[Report]) -> dict[str, Any]:
+    """Plain data of all files: ``summary`` and ``stacks`` over all of them, ``kernels`` each.
+
+    A stack that several files have is named ``NAME (ARCH)`` from the second on.
+    """
+    whole = Report("", "", tuple(row for report in reports for row in report.rows))
+    stacks: dict[str, Any] = {}
+    for report in reports:
+        for name, row in report.to_dict()["stacks"].items():
+            key = name if name not in stacks else f"{name} ({report.kernel})"
+            stacks[key] = {"kernel": report.kernel, **row}
+    return {"summary": whole.summary(), "stacks": stacks,
+            "kernels": {r.kernel: r.to_dict() for r in reports}}
 
 
 def measured_files(where: Path) -> Iterator[Measurements]:
@@ -295,12 +323,21 @@ def measured_files(where: Path) -> Iterator[Measurements]:
     yield from (load_measurements(path) for path in paths)
 
 
-def kernel_for(measurements: Measurements, kernels: Iterable[str]) -> Kernel | None:
+def kernel_for(measurements: Measurements, kernels: Iterable[str] = ()) -> Kernel:
     """The kernel to compare with: of those named, the one of the same architecture; else the
-    shipped one of the same version and architecture; None: there is none."""
+    shipped one of the same version and architecture.
+
+    Raises
+    ------
+    BlockstackError
+        There is none.
+    """
     named = [load_kernel(name) for name in kernels]
-    if named:
-        return next((k for k in named if k.platform.arch == measurements.arch), None)
+    fit = [k for k in named if k.platform.arch == measurements.arch]
     version = re.match(r"\d+\.\d+", measurements.kernel)
     name = f"linux-{version[0] if version else '?'}-{measurements.arch}"
-    return load_kernel(name) if name in PROFILES else None
+    if fit or (not named and name in PROFILES):
+        return fit[0] if fit else load_kernel(name)
+    raise BlockstackError("no frame table for the measured kernel", path=str(measurements.path),
+                          value=f"{measurements.kernel}, {measurements.arch}",
+                          hint="name one with --kernel (blockstack kernel extract makes it)")

@@ -21,8 +21,11 @@ ALLOWED = {
     "kernel": BASE | {"kinds"},
     "config": BASE | {"kinds", "stack", "workload", "toml_writer"},
     "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "_core"},
-    "present": BASE | {"kinds", "stack", "kernel", "engine", "result"},
-    "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload"},
+    "importers": BASE | {"kinds", "stack", "workload"},
+    "validate": BASE | {"importers", "kinds", "kernel", "engine", "result", "stack"},
+    "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate"},
+    "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload",
+                   "importers", "validate"},
     "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload"},
 }
 

@@ -168,7 +168,7 @@ def _read(measured: Measured) -> tuple[dict[str, _Recipe], list[str]]:
     for number, command in enumerate(measured.commands):
         try:
             _command(command, recipes, swaps, formatted, stores)
-        except (ValueError, IndexError) as error:
+        except (ValueError, LookupError) as error:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"cannot be understood: {error}", value=command,

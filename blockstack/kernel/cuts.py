@@ -148,7 +148,8 @@ RARE_CUTS: tuple[Cut, ...] = (
     *_rows("rare", "converts unwritten extents in the caller only when the write ended before "
            "ext4_writepages dropped its own reference", "ext4_put_io_end"),
     *_rows("rare", "an index block of an extent tree is full",
-           "ext4_split_extent", "ext4_new_meta_blocks", "ext4_ext_insert_extent->ext4_mb_new_blocks"),
+           "ext4_split_extent", "ext4_new_meta_blocks",
+           "ext4_ext_insert_extent->ext4_mb_new_blocks"),
     *_rows("rare", "delayed allocation is off while space is low (ext4_nonda_switch)",
            "ext4_da_write_begin->ext4_write_begin"),
     *_rows("rare", "the journal is full: the task checkpoints it itself",
