@@ -39,7 +39,7 @@ class TaskDepth:
     Attributes
     ----------
     task : str
-        ``"submitter fs"``, ``"raid1d md0"``, ``"completion sda"`` ...
+        ``"write fs"``, ``"raid1d md0"``, ``"completion sda"`` ...
     context : {"caller", "worker", "private", "softirq", "hardirq", "user", "remote", "unplug"}
     peak_bytes, limit_bytes : int
     fits : bool or None

@@ -79,15 +79,10 @@ class Bound:
                 best[task] = TaskBound(depth, self._visits(state), state[1])
         return best
 
-    def below_root(self, root: int, op: int) -> tuple[Visit, ...]:
-        """The calls of the deepest path under root number ``root`` for one operation."""
-        self.tasks()
-        size = 0 if op == FLUSH else self.max_sectors
-        return self._visits((int(self.plan.arrays.roots[root]), op, size, self.align_sectors))
-
-    def below(self, position: int, op: int, nr_sectors: int) -> tuple[Visit, ...]:
-        """The calls of the deepest path from a position on, for a bio of any alignment."""
-        state = (position, op, nr_sectors, 1)
+    def below(self, position: int, op: int, nr_sectors: int, align_sectors: int = 1
+              ) -> tuple[Visit, ...]:
+        """The calls of the deepest path from a position on."""
+        state = (position, op, nr_sectors, align_sectors)
         self._reach([state])
         return self._visits(state)
 

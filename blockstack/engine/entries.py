@@ -26,12 +26,15 @@ class Way:
         To the block layer's entry; of network traffic, to the card's driver.
     data : bool
         The simulated bios of ``op`` come this way; other ways are bounded only.
+    context : {"caller", "worker"}
+        Whose stack: the calling task's, or a kernel thread's (flusher, journal, kswapd).
     """
 
     name: str
     op: int
     submit: LayeredPath
     data: bool
+    context: str = "caller"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,37 @@ def block_device(stack: Stack, name: str) -> Device:
     return device
 
 
-def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...],
-               direct: bool) -> Entries:
+def inner_sources(stack: Stack) -> tuple[str, ...]:
+    """File systems in the middle: under a loop device, behind an NFS server."""
+    roots = set(stack.roots())
+    return tuple(name for name, device in stack.devices.items()
+                 if device.kind_entry.role == "source" and name not in roots)
+
+
+def source_completion(stack: Stack, name: str, layers: Layers) -> LayeredPath:
+    """From bio_endio to the deepest end_io of the bios that ``name`` issues.
+
+    What an NFS server reads and writes are the bios of the file system below it.
+    """
+    device = stack.devices[name]
+    while device.on and stack.devices[device.on[0]].kind_entry.role == "source":
+        device = stack.devices[device.on[0]]
+    kind = device.kind_entry if device.kind_entry.role == "source" else find_kind("raw")
+    calls = kind.calls_for(layers.kernel.generation.name, device.params)
+    if calls is None or calls.endio is None:
+        return LayeredPath()
+    link = layers.kernel.generation.endio_link
+    return layered(device.name, layers.kernel.rows.layer(calls.endio, link, nested=False).peak)
+
+
+def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], direct: bool, *,
+               strict: bool = True) -> Entries:
     """The ways of the source ``root`` (of raw access, when ``root`` is a block device).
+
+    Parameters
+    ----------
+    strict : bool
+        Whether an operation without a way is an error.
 
     Raises
     ------
@@ -82,22 +113,16 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...],
     ways = []
     for op in ops:
         names = [n for n in _names(kind, op, direct) if n in paths]
-        if not names:
+        if not names and strict:
             raise UnsupportedKind(f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
                                   path=f"devices.{root}", value=OP_NAMES[op],
                                   hint="its ways in: " + ", ".join(paths))
         ways += [_way(layers, root, name, op, _through_files(stack, top, layers, op, paths[name]),
                       lower, name == names[0]) for name in names]
-    calls = kind.calls_for(gen, top.params)
-    completion = LayeredPath()
-    if calls is not None and calls.endio is not None:
-        row = layers.kernel.rows.layer(calls.endio, layers.kernel.generation.endio_link,
-                                       nested=False)
-        completion = layered(root, row.peak)
     unplug, link = None, layers.kernel.generation.unplug_link
     if link is not None and "unplug" in paths and lower.kind_entry.role != "nic":
         unplug = layered(root, layers.kernel.rows.spine(paths["unplug"], link))
-    return Entries(root, lower, tuple(ways), completion,
+    return Entries(root, lower, tuple(ways), source_completion(stack, root, layers),
                    {way.op: way.submit for way in ways if way.data}, unplug)
 
 
@@ -124,7 +149,8 @@ def _way(layers: Layers, source: str, name: str, op: int, path: Path, lower: Dev
     if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
         return Way(name, op, layered(source, send(layers.kernel, path, lower).path), data)
     goal = gen.flush_link if name == "flush" and gen.flush_link else gen.submit_link
-    return Way(name, op, layered(source, rows.spine(path, goal)), data)
+    context = "worker" if path.via[0] == "@kthread" else "caller"
+    return Way(name, op, layered(source, rows.spine(path, goal)), data, context)
 
 
 def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -> LayeredPath:

@@ -7,12 +7,19 @@ not depend on a bio's size is a constant of its position.
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from blockstack.engine.arrays import DISCARD, FLUSH, NOPS, OP_NAMES, PlanArrays
 from blockstack.engine.build import build_arrays
-from blockstack.engine.entries import Entries, block_device, entries_of, worker_entry
+from blockstack.engine.entries import (
+    Entries,
+    block_device,
+    entries_of,
+    inner_sources,
+    source_completion,
+    worker_entry,
+)
 from blockstack.engine.layers import Layers
 from blockstack.engine.mapping import Shape, shape_of
 from blockstack.engine.paths import LayeredPath
@@ -76,6 +83,8 @@ class Plan:
     tasks : tuple of Task
     entries : tuple of Entries
         Per root: the source and its ways in.
+    inner : tuple of (Entries, position)
+        File systems in the middle of the stack: their own ways in, and where these lead.
     ops : tuple of int
         Operations of the workload that the plan was compiled for.
     """
@@ -86,6 +95,7 @@ class Plan:
     positions: tuple[Position, ...]
     tasks: tuple[Task, ...]
     entries: tuple[Entries, ...]
+    inner: tuple[tuple[Entries, int], ...]
     ops: tuple[int, ...]
 
     @property
@@ -168,7 +178,15 @@ class _Compiler:
         arrays = build_arrays(positions, number, self.layers, self.tasks,
                               [number[r] for r in roots], entries)
         return Plan(self.stack, self.kernel, arrays, positions, tuple(self.tasks),
-                    tuple(entries), self.ops)
+                    tuple(entries), tuple(self._inner(positions)), self.ops)
+
+    def _inner(self, positions: tuple[Position, ...]) -> Iterator[tuple[Entries, int]]:
+        """File systems that no bio of the workload comes from, but that have tasks of their own."""
+        where = {p.device.name: i for i, p in reversed(list(enumerate(positions)))}
+        for name in inner_sources(self.stack):
+            entry = entries_of(self.stack, name, self.layers, self.ops, self.direct, strict=False)
+            if entry.lower.name in where:
+                yield entry, where[entry.lower.name]
 
     def _reach(self, device: Device, task: int, completion: LayeredPath,
                parent: Key | None) -> Key:
@@ -193,6 +211,9 @@ class _Compiler:
         if not here.shape.children:
             return
         below = self.layers.endio(here.device, here.completion)
+        if self.stack.devices[here.shape.children[0][0]].kind_entry.role == "source":
+            # the bios are the file system's that holds the loop device's file
+            below = source_completion(self.stack, here.shape.children[0][0], self.layers)
         worker = self.layers.worker(here.device)
         caller = here.shape.both or any(op not in here.in_worker for op in range(NOPS))
         for name, offset in here.shape.children:

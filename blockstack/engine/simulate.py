@@ -134,7 +134,12 @@ def _simulated(plan: Plan, source: DrawSpec | Columns, counters: RunCounters
             continue
         calls = replay(plan.arrays, source, bio)
         path = _path(plan, calls, number, int(counters.peak_bytes[number]))
-        yield task_depth(plan.kernel, task.name, task.context, path, how="simulated",
+        name = task.name
+        if task.context == "caller":  # named as the way in that this bio took
+            entries = plan.entries[number_of_root(plan, number)]
+            way = next(w for w in entries.ways if w.data and w.op == calls[0].op)
+            name = f"{way.name} {entries.source}"
+        yield task_depth(plan.kernel, name, task.context, path, how="simulated",
                          interrupts_bytes=interrupt_bytes(plan.kernel, task.context))
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from blockstack.engine.arrays import LEAF, WRITE
+from blockstack.engine.arrays import FLUSH, LEAF, WRITE
 from blockstack.engine.bound import Bound
+from blockstack.engine.entries import Entries, Way
 from blockstack.engine.interrupts import interrupt_bytes
 from blockstack.engine.layers import Layers
 from blockstack.engine.paths import LayeredPath, layered
@@ -78,16 +79,30 @@ class StaticTasks:
         return (*self.ways(data=False), *self.unplug(), *self.beyond())
 
     def ways(self, *, data: bool) -> Iterator[TaskDepth]:
-        """One task per source and way in."""
-        for r, entries in enumerate(self.plan.entries):
+        """One task per source and way in: its deepest path over the operations that take it."""
+        inner = () if data else self.plan.inner
+        deepest: dict[tuple[str, str], tuple[str, LayeredPath]] = {}
+        for i, (entries, position) in enumerate((*self._roots(), *inner)):
             for way in entries.ways:
-                if way.data != data:
+                if i < len(self.plan.entries) and way.data != data:
                     continue
-                ops = [way.op, WRITE] if way.name == "fsync" and WRITE in self.plan.ops else [way.op]
-                # fsync(2) writes dirty pages before it flushes: submit_bio from the same spine
-                below = [self.bound.path(self.bound.below_root(r, op)) for op in ops]
-                deepest = max(below, key=lambda p: p.bytes)
-                yield self._depth(f"{way.name} {entries.source}", "caller", way.submit + deepest)
+                path = way.submit + self._below(position, way)
+                key = (way.name, entries.source)
+                if key not in deepest or path.bytes > deepest[key][1].bytes:
+                    deepest[key] = (way.context, path)
+        for (name, source), (context, path) in deepest.items():
+            yield self._depth(f"{name} {source}", context, path)
+
+    def _below(self, position: int, way: Way) -> LayeredPath:
+        """The deepest path below a source's submit.
+
+        fsync(2) writes dirty pages before it flushes: submit_bio from the same spine.
+        """
+        ops = {way.op, *((WRITE,) if way.name == "fsync" and WRITE in self.plan.ops else ())}
+        found = [self.bound.path(self.bound.below(
+            position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors))
+            for op in sorted(ops)]
+        return max(found, key=lambda p: p.bytes)
 
     def workers(self) -> Iterator[TaskDepth]:
         """Tasks that go on with bios that others handed over."""
@@ -104,11 +119,14 @@ class StaticTasks:
         if link is None:
             return
         below = _unplug_below(self.plan, layers, link)
-        for r, entries in enumerate(self.plan.entries):
+        for entries, position in (*self._roots(), *self.plan.inner):
             if entries.unplug is not None:
-                root = int(self.plan.arrays.roots[r])
                 yield self._depth(f"unplug {entries.source}", "caller",
-                                  entries.unplug + below[root])
+                                  entries.unplug + below[position])
+
+    def _roots(self) -> Iterator[tuple[Entries, int]]:
+        """Each source on top and the position that its bios are given to."""
+        return zip(self.plan.entries, (int(r) for r in self.plan.arrays.roots), strict=True)
 
     def beyond(self) -> Iterator[TaskDepth]:
         """Completion, transmission and the arrays' own writes; one row for devices alike."""
