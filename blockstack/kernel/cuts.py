@@ -145,6 +145,12 @@ RARE_CUTS: tuple[Cut, ...] = (
            "blk_mq_get_tag->blk_mq_run_hw_queue"),
     *_rows("rare", "read-ahead is off or the cgroup congested (page_cache_sync_ra)",
            "force_page_cache_ra"),
+    *_rows("rare", "a bio of read-ahead is full (256 pages) or its blocks are not contiguous",
+           "do_mpage_readpage->submit_bio", "do_mpage_readpage->mpage_bio_submit_read"),
+    *_rows("rare", "the extent is not in memory (ext4_es_lookup_extent)",
+           "ext4_da_get_block_prep->ext4_map_query_blocks",
+           "ext4_da_get_block_prep->ext4_ext_map_blocks", "ext4_da_map_blocks->ext4_ext_map_blocks",
+           "ext4_da_map_blocks->ext4_map_query_blocks"),
     *_rows("rare", "converts unwritten extents in the caller only when the write ended before "
            "ext4_writepages dropped its own reference", "ext4_put_io_end"),
     *_rows("rare", "an index block of an extent tree is full",

@@ -93,6 +93,8 @@ SPLIT_RING: Cuts = (
     *((caller, "dma_map_page_attrs", "only with VIRTIO_F_ACCESS_PLATFORM (encrypted guests)")
       for caller in ("virtqueue_add_sgs", "virtqueue_add_split", "vring_map_one_sg",
                      "vring_map_single")),
+    *((caller, "virtqueue_kick", "only after 65,535 buffers without a kick: rings are shorter")
+      for caller in ("virtqueue_add_sgs", "virtqueue_add_split")),
     *((caller, "vring_unmap_*", "only when a buffer cannot be mapped")
       for caller in ("virtqueue_add_sgs", "virtqueue_add_split")))
 

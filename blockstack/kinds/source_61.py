@@ -190,8 +190,8 @@ _EXT4_SYNC: Edges = (
     ("do_writepages", "ext4_writepages"), ("write_cache_pages", "ext4_writepage_cb"),
     ("__writeback_single_inode", "ext4_write_inode"), ("__mark_inode_dirty", "ext4_dirty_inode"))
 _EXT4_WRITE: Edges = (
-    ("generic_perform_write", "ext4_da_write_begin"), ("generic_perform_write", "ext4_write_begin"),
-    ("generic_perform_write", "ext4_da_write_end"), ("generic_perform_write", "ext4_write_end"),
+    # ext4_da_aops; ext4_da_write_begin goes to ext4_write_begin itself when space is low
+    ("generic_perform_write", "ext4_da_write_begin"), ("generic_perform_write", "ext4_da_write_end"),
     ("ext4_block_write_begin", "ext4_da_get_block_prep"),
     ("ext4_block_write_begin", "ext4_get_block"), ("__mark_inode_dirty", "ext4_dirty_inode"))
 _NO_ALLOC = "a read maps blocks: it starts no transaction and allocates none"
@@ -242,6 +242,9 @@ _XFS_CUTS: Cuts = (
     ("*", "xfs_bmap_rtalloc", "no real-time device"), ("*", "xfs_rt*", "no real-time device"),
     ("*", "xfs_qm_*", "no quota"), ("*", "xfs_btree_*_repair*", "no repair"),
     ("*", "xfs_buf_ioend*", "ends the buffer in the caller only after an error"),
+    ("xlog_write_iclog", "blkdev_issue_flush", "only with an external log device"),
+    ("xfs_btree_dup_cursor", "xfs_trans_read_buf_map",
+     "the cursor's buffers are in the transaction already (xfs_trans_buf_item_match)"),
     ("xlog_write_iclog", "xlog_state_done_syncing", "after a log I/O error only"),
     ("*", "xlog_cil_committed", "log completion, in its own worker"),
     ("*", "xfs_reflink_*", "no shared extents"), ("*", "xfs_refcount*", "no shared extents"),
