@@ -4,6 +4,8 @@ Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input.
 """
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from blockstack.config import Config, load_config, parse_submission, parse_thread_size
+from blockstack.engine.explain import LayerLimit, notes_of
 from blockstack.engine.explain import explain as explain_stack
 from blockstack.engine.explain import max_layers as find_max_layers
 from blockstack.engine.simulate import simulate
@@ -32,7 +35,9 @@ _STATUS = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
                   pretty_exceptions_enable=False, context_settings={"max_content_width": 110},
                   help="Will this stack of block devices overflow the kernel stack, how fast can "
-                       "it go, and where is its bottleneck?")
+                       "it go, and where is its bottleneck?",
+                  epilog="Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input; judged on "
+                         "the kernel's own rule unless `--submission` is given.")
 
 ConfigArg = Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file: see configs/.")]
 KernelOpt = Annotated[str | None, typer.Option(
@@ -45,22 +50,37 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable, on stan
 
 
 @contextmanager
-def bad_input(as_json: bool = False) -> Iterator[None]:
-    """Errors that we raise on purpose end the program with status 2 and one line."""
+def bad_input(as_json: bool = False, config: Path | None = None) -> Iterator[None]:
+    """Errors that we raise on purpose end the program with status 2 and one line.
+
+    A path inside a config gets the config's name before it.
+    """
     try:
         yield
-    except BlockstackError as error:
+    except BlockstackError as caught:
+        inside = caught.path.startswith(("devices", "workload"))
+        error = caught.under(str(config)) if config is not None and inside else caught
         if as_json:
             print(json.dumps({"error": {"message": error.message, "path": error.path,
                                         "hint": error.hint}}))
         Console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)))
-        raise typer.Exit(BAD_INPUT) from error
+        raise typer.Exit(BAD_INPUT) from caught
+
+
+def printer() -> Console:
+    """The terminal's width; piped, what COLUMNS says, else wide enough for every table."""
+    if sys.stdout.isatty():
+        return Console()
+    return Console(width=int(os.environ.get("COLUMNS") or 160), soft_wrap=False)
 
 
 def open_case(config: Path, kernel: str | None, thread_size: str | None) -> tuple[Config, Kernel]:
     """The config and its kernel, with what the command line overrides."""
     case = load_config(config)
-    chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
+    try:
+        chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
+    except BlockstackError as error:
+        raise error if kernel else error.under(str(config)) from error
     size = (parse_thread_size(thread_size, "--thread-size") if thread_size
             else case.overrides.thread_size_bytes)
     return case, chosen.override(thread_size_bytes=size)
@@ -93,13 +113,14 @@ def run(config: ConfigArg, bios: Annotated[str | None, typer.Option(
         submission: SubmissionOpt = None, kernel: KernelOpt = None,
         thread_size: ThreadOpt = None,
         seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same bios.")] = None,
-        threads: Annotated[int, typer.Option("--threads", min=1, max=256)] = 1,
+        threads: Annotated[int, typer.Option(
+            "--threads", min=1, max=256, help="Threads that share the bios.")] = 1,
         irq_per_hop: Annotated[float | None, typer.Option(
             "--irq-per-hop", help="Chance that an interrupt strikes during one make_request "
                                   "(shared stacks only; assumed 0.01).")] = None,
         as_json: JsonOpt = False) -> None:
     """Send bios down a stack under every submission rule: peak depth, verdict, throughput."""
-    with bad_input(as_json):
+    with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, thread_size)
         only = submission or case.overrides.submission
         rules = RULES if only is None else (parse_submission(only, "--submission"),)
@@ -132,14 +153,15 @@ def _simulate(case: Config, kernel: Kernel, rule: str, bios: int | None, seed: i
 
 
 def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: Result) -> None:
-    out = Console(soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+    out = printer()
     out.print(Text.assemble((case.name or case.stack.name, "bold"), f" on {kernel.name}, thread "
                             f"size {kernel.platform.thread_size_bytes:,} bytes",
                             f" ({'; '.join(kernel.overrides)})" if kernel.overrides else ""))
-    out.print(tables.runs_table(results, kernel.rule))
+    for table in tables.runs_tables(results, kernel.rule, out.width):
+        out.print(table)
     out.print(Text(f"* the kernel's own rule; verdict by {judged.submission}", "dim"))
     out.print(Text(f"\nTasks under {judged.submission}", "bold"))
-    out.print(tables.tasks_table(judged.tasks))
+    out.print(tables.tasks_table(judged.tasks, out.width))
     for line in tables.why_lines(judged.tasks):
         out.print(line)
     irq = judged.interrupts
@@ -153,6 +175,8 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
     made = kernel.provenance()
     out.print(Text(f"\nFrames: {made['kernel']}, {made['compiler']} (table {made['table']}); an "
                    f"overflow here {kernel.platform.overflow_outcome}", "dim"))
+    for note in notes_of(case.stack, kernel):
+        out.print(Text(f"Note: {note}", "dim"))
 
 
 @app.command(epilog="Example: `blockstack explain configs/dm-md-iscsi.toml --max-layers dm-linear`")
@@ -163,30 +187,32 @@ def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionO
             whole: Annotated[bool, typer.Option("--all", help="Every task's path.")] = False,
             as_json: JsonOpt = False) -> None:
     """The deepest path of every task, frame by frame, without simulating."""
-    with bad_input(as_json):
+    with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, thread_size)
         rule = submission or case.overrides.submission
         if max_layers is not None:
-            _show_layers(case, chosen, max_layers, rule, as_json)
-            return
+            rows = _show_layers(case, chosen, max_layers, rule, as_json)
+            own = [r for r in rows if r.submission == (rule or chosen.rule)]
+            raise typer.Exit(OVERFLOWS if any(r.layers == -1 for r in own) else FITS)
         found = explain_stack(case.stack, kernel=chosen, submission=rule, workload=case.workload)
     if as_json:
         print(json.dumps({"config": str(config)} | found.to_dict(), indent=1))
     else:
-        Console(width=None if sys.stdout.isatty() else 160).print(
-            tables.explanation_view(found, whole))
+        out = printer()
+        out.print(tables.explanation_view(found, whole, out.width))
     raise typer.Exit(_STATUS[found.fits])
 
 
 def _show_layers(case: Config, kernel: Kernel, kind: str, rule: str | None,
-                 as_json: bool) -> None:
+                 as_json: bool) -> list[LayerLimit]:
     rules = RULES if rule is None else (rule,)
     rows = [row for one in rules for row in find_max_layers(
         case.stack, kind, kernel=kernel, submission=one, workload=case.workload)]
     if as_json:
         print(json.dumps({"kind": kind, "rows": [asdict(r) for r in rows]}, indent=1))
     else:
-        Console(width=None if sys.stdout.isatty() else 160).print(tables.layers_table(rows))
+        printer().print(tables.layers_table(rows))
+    return rows
 
 
 plot_app = typer.Typer(no_args_is_help=True, help="Pictures for design reviews.")
@@ -203,7 +229,7 @@ def plot_depth(config: ConfigArg, output: OutOpt = Path("depth.svg"), kernel: Ke
                bios: Annotated[str, typer.Option("--bios")] = "20k", as_json: JsonOpt = False
                ) -> None:
     """Depth per layer as an icicle, one column per rule, with the limit as a line."""
-    with bad_input(as_json):
+    with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, thread_size)
         rules = [parse_submission(r, "--submission") for r in submission or _beside(chosen.rule)]
         results = [simulate(case.stack, case.workload, kernel=chosen, submission=rule,
@@ -219,7 +245,7 @@ def plot_headroom(config: ConfigArg, output: OutOpt = Path("headroom.svg"),
                   bios: Annotated[str, typer.Option("--bios")] = "20k",
                   as_json: JsonOpt = False) -> None:
     """What is left of the stack on each kernel, recursive beside the kernel's own rule."""
-    with bad_input(as_json):
+    with bad_input(as_json, config):
         case = load_config(config)
         results = list(_headrooms(case, kernel, parse_count(bios)))
         if not results:
@@ -249,7 +275,8 @@ def _headrooms(case: Config, kernels: Sequence[str] | None, bios: int) -> Iterat
 def _save(ax: Any, output: Path, results: Sequence[Result], as_json: bool) -> None:
     plots.save(ax, str(output))
     if as_json:
-        print(json.dumps({"picture": str(output), "runs": [r.to_dict() for r in results]}))
+        print(json.dumps({"picture": str(output), "runs": [r.to_dict() for r in results]},
+                         indent=1))
     else:
         Console(stderr=True).print(f"wrote {output}", highlight=False)
 
@@ -298,7 +325,7 @@ def kernel_list(threads: Annotated[int, typer.Option(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    Console(width=None if sys.stdout.isatty() else 160).print(tables.kernels_table(rows, threads))
+    printer().print(tables.kernels_table(rows, threads))
 
 
 @kernel_app.command("extract", epilog="Example: `blockstack kernel extract /boot/vmlinuz-6.1.0-50-"
@@ -358,4 +385,6 @@ def kernel_compare(before: Annotated[str, typer.Argument(help="A shipped kernel 
 
 def main() -> None:
     """Entry point of the ``blockstack`` command."""
+    if hasattr(signal, "SIGPIPE"):  # a reader that has seen enough (head, less) is no error
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     app()

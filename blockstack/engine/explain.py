@@ -57,17 +57,17 @@ def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None
         stack=stack.name, kernel=the_kernel.name, submission=the_kernel.rule, tasks=static.all(),
         budgets={name: path.bytes for name, path in budgets.items()},
         budget_paths={name: path.frames() for name, path in budgets.items()},
-        notes=_notes(plan), provenance=the_kernel.provenance() | {
+        notes=notes_of(stack, the_kernel), provenance=the_kernel.provenance() | {
             "plan": plan.digest, "overrides": list(the_kernel.overrides)})
 
 
-def _notes(plan: Plan) -> tuple[str, ...]:
-    kernel, notes = plan.kernel, []
-    for position in plan.positions:
-        calls = position.device.kind_entry.calls_for(kernel.generation.name,
-                                                     position.device.params)
+def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
+    """What is assumed or left out for these devices on this kernel, once each."""
+    notes = []
+    for device in stack.devices.values():
+        calls = device.kind_entry.calls_for(kernel.generation.name, device.params)
         if calls is not None and calls.note:
-            notes.append(f"{position.device.kind}: {calls.note}")
+            notes.append(f"{device.kind}: {calls.note}")
     if kernel.platform.irq_stacks == "shared":
         notes.append(f"interrupts run on the task's stack and may add "
                      f"{interrupt_bytes(kernel, 'caller')} bytes; runs assume one in "

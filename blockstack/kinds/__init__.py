@@ -9,6 +9,7 @@ from blockstack.kinds.md import MD_KINDS
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.network import NETWORK_KINDS
 from blockstack.kinds.sources import SOURCE_KINDS
+from blockstack.suggest import did_you_mean
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
@@ -28,5 +29,5 @@ def find_kind(name: object, path: str = "kind") -> Kind:
     """
     if not isinstance(name, str) or name not in KINDS:
         raise ConfigError("no such device kind", path=path, value=name,
-                          hint="kinds: " + ", ".join(sorted(KINDS)))
+                          hint=did_you_mean(name, sorted(KINDS), "kinds"))
     return KINDS[name]

@@ -169,7 +169,7 @@ def save(ax: "Axes", path: str) -> None:
     Raises
     ------
     BlockstackError
-        An ending that matplotlib does not write.
+        An ending that matplotlib does not write, a file that cannot be written.
     """
     import matplotlib as mpl
 
@@ -179,4 +179,8 @@ def save(ax: "Axes", path: str) -> None:
                               hint="end the name in .svg, .png or .pdf")
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[ending]
     with mpl.rc_context({"svg.hashsalt": "blockstack", "svg.fonttype": "path"}):
-        ax.figure.savefig(path, metadata=dates, dpi=160)  # type: ignore[union-attr]
+        try:
+            ax.figure.savefig(path, metadata=dates, dpi=160)  # type: ignore[union-attr]
+        except OSError as error:
+            raise BlockstackError(f"cannot be written: {error.strerror or error}",
+                                  path=path) from error

@@ -1,7 +1,7 @@
 """Results as tables in a terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -13,12 +13,11 @@ from blockstack.result import Explanation, Frame, Result, TaskDepth
 from blockstack.units import format_count
 
 
-def verdict(task: TaskDepth | Result) -> Text:
+def verdict(task: TaskDepth | Result | Explanation) -> Text:
     """``fits``, ``overflows by N`` or ``cannot tell``, in colour."""
-    if task.fits is False and task.headroom_bytes < 0:
-        return Text(f"overflows by {-task.headroom_bytes:,}", "bold red")
+    headroom = (task.worst if isinstance(task, Explanation) else task).headroom_bytes
     if task.fits is False:
-        return Text("overflows in another task", "bold red")
+        return Text(f"overflows by {-headroom:,}" if headroom < 0 else "overflows", "bold red")
     if task.fits is None:
         return Text("cannot tell", "yellow")
     return Text("fits", "green")
@@ -29,42 +28,60 @@ def peak_text(n_bytes: int, exact: bool) -> str:
     return f"{n_bytes:,}" if exact else f"≥ {n_bytes:,}"
 
 
-def runs_table(results: Sequence[Result], own_rule: str) -> Table:
-    """One row per submission rule; the kernel's own rule is marked."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+#: below this width the runs' figures are split over two tables
+WIDE = 126
+
+
+def runs_tables(results: Sequence[Result], own_rule: str, width: int = WIDE) -> list[Table]:
+    """One row per submission rule, the kernel's own marked; two tables on a narrow terminal."""
+    depth = ("peak B", "limit B", "headroom B", "verdict")
+    speed = ("nesting", "pending", "bios", "hops", "splits", "bios/s", "hops/s")
+    groups = [depth + speed] if width >= WIDE else [depth, speed]
+    return [_runs_table(results, own_rule, heads) for heads in groups]
+
+
+def _runs_table(results: Sequence[Result], own_rule: str, heads: tuple[str, ...]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("submission", no_wrap=True)
-    heads = ("peak B", "limit B", "headroom B")
     for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for head in ("nesting", "pending", "bios", "hops", "splits", "bios/s", "hops/s"):
-        table.add_column(head, justify="right", no_wrap=True)
+        justify: Literal["left", "right"] = "left" if head == "verdict" else "right"
+        table.add_column(head, justify=justify, no_wrap=True)
     for r in results:
+        cells: dict[str, str | Text] = {
+            "peak B": peak_text(r.peak_bytes, r.exact), "limit B": f"{r.limit_bytes:,}",
+            "headroom B": f"{r.headroom_bytes:,}", "verdict": verdict(r),
+            "nesting": str(r.peak_nesting), "pending": str(r.peak_pending),
+            "bios": format_count(r.bios).strip(), "hops": format_count(r.hops).strip(),
+            "splits": format_count(r.splits).strip(),
+            "bios/s": format_count(r.bios_per_second).strip(),
+            "hops/s": format_count(r.hops_per_second).strip()}
         mark = " *" if r.submission == own_rule else ""
-        table.add_row(
-            Text(r.submission + mark, "bold" if mark else ""), peak_text(r.peak_bytes, r.exact),
-            f"{r.limit_bytes:,}", f"{r.headroom_bytes:,}", verdict(r), str(r.peak_nesting),
-            str(r.peak_pending), format_count(r.bios).strip(), format_count(r.hops).strip(),
-            format_count(r.splits).strip(), format_count(r.bios_per_second).strip(),
-            format_count(r.hops_per_second).strip())
+        table.add_row(Text(r.submission + mark, "bold" if mark else ""),
+                      *(cells[head] for head in heads))
     return table
 
 
-def tasks_table(tasks: Sequence[TaskDepth], most: int = 24) -> Table:
-    """One row per task: peak, limit, verdict and what it rests on; the worst first."""
+def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = 24) -> Table:
+    """One row per task: peak, limit, verdict and how it was found; the worst first."""
+    wide = width >= 100
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("task")
-    table.add_column("stack of")
-    for head in ("peak B", "limit B", "headroom B"):
+    table.add_column("task", overflow="fold")
+    table.add_column("stack of", no_wrap=True)
+    for head in ("peak B", "limit B", "headroom B") if wide else ("peak B", "headroom B"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("found by", no_wrap=True)
+    if wide:
+        table.add_column("found by", no_wrap=True)
     rows = sorted(tasks, key=lambda t: t.headroom_bytes)
     for task in rows[:most]:
-        table.add_row(task.task, task.context, peak_text(task.peak_bytes, task.exact),
-                      f"{task.limit_bytes:,}", f"{task.headroom_bytes:,}", verdict(task), task.how)
+        peak, headroom = peak_text(task.peak_bytes, task.exact), f"{task.headroom_bytes:,}"
+        if wide:
+            table.add_row(task.task, task.context, peak, f"{task.limit_bytes:,}", headroom,
+                          verdict(task), task.how)
+        else:
+            table.add_row(task.task, task.context, peak, headroom, verdict(task))
     if len(rows) > most:
-        table.add_row(f"… and {len(rows) - most} more with more headroom", "", "", "", "", "", "")
+        table.add_row(f"… and {len(rows) - most} more with more headroom")
     return table
 
 
@@ -85,17 +102,21 @@ def path_table(path: Sequence[Frame]) -> Table:
 
 
 def why_lines(tasks: Sequence[TaskDepth]) -> list[Text]:
-    """What verdicts rest on, once each."""
-    seen = dict.fromkeys(f"{t.task}: {t.why}" for t in tasks if t.why)
-    return [Text("  " + line, "yellow") for line in list(seen)[:8]]
+    """What the verdicts rest on, and for which tasks."""
+    tasks_of: dict[str, list[str]] = {}
+    for task in tasks:
+        if task.why:
+            tasks_of.setdefault(task.why, []).append(task.task)
+    return [Text(f"  {', '.join(names)}: {why}", "yellow") for why, names in tasks_of.items()]
 
 
-def explanation_view(found: Explanation, whole: bool = False) -> RenderableType:
+def explanation_view(found: Explanation, whole: bool = False, width: int = WIDE
+                     ) -> RenderableType:
     """Tasks, the deepest path of the worst one (of all, when ``whole``), budgets and notes."""
     parts: list[RenderableType] = [
         Text.assemble((found.stack, "bold"), f" on {found.kernel}, submission "
-                      f"{found.submission}: ", verdict(found.worst)),
-        tasks_table(found.tasks), *why_lines(found.tasks)]
+                      f"{found.submission}{_what_if(found.provenance)}: ", verdict(found)),
+        tasks_table(found.tasks, width), *why_lines(found.tasks)]
     for task in found.tasks if whole else (found.worst,):
         parts += [Text(f"\nDeepest path of {task.task} ({task.context})", "bold"),
                   path_table(task.path)]
@@ -106,22 +127,29 @@ def explanation_view(found: Explanation, whole: bool = False) -> RenderableType:
     return Group(*parts)
 
 
+def _what_if(provenance: Mapping[str, Any]) -> str:
+    """What was overridden, in brackets."""
+    changed = provenance.get("overrides")
+    return f" ({'; '.join(changed)})" if changed else ""
+
+
 def layers_table(rows: Sequence[LayerLimit]) -> Table:
     """How many further layers of a kind fit."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("kernel", "submission", "direction"):
+    table.title = f"{rows[0].kind} on {rows[0].kernel}" if rows else ""
+    for head in ("submission", "direction"):
         table.add_column(head, no_wrap=True)
-    for head in ("layers that fit", "B per layer", "peak B", "limit B"):
+    table.add_column("layers that fit", justify="right")
+    for head in ("B each", "peak B"):
         table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("decided by")
+    table.add_column("decided by", overflow="fold")
     for row in rows:
         count = ("any number" if row.layers is None else
                  "none: overflows already" if row.layers < 0 else f"{row.layers:,}")
         if not row.exact and row.layers is not None:
             count = "at most " + count
-        table.add_row(row.kernel, row.submission, row.direction, count,
-                      str(row.bytes_per_layer), peak_text(row.peak_bytes, row.exact),
-                      f"{row.limit_bytes:,}", row.task)
+        table.add_row(row.submission, row.direction, count, str(row.bytes_per_layer),
+                      f"{peak_text(row.peak_bytes, row.exact)} of {row.limit_bytes:,}", row.task)
     return table
 
 
@@ -139,5 +167,5 @@ def kernels_table(rows: Sequence[Mapping[str, Any]], threads: int) -> Table:
         table.add_row(row["name"], row["submission"], f"{row['thread_size_bytes']:,}",
                       f"{row['limit_bytes']:,}", str(row["allocation_order"]),
                       f"{row['memory_bytes'] / 2**20:,.1f} MiB", f"{row['irq_stacks']} stacks",
-                      row["overflow_outcome"], row["provenance"]["kernel"])
+                      row["overflow_outcome"], row["provenance"]["kernel"].split(" (")[0])
     return table
