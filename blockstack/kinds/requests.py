@@ -82,6 +82,7 @@ DMA_CUTS: Cuts = (
     ("*", "swiotlb_*", "only for memory beyond the device's DMA mask"),
     ("*", "iommu_dma_*", "only with an IOMMU"),
     ("*", "dma_alloc_from_dev_coherent", "only for a device with memory of its own"),
+    ("dma_direct_map_sg", "dma_direct_unmap_sg", "only when a page cannot be mapped"),
     ("*", "dma_common_*", "only for memory that must be remapped"),
     ("*", "dma_direct_alloc_from_pool", "only in atomic context with encrypted memory"),
 )
