@@ -208,6 +208,23 @@ cdef u8 step_of(const Plan *p, Node *n) noexcept nogil:
     return STEP_ALL if n.kind == EVERY_CHILD and n.op != FLUSH else STEP_CALL
 
 
+cdef void fill_chunk(const Plan *p, Node *n) noexcept nogil:
+    """Where the general call cuts a bio of any kind but SEGMENTS, and RAID10's divisors."""
+    cdef const i64 *r = &p.raid[8 * <size_t>n.pos]
+    if n.kind == RAID10:
+        n.chunk = <u64>r[4]
+        n.width = <u32>r[0]
+        if mulhi(p.reach, <u64>r[1]) == 0:
+            n.width_inv = inverse(n.width, p.reach * <u64>r[1])
+        n.delta = inverse(<u64>(r[1] * r[2]), p.reach)
+    elif n.kind == RAID456:
+        if n.op == READ and r[6] & 2 and r[5] == 0:
+            n.chunk = <u64>r[2]
+    elif n.kind == SNAPSHOT_ORIGIN or n.kind == SNAPSHOT:
+        n.chunk = <u64>r[0]
+    n.chunk_inv = inverse(n.chunk, p.reach)
+
+
 cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
     cdef Key *key = &s.keys[at]
     cdef Node *n = &s.nodes[at]
@@ -242,6 +259,7 @@ cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
             n.flags |= KIN
     if n.split == LOOP and p.self_bytes[pos] != 0:
         n.flags |= SELF_CALLS
+    fill_chunk(p, n)
     n.how = step_of(p, n)
 
 

@@ -2,144 +2,6 @@
 # One code for the four engines and for the replay; the engines shortcut the commonest nodes.
 
 
-cdef bint grow(State *s) noexcept nogil:
-    """Double the bio list. On failure the run stops (state.why), nothing is dropped silently."""
-    cdef size_t cap = 2 * s.cap
-    cdef void *buf
-    cdef void *part
-    cdef void *scratch
-    if cap > MAX_QUEUE:
-        s.why = BAD_MEMORY
-        return False
-    buf = realloc(s.buf, cap * sizeof(Bio))
-    if buf != NULL:
-        s.buf = <Bio *>buf
-    part = realloc(s.part, cap * sizeof(u32))
-    if part != NULL:
-        s.part = <u32 *>part
-    scratch = realloc(s.scratch, cap * sizeof(Bio))
-    if scratch != NULL:
-        s.scratch = <Bio *>scratch
-    if buf == NULL or part == NULL or scratch == NULL:
-        s.why = BAD_MEMORY
-        return False
-    s.cap = cap
-    return True
-
-
-cdef inline bint room_for(State *s, size_t count) noexcept nogil:
-    while rare(count > s.cap):
-        if not grow(s):
-            return False
-    return True
-
-
-cdef inline size_t emit(State *s, size_t top, u32 node, u64 sector, u64 nr) noexcept nogil:
-    if rare(top >= s.cap):
-        if not grow(s):
-            return top
-    s.buf[top].sector = sector
-    s.buf[top].nr = <u32>nr
-    s.buf[top].node = node
-    return top + 1
-
-
-cdef inline size_t emit_job(State *s, size_t top, u32 node, u64 sector, u64 nr) noexcept nogil:
-    s.gave_jobs = True
-    return emit(s, top, node | <u32>JOB_BIT, sector, nr)
-
-
-cdef inline size_t hand(State *s, const Node *n, size_t top, u64 k, u64 sector, u64 nr,
-                        bint worker) noexcept nogil:
-    """Child k gets a bio: submitted here, or handed to the worker."""
-    cdef const Kid *kid = &n.kids[k]
-    if worker:
-        return emit_job(s, top, kid.job, sector + kid.offset, nr)
-    return emit(s, top, kid.node, sector + kid.offset, nr)
-
-
-cdef inline u64 divide(u64 x, u64 by, u64 inverse) noexcept nogil:
-    return mulhi(x, inverse) if inverse else x // by
-
-
-cdef inline const Seg *segment_at(const Node *n, u64 sector) noexcept nogil:
-    """The segment that holds `sector`; the last one goes on without end."""
-    cdef u32 at = 0, left = n.nsegs, half
-    while left > 1:
-        half = left >> 1
-        at += half * <u32>(n.segs[at + half].begin <= sector)
-        left -= half
-    return &n.segs[at]
-
-
-cdef inline u64 segments_end(const Node *n, u64 sector, u64 end) noexcept nogil:
-    """Where the first piece of [sector, end) ends: the segment's end or the next chunk's begin."""
-    cdef const Seg *seg = segment_at(n, sector)
-    cdef u64 stop = end
-    cdef u64 edge
-    if seg != &n.segs[n.nsegs - 1] and seg.end < stop:
-        stop = seg.end
-    if seg.chunk:
-        edge = seg.begin + (divide(sector - seg.begin, seg.chunk, seg.chunk_inv) + 1) * seg.chunk
-        if edge < stop:
-            stop = edge
-    return stop
-
-
-cdef inline size_t segments_piece(State *s, const Node *n, size_t top, u64 sector,
-                                  u64 nr) noexcept nogil:
-    cdef const Seg *seg = segment_at(n, sector)
-    cdef u64 inside = sector - seg.begin
-    cdef u64 chunk, row
-    if seg.width == 1:
-        return hand(s, n, top, seg.first, inside, nr, n.worker)
-    chunk = divide(inside, seg.chunk, seg.chunk_inv)
-    row = divide(chunk, seg.width, seg.width_inv)
-    return hand(s, n, top, seg.first + chunk - row * seg.width,
-                row * seg.chunk + inside - chunk * seg.chunk, nr, n.worker)
-
-
-cdef inline size_t stripe_loop(State *s, const Node *n, size_t top, u64 sector,
-                               u64 left) noexcept nogil:
-    """LOOP over one striped segment in the caller: chunk after chunk without dividing again."""
-    cdef u64 size = n.chunk
-    cdef u64 chunk = mulhi(sector, n.chunk_inv)
-    cdef u64 row = mulhi(chunk, n.width_inv)
-    cdef u64 inside = sector - chunk * size
-    cdef u64 base = row * size
-    cdef u64 nr = size - inside
-    cdef u64 need = mulhi(inside + left - 1, n.chunk_inv) + 1
-    cdef const Kid *kid = &n.kids[chunk - row * n.width]
-    cdef const Kid *last = &n.kids[n.width - 1]
-    cdef Bio *out
-    cdef bint numbered = n.flags & SELF_CALLS
-    s.pieces = need
-    s.splits += need - 1
-    s.cut = s.cut or need > 1
-    if not room_for(s, top + need):
-        return top
-    out = &s.buf[top]
-    while True:
-        if nr > left:
-            nr = left
-        out.sector = base + inside + kid.offset
-        out.nr = <u32>nr
-        out.node = kid.node
-        if rare(numbered):
-            s.part[out - s.buf] = <u32>(out - &s.buf[top])
-        out += 1
-        left -= nr
-        if left == 0:
-            return top + need
-        inside = 0
-        nr = size
-        if kid == last:
-            kid = n.kids
-            base += size
-        else:
-            kid += 1
-
-
 cdef size_t every_child(State *s, const Node *n, size_t top, u64 sector,
                                u64 nr) noexcept nogil:
     """A mirror's write goes to each child; so does any flush (which has no sector)."""
@@ -179,35 +41,60 @@ cdef inline size_t mirror_write(State *s, const Node *n, size_t top, u64 sector,
     return top + n.nkids
 
 
+cdef inline size_t raid10_far(State *s, const Node *n, size_t top, u64 disk, u64 at,
+                              u64 nr) noexcept nogil:
+    """The far copies of one near copy: `near` disks further on, one stride below."""
+    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef u64 stride = n.chunk if r[3] else <u64>r[5]
+    cdef i64 left = r[2]
+    while left:
+        top = hand(s, n, top, disk, at, nr, n.worker)
+        disk += <u64>r[1]
+        if disk >= n.width:
+            disk -= n.width
+        at += stride
+        left -= 1
+    return top
+
+
+cdef size_t raid10_read(State *s, const Node *n, size_t top, u64 disk, u64 at, u64 nr,
+                        u64 wanted) noexcept nogil:
+    """Copy number `wanted` only, in the order in which a write goes to them."""
+    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef u64 far = <u64>r[2]
+    cdef u64 close = wanted if far == 1 else wanted // far
+    disk += close
+    if disk >= n.width:
+        disk -= n.width
+        at += n.chunk
+    if far > 1:
+        wanted -= close * far
+        disk = (disk + wanted * <u64>r[1]) % n.width
+        at += wanted * (n.chunk if r[3] else <u64>r[5])
+    return hand(s, n, top, disk, at, nr, n.worker)
+
+
 cdef size_t raid10_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
     """raid10_find_phys, drivers/md/raid10.c (2.6.18 and 6.1): the copies in slot order."""
     cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
-    cdef u64 disks = <u64>r[0], near = <u64>r[1], far = <u64>r[2], chunk = <u64>r[4]
-    cdef u64 stride = chunk if r[3] else <u64>r[5]
-    cdef u64 c = sector // chunk * near
-    cdef u64 stripe = c // disks
-    cdef u64 dev = c % disks
-    cdef u64 base, at, disk, i, f, slot = 0
-    cdef u64 wanted = 0
-    if n.op == READ:
-        wanted = (sector >> 7) % (near * far)
+    cdef u64 near = <u64>r[1], copies = near * <u64>r[2]
+    cdef u64 number = divide(sector, n.chunk, n.chunk_inv)
+    cdef u64 stripe = divide(number * near, n.width, n.width_inv)
+    cdef u64 disk = number * near - stripe * n.width
+    cdef u64 at, region = sector >> 7
     if r[3]:
-        stripe *= far
-    base = stripe * chunk + sector % chunk
-    for i in range(near):
-        at = base
-        disk = dev
-        for f in range(far):
-            if f:
-                disk = (disk + near) % disks
-                at += stride
-            if n.op != READ or slot == wanted:
-                top = hand(s, n, top, disk, at, nr, n.worker)
-            slot += 1
-        dev += 1
-        if dev == disks:
-            dev = 0
-            base += chunk
+        stripe *= <u64>r[2]
+    at = stripe * n.chunk + sector - number * n.chunk
+    if n.op == READ:
+        return raid10_read(s, n, top, disk, at, nr,
+                           region - divide(region, copies, n.delta) * copies)
+    while near:
+        top = raid10_far(s, n, top, disk, at, nr)
+        near -= 1
+        disk += 1
+        if disk == n.width:
+            disk = 0
+            at += n.chunk
     return top
 
 
@@ -242,30 +129,8 @@ cdef size_t snapshot_piece(State *s, const Node *n, size_t top, u64 sector,
     return emit_job(s, top, n.kids[1].job, sector + n.kids[1].offset, nr)
 
 
-cdef u64 piece_end(State *s, const Node *n, u64 sector, u64 end) noexcept nogil:
-    """End of the first piece of [sector, end)."""
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
-    cdef u64 chunk = 0
-    cdef u64 edge
-    if n.kind == SEGMENTS:
-        return segments_end(n, sector, end)
-    if n.kind == RAID10:
-        chunk = <u64>r[4]
-    elif n.kind == RAID456:
-        if n.op == READ and r[6] & 2 and r[5] == 0:
-            chunk = <u64>r[2]
-    elif n.kind == SNAPSHOT_ORIGIN or n.kind == SNAPSHOT:
-        chunk = <u64>r[0]
-    if chunk == 0:
-        return end
-    edge = (sector // chunk + 1) * chunk
-    return edge if edge < end else end
-
-
 cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
-    """children(piece) of the plan: the lower bios of a part that no boundary cuts."""
-    if n.kind == SEGMENTS:
-        return segments_piece(s, n, top, sector, nr)
+    """children(piece) of the plan: the lower bios of a part that no boundary cuts (SEGMENTS: see segments.pxi)."""
     if n.kind == LEAF:
         return top
     if n.kind == REMAP:
@@ -281,14 +146,6 @@ cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr
     return snapshot_piece(s, n, top, sector, nr)
 
 
-cdef inline void number(State *s, const Node *n, size_t first, size_t top, u32 at) noexcept nogil:
-    """Note which piece the emissions [first, top) belong to, where md's self calls need it."""
-    if n.flags & SELF_CALLS:
-        while first < top:
-            s.part[first] = at
-            first += 1
-
-
 cdef size_t every_piece(State *s, Node *n, size_t top, u64 sector, u64 end, u64 at) noexcept nogil:
     """LOOP: p0, p1 .. in order. REST_MAPPED: p1 .. first, then p0. [sector, at) is p0.
 
@@ -302,7 +159,9 @@ cdef size_t every_piece(State *s, Node *n, size_t top, u64 sector, u64 end, u64 
         number(s, n, before, top, 0)
     while at < end and s.why == BAD_NONE:
         before = top
-        stop = piece_end(s, n, at, end)
+        stop = at + n.chunk
+        if stop > end:
+            stop = end
         top = piece(s, n, top, at, stop - at)
         number(s, n, before, top, <u32>s.pieces)
         s.pieces += 1
@@ -335,15 +194,16 @@ cdef size_t map_call(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept
     Sources: 2.6.20 drivers/md/dm.c __split_bio (loops), 4.4 block/blk-merge.c blk_queue_split
     (resubmits the rest), 6.1 drivers/md/dm.c dm_split_and_process_bio (front, then the rest).
     """
-    cdef u64 end, stop
+    cdef u64 stop
+    cdef size_t before = top
     s.cut = False
     s.gave_jobs = False
     s.resubmitted = False
     s.pieces = 1
     if n.how == STEP_ALL:
         return mirror_write(s, n, top, sector, nr)
-    if n.how == STEP_STRIPE and n.split == LOOP:
-        return stripe_loop(s, n, top, sector, nr)
+    if n.how == STEP_STRIPE and n.split != FRONT and n.split != REST:
+        return stripe_pieces(s, n, top, sector, nr)
     if n.max_sectors and nr > n.max_sectors and n.op != FLUSH:
         s.cut = True
         s.resubmitted = True
@@ -353,16 +213,17 @@ cdef size_t map_call(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept
             return top
         number(s, n, top - 1, top, 0)
         nr = n.max_sectors
+    if n.kind == SEGMENTS:
+        return segments_call(s, n, top, sector, nr)
     if n.kind == EVERY_CHILD:
         return every_child(s, n, top, sector, nr)
     if n.kind == LEAF:
         n.sectors += nr
         return top
-    end = sector + nr
-    stop = piece_end(s, n, sector, end)
-    if stop != end:
-        return cut_call(s, n, top, sector, end, stop)
-    stop = top
+    if n.chunk:
+        stop = (divide(sector, n.chunk, n.chunk_inv) + 1) * n.chunk
+        if stop < sector + nr:
+            return cut_call(s, n, top, sector, sector + nr, stop)
     top = piece(s, n, top, sector, nr)
-    number(s, n, stop, top, 0)
+    number(s, n, before, top, 0)
     return top

@@ -105,7 +105,7 @@ cdef struct Seg:
 cdef struct Node:               # one (position, op, entry class): two cache lines, the first one hot
     u64 visits                  # starts at -1: the first visit is the one that reaches 0
     u64 sectors
-    u64 delta                   # STEP_LINEAR, STEP_REMAP
+    u64 delta                   # STEP_LINEAR, STEP_REMAP; RAID10: inverse of its copies
     Node *next
     i64 peak_up                 # peak << NEST_BITS
     i64 step                    # through << NEST_BITS | 1
@@ -123,7 +123,7 @@ cdef struct Node:               # one (position, op, entry class): two cache lin
     Kid *kids
     Seg *segs
     u64 max_sectors
-    u64 chunk                   # STEP_STRIPE, STEP_PICK
+    u64 chunk                   # where a bio is cut: STEP_STRIPE, all kinds but SEGMENTS
     u64 chunk_inv
     u64 width_inv
     u32 width
