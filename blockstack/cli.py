@@ -341,7 +341,7 @@ def kernel_extract(
             "--arch", help="x86_64 or i386; of .su and .ci files only.")] = "",
         as_json: JsonOpt = False) -> None:
     """Read the frames of a kernel out of its machine code: a table for `--kernel`."""
-    from blockstack.kernel.extract import extract, write_table
+    from blockstack.kernel.extract.build import extract, write_table
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -369,7 +369,7 @@ def kernel_compare(before: Annotated[str, typer.Argument(help="A shipped kernel 
                    limit: Annotated[int, typer.Option("--limit", min=1)] = 40,
                    as_json: JsonOpt = False) -> None:
     """Which functions on the block path grew or shrank from one kernel to another."""
-    from blockstack.kernel.extract import compare, comparison_view
+    from blockstack.kernel.extract.compare import compare, comparison_view
 
     with bad_input(as_json):
         tables_ = [load_kernel(k).table if k in PROFILES else load_table(Path(k))

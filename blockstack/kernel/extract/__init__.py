@@ -1,6 +1,4 @@
-"""Frame tables out of kernel binaries: machine code, or what gcc wrote about it."""
+"""Frame tables out of kernel binaries: machine code, or what gcc wrote about it.
 
-from blockstack.kernel.extract.build import extract, write_table
-from blockstack.kernel.extract.compare import compare, comparison_view
-
-__all__ = ["compare", "comparison_view", "extract", "write_table"]
+`build.extract` reads, `build.write_table` writes, `compare.compare` tells two tables apart.
+"""

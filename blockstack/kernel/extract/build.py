@@ -20,6 +20,7 @@ from blockstack.kernel.extract.scan import Known, Scanner
 from blockstack.kernel.extract.sources import (
     BUILT_IN,
     SourceFiles,
+    fill_between,
     module_file,
     module_name,
     shipped_hints,
@@ -220,6 +221,11 @@ def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
             flow.points = []
         found.append(found_of(image, r, flow, files.find(
             r.names[0], r.start, r.file, unique=times[r.names[0]] == 1)))
+    if not image.relocatable:
+        found.sort(key=lambda f: f.start)
+        for f, file in zip(found, fill_between([f.file for f in found]), strict=True):
+            run.hinted += f.file != file
+            f.file = file
     run.hinted += files.hinted
     run.tell(start + size - run.done, image.name)
     return found
@@ -280,7 +286,7 @@ def _meta(run: _Run, paths: Sequence[Path], data: dict[str, Any]) -> dict[str, A
     if run.orc.functions:
         meta["orc"] = run.orc.summary()
     if run.hinted:
-        meta["source_files"] = f"{run.hinted} by function name from {run.hints_from}"
+        meta["source_files"] = f"{run.hinted} by function name and place from {run.hints_from}"
     return meta
 
 

@@ -124,7 +124,9 @@ class Walk:
             self.out.tail_pointer = max(d for _, d, _ in self.jumps) - self.word
             self.out.returns = True
         self.out.pushes = self._pushes_arguments()
-        self.out.points = [(ip, d) for ip, d in zip(self.ips, self.seen, strict=True) if d >= 0]
+        ends = {high - 1 for *_, high in self.ranges}  # the next function's first byte
+        self.out.points = [(self.ips[i], d) for i, d in enumerate(self.seen)
+                           if d >= 0 and i not in ends]
         return self.out
 
     def _pushes_arguments(self) -> bool:
@@ -240,6 +242,8 @@ class Walk:
         kind = self.target_class(target)
         if kind == RETURN:
             self._return(depth, 0)
+        elif kind == POINTER and depth != self.word:  # computed goto through a thunk
+            self.jumps.append((-1, depth, env))
         elif kind == POINTER:
             self.out.returns = True
             self.out.tail_pointer = max(self.out.tail_pointer, depth - self.word)

@@ -100,11 +100,11 @@ def _named(rows: dict[Ref, int], batch: Batch) -> dict[str, int]:
 
 
 def _name_all(batches: list[Batch]) -> None:
-    """The first definition keeps the plain name: exported ones before static ones."""
+    """The first definition keeps the plain name: exported ones, then those of a known file."""
     taken: set[str] = set()
     for want_global in (True, False):
         for batch in batches:
-            for f in batch.found:
+            for f in sorted(batch.found, key=lambda f: f.file.startswith("[")):
                 if f.is_global == want_global:
                     f.names = _unique(f, batch, taken)
                     batch.keys[f.start] = f.names[0]

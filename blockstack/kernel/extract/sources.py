@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Mapping
 from importlib import resources
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from blockstack.errors import BlockstackError
@@ -120,6 +121,19 @@ def _unit_name(top: object) -> str:
     if folder and name.startswith(folder + "/"):
         name = name[len(folder) + 1:]
     return str(name).removeprefix("./") or BUILT_IN
+
+
+def fill_between(files: list[str]) -> list[str]:
+    """Built-in functions in address order: one between two of a file is of that file.
+
+    The linker keeps each object's code together.
+    """
+    known = [i for i, f in enumerate(files) if f != BUILT_IN]
+    out = list(files)
+    for low, high in pairwise(known):
+        if files[low] == files[high]:
+            out[low:high] = [files[low]] * (high - low)
+    return out
 
 
 def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[dict[str, str], str]:
