@@ -133,24 +133,28 @@ def extract(inputs: Sequence[Path], *, progress: Progress | None = None, kernel:
     if not paths:
         raise BlockstackError("nothing to extract from", path="kernel extract",
                               hint="give vmlinux or vmlinuz and a folder of modules")
-    texts = [p for p in paths if p.suffix in (".su", ".ci")]
-    if texts:
-        if len(texts) < len(paths):
-            raise BlockstackError("machine code and gcc's own figures are not mixed",
-                                  path=str(texts[0]), hint="extract them into two tables")
-        return from_usage(texts, kernel=kernel, arch=arch)
+    if any(_is_text(p) for p in paths):
+        return _from_texts(paths, kernel, arch)
     run = _Run(sum(p.stat().st_size for p in paths), progress)
-    batches: list[Batch] = []
-    for path in paths:
-        batch = _one(path, run, whole=len(paths) > 1)
-        if batch is not None:
-            batches.append(batch)
-    data = assemble(batches)
+    batches = [_one(path, run, whole=len(paths) > 1) for path in paths]
+    data = assemble([b for b in batches if b is not None])
     if not data["functions"]:
         raise BlockstackError("no function with machine code found", path=str(paths[0]),
                               hint="stripped? give the unstripped file or a vmlinuz")
     run.kernel = kernel or run.kernel
     return {"meta": _meta(run, paths, data)} | data
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix in (".su", ".ci")
+
+
+def _from_texts(paths: Sequence[Path], kernel: str, arch: str) -> dict[str, Any]:
+    binary = [p for p in paths if not _is_text(p)]
+    if binary:
+        raise BlockstackError("machine code and gcc's own figures are not mixed",
+                              path=str(binary[0]), hint="extract them into two tables")
+    return from_usage(paths, kernel=kernel, arch=arch)
 
 
 def _one(path: Path, run: _Run, *, whole: bool) -> Batch | None:
