@@ -136,6 +136,10 @@ def test_rare_cuts_have_reasons():
      ["virtio-blk", "virtio-blk", "virtio-blk", "md-raid5", "xfs"]),
     (("mkfs.ext4 /dev/vdb", "mount -t ext4 /dev/vdb /mnt/a", "truncate -s 1M /mnt/a/img",
       "losetup -f --show /mnt/a/img"), "/dev/loop0", ["virtio-blk", "ext4", "loop"]),
+    (("printf '0 8192 linear /dev/vdb 0\\n8192 8192 linear /dev/vdc 0\\n' | dmsetup create a",),
+     "/dev/mapper/a", ["virtio-blk", "virtio-blk", "dm-linear"]),
+    (("cryptsetup luksFormat -q /dev/vdb -", "cryptsetup open --perf-no_read_workqueue /dev/vdb c"),
+     "/dev/mapper/c", ["virtio-blk", "dm-crypt"]),
     (("mkswap /dev/ram0", "swapon /dev/ram0"), None, ["brd", "swap"]),
     (("configfs null_blk size=1 memory_backed=1 queue_mode=0",), "/dev/gt0", ["null_blk"]),
 ])

@@ -7,7 +7,7 @@ depth that the kernel's stack tracer reported. Nothing is run here: the commands
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,11 +186,13 @@ def _note_store(command: str, stores: dict[str, list[str]]) -> None:
 def _command(command: str, recipes: dict[str, _Recipe], swaps: list[str],
              formatted: dict[str, str], stores: Mapping[str, list[str]]) -> None:
     """Read one shell command; those that make no device are passed over."""
-    table = re.match(r"echo '(.*)' \| dmsetup create (\S+)", command)
+    table = re.match(r"(?:echo|printf)(?: -e)? '(.*)' \| dmsetup create (\S+)", command, re.DOTALL)
     if table:
-        recipes[f"/dev/mapper/{table[2]}"] = _dm(table[1].split(), stores)
+        rows = [line.split() for line in re.split(r"\n|\\n", table[1]) if line.strip()]
+        recipes[f"/dev/mapper/{table[2]}"] = _dm(rows[0], stores) if len(rows) == 1 else (
+            _linear(rows))
         return
-    if command.startswith("configfs null_blk"):
+    if re.match(r"(configfs|modprobe) null_blk", command):
         mode = "bio" if "queue_mode=0" in command else "mq"
         mode += "-memory" if "memory_backed=1" in command else ""
         recipes["null_blk"] = _Recipe("null_blk", keys={"mode": mode})
@@ -265,6 +267,15 @@ def _integritysetup(words: list[str], recipes: dict[str, _Recipe], *_: object) -
         recipes[f"/dev/mapper/{name}"] = _Recipe("dm-integrity", (device,), mode)
 
 
+def _cryptsetup(words: list[str], recipes: dict[str, _Recipe], *_: object) -> None:
+    if "open" in words or "luksOpen" in words or "plainOpen" in words:
+        action = next(i for i, w in enumerate(words) if w in ("open", "luksOpen", "plainOpen"))
+        device, name = [w for w in words[action + 1:] if not w.startswith("-")][:2]
+        flags = [w.removeprefix("--perf-") for w in words]
+        recipes[f"/dev/mapper/{name}"] = _Recipe("dm-crypt", (device,),
+                                                 {"workqueue": _workqueue(flags)})
+
+
 def _bcache(words: list[str], recipes: dict[str, _Recipe], *_: object) -> None:
     devices = [words[words.index(option) + 1] for option in ("-C", "-B") if option in words]
     recipes["/dev/bcache0"] = _Recipe("bcache", tuple(devices))
@@ -276,7 +287,22 @@ def _drbd(_: list[str], recipes: dict[str, _Recipe], *__: object) -> None:
 
 _READERS: Mapping[str, Callable[..., None]] = {
     "mdadm": _mdadm, "mkfs": _mkfs, "mount": _mount, "losetup": _losetup, "swapon": _swapon,
-    "integritysetup": _integritysetup, "make-bcache": _bcache, "drbdadm": _drbd}
+    "integritysetup": _integritysetup, "make-bcache": _bcache, "drbdadm": _drbd,
+    "cryptsetup": _cryptsetup}
+
+
+def _workqueue(flags: Sequence[str]) -> str:
+    """dm-crypt's sides that still use kcryptd."""
+    sides = [side for side in ("read", "write") if f"no_{side}_workqueue" not in flags]
+    return "+".join(sides) or "none"
+
+
+def _linear(rows: list[list[str]]) -> _Recipe:
+    """A table of several lines, which must all be linear."""
+    if any(row[2] != "linear" for row in rows):
+        raise ValueError("a table of several lines that are not all linear")
+    table = [[int(r[0]), int(r[1]), r[3], int(r[4])] for r in rows]
+    return _Recipe("dm-linear", tuple(dict.fromkeys(r[3] for r in rows)), {"table": table})
 
 
 def _dm(table: list[str], stores: Mapping[str, list[str]]) -> _Recipe:
@@ -294,10 +320,7 @@ def _dm(table: list[str], stores: Mapping[str, list[str]]) -> _Recipe:
         return _Recipe("dm-snapshot", devices, {"chunk": f"{int(args[3]) * 512} B",
                                                  "copied": 0.5})
     if target == "crypt":
-        read, write = "no_read_workqueue" not in args, "no_write_workqueue" not in args
-        word = {(True, True): "read+write", (False, True): "write", (True, False): "read",
-                (False, False): "none"}[read, write]
-        return _Recipe("dm-crypt", devices, {"workqueue": word})
+        return _Recipe("dm-crypt", devices, {"workqueue": _workqueue(args)})
     if target == "multipath":
         rq = " ".join(args[:4]).find("queue_mode bio") < 0
         return _Recipe("dm-multipath, request-based" if rq else "dm-multipath", devices[:1])
