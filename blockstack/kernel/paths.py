@@ -7,6 +7,7 @@ longest path between two anchors is one layer's share of the stack.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
@@ -43,7 +44,7 @@ class CallPath:
     steps: tuple[Step, ...] = ()
     missing: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Sum over the steps."""
         return sum(step.bytes for step in self.steps)
@@ -107,6 +108,7 @@ class CallGraph:
     _extra: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     _exact: frozenset[str] = frozenset()
     _dirs: tuple[str, ...] = ()
+    _callees: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._exact = frozenset(f for f in self.files if not f.endswith("/"))
@@ -137,6 +139,11 @@ class CallGraph:
 
     def callees(self, function: str) -> dict[str, int]:
         """Callees of ``function`` and the bytes it keeps during each call."""
+        if function not in self._callees:
+            self._callees[function] = self._find_callees(function)
+        return self._callees[function]
+
+    def _find_callees(self, function: str) -> dict[str, int]:
         found: dict[str, int] = {}
         if not self.followed(function):
             return found
