@@ -191,7 +191,8 @@ _EXT4_SYNC: Edges = (
     ("__writeback_single_inode", "ext4_write_inode"), ("__mark_inode_dirty", "ext4_dirty_inode"))
 _EXT4_WRITE: Edges = (
     # ext4_da_aops; ext4_da_write_begin goes to ext4_write_begin itself when space is low
-    ("generic_perform_write", "ext4_da_write_begin"), ("generic_perform_write", "ext4_da_write_end"),
+    ("generic_perform_write", "ext4_da_write_begin"),
+    ("generic_perform_write", "ext4_da_write_end"),
     ("ext4_block_write_begin", "ext4_da_get_block_prep"),
     ("ext4_block_write_begin", "ext4_get_block"), ("__mark_inode_dirty", "ext4_dirty_inode"))
 _NO_ALLOC = "a read maps blocks: it starts no transaction and allocates none"
