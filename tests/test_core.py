@@ -1,20 +1,37 @@
-"""The compiled core by itself: hand-computed counters, the worked example, threads, the door."""
+"""The compiled core by itself: hand-computed counters, the worked example, threads, limits."""
 
 import numpy as np
 import pytest
+from core_plans import (
+    ALL,
+    CHUNK,
+    ENTRY,
+    JOB_ENTRY,
+    PEAK,
+    RULE_IDS,
+    RULES,
+    THROUGH,
+    chain,
+    drawn,
+    every_rule,
+    i32,
+    linear,
+    make,
+    one,
+    raid5,
+    stripe,
+    tree,
+)
 
 from blockstack.engine import core
 from blockstack.engine.arrays import (
-    DISCARD,
     FIFO,
     FLUSH,
     FRONT,
     LEAF,
     LIFO,
     LOOP,
-    MIRROR,
     NOPS,
-    RAID456,
     READ,
     RECURSIVE,
     REMAP,
@@ -23,135 +40,9 @@ from blockstack.engine.arrays import (
     SEGMENTS,
     TWO_LIST,
     WRITE,
-    DrawSpec,
     IrqSpec,
-    PlanArrays,
 )
-from blockstack.errors import BlockstackError, LimitExceeded
-
-RULES = (RECURSIVE, FIFO, TWO_LIST, LIFO)
-RULE_IDS = ("recursive", "fifo", "two-list", "lifo")
-every_rule = pytest.mark.parametrize("rule", RULES, ids=RULE_IDS)
-CHUNK = 8  # sectors
-ALL = 0xFFFFFFFF
-THROUGH, PEAK, ENTRY, JOB_ENTRY, LIMIT = 100, 150, 1000, 500, 4000
-
-
-def i32(values):
-    return np.ascontiguousarray(values, dtype=np.int32)
-
-
-def make(nodes, *, rule=FIFO, tasks=1, **changes) -> PlanArrays:
-    """Plan of (kind, children, options) rows; every row costs the same bytes."""
-    count = len(nodes)
-    options = [node[2] if len(node) > 2 else {} for node in nodes]
-    kids = [kid for node in nodes for kid in node[1]]
-    jobs = [job for node, o in zip(nodes, options, strict=True)
-            for job in o.get("jobs", [-1] * len(node[1]))]  # fmt: skip
-    starts = np.cumsum([0] + [len(node[1]) for node in nodes])
-    segments = [
-        (begin, end, first + start, width, chunk)
-        for o, start in zip(options, starts[:-1], strict=True)
-        for begin, end, first, width, chunk in o.get("segments", ())
-    ]
-    columns = np.array(segments, dtype=np.int64).reshape(-1, 5).T
-    arrays = PlanArrays(
-        op_kind=np.array([node[0] for node in nodes], dtype=np.uint8),
-        split=np.array([o.get("split", LOOP) for o in options], dtype=np.uint8),
-        immediate=np.array([o.get("immediate", 0) for o in options], dtype=np.uint8),
-        queue=i32([o.get("queue", p) for p, o in enumerate(options)]),
-        task=i32([o.get("task", 0) for o in options]),
-        max_sectors=np.array([o.get("max_sectors", 0) for o in options], dtype=np.int64),
-        context=np.zeros(count * NOPS, dtype=np.uint8),
-        through=i32([THROUGH] * count * NOPS),
-        peak=i32([PEAK] * count * NOPS),
-        self_bytes=i32([o.get("self_bytes", 0) for o in options]),
-        child_start=i32(starts),
-        child=i32(kids),
-        wchild=i32(jobs),
-        child_offset=np.zeros(len(kids), dtype=np.int64),
-        seg_start=i32(np.cumsum([0] + [len(o.get("segments", ())) for o in options])),
-        seg_begin=columns[0].copy(),
-        seg_end=columns[1].copy(),
-        seg_first=i32(columns[2]),
-        seg_width=i32(columns[3]),
-        seg_chunk=columns[4].copy(),
-        raid=np.array([o.get("raid", [0] * 8) for o in options], dtype=np.int64).reshape(-1),
-        roots=i32([0]),
-        root_threshold=np.array([ALL], dtype=np.uint32),
-        rule=np.full(NOPS, rule, dtype=np.uint8),
-        entry=i32([ENTRY] * NOPS),
-        task_entry=i32([JOB_ENTRY] * tasks),
-        task_limit=i32([LIMIT] * tasks),
-    )
-    return arrays._replace(**changes)
-
-
-def stripe(kids, *, split=LOOP, **more):
-    return (
-        SEGMENTS,
-        kids,
-        {"segments": [(0, 1 << 20, 0, len(kids), CHUNK)], "split": split} | more,
-    )
-
-
-def linear(kid, **more):
-    return (SEGMENTS, [kid], {"segments": [(0, 1 << 30, 0, 1, 0)]} | more)
-
-
-def one(op, sector, nr) -> core.Columns:
-    return core.Columns(
-        np.array([op], dtype=np.uint8),
-        np.array([sector], dtype=np.int64),
-        np.array([nr], dtype=np.int64),
-        np.array([0], dtype=np.int32),
-    )
-
-
-def drawn(capacity=1 << 30, *, seed=1, **changes) -> DrawSpec:
-    spec = DrawSpec(
-        seed=seed,
-        op_threshold=np.array([ALL // 2, ALL, ALL, ALL, ALL], dtype=np.uint32),
-        op_first=READ,
-        size_mode=1,
-        size_threshold=np.zeros(0, dtype=np.uint32),
-        size_sectors=np.zeros(0, dtype=np.uint32),
-        size_lo=8,
-        size_step=8,
-        size_count=16,
-        pattern=1,
-        align_sectors=8,
-        stride_sectors=0,
-        span_sectors=1,
-        zipf_n=1,
-        zipf_theta=0.0,
-        zipf_zetan=1.0,
-        zipf_eta=0.0,
-        zipf_alpha=1.0,
-        capacity_sectors=np.array([capacity], dtype=np.int64),
-    )
-    return spec._replace(**changes)
-
-
-def chain(depth, **more):
-    return [*(linear(p + 1, **more) for p in range(depth)), (LEAF, [])]
-
-
-def tree(split):
-    """Unbalanced: a stripe of a mirror over a stripe, a remapped leaf, and a leaf."""
-    return [
-        stripe([1, 2, 3], split=split),
-        (MIRROR, [4, 5]),
-        (REMAP, [6], {"immediate": 1}),
-        (LEAF, []),
-        stripe([7, 8], split=split),
-        (LEAF, []),
-        (LEAF, []),
-        (LEAF, []),
-        linear(9),
-        (LEAF, []),
-    ]
-
+from blockstack.errors import LimitExceeded
 
 # --- hand-computed ---
 
@@ -234,12 +125,6 @@ def test_flush_goes_to_every_child_once(rule):
     assert got.visits.reshape(-1, NOPS)[:, FLUSH].tolist() == [1, 1, 1, 1]
     assert got.splits == 0
     assert {(c.sector, c.nr) for c in core.replay(plan, one(FLUSH, 0, 0), 0)} == {(0, 0)}
-
-
-def raid5(*, flags, failed=0):
-    numbers = [4, 1, 16, 5, 1, failed, flags, 0]
-    leaves = [(LEAF, [])] * 4 + [(LEAF, [], {"task": 1})] * 4
-    return [(RAID456, [1, 2, 3, 4], {"raid": numbers, "jobs": [5, 6, 7, 8]}), *leaves]
 
 
 @every_rule
@@ -378,86 +263,3 @@ def test_nesting_limit_fails_loudly():
     assert core.run(make(nodes, rule=TWO_LIST), bio, count=1).splits == 100_009
     deep = core.run(make(nodes, rule=RECURSIVE), one(READ, 0, 99_990 * CHUNK), count=1)
     assert deep.peak_nesting == 99_991
-
-
-# --- the door ---
-
-TINY = [stripe([1, 2]), (LEAF, []), (LEAF, [])]
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
-        ("op_kind", np.array([9, 0, 0], dtype=np.uint8), r"op_kind\[0\]"),
-        ("op_kind", np.array([2, 0, 0], dtype=np.int64), "dtype uint8"),
-        ("peak", i32([0]), "15 elements"),
-        ("peak", [1, 2], "numpy array"),
-        ("child", i32([1, 3]), r"child\[1\]"),
-        ("child", i32([1, 0]), "parents before children"),
-        ("child", i32([1, -1]), "link that is -1"),
-        ("child_start", i32([0, 3, 2, 2]), "must not fall"),
-        ("child_offset", np.array([0, -1], dtype=np.int64), "child_offset"),
-        ("seg_chunk", np.array([0], dtype=np.int64), "a stripe needs a chunk"),
-        ("seg_begin", np.array([8], dtype=np.int64), "contiguous from 0"),
-        ("seg_width", i32([3]), "children out of range"),
-        ("task", i32([0, 0, 1]), r"task\[2\]"),
-        ("rule", np.array([0, 0, 0, 0, 4], dtype=np.uint8), r"rule\[4\]"),
-        ("roots", i32([3]), "roots"),
-        ("root_threshold", np.array([5], dtype=np.uint32), "root_threshold"),
-        ("through", i32([1 << 25] * 15), "through"),
-        ("max_sectors", np.array([1, 2, 3, 4, 5, 6], dtype=np.int64)[::2], "C-contiguous"),
-    ],
-)
-def test_a_wrong_plan_is_refused(field, value, message):
-    with pytest.raises(BlockstackError, match=message):
-        core.run(make(TINY)._replace(**{field: value}), drawn(), count=1)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"size_count": 1 << 28}, "larger than a device"),
-        ({"pattern": 3}, "pattern"),
-        ({"align_sectors": 0}, "align_sectors"),
-        ({"op_threshold": np.array([9, 3, 3, 3, ALL], dtype=np.uint32)}, "must not fall"),
-        ({"capacity_sectors": np.array([8, 8], dtype=np.int64)}, "capacity_sectors"),
-        ({"pattern": 0, "stride_sectors": 1 << 62}, "stride_sectors"),
-    ],
-)
-def test_a_wrong_workload_is_refused(changes, message):
-    with pytest.raises(BlockstackError, match=message):
-        core.run(make(TINY), drawn()._replace(**changes), count=10)
-
-
-@pytest.mark.parametrize(
-    ("bio", "message"),
-    [
-        (one(READ, 0, 0), "only a flush"),
-        (one(FLUSH, 0, 8), "a flush has"),
-        (one(READ, -8, 8), "sector"),
-        (one(READ, 0, 1 << 31), "nr_sectors"),
-        (one(7, 0, 8), r"op\[0\]"),
-    ],
-)
-def test_wrong_columns_are_refused(bio, message):
-    with pytest.raises(BlockstackError, match=message):
-        core.run(make(TINY), bio, count=1)
-
-
-def test_ranges_and_threads_are_checked():
-    with pytest.raises(BlockstackError, match=r"bios 0\.\.2 of 1"):
-        core.run(make(TINY), one(READ, 0, 8), count=2)
-    with pytest.raises(BlockstackError, match="threads"):
-        core.run(make(TINY), drawn(), count=1, threads=0)
-    assert core.run(make(TINY), drawn(), count=0).hops == 0
-
-
-def test_a_discard_on_raid5_is_refused():
-    with pytest.raises(BlockstackError, match="takes no discard"):
-        core.run(make(raid5(flags=0), tasks=2), one(DISCARD, 0, 8), count=1)
-
-
-def test_a_child_in_another_task_needs_a_worker():
-    nodes = [(REMAP, [1]), (LEAF, [], {"task": 1})]
-    with pytest.raises(BlockstackError, match="another task"):
-        core.run(make(nodes, tasks=2), drawn(), count=1)

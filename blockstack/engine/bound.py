@@ -30,11 +30,13 @@ class Visit:
 
 @dataclass(frozen=True)
 class TaskBound:
-    """Deepest stack of one task: bytes, the calls on it, the operation that it was entered with."""
+    """Deepest stack of one task: bytes, the calls on it, the operation that it was entered with,
+    and what the frame table lacks on any of the task's paths."""
 
     bytes: int
     visits: tuple[Visit, ...]
     op: int
+    missing: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -66,25 +68,29 @@ class Bound:
     align_sectors: int = 1
     _starts: dict[_State, int] = field(default_factory=dict)
     _memo: dict[_State, _Choice] = field(default_factory=dict)
+    _missing: dict[_State, frozenset[str]] = field(default_factory=dict)
 
     def tasks(self) -> dict[int, TaskBound]:
         """Task number -> its deepest stack; tasks that no bio reaches are absent."""
         if not self._starts:
             self._reach(self._roots())
-        best: dict[int, TaskBound] = {}
+        best: dict[int, tuple[int, _State]] = {}
+        missing: dict[int, frozenset[str]] = {}
         for state, entry in self._starts.items():
             task = int(self.plan.arrays.task[state[0]])
             depth = entry + self._memo[state].bytes
-            if task not in best or depth > best[task].bytes:
-                best[task] = TaskBound(depth, self._visits(state), state[1])
-        return best
+            missing[task] = missing.get(task, frozenset()) | self._missing[state]
+            if task not in best or depth > best[task][0]:
+                best[task] = (depth, state)
+        return {task: TaskBound(depth, self._visits(state), state[1], missing[task])
+                for task, (depth, state) in best.items()}
 
     def below(self, position: int, op: int, nr_sectors: int, align_sectors: int = 1
-              ) -> tuple[Visit, ...]:
-        """The calls of the deepest path from a position on."""
+              ) -> LayeredPath:
+        """The deepest path from a position on; what any path from there lacks is missing."""
         state = (position, op, nr_sectors, align_sectors)
         self._reach([state])
-        return self._visits(state)
+        return self.path(self._visits(state)).lacking(sorted(self._missing[state]))
 
     def path(self, visits: tuple[Visit, ...]) -> LayeredPath:
         """The frames of a path's calls, without the task's entry."""
@@ -121,6 +127,16 @@ class Bound:
                 todo.append(below)
         for state in sorted(fresh, reverse=True):  # from the leaves up: parents come first
             self._memo[state] = self._best(*state)
+            self._missing[state] = self._lacks(*state)
+
+    def _lacks(self, p: int, op: int, nr: int, align: int) -> frozenset[str]:
+        """What the frame table lacks anywhere on this task's stack from the call on."""
+        position = self.plan.positions[p]
+        own = {name for rows in (position.through, position.peak) if op in rows
+               for name in rows[op].missing}
+        below = {(child, child_op, size, self._aligned(p, align))
+                 for child_op, child, size, job in self._children(p, op, nr) if not job}
+        return frozenset(own).union(*(self._missing[state] for state in below))
 
     def _children(self, p: int, op: int, nr: int) -> Iterator[tuple[int, int, int, bool]]:
         """(op, position, sectors, handed to a worker) of all that one call may emit."""

@@ -8,6 +8,7 @@ from blockstack.engine.layers import Layers
 from blockstack.engine.network import send
 from blockstack.engine.paths import LayeredPath, layered
 from blockstack.errors import UnsupportedKind
+from blockstack.kernel import CallPath
 from blockstack.kinds import find_kind
 from blockstack.kinds.model import Kind, Path, Worker
 from blockstack.stack import Device, Stack
@@ -81,7 +82,9 @@ def source_completion(stack: Stack, name: str, layers: Layers) -> LayeredPath:
     kind = device.kind_entry if device.kind_entry.role == "source" else find_kind("raw")
     calls = kind.calls_for(layers.kernel.generation.name, device.params)
     if calls is None or calls.endio is None:
-        return LayeredPath()
+        unknown = () if device.kind_entry.role == "source" and not device.on else (
+            f"the end_io of {kind.name}",)
+        return layered(device.name, CallPath((), unknown))
     link = layers.kernel.generation.endio_link
     return layered(device.name, layers.kernel.rows.layer(calls.endio, link, nested=False).peak)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blockstack.engine.demand import demand_of
-from blockstack.engine.interrupts import ASSUMED_IRQ_PER_HOP, interrupt_bytes, shared_interrupts
+from blockstack.engine.interrupts import ASSUMED_IRQ_PER_HOP
 from blockstack.engine.paths import layered
 from blockstack.engine.plan import Plan, compile_plan
 from blockstack.engine.simulate import as_kernel
@@ -52,7 +52,7 @@ def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None
     the_kernel = as_kernel(kernel).override(submission=submission)
     plan, static = plan_for(stack, the_kernel, workload)
     budgets = {name: layered(name, path) for name, path in the_kernel.rows.budgets().items()}
-    budgets |= {f"interrupt, {k}": p for k, p in shared_interrupts(the_kernel).items()}
+    budgets |= {f"interrupt, {k}": p for k, p in static.shared.paths.items()}
     return Explanation(
         stack=stack.name, kernel=the_kernel.name, submission=the_kernel.rule, tasks=static.all(),
         budgets={name: path.bytes for name, path in budgets.items()},
@@ -63,15 +63,15 @@ def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None
 
 def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
     """What is assumed or left out for these devices on this kernel, once each."""
-    notes = []
+    notes = list(stack.warnings())
     for device in stack.devices.values():
         calls = device.kind_entry.calls_for(kernel.generation.name, device.params)
         if calls is not None and calls.note:
             notes.append(f"{device.kind}: {calls.note}")
     if kernel.platform.irq_stacks == "shared":
-        notes.append(f"interrupts run on the task's stack and may add "
-                     f"{interrupt_bytes(kernel, 'caller')} bytes; runs assume one in "
-                     f"{1 / ASSUMED_IRQ_PER_HOP:.0f} make_request calls is struck (assumed)")
+        notes.append(f"interrupts run on the task's stack; runs assume that one strikes in "
+                     f"{1 / ASSUMED_IRQ_PER_HOP:.0f} make_request calls, that half of them raise "
+                     "a softirq, and the frames of do_IRQ and its helpers")
     if kernel.generation.note:
         notes.append(f"frames: {kernel.generation.note}")
     notes.append(f"an overflow {kernel.platform.overflow_outcome}")
@@ -110,6 +110,12 @@ class LayerLimit:
     exact: bool
 
 
+#: layers at which the growth per layer is measured: deep enough for every path to have its form
+_PROBE = 3
+#: no answer is looked for beyond so many layers
+_MOST = 5000
+
+
 def max_layers(stack: Stack, kind: str, *, kernel: Kernel | str | Path,
                submission: str | None = None, workload: Workload | None = None
                ) -> tuple[LayerLimit, ...]:
@@ -137,38 +143,35 @@ def max_layers(stack: Stack, kind: str, *, kernel: Kernel | str | Path,
 
 def _limit(stack: Stack, kind: str, kernel: Kernel, workload: Workload | None,
            direction: str) -> LayerLimit:
-    def worst(n: int) -> TaskDepth | None:
+    """Depth grows by the same bytes with every layer, task by task: two probes tell the step, a
+    third and a fourth check the answer."""
+    def rooms(n: int) -> dict[str, tuple[int, TaskDepth]]:
         _, static = plan_for(with_layers(stack, kind, n), kernel, workload)
         wanted = direction == "completion"
-        side = [t for t in static.all() if t.task.startswith("completion ") == wanted]
-        return min(side, key=lambda t: t.headroom_bytes - interrupt_bytes(kernel, t.context),
-                   default=None)
+        return {t.task: (t.headroom_bytes - static.on_top(t.context).interrupts_bytes
+                         - static.on_top(t.context).struck_bytes, t)
+                for t in static.all() if t.task.startswith("completion ") == wanted}
 
-    def room(task: TaskDepth) -> int:
-        return task.headroom_bytes - interrupt_bytes(kernel, task.context)
-
-    none = worst(0)
-    if none is None:
+    probes = [rooms(n) for n in (0, _PROBE, _PROBE + 1)]
+    if not probes[0]:
         return LayerLimit(kernel.name, kernel.rule, kind, direction, None, 0, 0,
                           kernel.platform.limit_bytes, "completes inline", True)
-    # a layer may cost nothing until its path overtakes another: look where growth is certain
-    far, farther = worst(256), worst(257)
-    assert far is not None and farther is not None
-    step = room(far) - room(farther)
-    if step == 0:
-        return _row(kernel, kind, direction, None, 0, far)
-    best = -1
-    if room(none) >= 0:
-        low, high = 0, max(1, (room(far) // step) + 257)
-        while low < high:  # depth grows with the layers: bisect the last that fits
-            middle = (low + high + 1) // 2
-            task = worst(middle)
-            assert task is not None
-            low, high = (middle, high) if room(task) >= 0 else (low, middle - 1)
-        best = low
-    at = worst(max(best, 0))
-    assert at is not None
-    return _row(kernel, kind, direction, best, step, at)
+    steps = {name: probes[1][name][0] - probes[2][name][0]
+             for name in probes[1].keys() & probes[2].keys()}
+    tightest = min(probes[0].values(), key=lambda r: r[0])
+    if tightest[0] < 0:
+        return _row(kernel, kind, direction, -1, steps.get(tightest[1].task, 0), tightest[1])
+    growing = {name: step for name, step in steps.items() if step > 0}
+    if not growing:
+        return _row(kernel, kind, direction, None, 0, tightest[1])
+    best = min(_PROBE + probes[1][name][0] // step for name, step in growing.items())
+    while min(r[0] for r in rooms(best).values()) < 0:  # a path that another one overtakes later
+        best -= 1
+    while best < _MOST and min(r[0] for r in rooms(best + 1).values()) >= 0:
+        best += 1
+    room = min(rooms(best).values(), key=lambda r: (r[0] // max(1, steps.get(r[1].task, 0))))
+    return _row(kernel, kind, direction, best, max(growing.values()) if room[1].task not in steps
+                else steps[room[1].task], room[1])
 
 
 def _row(kernel: Kernel, kind: str, direction: str, layers: int | None, step: int,

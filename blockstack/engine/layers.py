@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from blockstack.engine.arrays import OP_NAMES
 from blockstack.engine.network import over_nic, send, windows_driver
-from blockstack.engine.paths import LayeredPath, layered
+from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
 from blockstack.kinds import Calls
@@ -126,7 +126,7 @@ class Layers:
         own = layered(device.name, row.peak)
         if calls.endio_stops:
             return own
-        return max(layered(device.name, row.through) + upper, own, key=lambda p: p.bytes)
+        return deepest((layered(device.name, row.through) + upper, own))
 
     def inline(self, device: Device, op: str) -> CallPath | None:
         """A leaf that completes inside the submit call: from its entry to bio_endio."""

@@ -22,7 +22,7 @@ from blockstack.engine.entries import (
 )
 from blockstack.engine.layers import Layers
 from blockstack.engine.mapping import Shape, shape_of
-from blockstack.engine.paths import LayeredPath
+from blockstack.engine.paths import LayeredPath, deepest
 from blockstack.errors import ConfigError
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
@@ -237,7 +237,7 @@ class _Compiler:
             inline = self.layers.inline(here.device, word)
             if inline is not None:
                 done = LayeredPath(((name, inline),)) + here.completion
-                peak[op] = max(peak[op], done, key=lambda p: p.bytes)
+                peak[op] = deepest((peak[op], done))
         here.through, here.peak = through, peak
 
     def _worker_task(self, device: Device) -> int:

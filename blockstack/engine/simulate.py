@@ -8,7 +8,7 @@ from time import perf_counter
 from blockstack.engine.arrays import NOPS, DrawSpec, IrqSpec
 from blockstack.engine.core import Call, Columns, RunCounters, replay, run
 from blockstack.engine.demand import demand_of, source_of
-from blockstack.engine.interrupts import interrupt_bytes, irq_spec
+from blockstack.engine.interrupts import irq_spec
 from blockstack.engine.paths import LayeredPath, layered
 from blockstack.engine.plan import Plan, compile_plan
 from blockstack.engine.static import StaticTasks, task_depth
@@ -74,11 +74,11 @@ def simulate(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     if total <= 0:
         raise ConfigError("must be a positive number", path="bios", value=total)
     source = source_of(workload, plan.capacity_sectors, seed)
-    irq = irq_spec(the_kernel, irq_per_hop)
-    counters, seconds = _run(plan, source, total, threads, irq, progress)
     static = StaticTasks(plan, demand.max_sectors, demand.align_sectors)
+    irq = irq_spec(static.shared, irq_per_hop)
+    counters, seconds = _run(plan, source, total, threads, irq, progress)
     used = workload.seed if seed is None else seed
-    tasks = (*_simulated(plan, source, counters), *static.beside_a_run())
+    tasks = (*_simulated(static, source, counters), *static.beside_a_run())
     return _result(plan, tasks, counters, seconds, irq, used)
 
 
@@ -125,22 +125,27 @@ def _leaves(plan: Plan, counters: RunCounters) -> dict[str, dict[str, int]]:
     return leaves
 
 
-def _simulated(plan: Plan, source: DrawSpec | Columns, counters: RunCounters
+def _simulated(static: StaticTasks, source: DrawSpec | Columns, counters: RunCounters
                ) -> Iterable[TaskDepth]:
-    """Submitters and workers: the peak that the run reached and the path of the bio that did."""
+    """Submitters and workers: the peak that the run reached and the path of the bio that did.
+
+    What the frame table lacks on any path of the task may be deeper than what the run reached.
+    """
+    plan, bounds = static.plan, static.bound.tasks()
     for number, task in enumerate(plan.tasks):
         bio = int(counters.peak_bio[number])
         if bio < 0:
             continue
         calls = replay(plan.arrays, source, bio)
         path = _path(plan, calls, number, int(counters.peak_bytes[number]))
+        path = path.lacking(sorted(bounds[number].missing))
         name = task.name
         if task.context == "caller":  # named as the way in that this bio took
             entries = plan.entries[number_of_root(plan, number)]
             way = next(w for w in entries.ways if w.data and w.op == calls[0].op)
             name = f"{way.name} {entries.source}"
-        yield task_depth(plan.kernel, name, task.context, path, how="simulated",
-                         interrupts_bytes=interrupt_bytes(plan.kernel, task.context))
+        yield task_depth(name, task.context, path, task.limit_bytes,
+                         static.on_top(task.context), how="simulated")
 
 
 def number_of_root(plan: Plan, task: int) -> int:

@@ -1,17 +1,16 @@
 """Depths that need no simulation: every task of a stack, its deepest path, and the verdict."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from blockstack.engine.arrays import FLUSH, LEAF, WRITE
 from blockstack.engine.bound import Bound
 from blockstack.engine.entries import Entries, Way
-from blockstack.engine.interrupts import interrupt_bytes
+from blockstack.engine.interrupts import SharedInterrupts, shared_interrupts
 from blockstack.engine.layers import Layers
-from blockstack.engine.paths import LayeredPath, layered
+from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.engine.plan import Plan, Position
-from blockstack.kernel import Kernel
 from blockstack.result import TaskDepth, judge
 
 #: md writes its superblock by pages (drivers/md/md.c md_super_write)
@@ -19,34 +18,56 @@ SUPERBLOCK_SECTORS = 8
 _Row = tuple[str, str, LayeredPath, int]  # name, context, path, limit in bytes
 
 
-def task_depth(kernel: Kernel, name: str, context: str, path: LayeredPath, *,
-               limit_bytes: int | None = None, how: str = "bound",
-               interrupts_bytes: int = 0) -> TaskDepth:
-    """A path on a stack, judged.
+@dataclass(frozen=True)
+class OnTop:
+    """What may come on a task's stack beside its own path; 0: nothing.
 
-    Parameters
+    Attributes
     ----------
-    limit_bytes : int or None
-        None: the thread's limit.
-    how : {"bound", "simulated"}
     interrupts_bytes : int
-        What interrupts may add on this very stack.
+        Entry frames, or softirq and hard interrupt whole where stacks are shared.
+    budgets : mapping of name to bytes
+        Page reclaim, the scheduler: bounded by themselves, and not at the path's deepest point.
+    struck_bytes : int
+        For an interrupt on a shared stack: the deepest task that it may strike.
+    note : str
+        What of this is assumed.
     """
-    limit = kernel.platform.limit_bytes if limit_bytes is None else limit_bytes
+
+    interrupts_bytes: int = 0
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    struck_bytes: int = 0
+    note: str = ""
+
+
+def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_top: OnTop,
+               how: str = "bound") -> TaskDepth:
+    """A path on a stack, judged; ``how`` is ``bound`` or ``simulated``.
+
+    What may come on top never makes a fit certain: a path that fits only without it is "cannot
+    tell".
+    """
     depth = path.bytes
-    fits = judge(depth, limit, path.exact)
+    fits = judge(depth, limit_bytes, path.exact)
     why = []
     if path.missing:
         why.append("at least: the frame table lacks " + ", ".join(path.missing[:4]))
-    if fits and depth + interrupts_bytes > limit:
+    whole = depth + on_top.interrupts_bytes + on_top.struck_bytes
+    if fits and whole > limit_bytes:
         fits = None
-        why.append(f"fits only while no interrupt strikes: these may add {interrupts_bytes} bytes")
+        struck = f" on a task {on_top.struck_bytes} bytes deep" if on_top.struck_bytes else ""
+        why.append(f"fits only while no interrupt strikes{struck}: {whole} bytes with one"
+                   + (f" ({on_top.note})" if on_top.note else ""))
+    for budget, n_bytes in on_top.budgets.items():
+        if fits and whole + n_bytes > limit_bytes:
+            fits = None
+            why.append(f"fits only without {budget}, which may need {n_bytes} bytes")
     frames = path.frames()
     rests = sorted({f.function for f in frames if f.source in ("assumed", "published")})
     if rests and fits is not False:
         why.append("rests on assumed or published rows: " + ", ".join(rests))
-    return TaskDepth(name, context, depth, limit, fits, path.exact, path.missing, "; ".join(why),
-                     frames, how)
+    return TaskDepth(name, context, depth, limit_bytes, fits, path.exact, path.missing,
+                     "; ".join(why), frames, how)
 
 
 @dataclass(frozen=True)
@@ -81,17 +102,15 @@ class StaticTasks:
     def ways(self, *, data: bool) -> Iterator[TaskDepth]:
         """One task per source and way in: its deepest path over the operations that take it."""
         inner = () if data else self.plan.inner
-        deepest: dict[tuple[str, str], tuple[str, LayeredPath]] = {}
+        found: dict[tuple[str, str], tuple[str, list[LayeredPath]]] = {}
         for i, (entries, position) in enumerate((*self._roots(), *inner)):
             for way in entries.ways:
                 if i < len(self.plan.entries) and way.data != data:
                     continue
-                path = way.submit + self._below(position, way)
-                key = (way.name, entries.source)
-                if key not in deepest or path.bytes > deepest[key][1].bytes:
-                    deepest[key] = (way.context, path)
-        for (name, source), (context, path) in deepest.items():
-            yield self._depth(f"{name} {source}", context, path)
+                paths = found.setdefault((way.name, entries.source), (way.context, []))[1]
+                paths.append(way.submit + self._below(position, way))
+        for (name, source), (context, paths) in found.items():
+            yield self._depth(f"{name} {source}", context, deepest(paths))
 
     def _below(self, position: int, way: Way) -> LayeredPath:
         """The deepest path below a source's submit.
@@ -99,10 +118,9 @@ class StaticTasks:
         fsync(2) writes dirty pages before it flushes: submit_bio from the same spine.
         """
         ops = {way.op, *((WRITE,) if way.name == "fsync" and WRITE in self.plan.ops else ())}
-        found = [self.bound.path(self.bound.below(
-            position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors))
-            for op in sorted(ops)]
-        return max(found, key=lambda p: p.bytes)
+        return deepest(self.bound.below(
+            position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors)
+            for op in sorted(ops))
 
     def workers(self) -> Iterator[TaskDepth]:
         """Tasks that go on with bios that others handed over."""
@@ -110,6 +128,7 @@ class StaticTasks:
         for number, task in enumerate(self.plan.tasks):
             if task.context == "worker" and number in tasks:
                 path = task.entry + self.bound.path(tasks[number].visits)
+                path = path.lacking(sorted(tasks[number].missing))
                 yield self._depth(task.name, "worker", path)
 
     def unplug(self) -> Iterator[TaskDepth]:
@@ -131,19 +150,19 @@ class StaticTasks:
     def beyond(self) -> Iterator[TaskDepth]:
         """Completion, transmission and the arrays' own writes; one row for devices alike."""
         layers = Layers(self.plan.kernel, self.plan.stack)
-        groups: dict[tuple[str, str, int, str], tuple[list[str], LayeredPath, int]] = {}
+        groups: dict[tuple[object, ...], tuple[list[str], LayeredPath, int]] = {}
         for i, position in enumerate(self.plan.positions):
             if position.device.kind_entry.role == "nic":
                 continue
             for word, context, path, limit in (*self._completion(layers, position),
                                                *self._own_writes(layers, i)):
-                key = (word, context, path.bytes, position.device.kind)
+                key = (word, context, path.bytes, path.missing, position.device.kind)
                 names = groups.setdefault(key, ([], path, limit))[0]
                 if position.device.name not in names:
                     names.append(position.device.name)
-        for (word, context, _, _), (names, path, limit) in groups.items():
+        for (what, where, *_), (names, path, limit) in groups.items():
             more = f" (and {len(names) - 1} alike)" if len(names) > 1 else ""
-            yield self._depth(f"{word} {names[0]}{more}", context, path, limit)
+            yield self._depth(f"{what} {names[0]}{more}", str(where), path, limit)
 
     def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
         """Where a leaf (or an array whose thread ends bios) calls bio_endio; what sends."""
@@ -169,17 +188,49 @@ class StaticTasks:
         members = _children(self.plan, number)
         if not threads or not members:
             return
-        below = [self.bound.below(c, WRITE, SUPERBLOCK_SECTORS) for c in members]
-        deepest = max((self.bound.path(v) for v in below), key=lambda p: p.bytes)
+        below = deepest(self.bound.below(c, WRITE, SUPERBLOCK_SECTORS) for c in members)
         for name, path in threads.items():
-            spine = kernel.rows.spine(path, kernel.generation.submit_link)
-            start = layered(position.device.name, spine)
-            yield name, "worker", start + deepest, kernel.platform.limit_bytes
+            start = layered(position.device.name,
+                            kernel.rows.spine(path, kernel.generation.submit_link))
+            yield name, "worker", start + below, kernel.platform.limit_bytes
 
     def _depth(self, name: str, context: str, path: LayeredPath,
                limit: int | None = None) -> TaskDepth:
-        return task_depth(self.plan.kernel, name, context, path, limit_bytes=limit,
-                          interrupts_bytes=interrupt_bytes(self.plan.kernel, context))
+        limit = self.plan.kernel.platform.limit_bytes if limit is None else limit
+        return task_depth(name, context, path, limit, self.on_top(context))
+
+    def on_top(self, context: str) -> OnTop:
+        """What may come on top of a task of this plan."""
+        kernel, platform = self.plan.kernel, self.plan.kernel.platform
+        if context == "private":
+            return OnTop()
+        if context in ("softirq", "hardirq"):
+            struck = 0 if platform.irq_limit_bytes else self._deepest_task
+            return OnTop(struck_bytes=struck)
+        budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
+        if platform.irq_stacks == "separate":
+            return OnTop(platform.irq_entry_bytes, budgets, note=platform.irq_note)
+        return OnTop(self.shared.worst_bytes, budgets, note="do_IRQ's frames are assumed")
+
+    @cached_property
+    def shared(self) -> SharedInterrupts:
+        """Interrupts on the task's stack; a block softirq runs this stack's completion chains."""
+        return shared_interrupts(self.plan.kernel, self._longest_completion)
+
+    @cached_property
+    def _longest_completion(self) -> LayeredPath:
+        """The deepest chain of end_io functions above a leaf."""
+        return deepest(p.completion for p in self.plan.positions if p.shape.op_kind == LEAF)
+
+    @cached_property
+    def _deepest_task(self) -> int:
+        """Bytes of the deepest task that an interrupt may strike."""
+        tasks = self.bound.tasks()
+        entered = max((t.bytes for t in tasks.values()), default=0)
+        ways = (way.submit + self._below(position, way)
+                for entries, position in (*self._roots(), *self.plan.inner)
+                for way in entries.ways)
+        return max([entered, *(path.bytes for path in ways)])
 
 
 def _unplug_below(plan: Plan, layers: Layers, link: str) -> list[LayeredPath]:
@@ -189,14 +240,12 @@ def _unplug_below(plan: Plan, layers: Layers, link: str) -> list[LayeredPath]:
     for position in reversed(plan.positions):
         i = numbers[id(position)]
         calls, name = layers.calls(position.device), position.device.name
-        lower = [below[c] for c in _children(plan, i)]
-        deepest = max(lower, key=lambda p: p.bytes, default=LayeredPath())
+        lower = deepest(below[c] for c in _children(plan, i))
         if calls.unplug is None:
-            below[i] = deepest if calls.immediate else LayeredPath()
+            below[i] = lower if calls.immediate else LayeredPath()
             continue
-        row = layers.kernel.rows.layer(calls.unplug, link, nested=bool(lower))
-        below[i] = max(layered(name, row.through) + deepest, layered(name, row.peak),
-                       key=lambda p: p.bytes)
+        row = layers.kernel.rows.layer(calls.unplug, link, nested=bool(position.children))
+        below[i] = deepest((layered(name, row.through) + lower, layered(name, row.peak)))
     return below
 
 

@@ -19,7 +19,7 @@ from blockstack.kernel.rows import RowSource
 from blockstack.kinds.model import Path
 from blockstack.kinds.network_paths import NET_CUTS, NET_EDGES_2_6_18, NET_FILES
 from blockstack.kinds.nic import E1000_XMIT
-from blockstack.kinds.scsi import old_scsi_path
+from blockstack.kinds.scsi import old_completion, old_scsi_path
 
 # An interrupt in kernel mode: the CPU pushes eflags, cs and eip (12); entry.S the vector
 # (orig_eax, 4); SAVE_ALL es, ds and seven registers (36). 2.6.24 saves %fs, too (include/asm-x86/
@@ -101,9 +101,9 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
     -------
     dict
         ``"softirq"``: an interrupt that ends in the deepest softirq (block completion or
-        network receive); ``"hardirq"``: an interrupt and its deepest handler. Empty for kernels
-        that always switch stacks. The bytes of a completion chain above ``bio_endio`` are not in
-        here: they belong to the stack of devices.
+        network receive); ``"block"``: one that ends at ``bio_endio``, whose chain belongs to
+        the stack of devices; ``"hardirq"``: an interrupt and its deepest handler. Empty for kernels
+        that always switch stacks.
     """
     saved = _SAVED.get(rows.generation.name)
     if saved is None:
@@ -113,7 +113,10 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
     leave = (Step("irq_exit", table.frame("irq_exit")), _DO_SOFTIRQ,
              Step("__do_softirq", table.frame("__do_softirq")))
     softirqs = (_block_done(rows.generation.name), _NET_RX)
+    done = rows.spine(old_completion(rows.generation.name), rows.generation.endio_link)
+    own = CallPath(done.steps[1:], done.missing)  # its root is a stack of its own: not here
     return {
         "softirq": CallPath((*entry, *leave)) + _deepest(rows, softirqs),
+        "block": CallPath((*entry, *leave[:2])) + own,
         "hardirq": CallPath((*entry, *_FLOW)) + _deepest(rows, _HANDLERS),
     }

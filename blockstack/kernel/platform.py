@@ -35,6 +35,10 @@ class Platform:
         Largest randomised stack offset at a system call (randomize_kstack_offset), 0 when off.
     guard_pages : int
         Unmapped pages per stack (virtual address space only).
+    irq_stacks_with_4k : bool
+        Interrupt stacks come with 4K stacks only (CONFIG_4KSTACKS of 2.6).
+    irq_note : str
+        What of ``irq_entry_bytes`` is assumed.
     """
 
     arch: str
@@ -47,6 +51,8 @@ class Platform:
     guard: Literal["none", "canary", "guard-page"]
     offset_bytes: int = 0
     guard_pages: int = 0
+    irq_stacks_with_4k: bool = False
+    irq_note: str = ""
 
     @property
     def limit_bytes(self) -> int:
@@ -104,6 +110,11 @@ class Platform:
             raise ConfigError("a thread size is a power of two of at least 4096 bytes",
                               path="thread_size", value=thread_size_bytes,
                               hint="try 4096, 8192 or 16384")
-        shared = self.irq_stacks == "separate" and self.irq_stack_bytes == self.thread_size_bytes
+        if self.irq_stacks_with_4k:
+            small = thread_size_bytes == 4096
+            return replace(self, thread_size_bytes=thread_size_bytes,
+                           irq_stacks="separate" if small else "shared",
+                           irq_stack_bytes=thread_size_bytes if small else 0)
+        same = self.irq_stack_bytes == self.thread_size_bytes
         return replace(self, thread_size_bytes=thread_size_bytes,
-                       irq_stack_bytes=thread_size_bytes if shared else self.irq_stack_bytes)
+                       irq_stack_bytes=thread_size_bytes if same else self.irq_stack_bytes)

@@ -25,7 +25,8 @@ def _old(thread_size_bytes: int, thread_info_bytes: int, saved_bytes: int) -> Pl
     small = thread_size_bytes == 4096
     return Platform("i386", thread_size_bytes, thread_info_bytes, 0,
                     "separate" if small else "shared", thread_size_bytes if small else 0,
-                    saved_bytes + 40, "none")
+                    saved_bytes + 40, "none", irq_stacks_with_4k=True,
+                    irq_note="40 bytes of do_IRQ are assumed")
 
 
 

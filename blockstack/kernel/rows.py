@@ -96,7 +96,7 @@ class RowSource:
         tail = self.submit_tail(link)
         peak = max(head + (deepest or CallPath()), tail, self._later_peak(graph, names, link),
                    key=lambda p: p.bytes)
-        peak = peak + CallPath((), missing)
+        peak = peak + CallPath((), head.missing + missing)
         if not nested:
             return LayerRow(CallPath((), missing), peak)
         through = self._segments(graph, [link, *names, link], link) + CallPath((), missing)

@@ -48,10 +48,10 @@ def _failed(most: int) -> Callable[[Any, str], tuple[int, ...]]:
 
 
 def _with_bitmap(name: str, mapping: str, least: int, doc: str, *, params: tuple[Param, ...] = (),
-                 calls: Callable[..., Mapping[str, Calls]]) -> Kind:
+                 calls: Callable[..., Mapping[str, Calls]], most: int | None = None) -> Kind:
     """A kind whose threads also write the bitmap when there is one."""
     plain = calls(bitmap=False)
-    return Kind(name, "stacked", mapping, (least, None), doc, params=(*params, _BITMAP),
+    return Kind(name, "stacked", mapping, (least, most), doc, params=(*params, _BITMAP),
                 calls=plain, verb="md", variant="bitmap",
                 variants={"none": plain, "internal": calls(bitmap=True)})
 
@@ -67,7 +67,8 @@ def _raid10(*, bitmap: bool) -> Mapping[str, Calls]:
 def _parity(level: int, least: int, doc: str) -> Kind:
     most = 2 if level == 6 else 1
     failed = Param("failed", _failed(most), (), "numbers of failed members, from 0")
-    return _with_bitmap(f"md-raid{level}", "raid456", least, doc,
+    # 63: the core keeps failed members as bits of a word
+    return _with_bitmap(f"md-raid{level}", "raid456", least, doc, most=63,
                         params=(_chunk(power_of_two=True), failed),
                         calls=partial(parity_calls, level))
 

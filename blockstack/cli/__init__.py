@@ -1,0 +1,18 @@
+"""The command line: a thin pipe from files to calls, tables and exit status.
+
+Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input.
+"""
+
+import signal
+
+from blockstack.cli import kernel, plot, run
+from blockstack.cli.common import app, parse_count
+
+__all__ = ["app", "kernel", "main", "parse_count", "plot", "run"]
+
+
+def main() -> None:
+    """Entry point of the ``blockstack`` command."""
+    if hasattr(signal, "SIGPIPE"):  # a reader that has seen enough (head, less) is no error
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    app()

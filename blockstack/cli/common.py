@@ -1,0 +1,95 @@
+"""What every command shares: the application, options, errors, the terminal."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from blockstack.config import Config, load_config, parse_thread_size
+from blockstack.errors import BlockstackError, ConfigError
+from blockstack.kernel import Kernel, load_kernel
+
+FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
+DEFAULT_KERNEL = "linux-6.1-x86_64"
+STATUS = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
+                  pretty_exceptions_enable=False, context_settings={"max_content_width": 110},
+                  help="Will this stack of block devices overflow the kernel stack, how fast can "
+                       "it go, and where is its bottleneck?",
+                  epilog="Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input; judged on "
+                         "the kernel's own rule unless `--submission` is given.")
+
+ConfigArg = Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file: see configs/.")]
+KernelOpt = Annotated[str | None, typer.Option(
+    "--kernel", help="A shipped kernel (`blockstack kernel list`) or the path of a frame table.")]
+SubmissionOpt = Annotated[str | None, typer.Option(
+    "--submission", help="What if: recursive, fifo, two-list or lifo.")]
+ThreadOpt = Annotated[str | None, typer.Option(
+    "--thread-size", help='What if: "4 KiB", "8 KiB", "16 KiB".')]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
+
+
+@contextmanager
+def bad_input(as_json: bool = False, config: Path | None = None) -> Iterator[None]:
+    """Errors that we raise on purpose end the program with status 2 and one line.
+
+    A path inside a config gets the config's name before it.
+    """
+    try:
+        yield
+    except BlockstackError as caught:
+        inside = caught.path.startswith(("devices", "workload"))
+        error = caught.under(str(config)) if config is not None and inside else caught
+        if as_json:
+            print(json.dumps({"error": {"message": error.message, "path": error.path,
+                                        "hint": error.hint}}))
+        Console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)))
+        raise typer.Exit(BAD_INPUT) from caught
+
+
+def printer() -> Console:
+    """The terminal's width; piped, what COLUMNS says, else wide enough for every table."""
+    if sys.stdout.isatty():
+        return Console()
+    return Console(width=int(os.environ.get("COLUMNS") or 160), soft_wrap=False)
+
+
+def open_case(config: Path, kernel: str | None, thread_size: str | None) -> tuple[Config, Kernel]:
+    """The config and its kernel, with what the command line overrides."""
+    case = load_config(config)
+    try:
+        chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
+    except BlockstackError as error:
+        raise error if kernel else error.under(str(config)) from error
+    size = (parse_thread_size(thread_size, "--thread-size") if thread_size
+            else case.overrides.thread_size_bytes)
+    return case, chosen.override(thread_size_bytes=size)
+
+
+def parse_count(text: str) -> int:
+    """``50M``, ``2.5k`` or ``1000000``.
+
+    Raises
+    ------
+    ConfigError
+        Not a positive whole number.
+    """
+    scale = {"k": 10**3, "m": 10**6, "g": 10**9}
+    number, unit = (text[:-1], scale[text[-1].lower()]) if text and (
+        text[-1].lower() in scale) else (text, 1)
+    try:
+        value = float(number) * unit
+    except ValueError as error:
+        raise ConfigError("not a number of bios", path="--bios", value=text,
+                          hint="write 50M, 200k or 1000000") from error
+    if not 0 < value < 2**53 or value != int(value):
+        raise ConfigError("must be a positive whole number", path="--bios", value=text)
+    return int(value)

@@ -1,0 +1,114 @@
+"""``kernel`` and ``validate``: frame tables, and how far they can be trusted."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from blockstack.cli.common import FITS, OVERFLOWS, JsonOpt, app, bad_input, printer
+from blockstack.kernel import PROFILES, load_kernel, load_table
+from blockstack.present import plots, tables
+
+kernel_app = typer.Typer(no_args_is_help=True, help="Kernels that ship, and what they are.")
+app.add_typer(kernel_app, name="kernel")
+
+
+@kernel_app.command("list", epilog="Example: `blockstack kernel list --json`")
+def kernel_list(threads: Annotated[int, typer.Option(
+                    "--threads", min=1, help="Memory of the stacks of so many threads.")] = 10_000,
+                as_json: JsonOpt = False) -> None:
+    """The shipped kernels: submission rule, thread size, interrupt stacks, overflow."""
+    rows: list[dict[str, Any]] = []
+    for name, profile in PROFILES.items():
+        kernel = load_kernel(name)
+        rows.append({"name": name, "generation": profile.generation, "submission": kernel.rule,
+                     **kernel.platform.to_dict(threads), "provenance": kernel.provenance()})
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    printer().print(tables.kernels_table(rows, threads))
+
+
+@kernel_app.command("extract", epilog="Example: `blockstack kernel extract /boot/vmlinuz-6.1.0-50-"
+                                      "amd64 /lib/modules/6.1.0-50-amd64 -o 6.1.0-50.json.gz`")
+def kernel_extract(
+        inputs: Annotated[list[Path], typer.Argument(
+            metavar="FILE...", help="vmlinux or vmlinuz, .ko or .o files, folders of them (an "
+                                    "unpacked package), or gcc's .su and .ci files.")],
+        output: Annotated[Path, typer.Option("-o", "--output", help="A .json.gz or .json file.")],
+        name: Annotated[str, typer.Option(
+            "--name", help='Kernel, when the files do not say: "Linux 6.1".')] = "",
+        arch: Annotated[str, typer.Option(
+            "--arch", help="x86_64 or i386; of .su and .ci files only.")] = "",
+        as_json: JsonOpt = False) -> None:
+    """Read the frames of a kernel out of its machine code: a table for `--kernel`."""
+    from blockstack.kernel.extract.build import extract, write_table
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with bad_input(as_json), Progress(*columns, console=console, transient=True,
+                                      disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading")
+        data = extract(inputs, kernel=name, arch=arch, progress=lambda done, total, what:
+                       bar.update(task, completed=done, total=total, description=what))
+        write_table(data, output)
+    if as_json:
+        print(json.dumps({"table": str(output), "meta": data["meta"]}, indent=1))
+        return
+    meta, counts, orc = data["meta"], data["meta"]["counts"], data["meta"].get("orc")
+    console.print(f"{meta['kernel']} ({meta['arch']}): {counts['functions']:,} functions, "
+                  f"{counts['edges']:,} calls" + (f"; ORC agrees on {orc['percent']:.2f} % of "
+                                                  f"{orc['functions']:,}" if orc else ""),
+                  highlight=False)
+    console.print(f"wrote {output}", highlight=False)
+
+
+@kernel_app.command("compare", epilog="Example: `blockstack kernel compare linux-6.1-x86_64 "
+                                      "6.12.json.gz`")
+def kernel_compare(before: Annotated[str, typer.Argument(help="A shipped kernel or a table.")],
+                   after: Annotated[str, typer.Argument(help="A shipped kernel or a table.")],
+                   limit: Annotated[int, typer.Option("--limit", min=1)] = 40,
+                   as_json: JsonOpt = False) -> None:
+    """Which functions on the block path grew or shrank from one kernel to another."""
+    from blockstack.kernel.extract.compare import compare, comparison_view
+
+    with bad_input(as_json):
+        one, two = (load_kernel(k).table if k in PROFILES else load_table(Path(k))
+                    for k in (before, after))
+        found = compare(one, two)
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1))
+        return
+    out = printer()
+    for part in comparison_view(found, limit):
+        out.print(part)
+
+
+@app.command(epilog="Example: `blockstack validate measured/ --plot validate.svg`")
+def validate(where: Annotated[Path, typer.Argument(
+                metavar="DIR", help="A folder of measured stacks (*.json), or one file.")],
+             kernel: Annotated[list[str] | None, typer.Option(
+                 "--kernel", help="Frame tables to compare with, chosen by architecture; "
+                                  "default: the shipped ones.")] = None,
+             plot: Annotated[Path | None, typer.Option(
+                 "--plot", help="Predicted against measured: .svg, .png or .pdf.")] = None,
+             as_json: JsonOpt = False) -> None:
+    """Measured stacks against their bounds: exit status 1 when a bound does not hold."""
+    from blockstack.present import validation
+    from blockstack.validate import kernel_for, measured_files, merged
+    from blockstack.validate import validate as compare_all
+
+    out, reports = printer(), []
+    with bad_input(as_json):
+        for measured in measured_files(where):
+            reports.append(compare_all(measured, kernel_for(measured, kernel or ())))
+            if not as_json:
+                out.print(validation.report_view(reports[-1]))
+        if plot is not None:
+            plots.save(validation.predicted_against_measured(reports), str(plot))
+    if as_json:
+        print(json.dumps(merged(reports), indent=1))
+    raise typer.Exit(FITS if all(r.holds_all for r in reports) else OVERFLOWS)

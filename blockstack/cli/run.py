@@ -1,0 +1,143 @@
+"""``run`` and ``explain``: the main job and its static answer."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from blockstack.cli.common import (
+    FITS,
+    OVERFLOWS,
+    STATUS,
+    ConfigArg,
+    JsonOpt,
+    KernelOpt,
+    SubmissionOpt,
+    ThreadOpt,
+    app,
+    bad_input,
+    open_case,
+    parse_count,
+    printer,
+)
+from blockstack.config import Config, parse_submission
+from blockstack.engine.explain import LayerLimit, notes_of
+from blockstack.engine.explain import explain as explain_stack
+from blockstack.engine.explain import max_layers as find_max_layers
+from blockstack.engine.simulate import simulate
+from blockstack.kernel import RULES, Kernel
+from blockstack.present import tables
+from blockstack.result import Result
+
+
+@app.command(epilog="Example: `blockstack run configs/dm-md-iscsi.toml --bios 2M`")
+def run(config: ConfigArg, bios: Annotated[str | None, typer.Option(
+            "--bios", help="How many bios per rule: 50M, 200k ...")] = None,
+        submission: SubmissionOpt = None, kernel: KernelOpt = None,
+        thread_size: ThreadOpt = None,
+        seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same bios.")] = None,
+        threads: Annotated[int, typer.Option(
+            "--threads", min=1, max=256, help="Threads that share the bios.")] = 1,
+        irq_per_hop: Annotated[float | None, typer.Option(
+            "--irq-per-hop", help="Chance that an interrupt strikes during one make_request "
+                                  "(shared stacks only; assumed 0.01).")] = None,
+        as_json: JsonOpt = False) -> None:
+    """Send bios down a stack under every submission rule: peak depth, verdict, throughput."""
+    with bad_input(as_json, config):
+        case, chosen = open_case(config, kernel, thread_size)
+        only = submission or case.overrides.submission
+        rules = RULES if only is None else (parse_submission(only, "--submission"),)
+        count = None if bios is None else parse_count(bios)
+        results = [_simulate(case, chosen, rule, count, seed, threads, irq_per_hop, i, len(rules))
+                   for i, rule in enumerate(rules)]
+    judged = next((r for r in results if r.submission == chosen.rule), results[0])
+    if as_json:
+        print(json.dumps({"config": str(config), "name": case.name or case.stack.name,
+                          "kernel": chosen.name, "own_submission": chosen.rule,
+                          "judged": judged.submission, "fits": judged.fits,
+                          "overrides": list(chosen.overrides),
+                          "runs": [r.to_dict() for r in results]}, indent=1))
+    else:
+        _show_runs(case, chosen, results, judged)
+    raise typer.Exit(STATUS[judged.fits])
+
+
+def _simulate(case: Config, kernel: Kernel, rule: str, bios: int | None, seed: int | None,
+              threads: int, irq_per_hop: float | None, turn: int, turns: int) -> Result:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn(
+        "{task.completed:,.0f} of {task.total:,.0f} bios"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True,
+                  disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"{rule} ({turn + 1} of {turns})", total=bios or case.workload.bios)
+        return simulate(case.stack, case.workload, kernel=kernel, submission=rule, seed=seed,
+                        bios=bios, threads=threads, irq_per_hop=irq_per_hop,
+                        progress=lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: Result) -> None:
+    out = printer()
+    out.print(Text.assemble((case.name or case.stack.name, "bold"), f" on {kernel.name}, thread "
+                            f"size {kernel.platform.thread_size_bytes:,} bytes",
+                            f" ({'; '.join(kernel.overrides)})" if kernel.overrides else ""))
+    for table in tables.runs_tables(results, kernel.rule, out.width):
+        out.print(table)
+    out.print(Text(f"* the kernel's own rule; verdict by {judged.submission}", "dim"))
+    out.print(Text(f"\nTasks under {judged.submission}", "bold"))
+    out.print(tables.tasks_table(judged.tasks, out.width))
+    for line in tables.why_lines(judged.tasks):
+        out.print(line)
+    irq = judged.interrupts
+    if irq is not None:
+        out.print(Text(
+            f"  interrupts on this stack: {irq.strikes:,} struck, {irq.overflows:,} passed the "
+            f"limit, deepest {irq.peak_bytes:,} bytes ({irq.per_hop:g} per hop, assumed)",
+            "yellow"))
+    out.print(Text(f"\nDeepest path: {judged.worst.task} ({judged.worst.context})", "bold"))
+    out.print(tables.path_table(judged.deepest_path))
+    made = kernel.provenance()
+    out.print(Text(f"\nFrames: {made['kernel']}, {made['compiler']} (table {made['table']}); an "
+                   f"overflow here {kernel.platform.overflow_outcome}", "dim"))
+    for note in notes_of(case.stack, kernel):
+        out.print(Text(f"Note: {note}", "dim"))
+
+
+@app.command(epilog="Example: `blockstack explain configs/dm-md-iscsi.toml --max-layers dm-linear`")
+def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionOpt = None,
+            thread_size: ThreadOpt = None,
+            max_layers: Annotated[str | None, typer.Option(
+                "--max-layers", metavar="KIND", help="How many more layers of KIND fit?")] = None,
+            whole: Annotated[bool, typer.Option("--all", help="Every task's path.")] = False,
+            as_json: JsonOpt = False) -> None:
+    """The deepest path of every task, frame by frame, without simulating."""
+    with bad_input(as_json, config):
+        case, chosen = open_case(config, kernel, thread_size)
+        rule = submission or case.overrides.submission
+        if max_layers is not None:
+            rows = _show_layers(case, chosen, max_layers, rule, as_json)
+            own = [r for r in rows if r.submission == (rule or chosen.rule)]
+            raise typer.Exit(OVERFLOWS if any(r.layers == -1 for r in own) else FITS)
+        found = explain_stack(case.stack, kernel=chosen, submission=rule, workload=case.workload)
+    if as_json:
+        print(json.dumps({"config": str(config)} | found.to_dict(), indent=1))
+    else:
+        out = printer()
+        out.print(tables.explanation_view(found, whole, out.width))
+    raise typer.Exit(STATUS[found.fits])
+
+
+def _show_layers(case: Config, kernel: Kernel, kind: str, rule: str | None,
+                 as_json: bool) -> list[LayerLimit]:
+    rules = RULES if rule is None else (rule,)
+    rows = [row for one in rules for row in find_max_layers(
+        case.stack, kind, kernel=kernel, submission=one, workload=case.workload)]
+    if as_json:
+        print(json.dumps({"kind": kind, "rows": [asdict(r) for r in rows]}, indent=1))
+    else:
+        printer().print(tables.layers_table(rows))
+    return rows
