@@ -280,7 +280,7 @@ cdef void fill_segments(State *s, const Plan *p) noexcept nogil:
 
 
 cdef bint build(State *s, const Plan *p, u32 ops) noexcept nogil:
-    """Make the nodes of one thread's state. False: s.why says what is wrong, and s.bad_pos where."""
+    """Make the nodes of one thread's state. False: s.why says what is wrong, s.bad_pos where."""
     cdef Builder b
     cdef size_t i
     cdef void *nodes = NULL

@@ -3,7 +3,7 @@
 
 
 cdef size_t every_child(State *s, const Node *n, size_t top, u64 sector,
-                               u64 nr) noexcept nogil:
+                        u64 nr) noexcept nogil:
     """A mirror's write goes to each child; so does any flush (which has no sector)."""
     cdef u32 k
     cdef u64 failed = 0
@@ -130,7 +130,7 @@ cdef size_t snapshot_piece(State *s, const Node *n, size_t top, u64 sector,
 
 
 cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
-    """children(piece) of the plan: the lower bios of a part that no boundary cuts (SEGMENTS: see segments.pxi)."""
+    """children(piece) of the plan: a part that no boundary cuts (segments.pxi has its own)."""
     if n.kind == LEAF:
         return top
     if n.kind == REMAP:

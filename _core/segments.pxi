@@ -1,5 +1,5 @@
-# SEGMENTS: dm-linear, dm-stripe, md linear and md raid0. A bio is cut at a segment's end and, inside
-# a striped segment, at every chunk. A piece's place is found once: its end comes with it.
+# SEGMENTS: dm-linear, dm-stripe, md linear and md raid0. A bio is cut at a segment's end and,
+# inside a striped one, at every chunk. A piece's place is found once: its end comes with it.
 
 cdef struct Part:               # the first piece of a bio
     u64 stop                    # where it ends

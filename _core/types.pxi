@@ -102,7 +102,7 @@ cdef struct Seg:
     u32 first
     u32 width
 
-cdef struct Node:               # one (position, op, entry class): two cache lines, the first one hot
+cdef struct Node:               # one (position, op, entry class): two cache lines, the first hot
     u64 visits                  # starts at -1: the first visit is the one that reaches 0
     u64 sectors
     u64 delta                   # STEP_LINEAR, STEP_REMAP; RAID10: inverse of its copies

@@ -26,7 +26,7 @@ def bench_rule(benchmark, topology, rule):
     assert counters.bios == count
     if benchmark.enabled:
         programs = {"core": core.run, "c": yardstick.run}
-        found = measure.rates(programs, topology, rule, rounds=3, hops=HOPS)
+        found = measure.rates(programs, topology, rule, rounds=3, seconds=0.1)
         benchmark.extra_info["hops_per_second"] = counters.hops / benchmark.stats.stats.min
         benchmark.extra_info["ratio_to_c"] = found["core"].over(found["c"])
 
@@ -50,5 +50,7 @@ def bench_two_threads(benchmark, rule):
     counters = benchmark(core.run, arrays, spec, count=count, threads=2)
     assert counters == core.run(arrays, spec, count=count)
     if benchmark.enabled:
-        times = measure.scaling("linear-8", rule, threads=2, rounds=3, hops=20_000_000)
+        if measure.processors() < 2:
+            pytest.skip("one processor: two threads cannot be faster than one")
+        times = measure.scaling("linear-8", rule, threads=2, rounds=5, seconds=0.2)
         benchmark.extra_info["two_threads"] = times

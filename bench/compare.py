@@ -6,6 +6,7 @@ Python would find first has no compiled core, so the installed package is put be
 
 import argparse
 import json
+import os
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -34,9 +35,10 @@ from blockstack.engine import core  # noqa: E402
 from blockstack.engine.arrays import RULE_NAMES  # noqa: E402
 
 Row = dict[str, Any]
+BUSY = 1.5  # load average
 
 
-def row_of(topology: str, rule: int, *, rounds: int, hops: int) -> Row:
+def row_of(topology: str, rule: int, *, rounds: int, seconds: float) -> Row:
     """One line of the table; the answers of the programs are compared first."""
     arrays, spec = topologies.plan(topology, rule), topologies.workload()
     counters = measure.same_answers(arrays, spec)
@@ -44,7 +46,7 @@ def row_of(topology: str, rule: int, *, rounds: int, hops: int) -> Row:
     in_numba = measure.numba_program(arrays, spec)
     if in_numba is not None:
         programs["numba"] = in_numba
-    found = measure.rates(programs, topology, rule, rounds=rounds, hops=hops)
+    found = measure.rates(programs, topology, rule, rounds=rounds, seconds=seconds)
     ratio_to_numba = found["core"].over(found["numba"]) if "numba" in found else None
     return {
         "topology": topology,
@@ -72,32 +74,54 @@ HEAD = (
 )
 
 
+def two_threads(seconds: float) -> dict[str, float] | None:
+    """Two threads over one by rule, on linear-8; None on a machine with one processor."""
+    if measure.processors() < 2:
+        return None
+    return {
+        RULE_NAMES[rule]: measure.scaling(
+            "linear-8", rule, threads=2, rounds=9, seconds=2 * seconds
+        )
+        for rule in topologies.RULES
+    }
+
+
+def footer(threads: dict[str, float] | None, load: float) -> list[str]:
+    if threads is None:
+        lines = ["two threads over one: not measured, this machine has one processor"]
+    else:
+        pairs = ", ".join(f"{rule} {times:.2f}x" for rule, times in threads.items())
+        lines = [f"two threads over one, linear-8: {pairs}"]
+    lines.append(f"load average at the start: {load:.2f}")
+    if load > BUSY:
+        lines.append("the machine was busy: hops per second are too low, only the ratios count")
+    return lines
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--quick", action="store_true", help="fewer topologies, shorter rounds")
     parser.add_argument("--topology", action="append", choices=list(topologies.TOPOLOGIES))
     options = parser.parse_args(arguments)
-    rounds, hops = (5, 20_000_000) if options.quick else (9, 40_000_000)
+    rounds, seconds = (5, 0.05) if options.quick else (9, 0.1)
     names = options.topology or (topologies.QUICK if options.quick else topologies.TOPOLOGIES)
     rows = []
+    load = os.getloadavg()[0]
     if not options.json:
         print(HEAD)
     for name in names:
         for rule in topologies.RULES:
-            rows.append(row_of(name, rule, rounds=rounds, hops=hops))
+            rows.append(row_of(name, rule, rounds=rounds, seconds=seconds))
             if not options.json:
                 print(line(rows[-1]), flush=True)
-    threads = {
-        RULE_NAMES[rule]: measure.scaling("linear-8", rule, threads=2, rounds=5, hops=2 * hops)
-        for rule in topologies.RULES
-    }
+    threads = two_threads(seconds)
     if options.json:
-        json.dump({"rows": rows, "two_threads": threads}, sys.stdout, indent=2)
+        found = {"rows": rows, "two_threads": threads, "load_average": load}
+        json.dump(found, sys.stdout, indent=2)
         print()
     else:
-        pairs = ", ".join(f"{rule} {times:.2f}x" for rule, times in threads.items())
-        print(f"two threads over one, linear-8: {pairs}")
+        print("\n".join(footer(threads, load)))
     return 0
 
 

@@ -1,5 +1,6 @@
 """Interleaved rounds of several programs on one plan, in one process."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,34 +58,50 @@ def numba_program(arrays: PlanArrays, spec: DrawSpec) -> Program | None:
     return in_numba.run
 
 
-def rates(
-    programs: dict[str, Program], topology: str, rule: int, *, rounds: int, hops: int
-) -> dict[str, Rate]:
-    """Time every program in turn, round by round, on about `hops` hops each (numba: a 20th).
+def _bios_for(arrays: PlanArrays, spec: DrawSpec, seconds: float) -> int:
+    """How many bios the core runs in about `seconds`."""
+    trial, took = CHECKED, 0.0
+    while took < seconds / 8:
+        trial *= 4
+        start = time.process_time()
+        core.run(arrays, spec, count=trial)
+        took = time.process_time() - start
+    return int(trial * seconds / took)
 
-    CPU time of the process: what else runs on the machine counts less than on the clock.
+
+def rates(
+    programs: dict[str, Program], topology: str, rule: int, *, rounds: int, seconds: float
+) -> dict[str, Rate]:
+    """Time every program in turn, round by round, each round about `seconds` long for the core.
+
+    CPU time of the process: what else runs on the machine counts less than on the clock. A call of
+    the core has a fixed cost of about half a millisecond (the plan is checked, a thread started):
+    rounds of 0.1 s keep it below 1 %. numba runs a 20th of the bios.
     """
     arrays, spec = topologies.plan(topology, rule), topologies.workload()
-    per_bio = core.run(arrays, spec, count=CHECKED).hops / CHECKED
-    full = max(int(hops / per_bio), 20)
+    full = _bios_for(arrays, spec, seconds)
     counts = {name: full // 20 if name == "numba" else full for name in programs}
     total = {count: core.run(arrays, spec, count=count).hops for count in set(counts.values())}
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    found: dict[str, list[float]] = {name: [] for name in programs}
     for number in range(rounds):
         order = list(programs.items())
         for name, program in order if number % 2 else reversed(order):
             start = time.process_time()
             program(arrays, spec, count=counts[name])
             per_hop = (time.process_time() - start) / total[counts[name]]
-            seconds[name].append(per_hop)
-    return {name: Rate(1 / min(s), tuple(s)) for name, s in seconds.items()}
+            found[name].append(per_hop)
+    return {name: Rate(1 / min(s), tuple(s)) for name, s in found.items()}
 
 
-def scaling(topology: str, rule: int, *, threads: int, rounds: int, hops: int) -> float:
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def scaling(topology: str, rule: int, *, threads: int, rounds: int, seconds: float) -> float:
     """How many times as fast `threads` threads are as one, by the clock (best rounds)."""
     arrays, spec = topologies.plan(topology, rule), topologies.workload()
-    per_bio = core.run(arrays, spec, count=CHECKED).hops / CHECKED
-    count = max(int(hops / per_bio), 1)
+    count = _bios_for(arrays, spec, seconds)
     best = {1: float("inf"), threads: float("inf")}
     for _ in range(rounds):
         for n, so_far in best.items():

@@ -64,6 +64,17 @@ static void fill(struct engine *e, const struct plan *p, size_t pos, u32 op)
         if (child >= 0 && p->queue[child] == p->queue[pos])
             n->kin = 1;
     }
+    if (n->kind == RAID10) {
+        const i64 *r = p->raid + 8 * pos;
+        n->chunk = (u64)r[4];
+        n->width = (u32)r[0];
+        n->width_inv = inverse(n->width);
+        n->delta = inverse((u64)(r[1] * r[2]));
+    } else if (n->kind == RAID456 && op == READ && (p->raid[8 * pos + 6] & 2)
+               && !p->raid[8 * pos + 5]) {
+        n->chunk = (u64)p->raid[8 * pos + 2];
+    }
+    n->chunk_inv = inverse(n->chunk);
     n->how = how_of(n);
 }
 

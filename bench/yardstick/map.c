@@ -20,50 +20,120 @@ INLINE const struct seg *segment_at(const struct node *n, u64 sector)
 
 INLINE u64 over(u64 x, u64 by, u64 inverse) { return inverse ? mulhi(x, inverse) : x / by; }
 
-INLINE u64 piece_end(const struct engine *e, const struct node *n, u64 sector, u64 end)
+/* A bio's first piece: where it ends, and its place on child k. */
+struct part { u64 stop, lower, k; };
+
+INLINE struct part part_of(const struct node *n, u64 sector, u64 end)
+{
+    const struct seg *seg = segment_at(n, sector);
+    u64 inside = sector - seg->begin, chunk, edge, row;
+    struct part part = { end, inside, seg->first };
+    if (seg->end < end && seg != n->segs + n->nsegs - 1)
+        part.stop = seg->end;
+    if (!seg->chunk)
+        return part;
+    chunk = over(inside, seg->chunk, seg->chunk_inv);
+    edge = seg->begin + (chunk + 1) * seg->chunk;
+    if (edge < part.stop)
+        part.stop = edge;
+    if (seg->width > 1) {
+        row = over(chunk, seg->width, seg->width_inv);
+        part.k += chunk - row * seg->width;
+        part.lower = inside - (chunk - row) * seg->chunk;
+    }
+    return part;
+}
+
+INLINE size_t give_part(struct engine *e, const struct node *n, size_t top, u64 sector,
+                        const struct part *part)
+{
+    return hand(e, n, top, part->k, part->lower, part->stop - sector);
+}
+
+static size_t segments_pieces(struct engine *e, struct node *n, size_t top, u64 sector, u64 end,
+                              const struct part *first)
+{
+    if (n->split == LOOP)
+        top = give_part(e, n, top, sector, first);
+    for (u64 at = first->stop; at < end;) {
+        struct part part = part_of(n, at, end);
+        top = give_part(e, n, top, at, &part);
+        e->splits++;
+        at = part.stop;
+    }
+    return n->split == REST_MAPPED ? give_part(e, n, top, sector, first) : top;
+}
+
+INLINE size_t segments_call(struct engine *e, struct node *n, size_t top, u64 sector, u64 nr)
+{
+    u64 end = sector + nr;
+    struct part part = part_of(n, sector, end);
+    u32 me = (u32)(n - e->nodes);
+    if (part.stop == end)
+        return give_part(e, n, top, sector, &part);
+    e->cut = 1;
+    if (n->split == LOOP || n->split == REST_MAPPED)
+        return segments_pieces(e, n, top, sector, end, &part);
+    e->splits++;
+    e->resubmitted = 1;
+    if (n->split == FRONT) {
+        top = give_part(e, n, top, sector, &part);
+        return emit(e, top, me, part.stop, end - part.stop);
+    }
+    top = emit(e, top, me, part.stop, end - part.stop);
+    return give_part(e, n, top, sector, &part);
+}
+
+INLINE size_t raid10_far(struct engine *e, const struct node *n, size_t top, u64 disk, u64 at, u64 nr)
 {
     const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
-    u64 chunk = 0, edge;
-    if (n->kind == SEGMENTS) {
-        const struct seg *seg = segment_at(n, sector);
-        if (seg != n->segs + n->nsegs - 1 && seg->end < end)
-            end = seg->end;
-        if (!seg->chunk)
-            return end;
-        edge = seg->begin + (over(sector - seg->begin, seg->chunk, seg->chunk_inv) + 1) * seg->chunk;
-        return edge < end ? edge : end;
+    u64 stride = r[3] ? n->chunk : (u64)r[5];
+    for (i64 left = r[2]; left; left--) {
+        top = hand(e, n, top, disk, at, nr);
+        disk += (u64)r[1];
+        if (disk >= n->width)
+            disk -= n->width;
+        at += stride;
     }
-    if (n->kind == RAID10)
-        chunk = (u64)r[4];
-    else if (n->kind == RAID456 && n->op == READ && (r[6] & 2) && !r[5])
-        chunk = (u64)r[2];
-    if (!chunk)
-        return end;
-    edge = (sector / chunk + 1) * chunk;
-    return edge < end ? edge : end;
+    return top;
+}
+
+static size_t raid10_read(struct engine *e, const struct node *n, size_t top, u64 disk, u64 at,
+                          u64 nr, u64 wanted)
+{
+    const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
+    u64 far = (u64)r[2], close = far == 1 ? wanted : wanted / far;
+    disk += close;
+    if (disk >= n->width) {
+        disk -= n->width;
+        at += n->chunk;
+    }
+    if (far > 1) {
+        wanted -= close * far;
+        disk = (disk + wanted * (u64)r[1]) % n->width;
+        at += wanted * (r[3] ? n->chunk : (u64)r[5]);
+    }
+    return hand(e, n, top, disk, at, nr);
 }
 
 static size_t raid10_piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr)
 {
     const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
-    u64 disks = (u64)r[0], near = (u64)r[1], far = (u64)r[2], chunk = (u64)r[4];
-    u64 stride = r[3] ? chunk : (u64)r[5], c = sector / chunk;
-    u64 stripe = c * near / disks, dev = c * near % disks, slot = 0;
-    u64 wanted = n->op == READ ? (sector >> 7) % (near * far) : ~0ULL;
-    u64 base = (r[3] ? stripe * far : stripe) * chunk + (sector - c * chunk);
-    for (u64 i = 0; i < near; i++) {
-        u64 disk = dev, at = base;
-        for (u64 f = 0; f < far; f++, slot++) {
-            if (f) {
-                disk = (disk + near) % disks;
-                at += stride;
-            }
-            if (wanted == ~0ULL || slot == wanted)
-                top = hand(e, n, top, disk, at, nr);
-        }
-        if (++dev == disks) {
-            dev = 0;
-            base += chunk;
+    u64 near = (u64)r[1], copies = near * (u64)r[2], region = sector >> 7;
+    u64 number = over(sector, n->chunk, n->chunk_inv);
+    u64 stripe = over(number * near, n->width, n->width_inv);
+    u64 disk = number * near - stripe * n->width, at;
+    if (r[3])
+        stripe *= (u64)r[2];
+    at = stripe * n->chunk + sector - number * n->chunk;
+    if (n->op == READ)
+        return raid10_read(e, n, top, disk, at, nr,
+                           region - over(region, copies, n->delta) * copies);
+    for (; near; near--) {
+        top = raid10_far(e, n, top, disk, at, nr);
+        if (++disk == n->width) {
+            disk = 0;
+            at += n->chunk;
         }
     }
     return top;
@@ -72,16 +142,6 @@ static size_t raid10_piece(struct engine *e, const struct node *n, size_t top, u
 INLINE size_t piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr)
 {
     switch (n->kind) {
-    case SEGMENTS: {
-        const struct seg *seg = segment_at(n, sector);
-        u64 inside = sector - seg->begin, chunk, row;
-        if (seg->width == 1)
-            return hand(e, n, top, seg->first, inside, nr);
-        chunk = over(inside, seg->chunk, seg->chunk_inv);
-        row = over(chunk, seg->width, seg->width_inv);
-        return hand(e, n, top, seg->first + chunk - row * seg->width,
-                    row * seg->chunk + inside - chunk * seg->chunk, nr);
-    }
     case REMAP:
         return hand(e, n, top, 0, sector, nr);
     case MIRROR:
@@ -95,24 +155,29 @@ INLINE size_t piece(struct engine *e, const struct node *n, size_t top, u64 sect
     }
 }
 
-static size_t stripe_loop(struct engine *e, const struct node *n, size_t top, u64 sector, u64 left)
+static size_t stripe_pieces(struct engine *e, const struct node *n, size_t top, u64 sector, u64 left)
 {
     u64 size = n->chunk, chunk = mulhi(sector, n->chunk_inv), row = mulhi(chunk, n->width_inv);
     u64 inside = sector - chunk * size, base = row * size, nr = size - inside;
     u64 need = mulhi(inside + left - 1, n->chunk_inv) + 1;
     const struct kid *kid = n->kids + (chunk - row * n->width), *last = n->kids + n->width - 1;
-    struct bio *out;
+    struct bio *out, *after;
     e->splits += need - 1;
     e->cut |= need > 1;
     reserve(e, top + need);
-    out = e->buf + top;
+    out = after = e->buf + top;
+    if (n->split == LOOP)
+        after++;
+    else
+        out += need - 1;
     for (;;) {
         if (nr > left)
             nr = left;
-        *out++ = (struct bio){ base + inside + kid->offset, (u32)nr, kid->node };
+        *out = (struct bio){ base + inside + kid->offset, (u32)nr, kid->node };
         left -= nr;
         if (!left)
             return top + need;
+        out = after++;
         inside = 0;
         nr = size;
         if (kid == last) {
@@ -140,7 +205,7 @@ static size_t cut_call(struct engine *e, struct node *n, size_t top, u64 sector,
     if (n->split == LOOP)
         top = piece(e, n, top, sector, stop - sector);
     while (stop < end) {
-        u64 next = piece_end(e, n, stop, end);
+        u64 next = stop + n->chunk < end ? stop + n->chunk : end;
         top = piece(e, n, top, stop, next - stop);
         e->splits++;
         stop = next;
@@ -169,10 +234,14 @@ size_t map_call(struct engine *e, struct node *n, u64 sector, u64 nr, size_t top
         n->sectors += nr;
         return top;
     }
-    if (n->how == HOW_STRIPE && n->split == LOOP)
-        return stripe_loop(e, n, top, sector, nr);
-    stop = piece_end(e, n, sector, sector + nr);
-    if (stop != sector + nr)
-        return cut_call(e, n, top, sector, sector + nr, stop);
+    if (n->how == HOW_STRIPE && n->split != FRONT && n->split != REST)
+        return stripe_pieces(e, n, top, sector, nr);
+    if (n->kind == SEGMENTS)
+        return segments_call(e, n, top, sector, nr);
+    if (n->chunk) {
+        stop = (over(sector, n->chunk, n->chunk_inv) + 1) * n->chunk;
+        if (stop < sector + nr)
+            return cut_call(e, n, top, sector, sector + nr, stop);
+    }
     return piece(e, n, top, sector, nr);
 }
