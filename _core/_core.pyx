@@ -1,4 +1,4 @@
-# cython: language_level=3, cdivision=True
+# cython: language_level=3, cdivision=True, autotestdict=False, auto_pickle=False
 """Bios through a plan: the submission engines, in numbers only.
 
 `run` counts, `replay` shows one bio call by call. Semantics: the rules of

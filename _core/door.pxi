@@ -13,9 +13,9 @@ cdef tuple PLAN_FIELDS = (      # name, dtype, what the length is made of
     ("entry", "int32", "R5"), ("task_entry", "int32", "T"), ("task_limit", "int32", "T"),
 )
 
-MOST_BYTES = 1 << 24            # of one frame or path: more is a mistake
-MOST_SECTORS = 1 << 46          # 32 PiB
-MOST_NR = (1 << 31) - 1
+cdef object MOST_BYTES = 1 << 24            # of one frame or path: more is a mistake
+cdef object MOST_SECTORS = 1 << 46          # 32 PiB
+cdef object MOST_NR = (1 << 31) - 1
 
 
 def _column(name, array, dtype, length=None):

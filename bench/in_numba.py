@@ -194,13 +194,14 @@ def serialised(
             continue
         counts[PENDING] = max(counts[PENDING], n - head)
         if rule not in (FIFO, LIFO):
-            spare[: n - tail] = bios[tail:n]
+            for i in range(n - tail):  # field by field: a view costs a reference count
+                for k in range(3):
+                    spare[i, k] = bios[tail + i, k]
             at = tail
             for same in range(1, -1, -1):
                 for i in range(n - tail - 1, -1, -1):
                     if (rows[spare[i, 0], QUEUE] == rows[p, QUEUE]) == same:
-                        bios[at] = spare[i]
-                        at += 1
+                        at = put(bios, at, spare[i, 0], spare[i, 1], spare[i, 2])
         tail = n
         if head == tail:
             return
