@@ -40,8 +40,9 @@ def test_published_bytes_per_linear_level(kernel: str, through: int) -> None:
 
 
 def test_published_peak_and_completion_of_linear() -> None:
-    """6.1 x86_64: 600 (608 with the frame of the pool's allocator) and 64 bytes. On i386 the published 540 goes through dm_stats_account_io,
-    which runs only after ``dmsetup message 0 @stats_create``: cut here."""
+    """6.1 x86_64: 600 (608 with the frame of the pool's allocator) and 64 bytes. On i386 the
+    published 540 goes through dm_stats_account_io, which runs only after ``dmsetup message 0
+    @stats_create``: cut here."""
     endio = {"linux-6.1-x86_64": 64, "linux-6.1-i386": 88}
     for name, through in endio.items():
         k = load_kernel(name)

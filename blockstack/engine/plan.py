@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from blockstack.engine.arrays import DISCARD, FLUSH, NOPS, OP_NAMES, PlanArrays
+from blockstack.engine.arrays import DISCARD, FLUSH, NOPS, OP_NAMES, READ, WRITE, PlanArrays
 from blockstack.engine.build import build_arrays
 from blockstack.engine.entries import (
     Entries,
@@ -22,7 +22,7 @@ from blockstack.engine.entries import (
 )
 from blockstack.engine.layers import Layers
 from blockstack.engine.mapping import Shape, shape_of
-from blockstack.engine.paths import LayeredPath, deepest
+from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import ConfigError
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
@@ -56,7 +56,9 @@ class Position:
         From bio_endio of a bio given to this device to the deepest end_io above it.
     children : list of (caller position key, worker position key, offset in sectors)
     parents : list of Key
-        Positions that may hand bios down to this one; the first one is shown in paths.
+        Positions that may hand bios down to this one.
+    unplug : LayeredPath
+        From a call of this device's unplug_fn to the deepest one below (kernels to 2.6.3x).
     """
 
     device: Device
@@ -67,7 +69,8 @@ class Position:
     children: list[tuple[Key | None, Key | None, int]] = field(default_factory=list)
     parents: list[Key] = field(default_factory=list)
     through: Mapping[int, LayeredPath] = field(default_factory=dict)
-    peak: Mapping[int, LayeredPath] = field(default_factory=dict)
+    peak: dict[int, LayeredPath] = field(default_factory=dict)
+    unplug: LayeredPath = field(default_factory=LayeredPath)
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,8 @@ class _Compiler:
         while self.todo:
             self._expand(self.todo.popleft())
         order = self._topological()
+        for key in reversed(order):
+            self._unplug(self.found[key])
         number = {key: i for i, key in enumerate(order)}
         positions = tuple(self.found[key] for key in order)
         arrays = build_arrays(positions, number, self.layers, self.tasks,
@@ -239,6 +244,25 @@ class _Compiler:
                 done = LayeredPath(((name, inline),)) + here.completion
                 peak[op] = deepest((peak[op], done))
         here.through, here.peak = through, peak
+
+    def _unplug(self, here: Position) -> None:
+        """unplug_fn recurses through the stack under every rule; raid5 of 2.6 also calls it while
+        it waits for a free stripe in make_request."""
+        gen, name = self.kernel.generation, here.device.name
+        if gen.unplug_link is None:
+            return
+        calls = self.layers.calls(here.device)
+        lower = deepest(self.found[c].unplug for c, _, _ in here.children if c is not None)
+        if calls.unplug is not None:
+            row = self.kernel.rows.layer(calls.unplug, gen.unplug_link, nested=bool(here.children))
+            here.unplug = deepest((layered(name, row.through) + lower, layered(name, row.peak)))
+        elif calls.immediate:
+            here.unplug = lower
+        waiting = calls.options.get("unplug_in_submit")
+        if waiting is not None:
+            path = self.kernel.rows.layer_to(waiting, gen.submit_link, gen.unplug_link)
+            for op in (READ, WRITE):
+                here.peak[op] = deepest((here.peak[op], layered(name, path) + lower))
 
     def _worker_task(self, device: Device) -> int:
         worker = self.layers.worker(device)

@@ -1,7 +1,7 @@
 """Depths that need no simulation: every task of a stack, its deepest path, and the verdict."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from blockstack.engine.arrays import FLUSH, LEAF, WRITE
@@ -133,15 +133,10 @@ class StaticTasks:
 
     def unplug(self) -> Iterator[TaskDepth]:
         """unplug_fn of kernels to 2.6.3x: recursion through the stack under every rule."""
-        layers = Layers(self.plan.kernel, self.plan.stack)
-        link = self.plan.kernel.generation.unplug_link
-        if link is None:
-            return
-        below = _unplug_below(self.plan, layers, link)
         for entries, position in (*self._roots(), *self.plan.inner):
             if entries.unplug is not None:
                 yield self._depth(f"unplug {entries.source}", "caller",
-                                  entries.unplug + below[position])
+                                  entries.unplug + self.plan.positions[position].unplug)
 
     def _roots(self) -> Iterator[tuple[Entries, int]]:
         """Each source on top and the position that its bios are given to."""
@@ -197,7 +192,11 @@ class StaticTasks:
     def _depth(self, name: str, context: str, path: LayeredPath,
                limit: int | None = None) -> TaskDepth:
         limit = self.plan.kernel.platform.limit_bytes if limit is None else limit
-        return task_depth(name, context, path, limit, self.on_top(context))
+        on_top = self.on_top(context)
+        if name.startswith("reclaim "):  # PF_MEMALLOC: reclaim does not reclaim (mm/page_alloc.c)
+            on_top = replace(on_top, budgets={
+                k: n for k, n in on_top.budgets.items() if k != "reclaim"})
+        return task_depth(name, context, path, limit, on_top)
 
     def on_top(self, context: str) -> OnTop:
         """What may come on top of a task of this plan."""
@@ -231,22 +230,6 @@ class StaticTasks:
                 for entries, position in (*self._roots(), *self.plan.inner)
                 for way in entries.ways)
         return max([entered, *(path.bytes for path in ways)])
-
-
-def _unplug_below(plan: Plan, layers: Layers, link: str) -> list[LayeredPath]:
-    """Per position: the deepest unplug path from it on, leaves first."""
-    numbers = {id(p): i for i, p in enumerate(plan.positions)}
-    below: list[LayeredPath] = [LayeredPath()] * len(plan.positions)
-    for position in reversed(plan.positions):
-        i = numbers[id(position)]
-        calls, name = layers.calls(position.device), position.device.name
-        lower = deepest(below[c] for c in _children(plan, i))
-        if calls.unplug is None:
-            below[i] = lower if calls.immediate else LayeredPath()
-            continue
-        row = layers.kernel.rows.layer(calls.unplug, link, nested=bool(position.children))
-        below[i] = deepest((layered(name, row.through) + lower, layered(name, row.peak)))
-    return below
 
 
 def _children(plan: Plan, p: int) -> Sequence[int]:

@@ -5,7 +5,7 @@ build of the same generation needs no new figures, only its frame table.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from blockstack.errors import BlockstackError
@@ -107,8 +107,10 @@ class RowSource:
         key = (path, link, goal)
         if key not in self._to:
             anchors, missing = self._anchors(path)
-            graph = self._graph(path, anchors, link)
             names = [a.name for a in anchors]
+            if goal.startswith("@") and names:  # a pseudo function: the last anchor calls it
+                path = replace(path, edges=(*path.edges, (names[-1], goal)))
+            graph = self._graph(path, anchors, link)
             spine = names if goal in names else [*names, goal]
             found = self._segments(graph, [link, *spine], link)
             self._to[key] = found + CallPath((), missing)

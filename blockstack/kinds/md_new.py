@@ -112,13 +112,11 @@ def _with_bitmap(name: str, pending: tuple[str, ...], discard: tuple[str, ...], 
     worker = {"write": thread, "fua": thread, "flush": FLUSH_WORKER}
     if not discard:
         worker["discard"] = thread
-    plug = Path(("blk_finish_plug", "__blk_flush_plug", f">{name}_unplug", *deepest[1:]),
-                files=files, cuts=BITMAP_CUTS)
     return replace(
-        plain, submit_ops=ops, worker=worker, options={**plain.options, "plug": plug},
+        plain, submit_ops=ops, worker=worker,
         note=f"{name}_unplug submits plugged writes in the stack of blk_finish_plug unless the "
              f"task is about to sleep or a bio list is active; then {name}d does. The model takes "
-             f"{name}d; options['plug'] is the other path.")
+             f"{name}d; the path below blk_finish_plug is not bounded.")
 
 
 def raid1_new(*, bitmap: bool = False) -> Mapping[str, Calls]:
