@@ -169,6 +169,9 @@ class StaticTasks:
             on_irq = context in ("softirq", "hardirq") and platform.irq_limit_bytes
             limit = platform.irq_limit_bytes if on_irq else platform.limit_bytes
             yield ("completion", context, layered(device.name, start) + position.completion, limit)
+        for name, work in layers.calls(device).options.get("tasks", {}).items():
+            yield name, "worker", layered(device.name, kernel.rows.spine(work)), (
+                platform.limit_bytes)
         if position.shape.op_kind == LEAF:
             for name, sent, limit, context in layers.transmissions(device):
                 yield name, context, layered(device.name, sent), limit

@@ -28,6 +28,7 @@ def paths_of(gen: Generation) -> Iterator[Path]:
         for calls in _calls_of(kind, gen.name):
             yield from calls.submit_ops.values()
             yield from (worker.path for worker in calls.worker.values())
+            yield from calls.options.get("tasks", {}).values()
             several = (calls.submit, calls.endio, calls.flush, calls.unplug, calls.completion)
             yield from (path for path in several if path is not None)
 

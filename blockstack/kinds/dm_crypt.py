@@ -7,6 +7,7 @@ submits them sorted from the dmcrypt_write thread, unless the work queues are sw
 
 import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.kinds.network_paths import WORK_FILES, kworker
 from blockstack.kinds.params import choice
 
 _FILE = ("dm-crypt.c",)
@@ -18,7 +19,7 @@ _CBC_OLD: dm.Edges = (
     ("crypt", "cbc_process_encrypt"), ("cbc_process_encrypt", "aes_encrypt"),
     ("crypt_iv_essiv_gen", "aes_encrypt"))
 _NOTE = ("aes by the kernel's own C code (assumed: AES-NI's glue keeps more, 280 bytes in "
-         "xts_crypt on i386 6.1); kcryptd's own work, on its stack, is not followed")
+         "xts_crypt on i386 6.1)")
 
 
 def _two_ends(crypt_pending: str, files: tuple[str, ...]) -> Path:
@@ -27,7 +28,13 @@ def _two_ends(crypt_pending: str, files: tuple[str, ...]) -> Path:
                  "dec_pending@drivers/md/dm.c"), files=(*dm.CORE, *files))
 
 
+_KCRYPTD_18 = Path(kworker("kcryptd_do_work"), edges=_CBC_OLD, files=(
+    *WORK_FILES, *dm.CORE, dm.MD + "dm-crypt.c", *_CRYPTO_OLD))
+_DECRYPTED_18 = Path((*_KCRYPTD_18.via, "dec_pending@drivers/md/dm-crypt.c|dec_pending",
+                      "bio_endio", ">clone_endio@drivers/md/dm.c", "dec_pending@drivers/md/dm.c"),
+                     files=_KCRYPTD_18.files)
 _OLD_18 = Calls(
+    completion=_DECRYPTED_18, options={"tasks": {"kcryptd": _KCRYPTD_18}},
     submit=dm.old_map("crypt_map", files=_FILE, others=_CRYPTO_OLD, edges=_CBC_OLD,
                       cuts=(("crypt", "__get_free_pages", "only for data that the cipher finds "
                              "unaligned (scatterwalk_aligned); sectors are"),)),
@@ -89,6 +96,15 @@ _ENDIO_INLINE = Path(("crypt_endio", "kcryptd_queue_crypt", "kcryptd_crypt_read_
                      cuts=_PLAIN + _SYNC + _XTS_CUTS + _DECRYPTS + dm.NEW_ENDIO.cuts)
 
 
+_KCRYPTD_FILES = (*WORK_FILES, *dm.CORE, dm.MD + "dm-crypt.c", *_CRYPTO)
+# kcryptd encrypts writes and decrypts reads; it ends the reads that it has decrypted
+_KCRYPTD = Path(kworker("kcryptd_crypt"), edges=_XTS, files=_KCRYPTD_FILES,
+                cuts=_PLAIN + _SYNC + _XTS_CUTS)
+_DECRYPTED = Path((*kworker("kcryptd_crypt"), "kcryptd_crypt_read_convert", "crypt_dec_pending",
+                   "bio_endio", ">clone_endio", "__dm_io_complete"), files=_KCRYPTD_FILES,
+                  cuts=_PLAIN + _SYNC + dm.NEW_ENDIO.cuts)
+
+
 def _new(read_queue: bool, write_queue: bool) -> Calls:
     """6.1 with or without its work queues."""
     write = _WRITE_QUEUED if write_queue else _WRITE_INLINE
@@ -96,6 +112,8 @@ def _new(read_queue: bool, write_queue: bool) -> Calls:
                                            "fua": _EMPTY_FLUSH, "discard": _DISCARD},
                  worker={"write": _DMCRYPT_WRITE} if write_queue else {},
                  endio=_ENDIO_QUEUED if read_queue else _ENDIO_INLINE,
+                 completion=_DECRYPTED if read_queue else None,
+                 options={"tasks": {"kcryptd": _KCRYPTD}} if read_queue or write_queue else {},
                  split="front", ops=("read", "write", "flush", "discard", "fua"),
                  note=f"{_NOTE}; discard as with allow_discards; {dm.FUA}")
 

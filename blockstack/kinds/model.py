@@ -135,7 +135,8 @@ class Calls:
     options : mapping
         Mapping switches of this generation (raid456: full_stripe_in_caller, aligned_read,
         read_in_caller, rmw); ``superblock``, ``threads`` (name to `Path`): what further tasks of
-        the device write to its lower devices.
+        the device write to its lower devices; ``tasks`` (name to `Path`): further tasks that
+        submit nothing, to their deepest point.
     note : str
         What is assumed, with its source.
     """
