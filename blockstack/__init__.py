@@ -9,7 +9,8 @@ True
 
 from blockstack.config import Config
 from blockstack.config import load_config as load
-from blockstack.engine.explain import LayerLimit, explain, max_layers
+from blockstack.engine.explain import explain
+from blockstack.engine.nesting import LayerLimit, max_layers
 from blockstack.engine.simulate import simulate
 from blockstack.errors import BlockstackError
 from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, load_kernel

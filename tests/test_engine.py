@@ -15,7 +15,7 @@ from blockstack.engine.arrays import NOPS, OP_NAMES
 from blockstack.engine.bound import Bound
 from blockstack.engine.core import run
 from blockstack.engine.demand import demand_of, source_of
-from blockstack.engine.explain import with_layers
+from blockstack.engine.nesting import with_layers, without_layers
 from blockstack.engine.plan import compile_plan
 from blockstack.kernel import load_kernel
 
@@ -282,11 +282,46 @@ def test_max_layers_is_the_last_that_fits(old):
     assert row.bytes_per_layer == 176
     assert row.layers > 0
     for n, fits in ((row.layers, True), (row.layers + 1, False)):
-        found = bs.explain(with_layers(stack, "dm-linear", n), kernel=old, submission="recursive",
+        piled = with_layers(without_layers(stack, "dm-linear"), "dm-linear", n)
+        found = bs.explain(piled, kernel=old, submission="recursive",
                            workload=DIRECT)
         room = min(t.headroom_bytes for t in found.tasks if t.context not in (
             "softirq", "hardirq")) - old.platform.irq_entry_bytes
         assert (room >= 0) is fits
+
+
+def test_max_layers_counts_the_layers_that_the_stack_has(old):
+    rows = [bs.max_layers(chain(n), "dm-linear", kernel=old, submission="recursive",
+                          workload=DIRECT)[0] for n in (0, 1, 5, 40)]
+    assert [row.present_layers for row in rows] == [0, 1, 5, 40]
+    assert len({row.layers for row in rows}) == 1 and rows[0].layers > 0
+
+
+def test_layers_are_taken_out_with_their_offsets():
+    stack = bs.Stack("s")
+    disk = stack.scsi("sda", size="1 GiB")
+    stack.add("low", "dm-linear", on=disk, offset="1 MiB", size="512 MiB")
+    stack.add("mid", "dm-linear", table=[[0, 2048, "low", 8], [2048, 2048, "low", 4096]])
+    stack.add("secret", "dm-crypt", on="mid")
+    bare = without_layers(stack, "dm-crypt")
+    assert list(bare.devices) == ["sda", "low", "mid"]
+    bare = without_layers(stack, "dm-linear")
+    assert list(bare.devices) == ["sda", "secret"] and bare.devices["secret"].on == ("sda",)
+    stack = bs.Stack("s")
+    disk = stack.scsi("sda", size="1 GiB")
+    stack.add("low", "dm-linear", on=disk, offset="1 MiB", size="512 MiB")
+    stack.add("stripe", "dm-striped", on=["low"], chunk="64 KiB")
+    stack.add("home", "raw", on="stripe")
+    assert without_layers(stack, "dm-linear").devices["stripe"].on == ("sda",)
+
+
+def test_layers_that_share_a_device_stay():
+    stack = bs.Stack("s")
+    disk = stack.scsi("sda", size="1 GiB")
+    for name in ("a", "b"):
+        lv = stack.add(name, "dm-linear", on=disk, size="64 MiB")
+        stack.add(f"fs-{name}", "xfs", on=lv)
+    assert without_layers(stack, "dm-linear") == stack
 
 
 def test_max_layers_knows_flat_rules_and_completion(new):

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from blockstack.cli.common import (
+    CANNOT_TELL,
     FITS,
     OVERFLOWS,
     STATUS,
@@ -26,11 +27,13 @@ from blockstack.cli.common import (
     printer,
 )
 from blockstack.config import Config, parse_submission
-from blockstack.engine.explain import LayerLimit, notes_of
 from blockstack.engine.explain import explain as explain_stack
-from blockstack.engine.explain import max_layers as find_max_layers
+from blockstack.engine.explain import notes_of
+from blockstack.engine.nesting import LayerLimit
+from blockstack.engine.nesting import max_layers as find_max_layers
 from blockstack.engine.simulate import simulate
-from blockstack.kernel import RULES, Kernel
+from blockstack.errors import UnsupportedKind
+from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel
 from blockstack.present import tables
 from blockstack.result import Result
 
@@ -111,7 +114,7 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
 def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionOpt = None,
             thread_size: ThreadOpt = None,
             max_layers: Annotated[str | None, typer.Option(
-                "--max-layers", metavar="KIND", help="How many more layers of KIND fit?")] = None,
+                "--max-layers", metavar="KIND", help="How many nested layers of KIND fit?")] = None,
             whole: Annotated[bool, typer.Option("--all", help="Every task's path.")] = False,
             as_json: JsonOpt = False) -> None:
     """The deepest path of every task, frame by frame, without simulating."""
@@ -119,9 +122,11 @@ def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionO
         case, chosen = open_case(config, kernel, thread_size)
         rule = submission or case.overrides.submission
         if max_layers is not None:
-            rows = _show_layers(case, chosen, max_layers, rule, as_json)
-            own = [r for r in rows if r.submission == (rule or chosen.rule)]
-            raise typer.Exit(OVERFLOWS if any(r.layers == -1 for r in own) else FITS)
+            kernels = [chosen] if kernel or thread_size else _others(chosen)
+            rows = _show_layers(case, kernels, max_layers, rule, as_json)
+            own = [r for r in rows if r.kernel == chosen.name
+                   and r.submission == (rule or chosen.rule)]
+            raise typer.Exit(_layers_status(own))
         found = explain_stack(case.stack, kernel=chosen, submission=rule, workload=case.workload)
     if as_json:
         print(json.dumps({"config": str(config)} | found.to_dict(), indent=1))
@@ -131,13 +136,38 @@ def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionO
     raise typer.Exit(STATUS[found.fits])
 
 
-def _show_layers(case: Config, kernel: Kernel, kind: str, rule: str | None,
+def _layers_status(rows: Sequence[LayerLimit]) -> int:
+    """Whether the layers that the stack has are among those that fit."""
+    bounded = [(row.layers, row) for row in rows if row.layers is not None]
+    if any(layers < max(0, row.present_layers) for layers, row in bounded):
+        return OVERFLOWS
+    return FITS if all(row.exact for _, row in bounded) else CANNOT_TELL
+
+
+def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str | None,
                  as_json: bool) -> list[LayerLimit]:
-    rules = RULES if rule is None else (rule,)
-    rows = [row for one in rules for row in find_max_layers(
-        case.stack, kind, kernel=kernel, submission=one, workload=case.workload)]
+    """One row per kernel, rule and direction; the first kernel must have the stack's kinds."""
+    rows, left_out = [], []
+    for kernel in kernels:
+        try:
+            rows += [row for one in (RULES if rule is None else (rule,)) for row in find_max_layers(
+                case.stack, kind, kernel=kernel, submission=one, workload=case.workload)]
+        except UnsupportedKind as error:
+            if kernel is kernels[0]:
+                raise
+            left_out.append(str(error))
     if as_json:
-        print(json.dumps({"kind": kind, "rows": [asdict(r) for r in rows]}, indent=1))
+        print(json.dumps({"kind": kind, "rows": [asdict(r) for r in rows], "left_out": left_out},
+                         indent=1))
     else:
-        printer().print(tables.layers_table(rows))
+        out = printer()
+        own = {kernel.name: kernel.rule for kernel in kernels}
+        out.print(tables.layers_table(rows, own))
+        for why in left_out:
+            out.print(Text(f"Left out: {why}", "dim"))
     return rows
+
+
+def _others(chosen: Kernel) -> list[Kernel]:
+    """``chosen``, then the other shipped kernels."""
+    return [chosen, *(load_kernel(name) for name in PROFILES if name != chosen.name)]

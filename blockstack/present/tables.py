@@ -1,6 +1,7 @@
 """Results as tables in a terminal."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from rich import box
@@ -8,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from blockstack.engine.explain import LayerLimit
+from blockstack.engine.nesting import LayerLimit
 from blockstack.result import Explanation, Frame, Result, TaskDepth
 from blockstack.units import format_count
 
@@ -133,24 +134,49 @@ def _what_if(provenance: Mapping[str, Any]) -> str:
     return f" ({'; '.join(changed)})" if changed else ""
 
 
-def layers_table(rows: Sequence[LayerLimit]) -> Table:
-    """How many further layers of a kind fit."""
+def layers_table(rows: Sequence[LayerLimit], own: Mapping[str, str]) -> Table:
+    """How many nested layers of a kind fit; rules of one kernel with the same answer share a row.
+
+    Parameters
+    ----------
+    own : mapping of kernel to rule
+        The rule that a kernel ships, marked ``*``.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.title = f"{rows[0].kind} on {rows[0].kernel}" if rows else ""
-    for head in ("submission", "direction"):
-        table.add_column(head, no_wrap=True)
+    table.title = f"{rows[0].kind}: {rows[0].present_layers:,} nested in this stack" if rows else ""
+    table.add_column("kernel", no_wrap=True)
+    for head in ("direction", "rule"):
+        table.add_column(head)
     table.add_column("layers that fit", justify="right")
     for head in ("B each", "peak B"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("decided by", overflow="fold")
-    for row in rows:
-        count = ("any number" if row.layers is None else
-                 "none: overflows already" if row.layers < 0 else f"{row.layers:,}")
-        if not row.exact and row.layers is not None:
-            count = "at most " + count
-        table.add_row(row.submission, row.direction, count, str(row.bytes_per_layer),
-                      f"{peak_text(row.peak_bytes, row.exact)} of {row.limit_bytes:,}", row.task)
+    merged: dict[LayerLimit, list[str]] = {}
+    for row in sorted(rows, key=lambda r: r.direction, reverse=True):
+        merged.setdefault(replace(row, submission=""), []).append(
+            row.submission + " *" * (row.submission == own.get(row.kernel)))
+    kernels = dict.fromkeys(row.kernel for row in rows)
+    for kernel in kernels:
+        mine = [(row, rules) for row, rules in merged.items() if row.kernel == kernel]
+        for i, (row, rules) in enumerate(mine):
+            table.add_row(kernel if i == 0 else "", row.direction, ", ".join(rules),
+                          _count_text(row), f"{row.bytes_per_layer:,}",
+                          _peak_of(row), row.task, end_section=i + 1 == len(mine))
     return table
+
+
+def _peak_of(row: LayerLimit) -> str:
+    if not row.peak_bytes:  # the leaf completes inside the submit call
+        return "-"
+    on_top = f" + {row.on_top_bytes:,} irq" if row.on_top_bytes else ""
+    return f"{peak_text(row.peak_bytes, row.exact)}{on_top} of {row.limit_bytes:,}"
+
+
+def _count_text(row: LayerLimit) -> str:
+    if row.layers is None:
+        return "any number" if row.peak_bytes else "see submission"
+    count = "none: overflows without" if row.layers < 0 else f"{row.layers:,}"
+    return count if row.exact else f"at most {count}"
 
 
 def kernels_table(rows: Sequence[Mapping[str, Any]], threads: int) -> Table:
