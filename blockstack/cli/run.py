@@ -64,6 +64,7 @@ def run(config: ConfigArg, bios: Annotated[str | None, typer.Option(
                           "kernel": chosen.name, "own_submission": chosen.rule,
                           "judged": judged.submission, "fits": judged.fits,
                           "overrides": list(chosen.overrides),
+                          "notes": list(notes_of(case.stack, chosen)),
                           "runs": [r.to_dict() for r in results]}, indent=1))
     else:
         _show_runs(case, chosen, results, judged)

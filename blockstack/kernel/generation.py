@@ -154,7 +154,9 @@ GENERATIONS: Mapping[str, Generation] = {
         dispatch=("generic_make_request", "__generic_make_request"),
         unplug_link="@unplug_fn",  # blkdev_issue_flush submits an empty barrier
         files=_OLD_FILES, edges=_OLD_EDGES, cuts=_OLD_CUTS,
-        assumed=_OLD_ASSUMED, note=_OLD_COMPILER, roots=_old_i386(64, 8) | _IRQ_ROOTS,
+        # its table lacks drivers/ata/ahci.c. Assumed: 2.6.18's frame of the same function
+        assumed={**_OLD_ASSUMED, "ahci_qc_prep": 28},
+        note=_OLD_COMPILER, roots=_old_i386(64, 8) | _IRQ_ROOTS,
         budgets=_OLD_BUDGETS),
     "6.1": Generation(
         name="6.1", rule="two-list", submit_link="submit_bio_noacct",
