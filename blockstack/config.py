@@ -8,6 +8,7 @@ from typing import Any
 
 from blockstack.errors import BlockstackError, ConfigError
 from blockstack.kinds import find_kind
+from blockstack.scenarios import find_scenario, scenarios
 from blockstack.stack.checks import find_cycle
 from blockstack.stack.model import Stack
 from blockstack.suggest import check_keys, did_you_mean
@@ -87,7 +88,8 @@ def load_config(path: str | Path) -> Config:
     Parameters
     ----------
     path : str or Path
-        UTF-8 TOML; a byte order mark and CRLF line ends are fine.
+        UTF-8 TOML; a byte order mark and CRLF line ends are fine. Where there is no such file,
+        the name of a shipped scenario (``dm-md-iscsi``, ``configs/dm-md-iscsi.toml``).
 
     Returns
     -------
@@ -100,8 +102,13 @@ def load_config(path: str | Path) -> Config:
     """
     file = Path(path)
     try:
+        if not file.exists():
+            file = find_scenario(file) or file
         with file.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ConfigError("no such file, and no such shipped scenario", path=str(file),
+                          hint=did_you_mean(file.stem, scenarios(), "scenarios")) from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}", path=str(file)) from error
     except ValueError as error:  # a NUL in the name

@@ -15,11 +15,11 @@ PACKAGE = ROOT / "blockstack"
 
 BASE = {"errors", "units", "suggest"}
 ALLOWED = {
-    "errors": set(), "units": {"errors"}, "suggest": {"errors"},
+    "errors": set(), "units": {"errors"}, "suggest": {"errors"}, "scenarios": set(),
     "kinds": BASE, "workload": BASE, "toml_writer": BASE, "result": BASE,
     "stack": BASE | {"kinds"},
     "kernel": BASE | {"kinds"},
-    "config": BASE | {"kinds", "stack", "workload", "toml_writer"},
+    "config": BASE | {"kinds", "stack", "workload", "toml_writer", "scenarios"},
     "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "_core"},
     "importers": BASE | {"kinds", "stack", "workload"},
     "validate": BASE | {"importers", "kinds", "kernel", "engine", "result", "stack"},

@@ -47,7 +47,7 @@ def test_exit_status_is_judged_on_the_own_rule_unless_another_is_given():
 
 
 @pytest.mark.parametrize("words, part", [
-    (("run", "nowhere.toml"), "cannot be read"),
+    (("run", "nowhere.toml"), "no such file"),
     (("run", MAIN, "--kernel", "linux-1.0"), "no such kernel"),
     (("run", MAIN, "--submission", "stack"), "no such submission rule"),
     (("run", MAIN, "--bios", "many"), "not a number of bios"),

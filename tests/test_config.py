@@ -139,7 +139,7 @@ def test_files_that_are_no_config(tmp_path: Path, raw: bytes, words: str) -> Non
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.toml", tmp_path, "a\0b"):
-        with pytest.raises(ConfigError, match=r"cannot be read|not a file name"):
+        with pytest.raises(ConfigError, match=r"cannot be read|no such file|not a file name"):
             load_config(path)
 
 
@@ -324,3 +324,20 @@ def test_the_main_scenario() -> None:
     assert {"ext3", "md-raid5", "iscsi", "nic"} <= set(kinds)
     deep = load_config(CONFIGS / "dm-deep-4k.toml")
     assert [d.kind for d in deep.stack.devices.values()].count("dm-linear") == 16
+
+
+# --- shipped scenarios ----------------------------------------------------------------------------
+
+
+def test_shipped_scenarios_are_found_by_name_anywhere(tmp_path, monkeypatch):
+    whole = load_config("configs/raid1.toml")
+    monkeypatch.chdir(tmp_path)
+    for name in ("raid1", "raid1.toml", "configs/raid1.toml"):
+        assert load_config(name).stack == whole.stack
+    (tmp_path / "raid1.toml").write_text('[devices.sda]\nkind = "scsi"\nsize = "1 GiB"\n')
+    own = load_config("raid1.toml")  # a file of one's own comes first
+    assert list(own.stack.devices) == ["sda"]
+    with pytest.raises(BlockstackError, match='did you mean "raid1"'):
+        load_config("raid2")
+    with pytest.raises(BlockstackError, match="no such shipped scenario"):
+        load_config("elsewhere/raid1.toml")
