@@ -1,0 +1,15 @@
+"""Pictures for design reviews: one function per picture.
+
+Every function takes ``ax=None`` and returns the Axes; nothing global is touched. Bytes are on the
+axis, limits are drawn and named, the provenance is in the corner.
+"""
+
+from blockstack.present.plots.depth import depth
+from blockstack.present.plots.growth import growth
+from blockstack.present.plots.headroom import headroom, heat
+from blockstack.present.plots.journey import distribution, journey, pending
+from blockstack.present.plots.memory import memory
+from blockstack.present.style import save
+
+__all__ = ["depth", "distribution", "growth", "headroom", "heat", "journey", "memory", "pending",
+           "save"]

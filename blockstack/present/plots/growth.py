@@ -1,0 +1,52 @@
+"""Peak depth against the number of stacked layers."""
+
+from typing import TYPE_CHECKING
+
+from blockstack.engine.survey import Growth
+from blockstack.present.style import RULE_COLOURS, axes, corner, limit_line, plain, thousands
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def growth(found: Growth, ax: "Axes | None" = None) -> "Axes":
+    """The curve that made serialised make_request: depth over the number of layers.
+
+    Parameters
+    ----------
+    found : Growth
+        From `blockstack.engine.survey.growth`.
+
+    Returns
+    -------
+    Axes
+        Solid: submission; dotted: completion, where it is the same for every rule drawn once.
+    """
+    ax = axes(ax, 8.4, 5.2)
+    drawn: set[tuple[tuple[int, int], ...]] = set()
+    for direction, style in (("submission", "-"), ("completion", ":")):
+        for rule in dict.fromkeys(p.submission for p in found.points):
+            points = [p for p in found.points
+                      if p.submission == rule and p.direction == direction]
+            line = tuple((p.layers, p.peak_bytes) for p in points)
+            if not line or line in drawn:
+                continue
+            drawn.add(line)
+            same = direction == "completion"
+            colour = "#555555" if same else RULE_COLOURS[rule]
+            ax.plot(*zip(*line, strict=True), style, color=colour, lw=2.2, marker="o", ms=3.5)
+            step = (line[-1][1] - line[-2][1]) / max(1, line[-1][0] - line[-2][0])
+            at_least = "" if all(p.exact for p in points) else ", at least"
+            ax.annotate(f"{direction}{'' if same else f', {rule}'}: {step:+,.0f} bytes per layer"
+                        f"{at_least}", line[-1], xytext=(6, 0), textcoords="offset points",
+                        va="center", fontsize=8.5, color=colour, annotation_clip=False)
+    for limit in sorted({p.limit_bytes for p in found.points}):
+        limit_line(ax, limit)
+    ax.set_xlim(left=0)
+    ax.set_ylim(0, max(max(p.peak_bytes, p.limit_bytes) for p in found.points) * 1.08)
+    ax.set_xlabel(f"nested {found.kind} layers")
+    ax.set_ylabel("deepest stack (bytes)")
+    thousands(ax.yaxis)
+    plain(ax, f"{found.stack} on {found.kernel}: depth by number of {found.kind} layers")
+    corner(ax, found.provenance)
+    return ax
