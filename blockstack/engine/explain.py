@@ -15,8 +15,8 @@ from blockstack.workload import Workload
 
 
 def plan_for(stack: Stack, kernel: Kernel, workload: Workload | None) -> tuple[Plan, StaticTasks]:
-    """A plan for the workload's operations (reads and writes without one), and its bounds."""
-    demand = demand_of(workload or Workload(rw="randrw", bs="4 KiB"))
+    """A plan for the workload's operations, and its bounds; without one: buffered reads and writes."""
+    demand = demand_of(workload or Workload(rw="randrw", bs="4 KiB-1 MiB"))
     plan = compile_plan(stack, kernel, ops=demand.ops,
                         direct=workload is not None and workload.direct)
     return plan, StaticTasks(plan, demand.max_sectors, demand.align_sectors)
@@ -34,7 +34,8 @@ def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None
     submission : str or None
         None: the kernel's own rule.
     workload : Workload or None
-        Operations, direct or buffered, and the largest bio; None: reads and writes of 4 KiB.
+        Operations, direct or buffered, and the largest bio; None: buffered
+        reads and writes of 4 KiB to 1 MiB.
 
     Returns
     -------
