@@ -320,7 +320,7 @@ def test_the_main_scenario() -> None:
     config = load_config(CONFIGS / "dm-md-iscsi.toml")
     kinds = [d.kind for d in config.stack.devices.values()]
     assert config.kernel == "linux-2.6.18-i386-4k"
-    assert kinds.count("dm-linear") == 6
+    assert kinds.count("dm-linear") == 8
     assert {"ext3", "md-raid5", "iscsi", "nic"} <= set(kinds)
     deep = load_config(CONFIGS / "dm-deep-4k.toml")
     assert [d.kind for d in deep.stack.devices.values()].count("dm-linear") == 16

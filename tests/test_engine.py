@@ -151,6 +151,58 @@ def test_engine_never_passes_the_bound(stack, rule, rw, kernel):
         assert counters.peak_bytes[root] == bound[root].bytes
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(stack=stacks(), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
+    ["randread", "randwrite", "randrw"]), kernel=st.sampled_from([OLD, NEW]))
+def test_explain_is_never_below_a_run(stack, rule, rw, kernel):
+    """The public answers: every task of a run, beside the same task explained; no workload: any."""
+    workload = bs.Workload(rw=rw, bs="4 KiB-256 KiB", direct=True)
+    ran = bs.simulate(stack, workload, kernel=_kernel(kernel), submission=rule, bios=300)
+    for told in (workload, None):
+        found = bs.explain(stack, kernel=_kernel(kernel), submission=rule, workload=told)
+        bound = {(t.task, t.context): t for t in found.tasks}
+        for task in ran.tasks:
+            assert task.peak_bytes <= bound[task.task, task.context].peak_bytes, task.task
+            assert sum(f.bytes for f in bound[task.task, task.context].path) == bound[
+                task.task, task.context].peak_bytes
+
+
+@pytest.mark.parametrize("level", ["raid0", "raid10"])
+@pytest.mark.parametrize("bs_text", ["4k-128k", "4k-256k", "512-1m"])
+def test_self_calls_of_md_are_in_the_explained_path(level, bs_text, old):
+    """md of 2.6 calls itself for the halves of a cut bio: more levels the longer the bio."""
+    stack = bs.Stack("self")
+    disks = [stack.scsi(f"sd{c}", size="1 GiB") for c in "abcd"]
+    stack.filesystem("fs", kind="ext3", on=stack.md("md0", level=level, members=disks,
+                                                    chunk="64 KiB"))
+    workload = bs.Workload(rw="randwrite", bs=bs_text)
+    ran = bs.simulate(stack, workload, kernel=old, bios=5000)
+    found = bs.explain(stack, kernel=old, workload=workload)
+    assert submitter(ran).peak_bytes == next(
+        t.peak_bytes for t in found.tasks if t.task == submitter(ran).task)
+
+
+def test_a_run_that_missed_the_deepest_path_is_no_proof(old):
+    """Bios that never complete a stripe in the caller: the bound passes the limit all the same."""
+    stack = bs.Stack("parity")
+    disks = [stack.scsi(f"sd{c}", size="1 GiB") for c in "abc"]
+    top = stack.md("md0", level="raid5", members=disks, chunk="64 KiB")
+    for i in range(9):
+        top = stack.dm(f"lv{i}", target="linear", on=top)
+    stack.filesystem("fs", kind="ext3", on=top)
+    ran = submitter(bs.simulate(stack, bs.Workload(rw="write", bs="4k"), kernel=old, bios=2000))
+    assert ran.how == "simulated" and ran.peak_bytes <= ran.limit_bytes
+    assert ran.fits is None and "the bound is" in ran.why
+
+
+def test_an_overflow_says_what_it_rests_on(old):
+    stack = bs.Stack("ndis")
+    nic = stack.nic("wlan0", driver="ndiswrapper", driver_stack="8 KiB")
+    stack.filesystem("fs", kind="ext3", on=stack.nbd("nbd0", size="1 GiB", nic=nic))
+    worst = bs.explain(stack, kernel=old).worst
+    assert worst.fits is False and "rests on assumed" in worst.why
+
+
 _KERNELS = {}
 
 
@@ -281,13 +333,18 @@ def test_max_layers_is_the_last_that_fits(old):
     row = rows["submission"]
     assert row.bytes_per_layer == 176
     assert row.layers > 0
-    for n, fits in ((row.layers, True), (row.layers + 1, False)):
+    assert row.may_fit > row.layers  # page reclaim may need stack on top
+
+    def verdicts(n):
         piled = with_layers(without_layers(stack, "dm-linear"), "dm-linear", n)
-        found = bs.explain(piled, kernel=old, submission="recursive",
-                           workload=DIRECT)
-        room = min(t.headroom_bytes for t in found.tasks if t.context not in (
-            "softirq", "hardirq")) - old.platform.irq_entry_bytes
-        assert (room >= 0) is fits
+        found = bs.explain(piled, kernel=old, submission="recursive", workload=DIRECT)
+        return [(t.fits, t.headroom_bytes >= t.interrupts_bytes) for t in found.tasks
+                if not t.task.startswith("completion")]
+
+    assert all(fits for fits, _ in verdicts(row.layers))
+    assert not all(fits for fits, _ in verdicts(row.layers + 1))
+    assert all(room for _, room in verdicts(row.may_fit))
+    assert not all(room for _, room in verdicts(row.may_fit + 1))
 
 
 def test_max_layers_counts_the_layers_that_the_stack_has(old):

@@ -139,10 +139,15 @@ def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionO
 
 def _layers_status(rows: Sequence[LayerLimit]) -> int:
     """Whether the layers that the stack has are among those that fit."""
-    bounded = [(row.layers, row) for row in rows if row.layers is not None]
-    if any(layers < max(0, row.present_layers) for layers, row in bounded):
+    if any(_below(row.may_fit, row.present_layers) for row in rows):
         return OVERFLOWS
-    return FITS if all(row.exact for _, row in bounded) else CANNOT_TELL
+    certain = all(row.layers is None or row.exact for row in rows) and not any(
+        _below(row.layers, row.present_layers) for row in rows)
+    return FITS if certain else CANNOT_TELL
+
+
+def _below(layers: int | None, present: int) -> bool:
+    return layers is not None and layers < max(0, present)
 
 
 def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str | None,

@@ -11,7 +11,7 @@ from math import gcd
 from blockstack.engine import arrays as arr
 from blockstack.engine.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE
 from blockstack.engine.mapping import ALIGNED_READ, FULL_STRIPE_IN_CALLER, READ_IN_CALLER
-from blockstack.engine.paths import LayeredPath
+from blockstack.engine.paths import LayeredPath, self_calls
 from blockstack.engine.plan import Plan
 
 _BLOCK = 8  # sectors: raid4/5/6 work in pages
@@ -20,12 +20,14 @@ _State = tuple[int, int, int, int]  # position, op, sectors, alignment
 
 @dataclass(frozen=True)
 class Visit:
-    """One make_request call of a longest path: the position, the operation, and whether the path
-    goes on below it (its `through`) or ends in it (its `peak`)."""
+    """One make_request call of a longest path: the position, the operation, whether the path
+    goes on below it (its `through`) or ends in it (its `peak`), and the bytes of the driver's
+    calls of itself beyond the one that its rows hold."""
 
     position: int
     op: int
     goes_on: bool
+    self_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,13 @@ class TaskBound:
 @dataclass(frozen=True)
 class _Choice:
     """How the deepest path goes on: ``levels`` of this position (a remainder resubmits itself),
-    then the state below, or its end here."""
+    then the state below, or its end here; ``self_bytes`` of calls of itself at one level."""
 
     bytes: int
     levels: int
     below: _State | None
     ends: bool
+    self_bytes: int = 0
 
 
 @dataclass
@@ -99,6 +102,8 @@ class Bound:
             position = self.plan.positions[visit.position]
             rows = position.through if visit.goes_on else position.peak
             total = total + rows.get(visit.op, LayeredPath())
+            if visit.self_bytes:
+                total = total + self_calls(position.device.name, visit.self_bytes)
         return total
 
     def _roots(self) -> list[_State]:
@@ -191,8 +196,8 @@ class Bound:
             if failed or not flags & ALIGNED_READ:
                 ways.append((READ, _BLOCK, not flags & READ_IN_CALLER or worker))
         else:
-            full = (disks - parity - 1) * chunk + _BLOCK <= nr
-            if full:
+            # a bio that alone covers a stripe, or completes one whose other blocks are there
+            if flags & FULL_STRIPE_IN_CALLER or (disks - parity - 1) * chunk + _BLOCK <= nr:
                 ways.append((op, _BLOCK, not flags & FULL_STRIPE_IN_CALLER or worker))
             ways += [(READ, _BLOCK, True), (op, _BLOCK, True)]
         lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
@@ -260,7 +265,7 @@ class Bound:
         loops = int(a.split[p]) in (arr.LOOP, arr.REST_MAPPED)
         extra = int(a.self_bytes[p]) * max(0, pieces - 2) if loops and not serial else 0
         levels = 1 if loops or serial else pieces
-        best = _Choice((levels - 1) * through + peak + extra, levels, None, True)
+        best = _Choice((levels - 1) * through + peak + extra, levels, None, True, extra)
         for child_op, child, size, job in self._children(p, op, nr):
             if job:
                 continue
@@ -272,7 +277,7 @@ class Bound:
             if not serial and not (a.immediate[p] and pieces == 1):
                 depth = levels * through + extra + below
                 if depth > best.bytes:
-                    best = _Choice(depth, levels, state, False)
+                    best = _Choice(depth, levels, state, False, extra)
         return best
 
     def _visits(self, state: _State) -> tuple[Visit, ...]:
@@ -281,10 +286,10 @@ class Bound:
         here: _State | None = state
         while here is not None:
             choice = self._memo[here]
-            through = choice.levels - 1 if choice.ends else choice.levels
-            visits += [Visit(here[0], here[1], True)] * through
-            if choice.ends:
-                visits.append(Visit(here[0], here[1], False))
+            levels = max(choice.levels, int(choice.ends))
+            visits += [Visit(here[0], here[1], not choice.ends or i < levels - 1,
+                             choice.self_bytes if i == levels - 1 else 0)
+                       for i in range(levels)]
             here = choice.below
         return tuple(visits)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from blockstack.kernel import CallPath
+from blockstack.kernel import CallPath, Step
 from blockstack.result import Frame
 
 
@@ -53,3 +53,9 @@ def deepest(paths: Iterable[LayeredPath]) -> LayeredPath:
 def layered(layer: str, path: CallPath) -> LayeredPath:
     """One part."""
     return LayeredPath(((layer, path),))
+
+
+def self_calls(layer: str, n_bytes: int) -> LayeredPath:
+    """Frames of a driver that calls itself for each further piece of a cut bio (md of 2.6)."""
+    return layered(layer, CallPath((Step("the driver calls itself for the second half",
+                                         n_bytes),)))

@@ -1,6 +1,6 @@
 """Depths that need no simulation: every task of a stack, its deepest path, and the verdict."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -41,8 +41,15 @@ class OnTop:
 
 
 def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_top: OnTop,
-               how: str = "bound") -> TaskDepth:
-    """A path on a stack, judged; ``how`` is ``bound`` or ``simulated``.
+               reached: bool = False, bound_bytes: int = 0) -> TaskDepth:
+    """A path on a stack, judged.
+
+    Parameters
+    ----------
+    reached : bool
+        By a simulated bio; False: the path is the bound.
+    bound_bytes : int
+        For a simulated task: how deep its bound is.
 
     What may come on top never makes a fit certain: a path that fits only without it is "cannot
     tell".
@@ -62,12 +69,28 @@ def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_
         if fits and whole + n_bytes > limit_bytes:
             fits = None
             why.append(f"fits only without {budget}, which may need {n_bytes} bytes")
+    if fits is not False and bound_bytes > limit_bytes:
+        fits = None
+        why.append(f"no bio of this run went deeper, but some may: the bound is {bound_bytes:,} "
+                   "bytes")
     frames = path.frames()
     rests = sorted({f.function for f in frames if f.source in ("assumed", "published")})
-    if rests and fits is not False:
+    if rests:
         why.append("rests on assumed or published rows: " + ", ".join(rests))
     return TaskDepth(name, context, depth, limit_bytes, fits, path.exact, path.missing,
-                     "; ".join(why), frames, how)
+                     "; ".join(why), frames, "simulated" if reached else "bound",
+                     on_top.interrupts_bytes + on_top.struck_bytes,
+                     max(on_top.budgets.values(), default=0))
+
+
+def each_deepest(tasks: Iterable[TaskDepth]) -> tuple[TaskDepth, ...]:
+    """Every task once, where it is deepest."""
+    found: dict[tuple[str, str], TaskDepth] = {}
+    for task in tasks:
+        key = (task.task, task.context)
+        if key not in found or task.peak_bytes > found[key].peak_bytes:
+            found[key] = task
+    return tuple(found.values())
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def _failed(most: int) -> Callable[[Any, str], tuple[int, ...]]:
         members = indices(value, path)
         if len(members) > most:
             raise ConfigError(f"survives the loss of {most} member{'s' * (most > 1)} only",
-                              path=path, value=value)
+                              path=path, value=value,
+                              hint=f"name at most {most} of the members")
         return members
 
     return parse

@@ -76,6 +76,10 @@ def remap(draft: Draft) -> Shape:
         return Shape(draft.size or 0)
     lower = draft.lower[0]
     start = draft.start or 0
+    if start >= lower.size_sectors > 0:
+        raise ConfigError(f'is beyond the end of "{lower.name}"', path=f"{draft.path}.start",
+                          value=start, hint=f"{lower.name} has {lower.size_sectors} sectors "
+                                            f"({text_of(lower.size_sectors)})")
     key = "start" if draft.size is None else "size"
     length = lower.size_sectors - start if draft.size is None else draft.size
     check_fits(f"{draft.path}.{key}", start, length, lower)
