@@ -46,7 +46,7 @@ def target_recipe(table: list[str], stores: Mapping[str, list[str]]) -> Recipe:
         return Recipe("dm-crypt", devices, {"workqueue": kcryptd_sides(args)})
     if target == "multipath":
         rq = " ".join(args[:4]).find("queue_mode bio") < 0
-        return Recipe("dm-multipath, request-based" if rq else "dm-multipath", devices[:1])
+        return Recipe("dm-multipath", devices, {"queue_mode": "rq" if rq else "bio"})
     if target == "raid":
         members = tuple(d for d in devices if d != "-")
         return Recipe(f"dm-{args[0]}", members)

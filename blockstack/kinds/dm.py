@@ -2,6 +2,7 @@
 
 import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.dm_crypt import CRYPT_KINDS
+from blockstack.kinds.dm_multipath import MULTIPATH_KINDS
 from blockstack.kinds.dm_snapshot import SNAPSHOT_KINDS
 from blockstack.kinds.dm_targets import TARGET_KINDS
 from blockstack.kinds.model import Calls, Kind, Param, Path
@@ -96,4 +97,5 @@ DM_KINDS = (
     *CRYPT_KINDS,
     *SNAPSHOT_KINDS,
     *TARGET_KINDS,
+    *MULTIPATH_KINDS,
 )

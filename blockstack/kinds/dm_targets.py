@@ -1,4 +1,4 @@
-"""More device mapper targets: delay, multipath, thin provisioning, LVM's raid1."""
+"""More device mapper targets: delay, thin provisioning, integrity, md's levels below dm."""
 
 import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.md_new import raid1_new
@@ -6,21 +6,6 @@ from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.params import choice
 
 _OPS = ("read", "write", "flush", "discard", "fua")
-
-
-def _remapping(target: str, *files: str, cuts: dm.Cuts = (), ends: dm.Edges = (),
-               worker: Worker | None = None, worker_ops: tuple[str, ...] = (), note: str = ""
-               ) -> Calls:
-    """A target of 6.1 whose ``map`` leaves the submit to dm.c, some operations to a worker."""
-    paths = {op: dm.new_map(target, op=op, files=files, cuts=cuts)
-             for op in ("read", "discard", "flush")}
-    endio = Path(dm.NEW_ENDIO.via, edges=ends, cuts=dm.NEW_ENDIO.cuts,
-                 files=(*dm.CORE, *(dm.MD + f for f in files)))
-    return Calls(submit=paths["read"],
-                 submit_ops={"discard": paths["discard"], "flush": paths["flush"],
-                             "fua": paths["flush"]},
-                 worker=dict.fromkeys(worker_ops, worker) if worker else {}, endio=endio,
-                 split="front", ops=_OPS, note=f"{note}; {dm.FUA}" if note else dm.FUA)
 
 
 # delay_bio puts every bio on a list; a timer wakes kdelayd, which submits (dm-delay.c)
@@ -31,17 +16,9 @@ _DELAY = {
     "2.6.24": Calls(submit=dm.old_map("delay_map", files=("dm-delay.c",)),
                     worker={"read": _DELAY_24, "write": _DELAY_24}, endio=dm.OLD_ENDIO,
                     unplug=dm.OLD_UNPLUG_24, ops=("read", "write"), note="the delay is not zero"),
-    "6.1": _remapping("delay_map", "dm-delay.c", worker=_DELAY_NEW, worker_ops=_OPS,
+    "6.1": dm.remapping("delay_map", "dm-delay.c", worker=_DELAY_NEW, worker_ops=_OPS,
                       note="the delay is not zero"),
 }
-
-_QUEUED = "only while no path is usable: all are taken to work"
-_MULTIPATH = _remapping(
-    "multipath_map_bio", "dm-mpath.c", "dm-ps-service-time.c",
-    cuts=(("__multipath_map_bio", "__multipath_queue_bio", _QUEUED),
-          ("__multipath_map_bio", "__pg_init_all_paths", "only when a path group is activated")),
-    ends=(("clone_endio", "multipath_end_io_bio"),),
-    note="bio-based (queue_mode bio), one usable path; request-based multipath clones requests")
 
 # thin_map looks blocks up through a non-blocking clone of the btree's transaction manager: it
 # never reads metadata itself (dm_tm_create_non_blocking_clone); what is not cached, not mapped, or
@@ -70,7 +47,7 @@ _THIN_NOTE = ("the metadata device's own I/O counts for its stack, not for its t
 
 
 def _thin(*worker_ops: str) -> Calls:
-    return _remapping("thin_map", *_THIN_FILES, cuts=_NO_METADATA_READ,
+    return dm.remapping("thin_map", *_THIN_FILES, cuts=_NO_METADATA_READ,
                       ends=(("clone_endio", "thin_endio"),), worker=_THIN_WORKER,
                       worker_ops=worker_ops, note=_THIN_NOTE)
 
@@ -146,12 +123,9 @@ def _under_dm(calls: Calls) -> Calls:
 TARGET_KINDS = (
     Kind("dm-delay", "stacked", "remap", (1, 1), "dm delay target: every bio waits for a timer",
          verb="dm", calls=_DELAY),
-    Kind("dm-multipath", "stacked", "remap", (1, 1),
-         "dm multipath target, bio-based, over its active path", verb="dm",
-         calls={"6.1": _MULTIPATH}),
     Kind("dm-thin-pool", "stacked", "remap", (1, 1),
          "dm thin-pool target: passes thin devices' bios to the data device", verb="dm",
-         calls={"6.1": _remapping("pool_map", "dm-thin.c")}),
+         calls={"6.1": dm.remapping("pool_map", "dm-thin.c")}),
     Kind("dm-thin", "stacked", "remap", (1, 1), "dm thin target, on a pool", verb="dm",
          params=(Param("blocks", choice(*_THIN), "mapped",
                        '"mapped": writes find their blocks; "unmapped": they need new ones'),),
