@@ -48,6 +48,8 @@ cdef u32 wants(const Plan *p, u32 pos, u32 op, u32 k) noexcept nogil:
             return WANT_JOB_WRITE | WANT_JOB | (here if raid[1] else 0)
         return here if op == READ or k == 1 else 0
     if kind == CACHE and op != FLUSH:
+        if k > 1:               # its metadata's device: flushes only
+            return 0
         if writes:
             if raid[2] == WRITE_BACK:
                 if k == 0:

@@ -150,14 +150,14 @@ def _check_raid(f):
     raid10 &= (r[:, 4] >= 1) & (r[:, 4] <= MOST_NR) & (r[:, 5] <= MOST_SECTORS)
     shot = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF)
     shot &= np.where(kind == SNAPSHOT, count == 2, count >= 1)
-    two = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF) & (count == 2)
+    two = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF) & (count >= 2)
     two &= (r[:, 2] <= WRITE_AROUND) & (r[:, 3] <= (FILLED | DRAINED))
     for wrong, text in (
         (five & ~raid5, "not the numbers of a raid4/5/6 of its children"),
         (ten & ~raid10, "not the numbers of a raid10 of its children"),
         (snap & ~shot, "not the numbers of a snapshot"),
         (cache & ~two, "not the numbers of a cache"),
-        ((kind == REMAP) & (count != 1), "a remap has one child"),
+        ((kind == REMAP) & (count < 1), "a remap has a child"),
         (((kind == MIRROR) | (kind == PATHS)) & (count < 1), "a mirror has children"),
     ):
         if np.any(wrong):

@@ -122,7 +122,7 @@ class Grower:
         simple = [kind for kind in (REMAP, SEGMENTS) if kind in self.shape.kinds]
         node.kind = self.one_of(simple if simple and self.pick(0, 1) else self.shape.kinds)
         needs = {
-            REMAP: lambda n: [n.need],
+            REMAP: lambda n: [n.need] * (2 if self.rarely() else 1),
             SEGMENTS: self.segments,
             MIRROR: lambda n: [n.need] * self.pick(1, 3),
             RAID10: self.raid10,
@@ -180,7 +180,7 @@ class Grower:
     def cache(self, node: Node) -> list[int]:
         threshold = self.one_of((0, U32_MAX, U32_MAX // 2, U32_MAX // 10))
         node.raid = [self.pick(5, 130), threshold, self.pick(0, 2), self.pick(0, 3), 0, 0, 0, 0]
-        return [node.need] * 2
+        return [node.need] * self.pick(2, 3)
 
     def snapshot(self, node: Node) -> list[int]:
         chunk = self.pick(5, 130)

@@ -289,7 +289,7 @@ def map_snapshot(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
 def map_cache(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
     """Origin and cache; a worker fills the cache after a miss and drains what was written."""
     p = bio.position
-    origin, cache = children_of(plan, p)
+    origin, cache, *_ = children_of(plan, p)
     chunk, threshold, mode, flags = plan.raid[8 * p : 8 * p + 4]
     fills, drains = bool(flags & 1), bool(flags & 2)
     if bio.op == DISCARD:

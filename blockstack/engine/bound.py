@@ -186,7 +186,11 @@ class Bound:
             if op == READ:
                 return member == 0 or threshold > 0
             return member == 1 and (op == FLUSH or threshold > 0)
+        if kind == arr.REMAP:
+            return member == 0  # a further one holds metadata
         if kind == arr.CACHE and op != FLUSH:
+            if member > 1:
+                return False  # its metadata's device: flushes only
             writes = int(self.plan.arrays.raid[p * 8 + 2])
             if op in (WRITE, FUA):
                 return member == 1 if writes == 0 else member == 0 or writes == 1

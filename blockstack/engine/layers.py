@@ -174,9 +174,12 @@ class Layers:
     def transmissions(self, device: Device) -> Iterator[tuple[str, CallPath, int, str]]:
         """Tasks in which a network leaf sends: (name, path, limit in bytes, context)."""
         nic = self.nic(device)
-        for worker in dict.fromkeys(self.calls(device).worker.values()):
-            sending = send(self.kernel, worker.path, nic)
-            yield worker.name, sending.path, self.kernel.platform.limit_bytes, "worker"
+        calls = self.calls(device)
+        senders = {worker.name: worker.path for worker in calls.worker.values()}
+        senders = calls.options.get("peer", {}).get("senders", senders)
+        for name, path in senders.items():
+            sending = send(self.kernel, path, nic)
+            yield name, sending.path, self.kernel.platform.limit_bytes, "worker"
             if sending.private is not None:
                 yield "ndiswrapper", sending.private, sending.private_bytes, "private"
         driver = None if nic is None or self.calls(device).worker else windows_driver(

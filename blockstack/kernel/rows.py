@@ -87,7 +87,7 @@ class RowSource:
     def _layer(self, path: Path, link: str, nested: bool) -> LayerRow:
         anchors, missing = self._anchors(path)
         graph = self._graph(path, anchors, link)
-        names = [a.name for a in anchors]
+        names = _reached(graph, anchors)
         if not names:
             return LayerRow(CallPath((), missing), CallPath((), missing))
         head = self._segments(graph, [link, names[0]], link)
@@ -107,10 +107,10 @@ class RowSource:
         key = (path, link, goal)
         if key not in self._to:
             anchors, missing = self._anchors(path)
-            names = [a.name for a in anchors]
-            if goal.startswith("@") and names:  # a pseudo function: the last anchor calls it
-                path = replace(path, edges=(*path.edges, (names[-1], goal)))
+            if goal.startswith("@") and anchors:  # a pseudo function: the last anchor calls it
+                path = replace(path, edges=(*path.edges, (anchors[-1].name, goal)))
             graph = self._graph(path, anchors, link)
+            names = _reached(graph, anchors)
             spine = names if goal in names else [*names, goal]
             found = self._segments(graph, [link, *spine], link)
             self._to[key] = found + CallPath((), missing)
@@ -139,7 +139,7 @@ class RowSource:
         if key not in self._spines:
             anchors, missing = self._anchors(path)
             graph = self._graph(path, anchors, None)
-            names = [a.name for a in anchors]
+            names = _reached(graph, anchors)
             if goal is not None:
                 ends = names[:-1] if names[-1:] == [goal] else names
                 found = self._segments(graph, [*ends, goal], None)
@@ -252,3 +252,17 @@ class RowSource:
                 steps.append(Step("randomize_kstack_offset", self.platform.offset_bytes,
                                   "published"))
         return CallPath(tuple(steps), path.missing)
+
+
+def _reached(graph: CallGraph, anchors: Sequence[_Anchor]) -> list[str]:
+    """The anchors' names, without the optional ones that gcc inlined into the anchor before.
+
+    Such a function may still stand in the table, for other callers.
+    """
+    names: list[str] = []
+    for anchor in anchors:
+        inlined = anchor.optional and not anchor.indirect and names and (
+            graph.longest(names[-1], anchor.name) is None)
+        if not inlined:
+            names.append(anchor.name)
+    return names

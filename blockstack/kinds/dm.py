@@ -1,6 +1,7 @@
 """Device mapper targets that only remap or copy: linear, striped, mirror."""
 
 import blockstack.kinds.dm_paths as dm
+from blockstack.kinds.dm_cached import CACHED_KINDS
 from blockstack.kinds.dm_crypt import CRYPT_KINDS
 from blockstack.kinds.dm_multipath import MULTIPATH_KINDS
 from blockstack.kinds.dm_snapshot import SNAPSHOT_KINDS
@@ -98,4 +99,5 @@ DM_KINDS = (
     *SNAPSHOT_KINDS,
     *TARGET_KINDS,
     *MULTIPATH_KINDS,
+    *CACHED_KINDS,
 )
