@@ -147,8 +147,9 @@ def _cryptsetup(words: list[str], recipes: dict[str, Recipe], *_: object) -> Non
 
 
 def _bcache(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    devices = [words[words.index(option) + 1] for option in ("-C", "-B") if option in words]
-    recipes["/dev/bcache0"] = Recipe("bcache", tuple(devices))
+    devices = [words[words.index(option) + 1] for option in ("-B", "-C") if option in words]
+    recipes["/dev/bcache0"] = Recipe("bcache", tuple(devices), {
+        "mode": "writeback" if "--writeback" in words else "writethrough"})
 
 
 def _drbd(_: list[str], recipes: dict[str, Recipe], *__: object) -> None:

@@ -96,10 +96,11 @@ class RowSource:
         tail = self.submit_tail(link)
         peak = max(head + (deepest or CallPath()), tail, self._later_peak(graph, names, link),
                    key=lambda p: p.bytes)
-        peak = peak + CallPath((), head.missing + missing)
+        again = self._again(path)
+        peak = peak + again + CallPath((), head.missing + missing)
         if not nested:
             return LayerRow(CallPath((), missing), peak)
-        through = self._segments(graph, [link, *names, link], link) + CallPath((), missing)
+        through = self._segments(graph, [link, *names, link], link) + again + CallPath((), missing)
         return LayerRow(through, max(peak, through + tail, key=lambda p: p.bytes))
 
     def layer_to(self, path: Path, link: str, goal: str) -> CallPath:
@@ -115,6 +116,22 @@ class RowSource:
             found = self._segments(graph, [link, *spine], link)
             self._to[key] = found + CallPath((), missing)
         return self._to[key]
+
+    def _again(self, path: Path) -> CallPath:
+        """One more round of the path's cycles (`Path.again`)."""
+        steps = []
+        cuts = CutTable(self.more_cuts)
+        for names in path.again:
+            if cuts.is_cut(names[0], names[1 % len(names)]):
+                continue
+            keys = [self.table.find(name) for name in names]
+            for caller, callee in zip(keys, keys[1:] + keys[:1], strict=True):
+                n = self.table.site(caller, callee) if caller and callee else None
+                if caller and n is None:  # inlined into the other, or called through a pointer
+                    n = self.table.indirect_site(caller) or 0
+                if caller and n:
+                    steps.append(Step(f"{caller} (again)", n))
+        return CallPath(tuple(steps))
 
     def _later_peak(self, graph: CallGraph, names: list[str], link: str) -> CallPath:
         """Deepest local point behind a link that the anchors themselves pass: dm-crypt ends its
@@ -145,7 +162,7 @@ class RowSource:
                 found = self._segments(graph, [*ends, goal], None)
             else:
                 found = self._deepest(graph, names, path.via[-1:] == ("submit_bio",))
-            self._spines[key] = self._rooted(found) + CallPath((), missing)
+            self._spines[key] = self._rooted(found) + self._again(path) + CallPath((), missing)
         return self._spines[key]
 
     def _deepest(self, graph: CallGraph, names: list[str], off: bool) -> CallPath:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from blockstack.errors import ConfigError
+from blockstack.kinds.bcache import BCACHE
 from blockstack.kinds.dm import DM_KINDS
 from blockstack.kinds.drbd import DRBD
 from blockstack.kinds.leaves import LEAF_KINDS
@@ -14,7 +15,7 @@ from blockstack.suggest import did_you_mean
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
-    for kind in (*DM_KINDS, *MD_KINDS, *LEAF_KINDS, *NETWORK_KINDS, DRBD,
+    for kind in (*DM_KINDS, *MD_KINDS, *LEAF_KINDS, *NETWORK_KINDS, BCACHE, DRBD,
                  *SOURCE_KINDS)
 }
 
