@@ -75,10 +75,9 @@ def _moves(writes: str, *, filled: bool) -> Mapping[str, Any]:
 
 
 # --- dm-cache ------------------------------------------------------------------------------------
-_CACHE_FILES = ("dm-cache-target.c", "dm-cache-policy-smq.c", "dm-cache-policy-internal.h",
-                "dm-cache-background-tracker.c", "dm-bio-prison-v2.c", "[dm_cache.ko]",
-                "[dm_cache_smq.ko]", "[dm_bio_prison.ko]", "dm-cache-metadata.c", "dm-bufio.c",
-                "dm-io.c", "[dm_persistent_data.ko]", "persistent-data/", "dm.c")
+_CACHE_FILES = ("dm-cache-target.c", "dm-cache-policy-smq.c", "dm-cache-background-tracker.c",
+                "dm-bio-prison-v2.c", "[dm_cache.ko]", "[dm_cache_smq.ko]", "dm-cache-metadata.c",
+                "dm-bufio.c", "dm-io.c", "persistent-data/", "dm.c")
 _POLICY: dm.Edges = (("map_bio", "smq_lookup_with_work"), ("map_bio", "smq_lookup"))
 _PASS: dm.Cuts = (
     ("*", "invalidate_start", "only in passthrough mode"),
