@@ -15,7 +15,8 @@ _KINDS = {"leaf": arr.LEAF, "remap": arr.REMAP, "segments": arr.SEGMENTS, "strip
 CACHE_WRITES = {"writeback": 0, "writethrough": 1, "writearound": 2}
 CACHE_FILLED, CACHE_DRAINED = 1, 2
 SPLITS = {"loop": arr.LOOP, "front": arr.FRONT, "rest": arr.REST, "rest-mapped": arr.REST_MAPPED}
-_PARITY = {"md-raid4": (4, 1), "md-raid5": (5, 1), "md-raid6": (6, 2)}
+_PARITY = {f"{owner}-raid{level}": (level, 2 if level == 6 else 1)
+           for owner in ("md", "dm") for level in (4, 5, 6)}
 #: flags of a raid4/5/6 row
 FULL_STRIPE_IN_CALLER, ALIGNED_READ, READ_IN_CALLER = 1, 2, 4
 _U32 = 2**32 - 1

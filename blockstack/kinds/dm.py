@@ -4,6 +4,7 @@ import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.dm_cached import CACHED_KINDS
 from blockstack.kinds.dm_crypt import CRYPT_KINDS
 from blockstack.kinds.dm_multipath import MULTIPATH_KINDS
+from blockstack.kinds.dm_raid import DM_RAID_KINDS
 from blockstack.kinds.dm_snapshot import SNAPSHOT_KINDS
 from blockstack.kinds.dm_targets import TARGET_KINDS
 from blockstack.kinds.model import Calls, Kind, Param, Path
@@ -100,4 +101,5 @@ DM_KINDS = (
     *TARGET_KINDS,
     *MULTIPATH_KINDS,
     *CACHED_KINDS,
+    *DM_RAID_KINDS,
 )
