@@ -92,8 +92,8 @@ _FLUSH = _caller(cuts=(*_NO_READ, *_NO_WRITE))
 
 
 def _path(root: tuple[str, ...], again: tuple[tuple[str, ...], ...]) -> Path:
-    return Path(root, edges=(*_KEYS, *_LOOKUP, *_INSERT, *_WALKS, *_LAST), cuts=(*_ERRORS, *_QUEUED),
-                files=(*WORK_FILES, *_DIR), again=again)
+    return Path(root, edges=(*_KEYS, *_LOOKUP, *_INSERT, *_WALKS, *_LAST), again=again,
+                files=(*WORK_FILES, *_DIR), cuts=(*_ERRORS, *_QUEUED))
 
 
 def _works(names: Iterable[str], again: tuple[tuple[str, ...], ...] = ()) -> dict[str, Path]:
@@ -124,7 +124,8 @@ def _calls(mode: str) -> Calls:
     """One cache mode (sysfs ``cache_mode``)."""
     write = _AROUND if mode in ("writearound", "none") else _WRITE
     return Calls(
-        submit=_READ, submit_ops={"write": write, "fua": write, "flush": _FLUSH, "discard": _AROUND},
+        submit=_READ,
+        submit_ops={"write": write, "fua": write, "flush": _FLUSH, "discard": _AROUND},
         worker={"flush": _WORKER}, endio=_ENDIO, split="rest",
         ops=("read", "write", "flush", "discard", "fua"),
         options={"threads": _TASKS, "tasks": _TASKS, "cache": {

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import blockstack.kinds.dm_paths as dm
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.kinds.model import Calls, Kind, Param, Path
 from blockstack.kinds.network_paths import WORK_FILES, kworker
 from blockstack.kinds.params import choice
 
