@@ -116,7 +116,8 @@ class Layers:
             calls = self.calls(lower)
             path = calls.submit_ops.get(op, calls.submit) or Path(())
             start = next((i for i, a in enumerate(path.via) if a.startswith(">")), 0)
-            if lower.kind_entry.role != "leaf" or path.via[:1] != ("blk_mq_submit_bio",) or not start:
+            has_queue = path.via[:1] == ("blk_mq_submit_bio",) and start
+            if lower.kind_entry.role != "leaf" or not has_queue:
                 raise UnsupportedKind(
                     f"request-based {device.kind} does not stand on {lower.kind}",
                     path=f"devices.{device.name}.on", value=lower.name,

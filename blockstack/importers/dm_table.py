@@ -6,6 +6,7 @@ The arguments are those of Documentation/admin-guide/device-mapper (6.1).
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 
@@ -148,7 +149,7 @@ def _crypt(args: Arguments, length: int, _: Stores) -> Recipe:
 
 def _multipath(args: Arguments, _: int, __: Stores) -> Recipe:
     features = args.counted("feature")
-    mode = dict(zip(features, features[1:], strict=False)).get("queue_mode", "rq")
+    mode = dict(pairwise(features)).get("queue_mode", "rq")
     args.counted("hardware handler argument")
     groups, _first = args.number("the number of groups"), args.number("the first group")
     paths: list[str] = []

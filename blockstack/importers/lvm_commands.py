@@ -150,7 +150,7 @@ def _thin(volume: _Volume, kind: str, pool: str) -> None:
 
 
 def _snapshot(volume: _Volume, kind: str, pool: str) -> None:
-    """The origin's own table moves to a hidden volume, and a snapshot-origin stands in its place."""
+    """The origin's own table moves to a hidden volume, a snapshot-origin takes its place."""
     origin = mapped(volume.group, volume.origin)
     recipe = volume.recipes[origin]
     if recipe.kind == "dm-thin":

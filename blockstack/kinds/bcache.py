@@ -58,14 +58,13 @@ _KEYS: Edges = (
     ("bch_ptr_bad", "bch_extent_bad"), ("bch_ptr_bad", "bch_btree_ptr_bad"),
     ("bch_ptr_invalid", "bch_extent_invalid"), ("bch_ptr_invalid", "bch_btree_ptr_invalid"),
 )
-_LOOKUP: Edges = tuple((caller, "cache_lookup_fn") for caller in (
-    "bch_btree_map_keys", "bch_btree_map_keys_recurse")) + (
-        ("cache_lookup_fn", "cached_dev_cache_miss"),)
+_MAP_KEYS = ("bch_btree_map_keys", "bch_btree_map_keys_recurse")
+_LOOKUP: Edges = (*((caller, "cache_lookup_fn") for caller in _MAP_KEYS),
+                  ("cache_lookup_fn", "cached_dev_cache_miss"))
 _INSERT: Edges = tuple((caller, "btree_insert_fn") for caller in (
     "__bch_btree_map_nodes", "bch_btree_map_nodes_recurse"))
-_WALKS: Edges = tuple((caller, callee) for callee in ("refill_keybuf_fn", "bch_sectors_dirty_init_fn",
-                                                      "sectors_dirty_init_fn")
-                      for caller in ("bch_btree_map_keys", "bch_btree_map_keys_recurse"))
+_WALKS: Edges = tuple((caller, callee) for caller in _MAP_KEYS
+                      for callee in ("refill_keybuf_fn", "sectors_dirty_init_fn"))
 # what a closure's last reference calls on the same stack (closure.c closure_put_after_sub)
 _LAST: Edges = tuple((caller, callee) for caller in ("closure_put", "closure_sub") for callee in (
     "cached_dev_read_done_bh", "cached_dev_write_complete", "cached_dev_bio_complete",

@@ -85,9 +85,8 @@ _PASS: dm.Cuts = (
     ("map_bio", "bio_endio", "only for a duplicate that is no longer needed, or an error"),
 )
 # migrations are chains of continuations, each a work item (mg_start ... mg_complete)
-_STEPS = ("process_deferred_bios", "check_migrations", "__commit", "mg_lock_writes", "mg_copy",
-          "mg_full_copy", "mg_upgrade_lock", "mg_update_metadata", "mg_update_metadata_after_copy",
-          "mg_success")
+_STEPS = ("process_deferred_bios", "check_migrations", "__commit", "mg_copy", "mg_full_copy",
+          "mg_upgrade_lock", "mg_update_metadata", "mg_update_metadata_after_copy")
 
 
 def _cache(writes: str) -> Calls:

@@ -6,6 +6,8 @@ sends to the peer, the receiver and the acknowledgements' receiver listen to it
 (drivers/block/drbd, 6.1; the kernels to 2.6.32 have no DRBD).
 """
 
+from dataclasses import replace
+
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.network_paths import TCP, WORK_FILES, kthread, kworker
 from blockstack.kinds.params import choice
@@ -62,11 +64,10 @@ _PEER_THREADS = {
 # sendpage of a TCP socket is the other way to the card (_drbd_send_page, drbd_main.c)
 _SENDPAGE = (("_drbd_send_page", "inet_sendpage"), ("inet_sendpage", "tcp_sendpage"))
 _SENDERS = {
-    "drbd_worker (sends)": _thread("drbd_worker", ">w_send_dblock", "drbd_send_dblock",
-                                   "__send_command", "drbd_send").then(TCP),
+    "drbd_worker (sends)": replace(
+        _thread("drbd_worker", ">w_send_dblock", "drbd_send"), edges=_SENDPAGE).then(TCP),
     "drbd_as (acknowledges)": Path(
-        (*kworker("drbd_send_acks_wf"), "drbd_finish_peer_reqs", ">e_end_block", "drbd_send_ack",
-         "_drbd_send_ack?", "drbd_send_command|__send_command", "drbd_send"),
+        (*kworker("drbd_send_acks_wf"), "drbd_finish_peer_reqs", ">e_end_block", "drbd_send"),
         files=(*WORK_FILES, *_FILES), cuts=_CUTS, edges=_SENDPAGE).then(TCP),
 }
 
