@@ -254,6 +254,20 @@ def _delay(args: Arguments, _: int, __: Stores) -> Recipe:
     return Recipe("dm-delay", (devices[0],))
 
 
+def _verity(args: Arguments, _: int, __: Stores) -> Recipe:
+    args.word("the version")
+    devices = (args.word("the data device"), args.word("the hash device"))
+    if "use_fec_from_device" in args.words:
+        raise args.refuse("forward error correction")
+    return Recipe("dm-verity", tuple(dict.fromkeys(devices)))
+
+
+def _switch(args: Arguments, _: int, __: Stores) -> Recipe:
+    count = args.number("the number of paths")
+    args.number("the region size"), args.counted("option")
+    return Recipe("dm-switch", args.devices(count))
+
+
 def _first_device(args: Arguments, _: int, __: Stores) -> Recipe:
     return Recipe(f"dm-{args.target}", (args.word("a device"),))
 
@@ -267,5 +281,5 @@ _TARGETS: Mapping[str, Callable[[Arguments, int, Stores], Recipe]] = {
     "linear": _linear, "striped": _striped, "mirror": _mirror, "snapshot-origin": _origin,
     "snapshot": _snapshot, "crypt": _crypt, "multipath": _multipath, "raid": _raid,
     "thin-pool": _thin_pool, "thin": _thin, "writecache": _writecache, "cache": _cache,
-    "integrity": _integrity, "delay": _delay, "flakey": _first_device, "zero": _nothing,
-    "error": _nothing}
+    "integrity": _integrity, "delay": _delay, "verity": _verity, "switch": _switch,
+    "flakey": _first_device, "zero": _nothing}

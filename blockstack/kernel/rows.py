@@ -112,7 +112,7 @@ class RowSource:
                 path = replace(path, edges=(*path.edges, (anchors[-1].name, goal)))
             graph = self._graph(path, anchors, link)
             names = _reached(graph, anchors)
-            spine = names if goal in names else [*names, goal]
+            spine = names if names[-1:] == [goal] else [*names, goal]
             found = self._segments(graph, [link, *spine], link)
             self._to[key] = found + CallPath((), missing)
         return self._to[key]

@@ -3,6 +3,7 @@
 import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.dm_cached import CACHED_KINDS
 from blockstack.kinds.dm_crypt import CRYPT_KINDS
+from blockstack.kinds.dm_more import MORE_KINDS
 from blockstack.kinds.dm_multipath import MULTIPATH_KINDS
 from blockstack.kinds.dm_raid import DM_RAID_KINDS
 from blockstack.kinds.dm_snapshot import SNAPSHOT_KINDS
@@ -102,4 +103,5 @@ DM_KINDS = (
     *MULTIPATH_KINDS,
     *CACHED_KINDS,
     *DM_RAID_KINDS,
+    *MORE_KINDS,
 )
