@@ -36,8 +36,8 @@ _ZERO = Path((">dm_submit_bio", "__map_bio", ">zero_map", "bio_endio", ">clone_e
 _ZERO_OLD = Path((">dm_request", "__split_bio", "__map_bio", ">zero_map", "bio_endio",
                   ">clone_endio@drivers/md/dm.c", "dec_pending@drivers/md/dm.c"),
                  files=(*dm.CORE, dm.MD + "dm-zero.c"))
-_ZERO_CALLS = Calls(submit=_ZERO, inline_completion=True, ops=("read", "write"))
-_ZERO_OLD_CALLS = replace(_ZERO_CALLS, submit=_ZERO_OLD)
+_ZERO_CALLS = Calls(submit=_ZERO, inline_completion=True, split="front", ops=("read", "write"))
+_ZERO_OLD_CALLS = replace(_ZERO_CALLS, submit=_ZERO_OLD, split="loop")
 
 MORE_KINDS = (
     Kind("dm-verity", "stacked", "remap", (1, 2),
