@@ -137,7 +137,8 @@ def _check_raid(f):
     r = f["raid"].reshape(-1, 8)
     snap = (kind == SNAPSHOT_ORIGIN) | (kind == SNAPSHOT)
     ten, five = kind == RAID10, kind == RAID456
-    cells = r[ten | five | snap]
+    cache = kind == CACHE
+    cells = r[ten | five | snap | cache]
     if cells.size and (cells.min() < 0 or cells[:, 0:5].max() > 1 << 62):
         raise ValueError("raid: numbers must not be negative")
     raid5 = (r[:, 0] == count) & (count <= 62) & (r[:, 1] >= 1) & (count > r[:, 1])
@@ -149,12 +150,15 @@ def _check_raid(f):
     raid10 &= (r[:, 4] >= 1) & (r[:, 4] <= MOST_NR) & (r[:, 5] <= MOST_SECTORS)
     shot = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF)
     shot &= np.where(kind == SNAPSHOT, count == 2, count >= 1)
+    two = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF) & (count >= 2)
+    two &= (r[:, 2] <= WRITE_AROUND) & (r[:, 3] <= (FILLED | DRAINED))
     for wrong, text in (
         (five & ~raid5, "not the numbers of a raid4/5/6 of its children"),
         (ten & ~raid10, "not the numbers of a raid10 of its children"),
         (snap & ~shot, "not the numbers of a snapshot"),
-        ((kind == REMAP) & (count != 1), "a remap has one child"),
-        ((kind == MIRROR) & (count < 1), "a mirror has children"),
+        (cache & ~two, "not the numbers of a cache"),
+        ((kind == REMAP) & (count < 1), "a remap has a child"),
+        (((kind == MIRROR) | (kind == PATHS)) & (count < 1), "a mirror has children"),
     ):
         if np.any(wrong):
             raise ValueError(f"raid[{np.flatnonzero(wrong)[0] * 8}]: {text}")
@@ -163,7 +167,7 @@ def _check_raid(f):
 def _check_plan(f):
     P, T = len(f["op_kind"]), len(f["task_limit"])
     for name, low, high in (
-        ("op_kind", LEAF, SNAPSHOT), ("split", LOOP, REST_MAPPED), ("immediate", 0, 1),
+        ("op_kind", LEAF, CACHE), ("split", LOOP, REST_MAPPED), ("immediate", 0, 1),
         ("context", 0, 1), ("task", 0, T - 1), ("max_sectors", 0, MOST_SECTORS),
         ("through", 0, MOST_BYTES), ("peak", 0, MOST_BYTES), ("self_bytes", 0, MOST_BYTES),
         ("roots", 0, P - 1), ("rule", RECURSIVE, LIFO), ("entry", 0, MOST_BYTES),

@@ -129,6 +129,29 @@ cdef size_t snapshot_piece(State *s, const Node *n, size_t top, u64 sector,
     return emit_job(s, top, n.kids[1].job, sector + n.kids[1].offset, nr)
 
 
+cdef size_t cache_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
+    """Origin (child 0) and cache (child 1): which of them a bio goes to, and what the worker does
+    with it later (bcache drivers/md/bcache/request.c, dm-writecache.c; 6.1)."""
+    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef bint hit
+    if n.op == DISCARD:
+        return hand(s, n, top, 0, sector, nr, n.worker)
+    if n.op == READ:
+        hit = hash32(sector // <u64>r[0]) < <u64>r[1]
+        top = hand(s, n, top, 1 if hit else 0, sector, nr, n.worker)
+        if not hit and r[3] & FILLED:
+            top = emit_job(s, top, n.kids[1].job_write, sector + n.kids[1].offset, nr)
+        return top
+    if r[2] != WRITE_BACK:
+        top = hand(s, n, top, 0, sector, nr, n.worker)
+        return hand(s, n, top, 1, sector, nr, n.worker) if r[2] == WRITE_THROUGH else top
+    top = hand(s, n, top, 1, sector, nr, n.worker)
+    if r[3] & DRAINED:
+        top = emit_job(s, top, n.kids[1].job_read, sector + n.kids[1].offset, nr)
+        top = emit_job(s, top, n.kids[0].job_write, sector + n.kids[0].offset, nr)
+    return top
+
+
 cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
     """children(piece) of the plan: a part that no boundary cuts (segments.pxi has its own)."""
     if n.kind == LEAF:
@@ -143,6 +166,8 @@ cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr
         return raid456_piece(s, n, top, sector, nr)
     if n.kind == SNAPSHOT_ORIGIN:
         return origin_piece(s, n, top, sector, nr)
+    if n.kind == CACHE:
+        return cache_piece(s, n, top, sector, nr)
     return snapshot_piece(s, n, top, sector, nr)
 
 

@@ -45,7 +45,16 @@ cdef enum:              # what a position does (PlanArrays.op_kind)
     RAID456 = 5
     SNAPSHOT_ORIGIN = 6
     SNAPSHOT = 7
-    EVERY_CHILD = 8     # internal: a flush, or a write to a mirror
+    PATHS = 8           # every bio takes one of the children
+    CACHE = 9           # origin and cache
+    EVERY_CHILD = 10    # internal: a flush, or a write to a mirror
+
+cdef enum:              # a cache: what a write does (raid[2]), and its worker (raid[3])
+    WRITE_BACK = 0
+    WRITE_THROUGH = 1
+    WRITE_AROUND = 2
+    FILLED = 1          # a read that misses is then written to the cache
+    DRAINED = 2         # what is written to the cache is then copied to the origin
 
 cdef enum:              # how a call whose bio straddles a boundary emits the parts
     LOOP = 0

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from blockstack.engine.arrays import (
+    CACHE,
     FRONT,
     LEAF,
     LOOP,
     MIRROR,
     NOPS,
+    PATHS,
     RAID10,
     RAID456,
     REMAP,
@@ -31,7 +33,7 @@ from blockstack.engine.arrays import (
 )
 
 Pick = Callable[[int, int], int]  # an integer between two bounds, both included
-ALL_KINDS = (REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT)
+ALL_KINDS = (REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, PATHS, CACHE)
 ALL_SPLITS = (LOOP, FRONT, REST, REST_MAPPED)
 U32_MAX = 2**32 - 1
 
@@ -120,18 +122,20 @@ class Grower:
         simple = [kind for kind in (REMAP, SEGMENTS) if kind in self.shape.kinds]
         node.kind = self.one_of(simple if simple and self.pick(0, 1) else self.shape.kinds)
         needs = {
-            REMAP: lambda n: [n.need],
+            REMAP: lambda n: [n.need] * (2 if self.rarely() else 1),
             SEGMENTS: self.segments,
             MIRROR: lambda n: [n.need] * self.pick(1, 3),
             RAID10: self.raid10,
             RAID456: self.raid456,
             SNAPSHOT_ORIGIN: self.snapshot,
             SNAPSHOT: self.snapshot,
+            PATHS: lambda n: [n.need] * self.pick(1, 3),
+            CACHE: self.cache,
         }[node.kind](node)
         task = self.worker_task() if self.shape.workers else node.task
         # Stripe and copy-on-write kinds need both; the others a worker's child only when the
         # position hands jobs over (context).
-        both = node.kind in (RAID456, SNAPSHOT_ORIGIN, SNAPSHOT)
+        both = node.kind in (RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, CACHE)
         worker = self.shape.workers and (both or self.rarely())
         caller = both or not worker or not self.rarely()
         for need in needs:
@@ -172,6 +176,11 @@ class Grower:
         flags, rmw = self.pick(0, 7), self.pick(0, 1)
         node.raid = [disks, parity, chunk, level, rmw, failed, flags, 0]
         return [(node.need // chunk // (disks - parity) + 1) * chunk] * disks
+
+    def cache(self, node: Node) -> list[int]:
+        threshold = self.one_of((0, U32_MAX, U32_MAX // 2, U32_MAX // 10))
+        node.raid = [self.pick(5, 130), threshold, self.pick(0, 2), self.pick(0, 3), 0, 0, 0, 0]
+        return [node.need] * self.pick(2, 3)
 
     def snapshot(self, node: Node) -> list[int]:
         chunk = self.pick(5, 130)

@@ -7,12 +7,14 @@ from typing import NamedTuple
 from reference_draws import Bio, hash32
 
 from blockstack.engine.arrays import (
+    CACHE,
     DISCARD,
     FLUSH,
     FRONT,
     LOOP,
     MIRROR,
     NOPS,
+    PATHS,
     RAID10,
     RAID456,
     READ,
@@ -70,7 +72,7 @@ def next_boundary(plan: SimpleNamespace, bio: Bio) -> int | None:
         chunk = raid[4]
     elif kind == RAID456 and bio.op == READ and raid[6] & 2 and raid[5] == 0:
         chunk = raid[2]
-    elif kind in (SNAPSHOT_ORIGIN, SNAPSHOT):
+    elif kind in (SNAPSHOT_ORIGIN, SNAPSHOT, CACHE):
         chunk = raid[0]
     else:
         return None
@@ -97,9 +99,9 @@ def map_piece(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
         yield down(plan, bio, slots[0], bio)
     elif kind == SEGMENTS and op != FLUSH:
         yield map_segment(plan, bio)
-    elif kind == MIRROR and op == READ:
+    elif kind == PATHS or (kind == MIRROR and op == READ):
         yield down(plan, bio, slots[(sector >> 7) % len(slots)], bio)
-    elif kind in (SEGMENTS, MIRROR) or (kind == RAID10 and op == FLUSH):
+    elif kind in (SEGMENTS, MIRROR) or (kind in (RAID10, CACHE) and op == FLUSH):
         for c in slots:
             yield down(plan, bio, c, bio)
     elif kind == RAID10:
@@ -114,6 +116,8 @@ def map_piece(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
         yield from map_origin(plan, bio)
     elif kind == SNAPSHOT:
         yield from map_snapshot(plan, bio)
+    elif kind == CACHE:
+        yield from map_cache(plan, bio)
 
 
 def map_segment(plan: SimpleNamespace, bio: Bio) -> Emission:
@@ -280,6 +284,30 @@ def map_snapshot(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
         yield down(plan, bio, origin, whole._replace(op=READ), worker=True)
         yield down(plan, bio, cow, whole, worker=True)
         yield down(plan, bio, cow, bio, worker=True)
+
+
+def map_cache(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
+    """Origin and cache; a worker fills the cache after a miss and drains what was written."""
+    p = bio.position
+    origin, cache, *_ = children_of(plan, p)
+    chunk, threshold, mode, flags = plan.raid[8 * p : 8 * p + 4]
+    fills, drains = bool(flags & 1), bool(flags & 2)
+    if bio.op == DISCARD:
+        yield down(plan, bio, origin, bio)
+    elif bio.op == READ:
+        hit = hash32(bio.sector // chunk) < threshold
+        yield down(plan, bio, cache if hit else origin, bio)
+        if fills and not hit:
+            yield down(plan, bio, cache, bio._replace(op=WRITE), worker=True)
+    elif mode == 0:  # write-back
+        yield down(plan, bio, cache, bio)
+        if drains:
+            yield down(plan, bio, cache, bio._replace(op=READ), worker=True)
+            yield down(plan, bio, origin, bio._replace(op=WRITE), worker=True)
+    else:  # through or around
+        yield down(plan, bio, origin, bio)
+        if mode == 1:
+            yield down(plan, bio, cache, bio)
 
 
 class Call(NamedTuple):

@@ -28,7 +28,7 @@ TINY = [stripe([1, 2]), (LEAF, []), (LEAF, [])]
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("op_kind", np.array([9, 0, 0], dtype=np.uint8), r"op_kind\[0\]"),
+        ("op_kind", np.array([11, 0, 0], dtype=np.uint8), r"op_kind\[0\]"),
         ("op_kind", np.array([2, 0, 0], dtype=np.int64), "dtype uint8"),
         ("peak", i32([0]), "15 elements"),
         ("peak", [1, 2], "numpy array"),

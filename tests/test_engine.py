@@ -109,6 +109,16 @@ def test_main_story_recursion_overflows_4k_and_serialised_does_not():
 
 STACKED = ["dm-linear", "dm-crypt", "md-raid0", "md-raid1", "md-raid5", "md-linear", "dm-striped",
            "md-raid10", "dm-mirror"]
+NEWER = ["dm-linear", "bcache", "dm-writecache", "dm-cache", "dm-raid5", "dm-raid10", "drbd",
+         "dm-multipath", "dm-switch", "dm-raid1"]
+MEMBERS = {"md-raid5": 3, "md-raid10": 2, "md-raid1": 2, "md-raid0": 2, "md-linear": 2,
+           "dm-striped": 2, "dm-mirror": 2, "bcache": 2, "dm-writecache": 2, "dm-cache": 3,
+           "dm-raid5": 3, "dm-raid10": 2, "dm-raid1": 2}
+CHUNKED = ("md-raid0", "md-raid5", "dm-striped", "md-raid10", "dm-raid5", "dm-raid10")
+MODES = {"bcache": ("mode", ["writeback", "writethrough", "writearound", "none"]),
+         "dm-cache": ("mode", ["writeback", "writethrough"]),
+         "dm-multipath": ("queue_mode", ["bio"]), "md-raid10": ("layout", ["n2", "f2", "o2"]),
+         "dm-raid10": ("layout", ["n2", "f2", "o2"]), "dm-raid5": ("bitmap", ["none", "internal"])}
 
 
 @st.composite
@@ -118,15 +128,13 @@ def stacks(draw, kinds=tuple(STACKED)):
     tops = [stack.scsi(f"sd{i}", size="10 GiB") for i in range(draw(st.integers(2, 7)))]
     for i in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from(kinds))
-        need = {"md-raid5": 3, "md-raid10": 2, "md-raid1": 2, "md-raid0": 2, "md-linear": 2,
-                "dm-striped": 2, "dm-mirror": 2}.get(kind, 1)
+        need = MEMBERS.get(kind, 1)
         if len(tops) < need:
             continue
         members = [tops.pop(draw(st.integers(0, len(tops) - 1))) for _ in range(need)]
-        keys = {"chunk": "64 KiB"} if kind in ("md-raid0", "md-raid5", "dm-striped",
-                                               "md-raid10") else {}
-        if kind == "md-raid10":
-            keys["layout"] = draw(st.sampled_from(["n2", "f2", "o2"]))
+        keys = {"chunk": "64 KiB"} if kind in CHUNKED else {}
+        if kind in MODES:
+            keys[MODES[kind][0]] = draw(st.sampled_from(MODES[kind][1]))
         tops.append(stack.add(f"d{i}", kind, on=members, **keys))
     stack.add("fs", "raw", on=tops[-1])
     return stack
@@ -136,6 +144,18 @@ def stacks(draw, kinds=tuple(STACKED)):
 @given(stack=stacks(), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
     ["randread", "randwrite", "randrw"]), kernel=st.sampled_from([OLD, NEW]))
 def test_engine_never_passes_the_bound(stack, rule, rw, kernel):
+    check_against_the_bound(stack, rule, rw, kernel)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(stack=stacks(tuple(NEWER)), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
+    ["randread", "randwrite", "randrw"]))
+def test_engine_never_passes_the_bound_of_newer_kinds(stack, rule, rw):
+    check_against_the_bound(stack, rule, rw, NEW)
+
+
+def check_against_the_bound(stack, rule, rw, kernel):
+    """Simulate, and compare every task's peak with its bound."""
     workload = bs.Workload(rw=rw, bs="4 KiB-256 KiB", direct=True)
     the_kernel = _kernel(kernel).override(submission=rule)
     demand = demand_of(workload)

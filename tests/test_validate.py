@@ -18,8 +18,7 @@ from blockstack.present import validation
 
 GOLDEN = Path(__file__).parent / "golden"
 #: what may stay unmodelled: kinds that the registry lacks
-REFUSED = {"bcache", "btrfs", "dm-multipath-rq", "dm-writecache", "drbd", "f2fs", "loop-dio",
-           "nfs4"}
+REFUSED = {"btrfs", "f2fs", "loop-dio", "nfs4"}
 FILES = {path.stem: path for path in sorted(GOLDEN.glob("linux-6.1-*.json"))}
 
 
@@ -150,7 +149,6 @@ def test_commands_to_stack(commands, target, kinds):
 
 @pytest.mark.parametrize(("commands", "target", "words"), [
     ((), "/dev/hda", "no command makes this device"),
-    (("make-bcache -C /dev/vdb -B /dev/vdc",), "/dev/bcache0", "bcache"),
     (("echo '0 8 era /dev/vdb /dev/vdc 8' | dmsetup create a",), "/dev/mapper/a", "dm-era"),
     (("mdadm --create /dev/md0 /dev/vdb",), "/dev/md0", "level"),
 ])
@@ -181,7 +179,9 @@ def test_bad_files(tmp_path):
 
 def _small(tmp_path, **change):
     data = json.loads(FILES["linux-6.1-x86_64"].read_text())
-    stacks = {name: data["stacks"][name] for name in ("virtio-blk", "drbd_virtio-blk")}
+    stacks = {"virtio-blk": data["stacks"]["virtio-blk"], "vdo": {
+        **data["stacks"]["drbd_virtio-blk"], "target": "/dev/mapper/a",
+        "commands": ["echo '0 8 vdo V4 /dev/vdb 8' | dmsetup create a"]}}
     stacks["virtio-blk"]["block"] |= change
     path = tmp_path / "small.json"
     path.write_text(json.dumps({"meta": data["meta"], "stacks": stacks}))
@@ -196,10 +196,10 @@ def test_command_line(tmp_path):
     data = json.loads(found.stdout)
     assert data["summary"]["stacks"] == 2 and data["summary"]["refused"] == 1
     assert data["stacks"]["virtio-blk"]["ratio"] >= 1
-    assert "drbd" in data["stacks"]["drbd_virtio-blk"]["refused"]
+    assert "vdo" in data["stacks"]["vdo"]["refused"]
     assert picture.read_text().startswith("<?xml")
     shown = CliRunner().invoke(app, ["validate", str(path)])
-    assert "1 bounds hold" in shown.output and "refused: drbd" in shown.output
+    assert "1 bounds hold" in shown.output and "refused: vdo" in shown.output
 
 
 def test_command_line_fails_when_a_bound_does_not_hold(tmp_path):

@@ -20,7 +20,8 @@ OP_NAMES = ("read", "write", "flush", "discard", "fua")
 RECURSIVE, FIFO, TWO_LIST, LIFO = range(4)
 RULE_NAMES = ("recursive", "fifo", "two-list", "lifo")
 
-LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT = range(8)
+(LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, PATHS,
+ CACHE) = range(10)
 LOOP, FRONT, REST, REST_MAPPED = range(4)
 CALLER, WORKER = range(2)
 
@@ -32,7 +33,7 @@ class PlanArrays(NamedTuple):
     numbered parents before children. Sectors have 512 bytes.
     """
 
-    op_kind: NDArray[np.uint8]  # [P] LEAF .. SNAPSHOT
+    op_kind: NDArray[np.uint8]  # [P] LEAF .. CACHE
     split: NDArray[np.uint8]  # [P] LOOP .. REST_MAPPED
     immediate: NDArray[np.uint8]  # [P] 1: an uncut remap goes on in the same frame
     queue: NDArray[np.int32]  # [P] request queue identity

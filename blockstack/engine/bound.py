@@ -10,7 +10,13 @@ from math import gcd
 
 from blockstack.engine import arrays as arr
 from blockstack.engine.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE
-from blockstack.engine.mapping import ALIGNED_READ, FULL_STRIPE_IN_CALLER, READ_IN_CALLER
+from blockstack.engine.mapping import (
+    ALIGNED_READ,
+    CACHE_DRAINED,
+    CACHE_FILLED,
+    FULL_STRIPE_IN_CALLER,
+    READ_IN_CALLER,
+)
 from blockstack.engine.paths import LayeredPath, self_calls
 from blockstack.engine.plan import Plan
 
@@ -162,6 +168,18 @@ class Bound:
                 for job_op, job_nr in ((READ, chunk), (WRITE, chunk), (op, size)):
                     if a.wchild[i] >= 0 and self._copies(kind, job_op, op, i - lo):
                         yield job_op, int(a.wchild[i]), job_nr, True
+            if kind == arr.CACHE:
+                for job_op in self._cached(p, op, i - lo):
+                    yield job_op, int(a.wchild[i]), size, True
+
+    def _cached(self, p: int, op: int, member: int) -> tuple[int, ...]:
+        """What a cache's worker does at a member after a bio: it fills, or it drains."""
+        writes, flags = (int(v) for v in self.plan.arrays.raid[p * 8 + 2:p * 8 + 4])
+        if op == READ:
+            return (WRITE,) if member == 1 and flags & CACHE_FILLED else ()
+        if op in (WRITE, FUA) and writes == 0 and flags & CACHE_DRAINED:
+            return (READ,) if member == 1 else (WRITE,)
+        return ()
 
     def _takes(self, p: int, op: int, member: int) -> bool:
         """Whether a snapshot's member gets the bio itself (all members of other kinds may)."""
@@ -173,6 +191,15 @@ class Bound:
             if op == READ:
                 return member == 0 or threshold > 0
             return member == 1 and (op == FLUSH or threshold > 0)
+        if kind == arr.REMAP:
+            return member == 0  # a further one holds metadata
+        if kind == arr.CACHE and op != FLUSH:
+            if member > 1:
+                return False  # its metadata's device: flushes only
+            writes = int(self.plan.arrays.raid[p * 8 + 2])
+            if op in (WRITE, FUA):
+                return member == 1 if writes == 0 else member == 0 or writes == 1
+            return member == 0 or (op == READ and threshold > 0)
         return True
 
     @staticmethod
@@ -230,7 +257,7 @@ class Bound:
             return [int(c) for c in rows if c > 0]
         if kind == arr.RAID10:
             return [int(a.raid[p * 8 + 4])]
-        if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
+        if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT, arr.CACHE):
             return [int(a.raid[p * 8])]
         if kind == arr.RAID456 and int(a.raid[p * 8 + 6]) & ALIGNED_READ:
             return [int(a.raid[p * 8 + 2])]

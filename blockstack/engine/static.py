@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from blockstack.engine.arrays import FLUSH, LEAF, WRITE
+from blockstack.engine.arrays import FLUSH, FUA, LEAF, OP_NAMES, WRITE
 from blockstack.engine.bound import Bound
 from blockstack.engine.entries import Entries, Way
 from blockstack.engine.interrupts import SharedInterrupts, shared_interrupts
@@ -185,8 +185,9 @@ class StaticTasks:
     def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
         """Where a leaf (or an array whose thread ends bios) calls bio_endio; what sends."""
         kernel, device = self.plan.kernel, position.device
-        path, platform = layers.calls(device).completion, kernel.platform
-        if path is not None:
+        calls, platform = layers.calls(device), kernel.platform
+        peer = calls.options.get("peer", {}) if device.nic else {}
+        for path in filter(None, (calls.completion, peer.get("completion"))):
             start = kernel.rows.spine(path, kernel.generation.endio_link)
             context = path.via[0].removeprefix("@").replace("kthread", "worker")
             on_irq = context in ("softirq", "hardirq") and platform.irq_limit_bytes
@@ -195,7 +196,7 @@ class StaticTasks:
         for name, work in layers.calls(device).options.get("tasks", {}).items():
             yield name, "worker", layered(device.name, kernel.rows.spine(work)), (
                 platform.limit_bytes)
-        if position.shape.op_kind == LEAF:
+        if device.nic:
             for name, sent, limit, context in layers.transmissions(device):
                 yield name, context, layered(device.name, sent), limit
 
@@ -204,12 +205,15 @@ class StaticTasks:
         position, kernel = self.plan.positions[number], self.plan.kernel
         options = layers.calls(position.device).options
         threads = dict(options.get("threads", {}))
+        threads |= options.get("peer", {}).get("threads", {}) if position.device.nic else {}
         if "superblock" in options:
             threads["superblock write"] = options["superblock"]
         members = _children(self.plan, number)
         if not threads or not members:
             return
-        below = deepest(self.bound.below(c, WRITE, SUPERBLOCK_SECTORS) for c in members)
+        below = deepest(self.bound.below(c, op, SUPERBLOCK_SECTORS) for c in members
+                        for op in (WRITE, FUA) if OP_NAMES[op] in layers.calls(
+                            self.plan.positions[c].device).ops)
         for name, path in threads.items():
             start = layered(position.device.name,
                             kernel.rows.spine(path, kernel.generation.submit_link))

@@ -4,13 +4,13 @@ Nothing is run here. Commands that make no device are passed over.
 """
 
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from blockstack.errors import ConfigError
-from blockstack.importers.dm_table import Recipe, kcryptd_sides, linear_recipe, target_recipe
+from blockstack.importers.dm_table import Recipe
+from blockstack.importers.shell import options, printed, simple_commands
+from blockstack.importers.storage_commands import STORAGE_READERS, written
 
 DISK_SIZE = "400 MiB"
 
@@ -48,50 +48,29 @@ def read_commands(name: str, commands: Sequence[str]) -> tuple[dict[str, Recipe]
 
 def _note_store(command: str, stores: dict[str, list[str]]) -> None:
     """Stores of an origin's snapshots: the origin's own table does not name them."""
-    match = re.match(r"echo '0 \d+ snapshot (\S+) (\S+) ", command)
-    if match:
-        stores.setdefault(match[1], []).append(match[2])
+    for origin, store in re.findall(r"\b0 \d+ snapshot (\S+) (\S+) ", command):
+        stores.setdefault(origin, []).append(store)
 
 
 def _command(command: str, recipes: dict[str, Recipe], swaps: list[str],
              formatted: dict[str, str], stores: Mapping[str, list[str]]) -> None:
     """Read one shell command; those that make no device are passed over."""
-    table = re.match(r"(?:echo|printf)(?: -e)? '(.*)' \| dmsetup create (\S+)", command, re.DOTALL)
-    if table:
-        rows = [line.split() for line in re.split(r"\n|\\n", table[1]) if line.strip()]
-        recipes[f"/dev/mapper/{table[2]}"] = target_recipe(rows[0], stores) if len(rows) == 1 else (
-            linear_recipe(rows))
-        return
     if re.match(r"(configfs|modprobe) null_blk", command):
         mode = "bio" if "queue_mode=0" in command else "mq"
         mode += "-memory" if "memory_backed=1" in command else ""
         recipes["null_blk"] = Recipe("null_blk", keys={"mode": mode})
         return
-    words = shlex.split(command)
-    reader = _READERS.get(Path(words[0]).name.partition(".")[0]) if words else None
-    if reader is not None:
-        reader(words, recipes, swaps, formatted)
-
-
-def _mdadm(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    if "--create" not in words:
+    if command.startswith("configfs "):
         return
-    options = dict(w.removeprefix("--").split("=", 1) for w in words if re.match(r"--\w.*=", w))
-    members = [w for w in words[words.index("--create") + 2:] if not w.startswith("-")]
-    level = options["level"].removeprefix("raid")
-    missing = [i for i, m in enumerate(members) if m == "missing"]
-    keys: dict[str, Any] = {}
-    if "chunk" in options and level != "1":
-        keys["chunk"] = f"{options['chunk']} KiB"
-    if options.get("bitmap", "none") != "none":
-        keys["bitmap"] = "internal"
-    if options.get("layout") and level == "10":
-        keys["layout"] = options["layout"]
-    if missing and level in ("4", "5", "6"):  # a mirror simply has fewer members
-        keys["failed"] = missing
-    present = tuple(m for m in members if m != "missing" or "failed" in keys)
-    kind = f"md-raid{level}" if level.isdigit() else f"md-{level}"
-    recipes[words[words.index("--create") + 1]] = Recipe(kind, present, keys)
+    for simple in simple_commands(command):
+        storage = STORAGE_READERS.get(simple.tool)
+        reader = _READERS.get(simple.tool.partition(".")[0])
+        if simple.tool in ("echo", "printf"):
+            written(printed(simple), simple.writes_to, recipes)
+        elif storage is not None:
+            storage[0](simple, options(simple.words, storage[1].split()), recipes, stores)
+        elif reader is not None:
+            reader([simple.tool, *simple.words], recipes, swaps, formatted)
 
 
 def _mkfs(words: list[str], _: object, __: object, formatted: dict[str, str]) -> None:
@@ -130,32 +109,5 @@ def _swapon(words: list[str], _: object, swaps: list[str], *__: object) -> None:
     swaps.append(words[-1])
 
 
-def _integritysetup(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    if words[1] == "open":
-        device, name = [w for w in words[2:] if not w.startswith("-")][:2]
-        mode = {"mode": "bitmap"} if "--integrity-bitmap-mode" in words else {}
-        recipes[f"/dev/mapper/{name}"] = Recipe("dm-integrity", (device,), mode)
-
-
-def _cryptsetup(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    if "open" in words or "luksOpen" in words or "plainOpen" in words:
-        action = next(i for i, w in enumerate(words) if w in ("open", "luksOpen", "plainOpen"))
-        device, name = [w for w in words[action + 1:] if not w.startswith("-")][:2]
-        flags = [w.removeprefix("--perf-") for w in words]
-        recipes[f"/dev/mapper/{name}"] = Recipe("dm-crypt", (device,),
-                                                 {"workqueue": kcryptd_sides(flags)})
-
-
-def _bcache(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    devices = [words[words.index(option) + 1] for option in ("-C", "-B") if option in words]
-    recipes["/dev/bcache0"] = Recipe("bcache", tuple(devices))
-
-
-def _drbd(_: list[str], recipes: dict[str, Recipe], *__: object) -> None:
-    recipes["/dev/drbd0"] = Recipe("drbd", ("/dev/vdb",))
-
-
 _READERS: Mapping[str, Callable[..., None]] = {
-    "mdadm": _mdadm, "mkfs": _mkfs, "mount": _mount, "losetup": _losetup, "swapon": _swapon,
-    "integritysetup": _integritysetup, "make-bcache": _bcache, "drbdadm": _drbd,
-    "cryptsetup": _cryptsetup}
+    "mkfs": _mkfs, "mount": _mount, "losetup": _losetup, "swapon": _swapon}

@@ -172,4 +172,9 @@ RARE_CUTS: tuple[Cut, ...] = (
     *_rows("rare", "a stale buffer is pinned in the log", "xfs_buf_lock->xfs_log_force"),
     *_rows("rare", "a segment was lost and is sent again", "tcp_xmit_retransmit_queue"),
     *_rows("rare", "the pool is empty", "mempool_alloc->io_schedule_timeout"),
+    *_rows("rare", "a btree node is full (bcache; 256 KiB of keys)",
+           "bch_btree_insert_node->btree_split"),
+    *_rows("rare", "the btree has a second level: more than some 10,000 extents (bcache)",
+           "bch_btree_map_keys_recurse->bch_btree_map_keys_recurse",
+           "bch_btree_map_nodes_recurse->bch_btree_map_nodes_recurse"),
 )

@@ -87,7 +87,7 @@ class RowSource:
     def _layer(self, path: Path, link: str, nested: bool) -> LayerRow:
         anchors, missing = self._anchors(path)
         graph = self._graph(path, anchors, link)
-        names = [a.name for a in anchors]
+        names = _reached(graph, anchors)
         if not names:
             return LayerRow(CallPath((), missing), CallPath((), missing))
         head = self._segments(graph, [link, names[0]], link)
@@ -96,10 +96,11 @@ class RowSource:
         tail = self.submit_tail(link)
         peak = max(head + (deepest or CallPath()), tail, self._later_peak(graph, names, link),
                    key=lambda p: p.bytes)
-        peak = peak + CallPath((), head.missing + missing)
+        again = self._again(path)
+        peak = peak + again + CallPath((), head.missing + missing)
         if not nested:
             return LayerRow(CallPath((), missing), peak)
-        through = self._segments(graph, [link, *names, link], link) + CallPath((), missing)
+        through = self._segments(graph, [link, *names, link], link) + again + CallPath((), missing)
         return LayerRow(through, max(peak, through + tail, key=lambda p: p.bytes))
 
     def layer_to(self, path: Path, link: str, goal: str) -> CallPath:
@@ -107,14 +108,30 @@ class RowSource:
         key = (path, link, goal)
         if key not in self._to:
             anchors, missing = self._anchors(path)
-            names = [a.name for a in anchors]
-            if goal.startswith("@") and names:  # a pseudo function: the last anchor calls it
-                path = replace(path, edges=(*path.edges, (names[-1], goal)))
+            if goal.startswith("@") and anchors:  # a pseudo function: the last anchor calls it
+                path = replace(path, edges=(*path.edges, (anchors[-1].name, goal)))
             graph = self._graph(path, anchors, link)
-            spine = names if goal in names else [*names, goal]
+            names = _reached(graph, anchors)
+            spine = names if names[-1:] == [goal] else [*names, goal]
             found = self._segments(graph, [link, *spine], link)
             self._to[key] = found + CallPath((), missing)
         return self._to[key]
+
+    def _again(self, path: Path) -> CallPath:
+        """One more round of the path's cycles (`Path.again`)."""
+        steps = []
+        cuts = CutTable(self.more_cuts)
+        for names in path.again:
+            if cuts.is_cut(names[0], names[1 % len(names)]):
+                continue
+            keys = [self.table.find(name) for name in names]
+            for caller, callee in zip(keys, keys[1:] + keys[:1], strict=True):
+                n = self.table.site(caller, callee) if caller and callee else None
+                if caller and n is None:  # inlined into the other, or called through a pointer
+                    n = self.table.indirect_site(caller) or 0
+                if caller and n:
+                    steps.append(Step(f"{caller} (again)", n))
+        return CallPath(tuple(steps))
 
     def _later_peak(self, graph: CallGraph, names: list[str], link: str) -> CallPath:
         """Deepest local point behind a link that the anchors themselves pass: dm-crypt ends its
@@ -139,13 +156,13 @@ class RowSource:
         if key not in self._spines:
             anchors, missing = self._anchors(path)
             graph = self._graph(path, anchors, None)
-            names = [a.name for a in anchors]
+            names = _reached(graph, anchors)
             if goal is not None:
                 ends = names[:-1] if names[-1:] == [goal] else names
                 found = self._segments(graph, [*ends, goal], None)
             else:
                 found = self._deepest(graph, names, path.via[-1:] == ("submit_bio",))
-            self._spines[key] = self._rooted(found) + CallPath((), missing)
+            self._spines[key] = self._rooted(found) + self._again(path) + CallPath((), missing)
         return self._spines[key]
 
     def _deepest(self, graph: CallGraph, names: list[str], off: bool) -> CallPath:
@@ -252,3 +269,17 @@ class RowSource:
                 steps.append(Step("randomize_kstack_offset", self.platform.offset_bytes,
                                   "published"))
         return CallPath(tuple(steps), path.missing)
+
+
+def _reached(graph: CallGraph, anchors: Sequence[_Anchor]) -> list[str]:
+    """The anchors' names, without the optional ones that gcc inlined into the anchor before.
+
+    Such a function may still stand in the table, for other callers.
+    """
+    names: list[str] = []
+    for anchor in anchors:
+        inlined = anchor.optional and not anchor.indirect and names and (
+            graph.longest(names[-1], anchor.name) is None)
+        if not inlined:
+            names.append(anchor.name)
+    return names

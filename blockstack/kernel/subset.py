@@ -9,7 +9,7 @@ No row that a shipped kind asks for changes by it.
 import gzip
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -28,9 +28,18 @@ def paths_of(gen: Generation) -> Iterator[Path]:
         for calls in _calls_of(kind, gen.name):
             yield from calls.submit_ops.values()
             yield from (worker.path for worker in calls.worker.values())
-            yield from calls.options.get("tasks", {}).values()
+            yield from _in_options(calls.options)
             several = (calls.submit, calls.endio, calls.flush, calls.unplug, calls.completion)
             yield from (path for path in several if path is not None)
+
+
+def _in_options(value: object) -> Iterator[Path]:
+    """Paths of further threads, tasks and of a peer's, however deep they lie."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _in_options(inner)
 
 
 def _calls_of(kind: Kind, gen: str) -> Iterator[Calls]:

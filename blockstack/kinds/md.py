@@ -16,7 +16,8 @@ _LAYOUT = re.compile(r"[nfo][1-9]\d?\Z")
 #: mdadm's default since 3.1 (2009); 64 KiB before
 _CHUNK_SECTORS = 1024
 
-_BITMAP = Param("bitmap", choice("none", "internal"), "none",
+BITMAP_WORDS = ("none", "internal")
+_BITMAP = Param("bitmap", choice(*BITMAP_WORDS), "none",
                 "write-intent bitmap: none or internal (mdadm --bitmap)")
 
 
@@ -26,7 +27,7 @@ def _chunk(*, power_of_two: bool) -> Param:
                  _CHUNK_SECTORS, "chunk size, e.g. \"64 KiB\" (a multiple of 4 KiB)")
 
 
-def _layout(value: Any, path: str) -> str:
+def layout(value: Any, path: str) -> str:
     """A raid10 layout as mdadm writes it."""
     if not isinstance(value, str) or not _LAYOUT.match(value):
         raise ConfigError("not a RAID 10 layout", path=path, value=value,
@@ -34,7 +35,7 @@ def _layout(value: Any, path: str) -> str:
     return value
 
 
-def _failed(most: int) -> Callable[[Any, str], tuple[int, ...]]:
+def failed_members(most: int) -> Callable[[Any, str], tuple[int, ...]]:
     """Failed members; with more than ``most`` the array is gone."""
 
     def parse(value: Any, path: str) -> tuple[int, ...]:
@@ -67,7 +68,7 @@ def _raid10(*, bitmap: bool) -> Mapping[str, Calls]:
 
 def _parity(level: int, least: int, doc: str) -> Kind:
     most = 2 if level == 6 else 1
-    failed = Param("failed", _failed(most), (), "numbers of failed members, from 0")
+    failed = Param("failed", failed_members(most), (), "numbers of failed members, from 0")
     # 63: the core keeps failed members as bits of a word
     return _with_bitmap(f"md-raid{level}", "raid456", least, doc, most=63,
                         params=(_chunk(power_of_two=True), failed),
@@ -86,7 +87,7 @@ MD_KINDS = (
                  calls=_raid1),
     _with_bitmap("md-raid10", "raid10", 2, "md raid10: striped copies, near, far or offset",
                  params=(_chunk(power_of_two=True), Param(
-                     "layout", _layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset')),
+                     "layout", layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset')),
                  calls=_raid10),
     _parity(4, 2, "md raid4: striping with a parity disk"),
     _parity(5, 2, "md raid5: rotating parity, left-symmetric"),

@@ -61,12 +61,16 @@ class Path:
         generation's common ones.
     cuts : tuple of (caller, callee, reason)
         Calls that this path cannot take, with the reason in the kernel's code.
+    again : tuple of tuple of str
+        Cycles of calls (a function that calls itself: one name) that are run once more than the
+        longest simple path has them: a tree that is walked down by recursion.
     """
 
     via: tuple[str, ...]
     edges: tuple[tuple[str, str], ...] = ()
     files: tuple[str, ...] = ()
     cuts: tuple[tuple[str, str, str], ...] = ()
+    again: tuple[tuple[str, ...], ...] = ()
 
     def replace_via(self, via: tuple[str, ...]) -> "Path":
         """Other anchors through the same indirect calls, files and cuts.
@@ -85,7 +89,7 @@ class Path:
         protocol's path that ends at ``dev_hard_start_xmit`` to the network driver under it.
         """
         return Path(self.via + lower.via, self.edges + lower.edges, self.files + lower.files,
-                    self.cuts + lower.cuts)
+                    self.cuts + lower.cuts, self.again + lower.again)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from blockstack.errors import ConfigError
 from blockstack.kinds import Kind
 from blockstack.kinds.model import REQUIRED
-from blockstack.stack.checks import find_device, uses_nic
+from blockstack.stack.checks import find_device, takes_nic
 from blockstack.stack.device import Device
 from blockstack.stack.shape import MAX_SECTORS
 from blockstack.suggest import check_keys
@@ -39,7 +39,7 @@ def topology_keys(kind: Kind) -> tuple[str, ...]:
         keys += ["table", "offset"]
     if kind.name == "dm-striped":
         keys.append("offsets")
-    if uses_nic(kind):
+    if takes_nic(kind):
         keys.append("nic")
     return tuple(keys)
 
@@ -63,7 +63,7 @@ def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device
                           hint='write size = "100 GiB"')
     start_key = "offset" if kind.name == "dm-linear" else "start"
     nic = None
-    if "nic" in given and uses_nic(kind):
+    if "nic" in given and takes_nic(kind):
         nic = find_device(given["nic"].name if isinstance(given["nic"], Device)
                           else given["nic"], devices, f"{path}.nic")
         if nic.kind_entry.role != "nic":

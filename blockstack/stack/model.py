@@ -16,6 +16,7 @@ from blockstack.stack.checks import (
     check_failed,
     check_lower_kinds,
     find_device,
+    takes_nic,
     uses_nic,
 )
 from blockstack.stack.device import Device, LinkRole, Lower
@@ -166,7 +167,7 @@ class Stack(Verbs):
                               hint="the table names the lower devices")
         lower = self._find_lower(on, path) if not read.ranges else _distinct(read.ranges)
         nic = read.nic
-        if uses_nic(entry) and nic is None:
+        if takes_nic(entry) and nic is None:
             lower, nic = _split_nic(lower)
         check_arity(entry, len(lower), path)
         check_lower_kinds(entry, lower, path)

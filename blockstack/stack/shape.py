@@ -222,8 +222,17 @@ def parity(draft: Draft) -> Shape:
                                  "chunk_sectors": chunk, "member_sectors": room})
 
 
+def paths(draft: Draft) -> Shape:
+    """Several ways to one disk: as large as any of them."""
+    sizes = {d.size_sectors for d in draft.lower}
+    if len(sizes) > 1:
+        raise ConfigError("the paths lead to disks of different sizes", path=f"{draft.path}.on",
+                          value=sorted(sizes), hint="all paths of a multipath device are one disk")
+    return remap(draft)
+
+
 def snapshot(draft: Draft) -> Shape:
-    """dm-snapshot and its origin: as large as the real device under them."""
+    """dm-snapshot, its origin, and caches: as large as the real device under them."""
     real = draft.lower[0]
     size = real.size_sectors if draft.size is None else draft.size
     check_fits(f"{draft.path}.size", 0, size, real)
@@ -238,7 +247,7 @@ _BY_KIND: dict[str, Callable[[Draft], Shape]] = {
 _BY_MAPPING: dict[str, Callable[[Draft], Shape]] = {
     "leaf": remap, "remap": remap, "segments": linear, "stripe": zoned_stripes,
     "mirror": mirror, "raid10": raid10, "raid456": parity, "snapshot-origin": snapshot,
-    "snapshot": snapshot,
+    "snapshot": snapshot, "paths": paths, "cache": snapshot,
 }
 
 
