@@ -8,7 +8,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from blockstack.cli.common import FITS, OVERFLOWS, JsonOpt, app, bad_input, printer
+from blockstack.cli.common import (
+    CANNOT_TELL,
+    FITS,
+    OVERFLOWS,
+    JsonOpt,
+    app,
+    bad_input,
+    printer,
+)
 from blockstack.kernel import PROFILES, load_kernel, load_table
 from blockstack.present import plots, tables
 
@@ -87,28 +95,40 @@ def kernel_compare(before: Annotated[str, typer.Argument(help="A shipped kernel 
         out.print(part)
 
 
-@app.command(epilog="Example: `blockstack validate measured/ --plot validate.svg`")
-def validate(where: Annotated[Path, typer.Argument(
-                metavar="DIR", help="A folder of measured stacks (*.json), or one file.")],
+@app.command(epilog="Example: `blockstack validate --plot validate.svg`")
+def validate(where: Annotated[Path | None, typer.Argument(
+                metavar="[DIR]", help="A folder of measured stacks (*.json, *.json.gz), or one "
+                                      "file; none: the set that ships, Debian's 6.1.")] = None,
              kernel: Annotated[list[str] | None, typer.Option(
                  "--kernel", help="Frame tables to compare with, chosen by architecture; "
                                   "default: the shipped ones.")] = None,
              plot: Annotated[Path | None, typer.Option(
                  "--plot", help="Predicted against measured: .svg, .png or .pdf.")] = None,
              as_json: JsonOpt = False) -> None:
-    """Measured stacks against their bounds: exit status 1 when a bound does not hold."""
-    from blockstack.present import validation
-    from blockstack.validate import kernel_for, measured_files, merged
-    from blockstack.validate import validate as compare_all
+    """Measured stacks against their bounds.
 
-    out, reports = printer(), []
+    Exit status: 0 every bound holds, 1 one does not, 3 no stack could be modelled, 2 bad input.
+    """
+    from blockstack.present.validation import report_view
+    from blockstack.validation import kernel_for, measured_files, merged
+    from blockstack.validation import validate as compare_all
+
+    out, reports, console = printer(), [], Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with bad_input(as_json):
         for measured in measured_files(where):
-            reports.append(compare_all(measured, kernel_for(measured, kernel or ())))
+            chosen = kernel_for(measured, kernel or ())
+            with Progress(*columns, console=console, transient=True,
+                          disable=not console.is_terminal) as bar:
+                task = bar.add_task(measured.kernel)
+                reports.append(compare_all(
+                    measured, chosen, progress=lambda done, total, what, bar=bar, task=task:
+                    bar.update(task, completed=done, total=total, description=what)))
             if not as_json:
-                out.print(validation.report_view(reports[-1]))
+                out.print(report_view(reports[-1], out.width))
         if plot is not None:
-            plots.save(validation.predicted_against_measured(reports), str(plot))
+            plots.save(plots.validated(reports), str(plot))
     if as_json:
         print(json.dumps(merged(reports), indent=1))
-    raise typer.Exit(FITS if all(r.holds_all for r in reports) else OVERFLOWS)
+    answers = [r.holds_all for r in reports]
+    raise typer.Exit(OVERFLOWS if False in answers else FITS if True in answers else CANNOT_TELL)

@@ -54,10 +54,12 @@ class FrameTable:
     indirect: Mapping[str, list[int]]
     digest: str = ""
     _by_base: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
+    _named: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.functions:
             plain = base_name(name)
+            self._named.setdefault(plain.partition("@")[0], []).append(name)
             self._by_base.setdefault(plain, []).append(name)
             if "@" not in name:  # the unqualified one of several same-named functions
                 self._by_base.setdefault(f"{plain}@{self.functions[name][0]}", []).append(name)
@@ -90,6 +92,10 @@ class FrameTable:
         if not found and "@" in name:
             return None
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
+
+    def named(self, name: str) -> list[str]:
+        """Every function of this name, in whatever file, and what gcc split off it."""
+        return self._named.get(base_name(name).partition("@")[0], [])
 
     def frame(self, name: str) -> int:
         """Frame of ``name`` in bytes.
