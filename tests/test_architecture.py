@@ -23,9 +23,10 @@ ALLOWED = {
     "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "_core"},
     "importers": BASE | {"kinds", "stack", "workload"},
     "validate": BASE | {"importers", "kinds", "kernel", "engine", "result", "stack"},
-    "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate"},
+    "validation": BASE | {"importers", "kernel", "validate"},
+    "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate", "validation"},
     "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload",
-                   "importers", "validate"},
+                   "importers", "validate", "validation"},
     "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload"},
 }
 

@@ -1,6 +1,8 @@
 """``kernel`` and ``validate``: frame tables, and how far they can be trusted."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,12 +58,8 @@ def kernel_extract(
     from blockstack.kernel.extract.build import extract, write_table
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with bad_input(as_json), Progress(*columns, console=console, transient=True,
-                                      disable=not console.is_terminal) as bar:
-        task = bar.add_task("reading")
-        data = extract(inputs, kernel=name, arch=arch, progress=lambda done, total, what:
-                       bar.update(task, completed=done, total=total, description=what))
+    with bad_input(as_json), _progress() as bar:
+        data = extract(inputs, kernel=name, arch=arch, progress=bar)
         write_table(data, output)
     if as_json:
         print(json.dumps({"table": str(output), "meta": data["meta"]}, indent=1))
@@ -95,6 +93,18 @@ def kernel_compare(before: Annotated[str, typer.Argument(help="A shipped kernel 
         out.print(part)
 
 
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal's standard error: done, total, what."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True,
+                  disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading")
+        yield lambda done, total, what: bar.update(task, completed=done, total=total,
+                                                   description=what)
+
+
 @app.command(epilog="Example: `blockstack validate --plot validate.svg`")
 def validate(where: Annotated[Path | None, typer.Argument(
                 metavar="[DIR]", help="A folder of measured stacks (*.json, *.json.gz), or one "
@@ -113,17 +123,11 @@ def validate(where: Annotated[Path | None, typer.Argument(
     from blockstack.validation import kernel_for, measured_files, merged
     from blockstack.validation import validate as compare_all
 
-    out, reports, console = printer(), [], Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    out, reports = printer(), []
     with bad_input(as_json):
         for measured in measured_files(where):
-            chosen = kernel_for(measured, kernel or ())
-            with Progress(*columns, console=console, transient=True,
-                          disable=not console.is_terminal) as bar:
-                task = bar.add_task(measured.kernel)
-                reports.append(compare_all(
-                    measured, chosen, progress=lambda done, total, what, bar=bar, task=task:
-                    bar.update(task, completed=done, total=total, description=what)))
+            with _progress() as bar:
+                reports.append(compare_all(measured, kernel_for(measured, kernel or ()), bar))
             if not as_json:
                 out.print(report_view(reports[-1], out.width))
         if plot is not None:

@@ -7,12 +7,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from blockstack.present.style import short
 from blockstack.validate import Comparison
 from blockstack.validation import Report
 
 #: from this width on, all figures stand in one table
 WIDE = 150
-_Cell = Callable[[Comparison], str | Text]
+_Cell = Callable[[Comparison], Text]
 
 
 def report_view(report: Report, width: int = WIDE) -> RenderableType:
@@ -24,7 +25,7 @@ def report_view(report: Report, width: int = WIDE) -> RenderableType:
         Text.assemble((report.measured_kernel, "bold"), f" measured, {report.kernel} predicted "
                       "(bytes at the entry of a block-layer function)")]
     if rows:
-        parts += [_table(rows, columns) for columns in tables]
+        parts += [_table(rows, columns, width) for columns in tables]
         parts += [_parting(rows)]
     parts += [_refusals([r for r in report.rows if r.refused])]
     return Group(*parts, _summary(report))
@@ -40,11 +41,11 @@ def _bounds() -> dict[str, _Cell]:
         return Text(text, "" if row.holds else "bold red")
 
     return {
-        "measured": lambda r: _number(r.measured_bytes),
+        "measured": lambda r: Text(_number(r.measured_bytes)),
         "predicted": lambda r: marked(_number(r.predicted_bytes), r),
         "ratio": lambda r: marked(f"{r.ratio:.3f}", r),
-        "typical": lambda r: _number(r.typical_bytes),
-        "exact": lambda r: "yes" if r.exact else "no"}
+        "typical": lambda r: Text(_number(r.typical_bytes)),
+        "exact": lambda r: Text("yes" if r.exact else "≥")}
 
 
 def _beside(report: Report) -> dict[str, _Cell]:
@@ -60,19 +61,24 @@ def _beside(report: Report) -> dict[str, _Cell]:
             return Text(_number(sum_bytes), "yellow" if short else "")
         return cell
 
-    return {"as traced": traced, "all": lambda r: _number(r.all_bytes)} | {
+    return {"as traced": traced, "all": lambda r: Text(_number(r.all_bytes))} | {
         f"+ {name}": with_budget(n) for name, n in report.budgets.items()}
 
 
-def _table(rows: Sequence[Comparison], columns: dict[str, _Cell]) -> Table:
+def _table(rows: Sequence[Comparison], columns: dict[str, _Cell], width: int) -> Table:
+    """A narrow terminal shortens the names, never a figure."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("stack", no_wrap=True, overflow="ellipsis")
-    table.add_column("context", no_wrap=True, overflow="ellipsis")
-    for head in columns:  # a narrow terminal shortens the names, never a figure
-        table.add_column(head, justify="right", no_wrap=True, min_width=max(len(head), 6))
+    left = width - sum(max(len(head), 7) + 3 for head in columns)
+    longest = max(len(r.name) for r in rows), max(len(_context(r)) for r in rows)
+    contexts = min(longest[1], left // 3)
+    names = max(8, min(longest[0], left - contexts - 6))
+    table.add_column("stack", no_wrap=True)
+    table.add_column("context", no_wrap=True)
+    for head in columns:
+        table.add_column(head, justify="right", no_wrap=True)
     for r in rows:
-        table.add_row(Text(r.name, "" if r.holds else "bold red"), _context(r),
-                      *(cell(r) for cell in columns.values()))
+        table.add_row(Text(short(r.name, names), "" if r.holds else "bold red"),
+                      short(_context(r), contexts), *(cell(r) for cell in columns.values()))
     return table
 
 
