@@ -132,6 +132,27 @@ class Kernel:
         return {k: str(meta[k]) for k in keys if k in meta} | {"table": self.table.digest}
 
 
+def read_frames(path: Path) -> FrameTable:
+    """A frame table, or gcc's ``.su`` and ``.ci`` files and checkstack.pl's lists as one.
+
+    Raises
+    ------
+    BlockstackError
+        Unreadable, or of no known form.
+    """
+    if not path.is_file():
+        raise BlockstackError("no such kernel", path="kernel", value=str(path),
+                              hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame "
+                              "table")
+    with path.open("rb") as file:
+        start = file.read(64).lstrip()
+    if start[:1] == b"{" or start[:2] == b"\x1f\x8b":
+        return load_table(path)
+    from blockstack.kernel.extract.usage import usage_table
+
+    return usage_table(path)
+
+
 def load_kernel(name: str | Path) -> Kernel:
     """A shipped kernel by name, or any frame table by file path.
 
@@ -139,7 +160,8 @@ def load_kernel(name: str | Path) -> Kernel:
     ----------
     name : str or Path
         A key of `PROFILES`, or the path of a ``blockstack-frames-1`` file (made by
-        ``blockstack kernel extract``).
+        ``blockstack kernel extract``); lists of frames without calls (``.su``, checkstack.pl)
+        make every path a lower bound.
 
     Raises
     ------
@@ -155,11 +177,7 @@ def load_kernel(name: str | Path) -> Kernel:
         gen = generation(profile.generation)
         return Kernel.make(text, table, gen, profile.platform)
     path = Path(text)
-    if not path.is_file():
-        raise BlockstackError("no such kernel", path="kernel", value=text,
-                              hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame "
-                              "table")
-    table = load_table(path)
+    table = read_frames(path)
     gen = _generation_of(table, path)
     return Kernel.make(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
                        _platform_of(table, gen, path))
@@ -178,8 +196,8 @@ def _generation_of(table: FrameTable, path: Path) -> Generation:
         return generation("6.1")
     raise BlockstackError("no generation of the model covers this kernel", path=str(path),
                           value=table.meta["kernel"],
-                          hint='set meta.generation in the file to one of: '
-                          + ", ".join(GENERATIONS))
+                          hint='name the kernel (blockstack kernel extract --name "Linux 6.1"), '
+                          "or set meta.generation to one of: " + ", ".join(GENERATIONS))
 
 
 def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:

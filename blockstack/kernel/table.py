@@ -161,6 +161,23 @@ def load_table(path: Path, column: int = 1) -> FrameTable:
         data = msgspec.json.decode(text, type=_File)
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
         raise _fail(path, f"cannot be read as a frame table: {error}") from error
+    return _made(data, path, column, hashlib.sha256(text).hexdigest()[:16])
+
+
+def make_table(data: Mapping[str, Any], path: Path) -> FrameTable:
+    """The table that a file with this content would be; ``path`` is for errors.
+
+    Raises
+    ------
+    BlockstackError
+        Not of this format.
+    """
+    text = msgspec.json.encode(data)
+    return _made(msgspec.json.decode(text, type=_File), path, 1,
+                 hashlib.sha256(text).hexdigest()[:16])
+
+
+def _made(data: _File, path: Path, column: int, digest: str) -> FrameTable:
     if data.meta.get("format") != FORMAT:
         raise _fail(path, f"has format {data.meta.get('format')!r}")
     for key in ("pointer_bytes", "arch", "kernel"):
@@ -168,8 +185,7 @@ def load_table(path: Path, column: int = 1) -> FrameTable:
             raise _fail(path, f"meta lacks {key}")
     functions = {name: _row(path, name, row, data.files, column)
                  for name, row in data.functions.items()}
-    return FrameTable(data.meta, functions, data.calls, data.tail, data.indirect,
-                      hashlib.sha256(text).hexdigest()[:16])
+    return FrameTable(data.meta, functions, data.calls, data.tail, data.indirect, digest)
 
 
 def _row(path: Path, name: str, row: list[int | str | None], files: list[str], column: int
