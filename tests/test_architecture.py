@@ -21,7 +21,7 @@ ALLOWED = {
     "kernel": BASE | {"kinds"},
     "config": BASE | {"kinds", "stack", "workload", "toml_writer", "scenarios"},
     "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "_core"},
-    "importers": BASE | {"kinds", "stack", "workload"},
+    "importers": BASE | {"kinds", "stack", "workload", "kernel"},
     "validate": BASE | {"importers", "kinds", "kernel", "engine", "result", "stack"},
     "validation": BASE | {"importers", "kernel", "validate"},
     "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate", "validation"},
