@@ -23,10 +23,12 @@ ALLOWED = {
     "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "_core"},
     "importers": BASE | {"kinds", "stack", "workload", "kernel"},
     "validate": BASE | {"importers", "kinds", "kernel", "engine", "result", "stack"},
+    "explained": set(), "annotate": BASE | {"explained", "importers", "kernel"},
     "validation": BASE | {"importers", "kernel", "validate"},
-    "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate", "validation"},
+    "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate", "validation",
+                       "explained"},
     "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload",
-                   "importers", "validate", "validation"},
+                   "importers", "validate", "validation", "annotate"},
     "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload"},
 }
 

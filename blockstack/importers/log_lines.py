@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 _PREFIXES = tuple(re.compile(p) for p in (
     r"\s{0,3}(?:\w{0,3}[>|]\s?)+",                                 # quoted mail
@@ -70,8 +71,7 @@ def stated_by(before: Stated, line: str) -> Stated:
         text = next((g for g in match.groups() if g is not None), None) if match else None
         if text is None:
             continue
-        if name in ("thread_size_bytes", "bytes_left"):
-            found = replace(found, **{name: int(text)})
-        else:
-            found = replace(found, **{name: _ARCH.get(text, text) if name == "arch" else text})
+        value: Any = int(text) if name in ("thread_size_bytes", "bytes_left") else (
+            _ARCH.get(text, text) if name == "arch" else text)
+        found = replace(found, **{name: value})
     return found

@@ -21,12 +21,13 @@ _PLACE = re.compile(_NAME + r"\+(?P<offset>0x[0-9a-fA-F]+|\d+)(?:/(?P<length>0x[
                     r"(?:\s+\[(?P<module>[\w-]+)(?:\s+[0-9a-f]+)?\])?")
 _RAW = re.compile(r"(?P<raw>0x[0-9a-fA-F]+)")
 # kernel/trace/trace_stack.c: "%3d) %8d   %5d   " and the symbol; without sizes: of a report
-_ROW = re.compile(r"\s*(?P<index>\d+)\)\s+(?:(?P<depth>\d+)\s+(?P<size>\d+)\s+)?(?P<rest>\S.*?)\s*\Z")
+_ROW = re.compile(r"\s*(?P<index>\d+)\)\s+(?:(?P<depth>\d+)\s+(?P<size>\d+)\s+)?"
+                  r"(?P<rest>\S.*?)\s*\Z")
 _HEADER = re.compile(r"\s*Depth\s+Size\s+Location\s*(?:\((?P<entries>\d+) entries\))?")
 _RULE = re.compile(r"\s*-{3,}\s+-{3,}\s+-{3,}\s*\Z")
 _ELIDED = re.compile(r"\s*(?:\.{3,}|…|\[\s*\.\.\.\s*\]|\[snip\].*|<snip>.*)\s*\Z")
 # one call per line: an address in brackets (2.6), a question mark for a stale one, the place
-_CALL = re.compile(r"\s*(?:[\[(<{]+(?:0x)?[0-9a-fA-F]{6,16}[\])>}]+\s*)?(?P<stale>\?\s*)?"
+_CALL = re.compile(r"\s*(?:[\[(<{]+(?:0x)?[0-9a-fA-F]{1,16}[\])>}]+\s*)?(?P<stale>\?\s*)?"
                    r"(?:[({])?(?P<place>" + _PLACE.pattern + r")(?:[)}])?"
                    r"(?:\s+\((?:unreliable|[A-Z]+)\))?\s*\Z")
 _MARK = re.compile(r"\s*(?:</?(?:IRQ|NMI|EOI|EOE|TASK|SOFTIRQ|#\w+)>|<<EOE>>|={4,}|-{4,})\s*")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
-from blockstack.errors import BlockstackError
+from blockstack.errors import BlockstackError, UnknownKernel
 from blockstack.kernel.generation import GENERATIONS, Generation, generation
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.rows import RowSource
@@ -183,21 +183,28 @@ def load_kernel(name: str | Path) -> Kernel:
                        _platform_of(table, gen, path))
 
 
+def generation_of(version: str) -> str | None:
+    """The model's generation of a kernel version, ``"2.6.19-rc6"`` or ``"Linux 6.1.0"``; None: no
+    generation covers it."""
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    number = tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    if (2, 6, 0) <= number <= (2, 6, 21):
+        return "2.6.18"
+    if (2, 6, 22) <= number < (2, 6, 30):
+        return "2.6.24"
+    return "6.1" if number >= (5, 9, 0) else None
+
+
 def _generation_of(table: FrameTable, path: Path) -> Generation:
     if str(table.meta.get("generation", "")) in GENERATIONS:
         return generation(str(table.meta["generation"]))
-    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", str(table.meta["kernel"]))
-    version = tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    if (2, 6, 0) <= version <= (2, 6, 21):
-        return generation("2.6.18")
-    if (2, 6, 22) <= version < (2, 6, 30):
-        return generation("2.6.24")
-    if version >= (5, 9, 0):
-        return generation("6.1")
-    raise BlockstackError("no generation of the model covers this kernel", path=str(path),
-                          value=table.meta["kernel"],
-                          hint='name the kernel (blockstack kernel extract --name "Linux 6.1"), '
-                          "or set meta.generation to one of: " + ", ".join(GENERATIONS))
+    name = generation_of(str(table.meta["kernel"]))
+    if name is not None:
+        return generation(name)
+    raise UnknownKernel("no generation of the model covers this kernel", path=str(path),
+                        value=table.meta["kernel"],
+                        hint='name the kernel (blockstack kernel extract --name "Linux 6.1"), '
+                        "or set meta.generation to one of: " + ", ".join(GENERATIONS))
 
 
 def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
@@ -207,5 +214,5 @@ def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
         if profile.generation == gen.name and profile.platform.arch == table.arch:
             base = profile.platform
             return base if size is None else base.with_thread_size(int(size))
-    raise BlockstackError("no platform is known for this architecture and generation",
+    raise UnknownKernel("no platform is known for this architecture and generation",
                           path=str(path), value=f"{table.arch}, {gen.name}")

@@ -25,7 +25,7 @@ def paths_of(gen: Generation) -> Iterator[Path]:
     yield from followed_paths(gen.name)
     for kind in KINDS.values():
         yield from kind.entries.get(gen.name, {}).values()
-        for calls in _calls_of(kind, gen.name):
+        for calls in calls_of(kind, gen.name):
             yield from calls.submit_ops.values()
             yield from (worker.path for worker in calls.worker.values())
             yield from calls.options.get("tasks", {}).values()
@@ -33,7 +33,7 @@ def paths_of(gen: Generation) -> Iterator[Path]:
             yield from (path for path in several if path is not None)
 
 
-def _calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
+def calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
     for by_generation in (kind.calls, *kind.variants.values()):
         if gen in by_generation:
             yield by_generation[gen]

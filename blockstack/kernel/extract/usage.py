@@ -26,12 +26,12 @@ _KINDS = {"static": "static", "dynamic,bounded": "bounded", "bounded": "bounded"
 _HINT = ("expected lines of gcc -fstack-usage (.su), -fcallgraph-info=su (.ci) or of "
          "scripts/checkstack.pl")
 _GCC = {"compiler": "gcc",
-        "method": "gcc's own account (-fstack-usage, -fcallgraph-info): no depth per call site, the "
-                  "caller's whole frame stands for it; no tail calls",
+        "method": "gcc's own account (-fstack-usage, -fcallgraph-info): no depth per call site, "
+                  "the caller's whole frame stands for it; no tail calls",
         "convention": "frame_bytes as gcc counts it: return address and pushed arguments included"}
 _CHECKSTACK = {"compiler": "unknown",
-               "method": "scripts/checkstack.pl: the largest subtraction from the stack pointer; no "
-                         "calls",
+               "method": "scripts/checkstack.pl: the largest subtraction from the stack pointer; "
+                         "no calls",
                "convention": "frame_bytes without pushes and return address: at least"}
 
 
@@ -160,7 +160,8 @@ def _table(rows: _Rows, paths: Sequence[Path], kernel: str, arch: str) -> dict[s
         "functions": {n: [numbers[r[0]], r[1], r[2]] for n, r in sorted(rows.functions.items())},
         "calls": {n: dict(sorted(c.items())) for n, c in sorted(rows.calls.items())},
         "tail": {}, "indirect": dict(sorted(rows.indirect.items()))}
-    meta = {"format": FORMAT, "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    meta: dict[str, Any] = {
+            "format": FORMAT, "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "kernel": kernel or paths[0].name, "arch": arch,
             "pointer_bytes": 8 if arch == "x86_64" else 4,
             "thread_size": 16384 if arch == "x86_64" else 8192,
