@@ -1,5 +1,6 @@
 """How deep is safe: the largest number of nested layers of a kind that still fits."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,9 +115,16 @@ def _limit(stack: Stack, kind: str, kernel: Kernel, workload: Workload | None,
     def rooms(n: int) -> dict[str, tuple[int, TaskDepth]]:
         _, static = plan_for(with_layers(stack, kind, n), kernel, workload)
         wanted = direction == "completion"
-        return {t.task: (t.headroom_bytes - static.on_top(t.context).interrupts_bytes
-                         - static.on_top(t.context).struck_bytes, t)
-                for t in static.all() if t.task.startswith("completion ") == wanted}
+        found: dict[str, tuple[int, TaskDepth]] = {}
+        for t in static.all():
+            if t.task.startswith("completion ") == wanted:
+                top = static.on_top(t.context)
+                room = t.headroom_bytes - top.interrupts_bytes - top.struck_bytes
+                # the uppermost of the layers put in names a raw device's tasks
+                name = re.sub(rf"\+{re.escape(kind)}-\d+", "", t.task)
+                if name not in found or room < found[name][0]:
+                    found[name] = room, replace(t, task=name)
+        return found
 
     probes = [rooms(n) for n in (0, _PROBE, _PROBE + 1)]
     if not probes[0]:
