@@ -8,12 +8,11 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-import record_golden
 from rich.console import Console
 from typer.testing import CliRunner
 
+from blockstack import pages, validation
 from blockstack import validate as val
-from blockstack import validation
 from blockstack.cli import app
 from blockstack.errors import BlockstackError, ConfigError
 from blockstack.importers.measured import Depth, Measured, load_measurements, stack_of
@@ -26,6 +25,7 @@ from blockstack.present import plots
 from blockstack.present.validation import report_view
 from blockstack.validation import SHIPPED
 
+GOLDEN = Path(__file__).parent / "golden"
 #: what may stay unmodelled: kinds that the registry lacks
 REFUSED = {"bcache", "btrfs", "dm-multipath-rq", "dm-writecache", "drbd", "f2fs", "loop-dio",
            "nfs4"}
@@ -39,7 +39,7 @@ def golden(request):
     """One file's measurements, its report, and the figures recorded beside them."""
     measured = load_measurements(FILES[request.param])
     report = validation.validate(measured, validation.kernel_for(measured))
-    recorded = json.loads((record_golden.GOLDEN / f"{report.kernel}.json").read_text())
+    recorded = json.loads((GOLDEN / f"{report.kernel}.json").read_text())
     return measured, report, recorded
 
 
@@ -53,10 +53,10 @@ def test_every_bound_holds(golden):
 
 def test_figures_are_the_recorded_ones(golden):
     _, report, recorded = golden
-    found = record_golden.figures(report)
+    found = pages.recorded(report)
     changed = {name: (found.get(name), recorded.get(name))
                for name in {*found, *recorded} if found.get(name) != recorded.get(name)}
-    assert changed == {}, "bounds changed: look why, then python tests/record_golden.py"
+    assert changed == {}, "bounds changed: look why, then python -m blockstack.pages"
 
 
 def test_summary_within_limits(golden):
