@@ -1,5 +1,6 @@
 """How deep is safe: the largest number of nested layers of a kind that still fits."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -124,7 +125,10 @@ def _limit(stack: Stack, kind: str, kernel: Kernel, workload: Workload | None,
     @cache
     def tasks(n: int) -> dict[str, TaskDepth]:
         bounds = static_tasks(with_layers(stack, kind, n), kernel, workload)
-        return {t.task: t for t in each_deepest(t for static in bounds for t in static.all())
+        # the uppermost of the layers put in names a raw device's tasks
+        named = (replace(t, task=re.sub(rf"\+{re.escape(kind)}-\d+", "", t.task))
+                 for static in bounds for t in static.all())
+        return {t.task: t for t in each_deepest(named)
                 if t.task.startswith("completion ") == (direction == "completion")}
 
     if not tasks(0):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
-from blockstack.errors import BlockstackError
+from blockstack.errors import BlockstackError, UnknownKernel
 from blockstack.kernel.generation import GENERATIONS, Generation, generation
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.rows import RowSource
@@ -132,6 +132,27 @@ class Kernel:
         return {k: str(meta[k]) for k in keys if k in meta} | {"table": self.table.digest}
 
 
+def read_frames(path: Path) -> FrameTable:
+    """A frame table, or gcc's ``.su`` and ``.ci`` files and checkstack.pl's lists as one.
+
+    Raises
+    ------
+    BlockstackError
+        Unreadable, or of no known form.
+    """
+    if not path.is_file():
+        raise BlockstackError("no such kernel", path="kernel", value=str(path),
+                              hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame "
+                              "table")
+    with path.open("rb") as file:
+        start = file.read(64).lstrip()
+    if start[:1] == b"{" or start[:2] == b"\x1f\x8b":
+        return load_table(path)
+    from blockstack.kernel.extract.usage import usage_table
+
+    return usage_table(path)
+
+
 def load_kernel(name: str | Path) -> Kernel:
     """A shipped kernel by name, or any frame table by file path.
 
@@ -139,7 +160,8 @@ def load_kernel(name: str | Path) -> Kernel:
     ----------
     name : str or Path
         A key of `PROFILES`, or the path of a ``blockstack-frames-1`` file (made by
-        ``blockstack kernel extract``).
+        ``blockstack kernel extract``); lists of frames without calls (``.su``, checkstack.pl)
+        make every path a lower bound.
 
     Raises
     ------
@@ -155,31 +177,34 @@ def load_kernel(name: str | Path) -> Kernel:
         gen = generation(profile.generation)
         return Kernel.make(text, table, gen, profile.platform)
     path = Path(text)
-    if not path.is_file():
-        raise BlockstackError("no such kernel", path="kernel", value=text,
-                              hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame "
-                              "table")
-    table = load_table(path)
+    table = read_frames(path)
     gen = _generation_of(table, path)
     return Kernel.make(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
                        _platform_of(table, gen, path))
 
 
+def generation_of(version: str) -> str | None:
+    """The model's generation of a kernel version, ``"2.6.19-rc6"`` or ``"Linux 6.1.0"``; None: no
+    generation covers it."""
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    number = tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    if (2, 6, 0) <= number <= (2, 6, 21):
+        return "2.6.18"
+    if (2, 6, 22) <= number < (2, 6, 30):
+        return "2.6.24"
+    return "6.1" if number >= (5, 9, 0) else None
+
+
 def _generation_of(table: FrameTable, path: Path) -> Generation:
     if str(table.meta.get("generation", "")) in GENERATIONS:
         return generation(str(table.meta["generation"]))
-    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", str(table.meta["kernel"]))
-    version = tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    if (2, 6, 0) <= version <= (2, 6, 21):
-        return generation("2.6.18")
-    if (2, 6, 22) <= version < (2, 6, 30):
-        return generation("2.6.24")
-    if version >= (5, 9, 0):
-        return generation("6.1")
-    raise BlockstackError("no generation of the model covers this kernel", path=str(path),
-                          value=table.meta["kernel"],
-                          hint='set meta.generation in the file to one of: '
-                          + ", ".join(GENERATIONS))
+    name = generation_of(str(table.meta["kernel"]))
+    if name is not None:
+        return generation(name)
+    raise UnknownKernel("no generation of the model covers this kernel", path=str(path),
+                        value=table.meta["kernel"],
+                        hint='name the kernel (blockstack kernel extract --name "Linux 6.1"), '
+                        "or set meta.generation to one of: " + ", ".join(GENERATIONS))
 
 
 def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
@@ -189,5 +214,5 @@ def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
         if profile.generation == gen.name and profile.platform.arch == table.arch:
             base = profile.platform
             return base if size is None else base.with_thread_size(int(size))
-    raise BlockstackError("no platform is known for this architecture and generation",
+    raise UnknownKernel("no platform is known for this architecture and generation",
                           path=str(path), value=f"{table.arch}, {gen.name}")

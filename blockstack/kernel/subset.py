@@ -2,12 +2,13 @@
 
 ``python -m blockstack.kernel.subset FULL.json.gz GENERATION OUT.json.gz`` makes the tables in
 ``blockstack/kernel/data``. A function is kept with its calls when its source file is followed by
-any path of the generation or an anchor names it; what those call is kept with its frame alone.
-No row that a shipped kind asks for changes by it.
+any path of the generation, an anchor names it, or a measured trace that ships has it; what those
+call is kept with its frame alone. No row that a shipped kind asks for changes by it.
 """
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path as File
@@ -18,6 +19,8 @@ from blockstack.kernel.interrupts import followed_paths
 from blockstack.kernel.table import FrameTable, load_table
 from blockstack.kinds import KINDS, Calls, Kind, Path
 
+MEASURED = File(__file__).parent.parent / "measured"
+
 
 def paths_of(gen: Generation) -> Iterator[Path]:
     """Every path that any kind takes in a generation."""
@@ -25,7 +28,7 @@ def paths_of(gen: Generation) -> Iterator[Path]:
     yield from followed_paths(gen.name)
     for kind in KINDS.values():
         yield from kind.entries.get(gen.name, {}).values()
-        for calls in _calls_of(kind, gen.name):
+        for calls in calls_of(kind, gen.name):
             yield from calls.submit_ops.values()
             yield from (worker.path for worker in calls.worker.values())
             yield from _in_options(calls.options)
@@ -42,7 +45,7 @@ def _in_options(value: object) -> Iterator[Path]:
             yield from _in_options(inner)
 
 
-def _calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
+def calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
     for by_generation in (kind.calls, *kind.variants.values()):
         if gen in by_generation:
             yield by_generation[gen]
@@ -56,6 +59,17 @@ def anchors_of(path: Path) -> Iterator[str]:
         yield from edge
 
 
+def traced_names(table: FrameTable) -> Iterator[str]:
+    """Functions on the measured traces that ship of the table's version and architecture."""
+    version = re.search(r"\d+\.\d+", str(table.meta["kernel"]))
+    for path in sorted(MEASURED.glob("*.json.gz")):
+        data = json.loads(gzip.decompress(path.read_bytes()))
+        meta = data["meta"]
+        if version and meta["arch"] == table.arch and meta["kernel"].startswith(f"{version[0]}."):
+            for stack in data["stacks"].values():
+                yield from (name for name, _ in stack.get("block", {}).get("frames", ()))
+
+
 def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
     """The part of ``table`` that the registry needs, as a file of format blockstack-frames-1."""
     paths = list(paths_of(gen))
@@ -64,6 +78,7 @@ def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
     named = {name for path in paths for name in anchors_of(path)}
     named |= {gen.submit_link, gen.endio_link, *gen.dispatch, *(n for e in gen.edges for n in e)}
     keys = {table.find(name) for name in named if not name.startswith("@")}
+    keys |= {key for name in traced_names(table) for key in table.named(name)}
     kept = {name for name, row in table.functions.items()
             if row[0] in files or row[0].startswith(dirs) or name in keys}
     called = {callee for name in kept for side in (table.calls, table.tail)

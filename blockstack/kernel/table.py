@@ -54,10 +54,12 @@ class FrameTable:
     indirect: Mapping[str, list[int]]
     digest: str = ""
     _by_base: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
+    _named: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.functions:
             plain = base_name(name)
+            self._named.setdefault(plain.partition("@")[0], []).append(name)
             self._by_base.setdefault(plain, []).append(name)
             if "@" not in name:  # the unqualified one of several same-named functions
                 self._by_base.setdefault(f"{plain}@{self.functions[name][0]}", []).append(name)
@@ -90,6 +92,10 @@ class FrameTable:
         if not found and "@" in name:
             return None
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
+
+    def named(self, name: str) -> list[str]:
+        """Every function of this name, in whatever file, and what gcc split off it."""
+        return self._named.get(base_name(name).partition("@")[0], [])
 
     def frame(self, name: str) -> int:
         """Frame of ``name`` in bytes.
@@ -155,6 +161,23 @@ def load_table(path: Path, column: int = 1) -> FrameTable:
         data = msgspec.json.decode(text, type=_File)
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
         raise _fail(path, f"cannot be read as a frame table: {error}") from error
+    return _made(data, path, column, hashlib.sha256(text).hexdigest()[:16])
+
+
+def make_table(data: Mapping[str, Any], path: Path) -> FrameTable:
+    """The table that a file with this content would be; ``path`` is for errors.
+
+    Raises
+    ------
+    BlockstackError
+        Not of this format.
+    """
+    text = msgspec.json.encode(data)
+    return _made(msgspec.json.decode(text, type=_File), path, 1,
+                 hashlib.sha256(text).hexdigest()[:16])
+
+
+def _made(data: _File, path: Path, column: int, digest: str) -> FrameTable:
     if data.meta.get("format") != FORMAT:
         raise _fail(path, f"has format {data.meta.get('format')!r}")
     for key in ("pointer_bytes", "arch", "kernel"):
@@ -162,8 +185,7 @@ def load_table(path: Path, column: int = 1) -> FrameTable:
             raise _fail(path, f"meta lacks {key}")
     functions = {name: _row(path, name, row, data.files, column)
                  for name, row in data.functions.items()}
-    return FrameTable(data.meta, functions, data.calls, data.tail, data.indirect,
-                      hashlib.sha256(text).hexdigest()[:16])
+    return FrameTable(data.meta, functions, data.calls, data.tail, data.indirect, digest)
 
 
 def _row(path: Path, name: str, row: list[int | str | None], files: list[str], column: int
