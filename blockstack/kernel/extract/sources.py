@@ -3,13 +3,14 @@
 import bisect
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from blockstack.errors import BlockstackError
 from blockstack.kernel.extract.elf import Image
+from blockstack.kernel.extract.naming import Found
 from blockstack.kernel.table import base_name, load_table
 
 BUILT_IN = "[vmlinux]"
@@ -45,6 +46,9 @@ class SourceFiles:
     def __init__(self, image: Image, own: str, hints: Mapping[str, str], data: bytes) -> None:
         self.own, self.hints = own, hints
         self.folder = own.rpartition("/")[0]
+        # FILE symbols are bare: "xfs_bmap.c" is fs/xfs/libxfs/xfs_bmap.c of the module fs/xfs/xfs
+        self.below = {h.rpartition("/")[2]: h for h in hints.values() if self._is_near(h)} if (
+            image.relocatable) else {}
         self.single = image.single_file if image.relocatable else ""
         self.by_name: dict[str, str] = {}
         self.starts: list[int] = []
@@ -65,13 +69,17 @@ class SourceFiles:
         if plain in self.by_name:
             return self.by_name[plain]
         hint = self.hints.get(plain, "") if unique else ""
-        if hint and (self.own == BUILT_IN or hint.rpartition("/")[0] == self.folder):
+        if hint and (self.own == BUILT_IN or self._is_near(hint)):
             self.hinted += 1
             return hint
         file = file or self.single
         if file.endswith(".c") and not self.own.endswith(".c"):
-            return f"{self.folder}/{file}" if self.folder else file
+            return self.below.get(file, f"{self.folder}/{file}" if self.folder else file)
         return self.own
+
+    def _is_near(self, hint: str) -> bool:
+        """Whether a file lies in this module's folder or below it."""
+        return bool(self.folder) and hint.startswith(self.folder + "/")
 
     def _read_dwarf(self, image: Image, data: bytes) -> None:
         """Addresses of compile units in a linked kernel, names of functions in an object."""
@@ -123,17 +131,30 @@ def _unit_name(top: object) -> str:
     return str(name).removeprefix("./") or BUILT_IN
 
 
-def fill_between(files: list[str]) -> list[str]:
-    """Built-in functions in address order: one between two of a file is of that file.
+def place(functions: Sequence[Found], unknown: str) -> list[str]:
+    """Files of one image's functions, in address order, as far as their neighbours tell.
 
-    The linker keeps each object's code together.
+    The linker keeps each object's code together: a function between two of one file is of that
+    file. Between two files it is of the one that calls it, if one does; else it stays ``unknown``.
     """
-    known = [i for i, f in enumerate(files) if f != BUILT_IN]
-    out = list(files)
+    files = [f.file for f in functions]
+    known = [i for i, file in enumerate(files) if file != unknown]
+    sides: dict[int, tuple[str, str]] = {}
     for low, high in pairwise(known):
         if files[low] == files[high]:
-            out[low:high] = [files[low]] * (high - low)
-    return out
+            files[low:high] = [files[low]] * (high - low)
+        else:
+            sides |= dict.fromkeys(range(low + 1, high), (files[low], files[high]))
+    index = {f.start: i for i, f in enumerate(functions) if i in sides}
+    calls = [(i, index[callee]) for i, f in enumerate(functions)
+             for callee in {*f.calls, *f.tails} if isinstance(callee, int) and callee in index]
+    changed = True
+    while changed:
+        changed = False
+        for caller, callee in calls:
+            if files[callee] == unknown and files[caller] in sides[callee]:
+                files[callee], changed = files[caller], True
+    return files
 
 
 def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[dict[str, str], str]:
