@@ -175,6 +175,18 @@ class CallGraph:
         seen = row is not None and self.entered.sees(function, row[0])
         return self.entered.leaf_bytes if seen else None
 
+    def reaches(self, start: str, goal: str, avoid: Iterable[str] = ()) -> bool:
+        """Whether some path leads from ``start`` to ``goal``."""
+        seen, todo = {start, *avoid} - {goal}, [start]
+        while todo:
+            for callee in self.callees(todo.pop()):
+                if callee == goal:
+                    return True
+                if callee not in seen:
+                    seen.add(callee)
+                    todo.append(callee)
+        return False
+
     def longest(self, start: str, goal: str | None, avoid: Iterable[str] = ()) -> CallPath | None:
         """The path from ``start`` that keeps most bytes.
 

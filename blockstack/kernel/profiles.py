@@ -7,10 +7,11 @@ from importlib import resources
 from pathlib import Path
 
 from blockstack.errors import BlockstackError
-from blockstack.kernel.generation import GENERATIONS, Generation, generation
+from blockstack.kernel.generation import GENERATIONS, SPANS, Generation, generation, generation_of
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import FrameTable, load_table
+from blockstack.kinds.model import LIKE
 
 RULES = ("recursive", "fifo", "two-list", "lifo")
 
@@ -91,7 +92,7 @@ class Kernel:
     @classmethod
     def make(cls, name: str, table: FrameTable, gen: Generation, platform: Platform) -> "Kernel":
         """A kernel with its generation's own rule."""
-        whole = table.with_assumed(gen.assumed)
+        whole = replace(table, renames=gen.renames).with_assumed(gen.assumed)
         return cls(name, table, gen, platform, gen.rule, RowSource(whole, gen, platform))
 
     def override(self, *, submission: str | None = None, thread_size_bytes: int | None = None,
@@ -168,25 +169,32 @@ def load_kernel(name: str | Path) -> Kernel:
 def _generation_of(table: FrameTable, path: Path) -> Generation:
     if str(table.meta.get("generation", "")) in GENERATIONS:
         return generation(str(table.meta["generation"]))
-    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", str(table.meta["kernel"]))
-    version = tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    if (2, 6, 0) <= version <= (2, 6, 21):
-        return generation("2.6.18")
-    if (2, 6, 22) <= version < (2, 6, 30):
-        return generation("2.6.24")
-    if version >= (5, 9, 0):
-        return generation("6.1")
-    raise BlockstackError("no generation of the model covers this kernel", path=str(path),
-                          value=table.meta["kernel"],
-                          hint='set meta.generation in the file to one of: '
-                          + ", ".join(GENERATIONS))
+    gen = generation_of(version_of(str(table.meta["kernel"])))
+    if gen is None:
+        raise BlockstackError(
+            "no generation of the model covers this kernel", path=str(path),
+            value=table.meta["kernel"], hint="covered: " + ", ".join(
+                f"{_dotted(low)} to before {_dotted(high)}" for low, high, _ in SPANS)
+            + "; or set meta.generation in the file to one of: " + ", ".join(GENERATIONS))
+    return gen
+
+
+def version_of(kernel: str) -> tuple[int, ...]:
+    """``"Linux 6.12.117+deb12-amd64 ..."`` -> (6, 12, 117); (0, 0, 0) when it names none."""
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", kernel)
+    return tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
     sizes = table.meta.get("thread_size")
     size = min(sizes) if isinstance(sizes, list) else sizes
     for profile in PROFILES.values():
-        if profile.generation == gen.name and profile.platform.arch == table.arch:
+        if profile.generation == LIKE.get(gen.name, gen.name) and (
+                profile.platform.arch == table.arch):
             base = profile.platform
             return base if size is None else base.with_thread_size(int(size))
     raise BlockstackError("no platform is known for this architecture and generation",

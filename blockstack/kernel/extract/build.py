@@ -226,7 +226,7 @@ def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
         found.append(found_of(image, r, flow, files.find(
             r.names[0], r.start, r.file, unique=times[r.names[0]] == 1)))
     found.sort(key=lambda f: f.start)
-    for f, file in zip(found, place(found, files.own), strict=True):
+    for f, file in zip(found, place(found, files), strict=True):
         run.hinted += f.file != file
         f.file = file
     run.hinted += files.hinted

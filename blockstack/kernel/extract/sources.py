@@ -3,6 +3,7 @@
 import bisect
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import pairwise
@@ -14,6 +15,8 @@ from blockstack.kernel.extract.naming import Found
 from blockstack.kernel.table import base_name, load_table
 
 BUILT_IN = "[vmlinux]"
+#: a file is in an image when one in so many of the functions that it had is
+_LEAST_SHARE = 5
 _SUFFIX = re.compile(r"\.ko(\.\w+)?\Z")
 
 
@@ -49,6 +52,7 @@ class SourceFiles:
         # FILE symbols are bare: "xfs_bmap.c" is fs/xfs/libxfs/xfs_bmap.c of the module fs/xfs/xfs
         self.below = {h.rpartition("/")[2]: h for h in hints.values() if self._is_near(h)} if (
             image.relocatable) else {}
+        self.sizes = Counter(hints.values())
         self.single = image.single_file if image.relocatable else ""
         self.by_name: dict[str, str] = {}
         self.starts: list[int] = []
@@ -76,6 +80,10 @@ class SourceFiles:
         if file.endswith(".c") and not self.own.endswith(".c"):
             return self.below.get(file, f"{self.folder}/{file}" if self.folder else file)
         return self.own
+
+    def unlikely(self, files: Sequence[str]) -> set[str]:
+        """Hinted files of which this image has too little: other functions have those names."""
+        return {file for file, n in Counter(files).items() if _LEAST_SHARE * n < self.sizes[file]}
 
     def _is_near(self, hint: str) -> bool:
         """Whether a file lies in this module's folder or below it."""
@@ -131,13 +139,16 @@ def _unit_name(top: object) -> str:
     return str(name).removeprefix("./") or BUILT_IN
 
 
-def place(functions: Sequence[Found], unknown: str) -> list[str]:
+def place(functions: Sequence[Found], source: SourceFiles) -> list[str]:
     """Files of one image's functions, in address order, as far as their neighbours tell.
 
     The linker keeps each object's code together: a function between two of one file is of that
-    file. Between two files it is of the one that calls it, if one does; else it stays ``unknown``.
+    file. Between two files it is of the one that calls it, if one does; else only its image is
+    known.
     """
-    files = [f.file for f in functions]
+    unknown = source.own
+    unlikely = source.unlikely([f.file for f in functions]) if source.hinted else set()
+    files = [unknown if f.file in unlikely else f.file for f in functions]
     known = [i for i, file in enumerate(files) if file != unknown]
     sides: dict[int, tuple[str, str]] = {}
     for low, high in pairwise(known):
