@@ -5,7 +5,6 @@ the block layer or a driver. A bound holds when it is not below it. A stack that
 modelled is refused with the reason; it never gets a small number.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from blockstack.engine.plan import Plan, compile_plan
 from blockstack.engine.static import StaticTasks
 from blockstack.errors import BlockstackError, UnsupportedKind
 from blockstack.importers.measured import Measured, Measurements, load_measurements, stack_of
-from blockstack.kernel import PROFILES, Kernel, load_kernel
+from blockstack.kernel import Kernel, kernel_of
 from blockstack.kernel.cuts import RARE_CUTS
 from blockstack.kernel.paths import Entered
 from blockstack.kernel.rows import RowSource
@@ -324,20 +323,14 @@ def measured_files(where: Path) -> Iterator[Measurements]:
 
 
 def kernel_for(measurements: Measurements, kernels: Iterable[str] = ()) -> Kernel:
-    """The kernel to compare with: of those named, the one of the same architecture; else the
-    shipped one of the same version and architecture.
+    """The kernel to compare with: see `kernel_of`.
 
     Raises
     ------
     BlockstackError
         There is none.
     """
-    named = [load_kernel(name) for name in kernels]
-    fit = [k for k in named if k.platform.arch == measurements.arch]
-    version = re.match(r"\d+\.\d+", measurements.kernel)
-    name = f"linux-{version[0] if version else '?'}-{measurements.arch}"
-    if fit or (not named and name in PROFILES):
-        return fit[0] if fit else load_kernel(name)
-    raise BlockstackError("no frame table for the measured kernel", path=str(measurements.path),
-                          value=f"{measurements.kernel}, {measurements.arch}",
-                          hint="name one with --kernel (blockstack kernel extract makes it)")
+    try:
+        return kernel_of(measurements.kernel, measurements.arch, kernels)
+    except BlockstackError as error:
+        raise error.under(str(measurements.path)) from error

@@ -1,7 +1,7 @@
 """Kernels by name: frame table, submission rule, platform; every part can be overridden."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -199,3 +199,43 @@ def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
             return base if size is None else base.with_thread_size(int(size))
     raise BlockstackError("no platform is known for this architecture and generation",
                           path=str(path), value=f"{table.arch}, {gen.name}")
+
+
+def kernel_of(release: str, arch: str, named: Iterable[str | Path] = ()) -> Kernel:
+    """The kernel that stands for a release: what fits it best of those named and those that ship.
+
+    Parameters
+    ----------
+    release : str
+        As ``uname -r`` prints it: ``6.1.0-56-amd64``.
+    arch : str
+    named : iterable of str or Path
+        Kernels as `load_kernel` takes them.
+
+    Returns
+    -------
+    Kernel
+        A named one of this release, else of its version (6.1), else the shipped one of its
+        version, else a named one of the architecture.
+
+    Raises
+    ------
+    BlockstackError
+        There is none.
+    """
+    version = version_of(release)[:2]
+    fit = [k for k in map(load_kernel, named) if k.platform.arch == arch]
+    same = [k for k in fit if version_of(str(k.table.meta["kernel"]))[:2] == version]
+    exact = [k for k in same if release in re.split(r"linux-image-|\s", str(
+        k.table.meta["kernel"]))]
+    shipped = f"linux-{_dotted(version)}-{arch}"
+    if exact or same:
+        return (exact or same)[0]
+    if shipped in PROFILES:
+        return load_kernel(shipped)
+    if fit:
+        return fit[0]
+    raise BlockstackError(
+        "no frame table for this kernel", path="kernel", value=f"{release}, {arch}",
+        hint=f"make one of its vmlinuz and modules: blockstack kernel extract /boot/vmlinuz-"
+             f"{release} /lib/modules/{release} -o TABLE.json.gz, then --kernel TABLE.json.gz")

@@ -40,6 +40,7 @@ class LayerRow:
 class _Anchor:
     name: str
     indirect: bool
+    optional: bool
     asked: str  # what the path calls it
 
 
@@ -188,8 +189,9 @@ class RowSource:
             options = [*((n, indirect, n) for n in names),
                        *((new.removeprefix(">"), indirect or new[0] == ">", n)
                          for new, n in renamed)]
-            anchor = next((_Anchor(key, mark, asked) for name, mark, asked in options
-                           if (key := name if name[0] == "@" else self.table.own(name))), None)
+            anchor = next((_Anchor(key, mark, text.endswith("?"), asked)
+                           for name, mark, asked in options if (
+                               key := name if name[0] == "@" else self.table.own(name))), None)
             if anchor is not None:
                 found.append(anchor)
             elif not text.endswith("?") and not any(
@@ -209,17 +211,21 @@ class RowSource:
 
     def _connected(self, graph: CallGraph, anchors: list[_Anchor], link: str | None
                    ) -> list[_Anchor]:
-        """Anchors that are there but not called from where the path says: another name, or none."""
+        """The anchors, but those that are there and not called from where the path says.
+
+        An optional one was inlined into the anchor before and stands in the table for other
+        callers; a renamed one is taken by its other name, if it has one.
+        """
         found: list[_Anchor] = []
         for anchor in anchors:
-            renamed = self.generation.renames.get(anchor.asked)
-            before = found[-1].name if found else link
+            renamed = () if anchor.optional else self.generation.renames.get(anchor.asked)
+            before = found[-1].name if found else None if anchor.optional else link
             if anchor.indirect or renamed is None or before is None or graph.reaches(
-                    before, anchor.name, self._links(link or "")):
+                    before, anchor.name, () if anchor.optional else self._links(link or "")):
                 found.append(anchor)
                 continue
             keys = [(k, n) for n in renamed if (k := self.table.find(n.removeprefix(">")))]
-            found += [_Anchor(k, n.startswith(">"), anchor.asked) for k, n in keys[:1]] or (
+            found += [replace(anchor, name=k, indirect=n.startswith(">")) for k, n in keys[:1]] or (
                 [anchor] if renamed else [])
         return [a for a, b in zip(found, (None, *found), strict=False)
                 if b is None or a.name != b.name]

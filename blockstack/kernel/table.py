@@ -64,13 +64,13 @@ class FrameTable:
     digest: str = ""
     renames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _by_base: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
-    _by_plain: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
+    _named: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.functions:
             plain = base_name(name)
             self._by_base.setdefault(plain, []).append(name)
-            self._by_plain.setdefault(plain.partition("@")[0], []).append(name)
+            self._named.setdefault(plain.partition("@")[0], []).append(name)
             if "@" not in name:  # the unqualified one of several same-named functions
                 self._by_base.setdefault(f"{plain}@{self.functions[name][0]}", []).append(name)
 
@@ -108,7 +108,7 @@ class FrameTable:
         if not found and "@" in name:
             function, _, place = name.partition("@")
             wanted = {place, _stem(place)}
-            found = [n for n in self._by_plain.get(function, [])
+            found = [n for n in self._named.get(function, [])
                      if wanted & {n.partition("@")[2], _stem(self.functions[n][0])}]
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
 

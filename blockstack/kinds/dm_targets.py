@@ -1,6 +1,7 @@
 """More device mapper targets: delay, multipath, thin provisioning, LVM's raid1."""
 
 import blockstack.kinds.dm_paths as dm
+from blockstack.kinds.md_612 import later_md
 from blockstack.kinds.md_new import raid1_new
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.params import choice
@@ -165,5 +166,6 @@ TARGET_KINDS = (
          variants={word: {"6.1": calls} for word, calls in _INTEGRITY.items()}),
     Kind("dm-raid1", "stacked", "mirror", (2, None),
          "dm raid target, raid1 (LVM's): md's raid1 with a bitmap", verb="dm",
-         calls={"6.1": _under_dm(raid1_new(bitmap=True)["6.1"])}),
+         calls={gen: _under_dm(calls) for gen, calls in later_md(
+             raid1_new(bitmap=True), clones=True).items()}),
 )
