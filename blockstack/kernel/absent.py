@@ -1,9 +1,7 @@
 """Which device kinds a kernel does not have: a driver that was dropped or not built."""
 
-from functools import lru_cache
-
-from blockstack.kernel.profiles import PROFILES, Kernel, load_kernel
-from blockstack.kinds.model import LIKE, Calls, Path
+from blockstack.kernel.profiles import Kernel, shipped_functions
+from blockstack.kinds.model import Calls, Path
 
 #: files of one driver each; what is elsewhere is the kernel's own
 _DRIVERS = ("drivers/", "fs/", "net/sunrpc/")
@@ -35,19 +33,10 @@ def path_absent(kernel: Kernel, path: Path) -> str:
         reason = next((gen.gone[n] for n in names if n in gen.gone), "")
         if reason:
             return reason
-    files = _files(LIKE.get(gen.name, gen.name), kernel.platform.arch) if lacking else {}
+    files = shipped_functions(gen.name, kernel.platform.arch) if lacking else {}
     have = {row[0] for row in table.functions.values()} if files else set()
     for names in lacking:
         file = files.get(names[0], "")
         if file.startswith(_DRIVERS) and file not in have:
             return f"its table has no function of {file}"
     return ""
-
-
-@lru_cache(maxsize=8)
-def _files(generation: str, arch: str) -> dict[str, str]:
-    """Source files by function of the shipped kernel of a generation."""
-    name = next((n for n, profile in PROFILES.items() if profile.generation == generation
-                 and profile.platform.arch == arch), None)
-    functions = {} if name is None else load_kernel(name).table.functions
-    return {function: row[0] for function, row in functions.items()}

@@ -26,6 +26,7 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     # fs/mpage.c, fs/buffer.c, block/fops.c: folios; write_cache_pages calls the last one itself
     "mpage_end_io@fs/mpage.c": ("mpage_read_end_io",),
     "__writepage": ("block_write_full_folio",),
+    "blkdev_writepage": (),
     "__block_write_full_page": ("__block_write_full_folio",),
     # fs/iomap/buffered-io.c: writeback_iter, the rest in iomap_writepages
     "iomap_do_writepage": ("iomap_writepages",),
@@ -36,6 +37,7 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     # mm/page_io.c
     "swap_readpage": ("swap_read_folio",),
     # net/socket.c: MSG_SPLICE_PAGES instead of ->sendpage
+    "tcp_sendpage": (),
     "kernel_sendmsg": ("sock_sendmsg",),
     # drivers/md: bitmap_ops, and every bio is cloned for its accounting (md_account_bio)
     "md_bitmap_unplug": (">bitmap_unplug",),
@@ -65,12 +67,16 @@ EDGES: tuple[tuple[str, str], ...] = (
 CUTS: tuple[tuple[str, str, str], ...] = (
     ("*", "blk_zone_plug_bio", "only for writes to a zoned disk (block/blk-zoned.c)"),
     ("*", "blk_zone_write_plug_*", "only for writes to a zoned disk (block/blk-zoned.c)"),
+    ("*", "dev_driver_string", "names the device in a warning"),
     ("__submit_bio", "bio_endio", "only for a polled bio on a device that cannot poll"),
     ("blk_mq_submit_bio", "bio_endio", "only for a bio that is misaligned or cannot be polled"),
     ("blk_mq_plug_issue_direct", "blk_mq_end_request", "only for a request that failed"),
     ("blk_mq_try_issue_list_directly", "blk_mq_end_request", "only for a request that failed"),
     ("blk_mq_try_issue_directly", "blk_mq_end_request", "only for a request that failed"),
     ("blk_mq_dispatch_rq_list", "blk_mq_end_request", "only for a request that failed"),
+    ("blk_mq_request_issue_directly", "blk_mq_run_hw_queue", "only while the queue is stopped"),
+    ("blk_mq_plug_issue_direct", "blk_mq_run_hw_queue", "only when the driver refuses"),
+    ("blk_mq_try_issue_list_directly", "blk_mq_run_hw_queue", "only when the driver refuses"),
 )
 
 #: callees of 6.1's cuts that 6.12 takes: Debian's 6.12 sets LRU_GEN_ENABLED

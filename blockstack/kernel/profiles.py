@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from blockstack.errors import BlockstackError
 from blockstack.kernel.generation import GENERATIONS, SPANS, Generation, generation, generation_of
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.rows import RowSource
-from blockstack.kernel.table import FrameTable, load_table
+from blockstack.kernel.table import FrameTable, base_name, load_table
 from blockstack.kinds.model import LIKE
 
 RULES = ("recursive", "fifo", "two-list", "lifo")
@@ -30,6 +31,10 @@ def _old(thread_size_bytes: int, thread_info_bytes: int, saved_bytes: int) -> Pl
                     irq_note="40 bytes of do_IRQ are assumed")
 
 
+
+
+#: kernel/softirq.c, kernel/irq/manage.c and kernel/locking/spinlock_rt.c with CONFIG_PREEMPT_RT
+_REAL_TIME = "PREEMPT_RT: interrupts run in threads and spinlocks sleep, the model has neither"
 
 
 @dataclass(frozen=True)
@@ -162,8 +167,23 @@ def load_kernel(name: str | Path) -> Kernel:
                               "table")
     table = load_table(path)
     gen = _generation_of(table, path)
+    table = replace(table, expected=_expected(gen, table.arch))
     return Kernel.make(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
                        _platform_of(table, gen, path))
+
+
+@lru_cache(maxsize=8)
+def shipped_functions(generation_name: str, arch: str) -> Mapping[str, str]:
+    """Source files by function of the shipped kernel of a generation, or of the one it is like."""
+    like = LIKE.get(generation_name, generation_name)
+    name = next((n for n, profile in PROFILES.items() if profile.generation == like
+                 and profile.platform.arch == arch), None)
+    functions = {} if name is None else load_kernel(name).table.functions
+    return {function: row[0] for function, row in functions.items()}
+
+
+def _expected(gen: Generation, arch: str) -> frozenset[str]:
+    return frozenset(map(base_name, shipped_functions(gen.name, arch)))
 
 
 def _generation_of(table: FrameTable, path: Path) -> Generation:
@@ -176,6 +196,8 @@ def _generation_of(table: FrameTable, path: Path) -> Generation:
             value=table.meta["kernel"], hint="covered: " + ", ".join(
                 f"{_dotted(low)} to before {_dotted(high)}" for low, high, _ in SPANS)
             + "; or set meta.generation in the file to one of: " + ", ".join(GENERATIONS))
+    if "PREEMPT_RT" in str(table.meta["kernel"]):
+        return replace(gen, doubt="; ".join(filter(None, (gen.doubt, _REAL_TIME))))
     return gen
 
 

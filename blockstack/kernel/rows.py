@@ -207,7 +207,9 @@ class RowSource:
         better = self._connected(graph, anchors, link)
         if better != anchors:
             anchors, graph = better, self._graph(path, better, link)
-        return [a.name for a in anchors], missing, graph
+        edges = (*self.generation.edges, *path.edges)
+        lost = tuple(f"{a} -> {b}" for a, b in edges if self.table.lacks(a) or self.table.lacks(b))
+        return [a.name for a in anchors], missing + lost, graph
 
     def _connected(self, graph: CallGraph, anchors: list[_Anchor], link: str | None
                    ) -> list[_Anchor]:

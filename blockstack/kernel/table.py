@@ -54,6 +54,8 @@ class FrameTable:
     indirect : mapping of caller to list of bytes
     renames : mapping of function to tuple of str
         Other names (a leading ``>`` is ignored) under which `find` looks for what is not there.
+    expected : frozenset of str
+        Functions that a kernel like this one has: what is missing of them is told.
     """
 
     meta: Mapping[str, Any]
@@ -63,6 +65,7 @@ class FrameTable:
     indirect: Mapping[str, list[int]]
     digest: str = ""
     renames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    expected: frozenset[str] = field(default=frozenset(), repr=False)
     _by_base: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
     _named: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
 
@@ -94,6 +97,11 @@ class FrameTable:
         """The table's key for ``name``, as `own` finds it, or for what took its place."""
         names = (name, *(n.removeprefix(">") for n in self.renames.get(name, ())))
         return next((key for key in map(self.own, names) if key), None)
+
+    def lacks(self, name: str) -> bool:
+        """Whether a function is missing that a kernel like this one has, and nothing replaced."""
+        return (name in self.expected and self.find(name) is None
+                and self.renames.get(name) != ())
 
     def own(self, name: str) -> str | None:
         """The table's key for ``name`` or for the clone of it that gcc kept.

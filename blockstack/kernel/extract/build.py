@@ -19,6 +19,7 @@ from blockstack.kernel.extract.orc import Orc, orc_table
 from blockstack.kernel.extract.scan import Known, Scanner
 from blockstack.kernel.extract.sources import (
     BUILT_IN,
+    Hints,
     SourceFiles,
     module_file,
     module_name,
@@ -54,7 +55,7 @@ class _Run:
     known: Known = field(default_factory=Known)
     orc: Orc = field(default_factory=Orc)
     decoder: Decoder | None = None
-    hints: dict[str, str] = field(default_factory=dict)
+    hints: Hints = field(default_factory=dict)
     hints_from: str = ""
     hinted: int = 0
     kernel: str = ""
