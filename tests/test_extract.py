@@ -154,9 +154,19 @@ def test_by_hand_64(tmp_path: Path) -> None:
 
 @needs_gcc
 def test_by_hand_32(tmp_path: Path) -> None:
-    """What a callee pops is off the caller's stack; a call to the next line is a push."""
+    """What a callee pops is off the caller's stack; a call to the next line is a push; and what
+    `test_by_hand_64` has."""
     data = extract([compiled(tmp_path, CORPUS / "hand32.s", "-m32")])
-    rows, calls = data["functions"], data["calls"]
+    rows, calls, tail = data["functions"], data["calls"], data["tail"]
+    assert rows["on_other_stack"][1:] == [8, "stack-switch"]
+    # 8, worst padding 28, 72 more; the second alignment is then exact: 72 + 8 is 5 times 16
+    assert rows["aligned_twice"][1:] == [8 + 28 + 72 + 8, "aligned"]
+    assert data["indirect"]["through_thunk"] == [20]
+    assert tail["through_thunk"] == {"*": 0}
+    assert "returns_by_thunk" not in tail
+    assert calls["stops"] == {"panic": 16}
+    assert calls["traced"] == {"other": 8, "complain": 20}
+    assert "traced.cold" not in rows
     assert calls["caller"] == {"pops_eight": 28, "plain": 24}
     assert rows["caller"][1] == 28
     assert rows["pops_eight"][1] == 8
