@@ -20,10 +20,12 @@ from blockstack.explained import (
 )
 from blockstack.importers.stack_trace import Trace, TraceRow
 from blockstack.kernel import PROFILES, Kernel, Platform, load_kernel
+from blockstack.kernel.generation import generation_of
 from blockstack.kernel.owners import UNKNOWN, by_file, owner_of
-from blockstack.kernel.profiles import generation_of
+from blockstack.kernel.profiles import version_of
 from blockstack.kernel.table import FrameTable
 from blockstack.kernel.traced import TracedFrame, traced_path
+from blockstack.kinds.model import LIKE
 
 #: stacks that x86 kernels have shipped
 SIZES_BYTES = (4096, 8192, 16384)
@@ -81,8 +83,9 @@ def best_kernel(trace: Trace) -> Kernel | None:
     """
     names = {row.function for row in trace.rows}
     fit = [name for name, p in PROFILES.items() if trace.stated.arch in ("", p.platform.arch)]
-    stated = generation_of(trace.stated.kernel)
-    fit = [name for name in fit if PROFILES[name].generation == stated] or fit
+    stated = generation_of(version_of(trace.stated.kernel))
+    like = stated and LIKE.get(stated.name, stated.name)
+    fit = [name for name in fit if PROFILES[name].generation == like] or fit
     kernels = sorted((_loaded(name) for name in fit),
                      key=lambda k: -k.platform.thread_size_bytes)
     return max(kernels, key=lambda k: sum(bool(k.rows.table.named(n)) for n in names),

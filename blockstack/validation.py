@@ -1,6 +1,5 @@
 """Whole files of measured stacks beside their bounds, and the set that ships with the package."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from blockstack.errors import BlockstackError
 from blockstack.importers.measured import Measurements, load_measurements
-from blockstack.kernel import PROFILES, Kernel, load_kernel
+from blockstack.kernel import Kernel, kernel_of
 from blockstack.validate import Comparison, as_traced, compare
 
 #: measured stacks of Debian's 6.1 kernels: facts and figures, with their provenance in ``meta``
@@ -168,20 +167,14 @@ def measured_files(where: Path | None = None) -> Iterator[Measurements]:
 
 
 def kernel_for(measurements: Measurements, kernels: Iterable[str] = ()) -> Kernel:
-    """The kernel to compare with: of those named, the one of the same architecture; else the
-    shipped one of the same version and architecture.
+    """The kernel to compare with: see `kernel_of`.
 
     Raises
     ------
     BlockstackError
         There is none.
     """
-    named = [load_kernel(name) for name in kernels]
-    fit = [k for k in named if k.platform.arch == measurements.arch]
-    version = re.match(r"\d+\.\d+", measurements.kernel)
-    name = f"linux-{version[0] if version else '?'}-{measurements.arch}"
-    if fit or (not named and name in PROFILES):
-        return fit[0] if fit else load_kernel(name)
-    raise BlockstackError("no frame table for the measured kernel", path=str(measurements.path),
-                          value=f"{measurements.kernel}, {measurements.arch}",
-                          hint="name one with --kernel (blockstack kernel extract makes it)")
+    try:
+        return kernel_of(measurements.kernel, measurements.arch, kernels)
+    except BlockstackError as error:
+        raise error.under(str(measurements.path)) from error

@@ -23,7 +23,7 @@ ALLOWED = {
     "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "_core"},
     "importers": BASE | {"kinds", "stack", "workload", "kernel"},
     "validate": BASE | {"importers", "kinds", "kernel", "engine", "result", "stack"},
-    "explained": set(), "annotate": BASE | {"explained", "importers", "kernel"},
+    "explained": set(), "annotate": BASE | {"explained", "importers", "kernel", "kinds"},
     "validation": BASE | {"importers", "kernel", "validate"},
     "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate", "validation",
                        "explained"},

@@ -107,7 +107,7 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
     kind = top.kind_entry if top.kind_entry.role == "source" else find_kind("raw")
     lower = block_device(stack, root)
     gen = layers.kernel.generation.name
-    paths = kind.entries.get(gen)
+    paths = kind.entries_for(gen)
     if paths is None:
         have = ", ".join(kind.entries) or "none"
         raise UnsupportedKind(f"{layers.kernel.name} has no {kind.name}",

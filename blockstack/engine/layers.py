@@ -8,6 +8,7 @@ from blockstack.engine.network import over_nic, send, windows_driver
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
+from blockstack.kernel.absent import why_absent
 from blockstack.kinds import Calls
 from blockstack.kinds.model import Path, Worker
 from blockstack.stack import Device, Stack
@@ -28,6 +29,7 @@ class Layers:
     kernel: Kernel
     stack: Stack
     _rows: dict[tuple[str, str], LayerRow] = field(default_factory=dict)
+    _absent: dict[str, str] = field(default_factory=dict)
 
     def calls(self, device: Device) -> Calls:
         """How this kernel's generation runs the device's kind.
@@ -44,7 +46,18 @@ class Layers:
             raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}",
                                   path=f"devices.{device.name}.kind", value=device.kind,
                                   hint=f"kernel generations that have it: {have}")
+        self._check_present(device, calls)
         return calls
+
+    def _check_present(self, device: Device, calls: Calls) -> None:
+        key = device.kind + repr(sorted(device.params.items(), key=str))
+        if key not in self._absent:
+            self._absent[key] = why_absent(self.kernel, calls)
+        if self._absent[key]:
+            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}: {self._absent[key]}",
+                                  path=f"devices.{device.name}.kind", value=device.kind,
+                                  hint="extract the kernel with all of its modules, or name "
+                                       "another one")
 
     def row(self, device: Device, op: str) -> LayerRow:
         """Through and peak of the device for one operation of `OP_NAMES`."""

@@ -40,7 +40,8 @@ class LayeredPath:
     def frames(self) -> tuple[Frame, ...]:
         """Rows of the stack; functions that keep nothing (tail calls) are left out."""
         return tuple(Frame(step.function, step.bytes, layer, step.source)
-                     for layer, path in self.parts for step in path.steps if step.bytes)
+                     for layer, path in self.parts for step in path.steps
+                     if step.bytes or step.source == "assumed")
 
 
 def deepest(paths: Iterable[LayeredPath]) -> LayeredPath:

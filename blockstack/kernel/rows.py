@@ -4,8 +4,9 @@ Every figure comes from `CallGraph.longest` between the anchors that a kind name
 build of the same generation needs no new figures, only its frame table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from blockstack.errors import BlockstackError
@@ -40,6 +41,7 @@ class _Anchor:
     name: str
     indirect: bool
     optional: bool
+    asked: str  # what the path calls it
 
 
 @dataclass
@@ -85,9 +87,7 @@ class RowSource:
         return self._layers[key]
 
     def _layer(self, path: Path, link: str, nested: bool) -> LayerRow:
-        anchors, missing = self._anchors(path)
-        graph = self._graph(path, anchors, link)
-        names = _reached(graph, anchors)
+        names, missing, graph = self._follow(path, link)
         if not names:
             return LayerRow(CallPath((), missing), CallPath((), missing))
         head = self._segments(graph, [link, names[0]], link)
@@ -107,11 +107,10 @@ class RowSource:
         """From the link through the driver's anchors to ``goal`` (inline completion)."""
         key = (path, link, goal)
         if key not in self._to:
-            anchors, missing = self._anchors(path)
-            if goal.startswith("@") and anchors:  # a pseudo function: the last anchor calls it
-                path = replace(path, edges=(*path.edges, (anchors[-1].name, goal)))
-            graph = self._graph(path, anchors, link)
-            names = _reached(graph, anchors)
+            names, missing, graph = self._follow(path, link)
+            if goal.startswith("@") and names:  # a pseudo function: the last anchor calls it
+                path = replace(path, edges=(*path.edges, (names[-1], goal)))
+                names, missing, graph = self._follow(path, link)
             spine = names if names[-1:] == [goal] else [*names, goal]
             found = self._segments(graph, [link, *spine], link)
             self._to[key] = found + CallPath((), missing)
@@ -154,9 +153,7 @@ class RowSource:
         """
         key = (path, goal)
         if key not in self._spines:
-            anchors, missing = self._anchors(path)
-            graph = self._graph(path, anchors, None)
-            names = _reached(graph, anchors)
+            names, missing, graph = self._follow(path, None)
             if goal is not None:
                 ends = names[:-1] if names[-1:] == [goal] else names
                 found = self._segments(graph, [*ends, goal], None)
@@ -203,15 +200,54 @@ class RowSource:
         """Anchors that the table has; the names of those that it lacks."""
         found, missing = [], []
         for text in path.via:
-            indirect, optional = text.startswith(">"), text.endswith("?")
+            indirect = text.startswith(">")
             names = text.removeprefix(">").removesuffix("?").split("|")
-            keys = [n if n.startswith("@") else self.table.find(n) for n in names]
-            key = next((k for k in keys if k), None)
-            if key is not None:
-                found.append(_Anchor(key, indirect, optional))
-            elif not optional:
+            renamed = [(new, n) for n in names for new in self.generation.renames.get(n, ())]
+            options = [*((n, indirect, n) for n in names),
+                       *((new.removeprefix(">"), indirect or new[0] == ">", n)
+                         for new, n in renamed)]
+            anchor = next((_Anchor(key, mark, text.endswith("?"), asked)
+                           for name, mark, asked in options if (
+                               key := name if name[0] == "@" else self.table.own(name))), None)
+            if anchor is not None:
+                found.append(anchor)
+            elif not text.endswith("?") and not any(
+                    self.generation.renames.get(n) == () for n in names):
                 missing.append(names[0])
         return found, tuple(missing)
+
+    def _follow(self, path: Path, link: str | None
+                ) -> tuple[list[str], tuple[str, ...], CallGraph]:
+        """A path's anchors in this table, those that it lacks, and the graph between them."""
+        anchors, missing = self._anchors(path)
+        graph = self._graph(path, anchors, link)
+        better = self._connected(graph, anchors, link)
+        if better != anchors:
+            anchors, graph = better, self._graph(path, better, link)
+        edges = (*self.generation.edges, *path.edges)
+        lost = tuple(f"{a} -> {b}" for a, b in edges if self.table.lacks(a) or self.table.lacks(b))
+        return [a.name for a in anchors], missing + lost, graph
+
+    def _connected(self, graph: CallGraph, anchors: list[_Anchor], link: str | None
+                   ) -> list[_Anchor]:
+        """The anchors, but those that are there and not called from where the path says.
+
+        An optional one was inlined into the anchor before and stands in the table for other
+        callers; a renamed one is taken by its other name, if it has one.
+        """
+        found: list[_Anchor] = []
+        for anchor in anchors:
+            renamed = () if anchor.optional else self.generation.renames.get(anchor.asked)
+            before = found[-1].name if found else None if anchor.optional else link
+            if anchor.indirect or renamed is None or before is None or graph.reaches(
+                    before, anchor.name, () if anchor.optional else self._links(link or "")):
+                found.append(anchor)
+                continue
+            keys = [(k, n) for n in renamed if (k := self.table.find(n.removeprefix(">")))]
+            found += [replace(anchor, name=k, indirect=n.startswith(">")) for k, n in keys[:1]] or (
+                [anchor] if renamed else [])
+        return [a for a, b in zip(found, (None, *found), strict=False)
+                if b is None or a.name != b.name]
 
     def _graph(self, path: Path, anchors: list[_Anchor], link: str | None) -> CallGraph:
         gen = self.generation
@@ -228,10 +264,11 @@ class RowSource:
                 edges.append((link, first.name))
             if link.startswith("@"):
                 edges.append((anchors[-1].name, link))
-        cuts = tuple(Cut(a, b, reason, "topology") for a, b, reason in (*gen.cuts, *path.cuts))
-        return CallGraph(self.table, gen.files + path.files, tuple(edges),
-                         CutTable(cuts + self.more_cuts + COMMON_CUTS, frozenset(path.edges)),
-                         self.entered)
+        cuts = tuple(Cut(a, b, reason, "topology") for a, b, reason in (*gen.cuts, *path.cuts)
+                     if b not in gen.uncut)
+        return CallGraph(self.table, gen.files + path.files, tuple(edges), CutTable(
+            cuts + self.more_cuts + COMMON_CUTS, frozenset(path.edges), _once(gen.renames)),
+            self.entered)
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""
@@ -268,18 +305,20 @@ class RowSource:
                 # CONFIG_RANDOMIZE_KSTACK_OFFSET, include/linux/randomize_kstack.h: at most 10 bits
                 steps.append(Step("randomize_kstack_offset", self.platform.offset_bytes,
                                   "published"))
+        if self.generation.doubt:
+            steps.append(Step(self.generation.doubt, 0, "assumed"))
         return CallPath(tuple(steps), path.missing)
 
 
-def _reached(graph: CallGraph, anchors: Sequence[_Anchor]) -> list[str]:
-    """The anchors' names, without the optional ones that gcc inlined into the anchor before.
+@lru_cache(maxsize=8)
+def _reversed(renames: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[str, ...]]:
+    once: dict[str, tuple[str, ...]] = {}
+    for old, new in renames:
+        for name in new:
+            once[name.removeprefix(">")] = (*once.get(name.removeprefix(">"), ()), old)
+    return once
 
-    Such a function may still stand in the table, for other callers.
-    """
-    names: list[str] = []
-    for anchor in anchors:
-        inlined = anchor.optional and not anchor.indirect and names and (
-            graph.longest(names[-1], anchor.name) is None)
-        if not inlined:
-            names.append(anchor.name)
-    return names
+
+def _once(renames: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    """The former names of what was renamed."""
+    return _reversed(tuple(renames.items()))

@@ -18,6 +18,7 @@ from blockstack.kernel.generation import Generation, generation
 from blockstack.kernel.interrupts import followed_paths
 from blockstack.kernel.table import FrameTable, load_table
 from blockstack.kinds import KINDS, Calls, Kind, Path
+from blockstack.kinds.model import in_generation
 
 MEASURED = File(__file__).parent.parent / "measured"
 
@@ -27,7 +28,7 @@ def paths_of(gen: Generation) -> Iterator[Path]:
     yield from gen.budgets.values()
     yield from followed_paths(gen.name)
     for kind in KINDS.values():
-        yield from kind.entries.get(gen.name, {}).values()
+        yield from (kind.entries_for(gen.name) or {}).values()
         for calls in calls_of(kind, gen.name):
             yield from calls.submit_ops.values()
             yield from (worker.path for worker in calls.worker.values())
@@ -47,8 +48,9 @@ def _in_options(value: object) -> Iterator[Path]:
 
 def calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
     for by_generation in (kind.calls, *kind.variants.values()):
-        if gen in by_generation:
-            yield by_generation[gen]
+        calls = in_generation(by_generation, gen)
+        if calls is not None:
+            yield calls
 
 
 def anchors_of(path: Path) -> Iterator[str]:

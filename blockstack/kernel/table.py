@@ -26,12 +26,19 @@ ASSUMED = "(assumed)"
 #: what gcc appends when it clones or splits a function
 _CLONE = re.compile(r"\.(?:part|isra|constprop|cold)(?:\.\d+)?(?=\.|\Z)")
 
+_SUFFIX = re.compile(r"(\.c|\.ko\])\Z")
+
 
 @lru_cache(maxsize=200_000)
 def base_name(name: str) -> str:
     """``"f.isra.0@fs/x.c"`` without gcc's clone suffixes: ``"f@fs/x.c"``."""
     function, at, file = name.partition("@")
     return _CLONE.sub("", function) + at + file
+
+
+def _stem(place: str) -> str:
+    """A file's or a module's bare name: ``drivers/md/dm-io.c``, ``[dm_io.ko]`` -> ``dm_io``."""
+    return _SUFFIX.sub("", place.rpartition("/")[2].lstrip("[")).replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,10 @@ class FrameTable:
     functions : mapping of str to (file, frame_bytes, kind)
     calls, tail : mapping of caller to mapping of callee to bytes
     indirect : mapping of caller to list of bytes
+    renames : mapping of function to tuple of str
+        Other names (a leading ``>`` is ignored) under which `find` looks for what is not there.
+    expected : frozenset of str
+        Functions that a kernel like this one has: what is missing of them is told.
     """
 
     meta: Mapping[str, Any]
@@ -53,6 +64,8 @@ class FrameTable:
     tail: Mapping[str, Mapping[str, int]]
     indirect: Mapping[str, list[int]]
     digest: str = ""
+    renames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    expected: frozenset[str] = field(default=frozenset(), repr=False)
     _by_base: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
     _named: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
 
@@ -61,6 +74,7 @@ class FrameTable:
             plain = base_name(name)
             self._named.setdefault(plain.partition("@")[0], []).append(name)
             self._by_base.setdefault(plain, []).append(name)
+            self._named.setdefault(plain.partition("@")[0], []).append(name)
             if "@" not in name:  # the unqualified one of several same-named functions
                 self._by_base.setdefault(f"{plain}@{self.functions[name][0]}", []).append(name)
 
@@ -81,16 +95,30 @@ class FrameTable:
         return replace(self, functions={**self.functions, **more}) if more else self
 
     def find(self, name: str) -> str | None:
+        """The table's key for ``name``, as `own` finds it, or for what took its place."""
+        names = (name, *(n.removeprefix(">") for n in self.renames.get(name, ())))
+        return next((key for key in map(self.own, names) if key), None)
+
+    def lacks(self, name: str) -> bool:
+        """Whether a function is missing that a kernel like this one has, and nothing replaced."""
+        return (name in self.expected and self.find(name) is None
+                and self.renames.get(name) != ())
+
+    def own(self, name: str) -> str | None:
         """The table's key for ``name`` or for the clone of it that gcc kept.
 
-        ``"f@file"`` asks for the definition in that file. With several clones the whole
-        function wins, then the one with the largest frame.
+        ``"f@file"`` asks for the definition in that file, ``"f@module"`` for that in the module,
+        by whichever of the two the table tells them apart. With several clones the whole function
+        wins, then the one with the largest frame.
         """
         if name in self.functions:
             return name
         found = self._by_base.get(name, [])
         if not found and "@" in name:
-            return None
+            function, _, place = name.partition("@")
+            wanted = {place, _stem(place)}
+            found = [n for n in self._named.get(function, [])
+                     if wanted & {n.partition("@")[2], _stem(self.functions[n][0])}]
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
 
     def named(self, name: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.md import BITMAP_WORDS, failed_members, layout
+from blockstack.kinds.md_612 import later_md
 from blockstack.kinds.md_new import RAID0, raid1_new, raid10_new
 from blockstack.kinds.md_parity import parity_calls
 from blockstack.kinds.model import Calls, Kind, Param, Path
@@ -42,10 +43,14 @@ _CHUNK = Param("chunk", sectors(8, 2**31, multiple=8, power_of_two=True), 128,
                "chunk size; default 64 KiB, LVM's")
 
 
+def _below_dm(calls: Mapping[str, Calls]) -> Mapping[str, Calls]:
+    """A level's calls in the generations that have dm-raid."""
+    return {gen: under_dm(calls[gen]) for gen in ("6.1", "6.12")}
+
+
 def _kind(level: int, mapping: str, least: int, calls: Callable[..., Mapping[str, Calls]],
           params: tuple[Param, ...] = (), most: int | None = None) -> Kind:
-    variants = {word: {"6.1": under_dm(calls(bitmap=word == "internal")["6.1"])}
-                for word in BITMAP_WORDS}
+    variants = {word: _below_dm(calls(bitmap=word == "internal")) for word in BITMAP_WORDS}
     return Kind(f"dm-raid{level}", "stacked", mapping, (least, most),
                 f"dm raid target, raid{level} (LVM's): md's below dm", verb="dm",
                 params=(*params, _BITMAP), calls=variants["internal"], variant="bitmap",
@@ -63,9 +68,9 @@ def _parity(level: int, least: int) -> Kind:
 
 DM_RAID_KINDS = (
     Kind("dm-raid0", "stacked", "stripe", (1, None), "dm raid target, raid0: md's below dm",
-         verb="dm", params=(_CHUNK,), calls={"6.1": under_dm(RAID0)}),
-    _kind(1, "mirror", 2, raid1_new),
+         verb="dm", params=(_CHUNK,), calls=_below_dm(later_md({"6.1": RAID0}))),
+    _kind(1, "mirror", 2, lambda *, bitmap: later_md(raid1_new(bitmap=bitmap), clones=True)),
     _parity(4, 2), _parity(5, 2), _parity(6, 4),
-    _kind(10, "raid10", 2, raid10_new, (_CHUNK, Param(
-        "layout", layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset'))),
+    _kind(10, "raid10", 2, lambda *, bitmap: later_md(raid10_new(bitmap=bitmap), clones=True),
+          (_CHUNK, Param("layout", layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset'))),
 )

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from blockstack.errors import ConfigError
+from blockstack.kinds.md_612 import later_md
 from blockstack.kinds.md_new import LINEAR, RAID0, raid1_new, raid10_new
 from blockstack.kinds.md_old import LINEAR_OLD, RAID0_OLD, raid1_old, raid10_old
 from blockstack.kinds.md_parity import parity_calls
@@ -59,11 +60,11 @@ def _with_bitmap(name: str, mapping: str, least: int, doc: str, *, params: tuple
 
 
 def _raid1(*, bitmap: bool) -> Mapping[str, Calls]:
-    return {**raid1_old(bitmap=bitmap), **raid1_new(bitmap=bitmap)}
+    return {**raid1_old(bitmap=bitmap), **later_md(raid1_new(bitmap=bitmap), clones=True)}
 
 
 def _raid10(*, bitmap: bool) -> Mapping[str, Calls]:
-    return {**raid10_old(bitmap=bitmap), **raid10_new(bitmap=bitmap)}
+    return {**raid10_old(bitmap=bitmap), **later_md(raid10_new(bitmap=bitmap), clones=True)}
 
 
 def _parity(level: int, least: int, doc: str) -> Kind:
@@ -79,10 +80,10 @@ MD_KINDS = (
     Kind("md-linear", "stacked", "segments", (1, None), "md linear: members one after the other",
          params=(Param("chunk", sectors(0, 2**31), 0,
                        "members are rounded down to this (0: not at all)"),),
-         calls={**LINEAR_OLD, "6.1": LINEAR}, verb="md"),
+         calls={**LINEAR_OLD, **later_md({"6.1": LINEAR})}, verb="md"),
     Kind("md-raid0", "stacked", "stripe", (1, None), "md raid0: striping, with zones when members "
          "differ in size", params=(_chunk(power_of_two=False),),
-         calls={**RAID0_OLD, "6.1": RAID0}, verb="md"),
+         calls={**RAID0_OLD, **later_md({"6.1": RAID0})}, verb="md"),
     _with_bitmap("md-raid1", "mirror", 1, "md raid1: mirrors; writes go on in raid1d",
                  calls=_raid1),
     _with_bitmap("md-raid10", "raid10", 2, "md raid10: striped copies, near, far or offset",

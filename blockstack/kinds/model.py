@@ -7,8 +7,12 @@ never here; they come from the frame tables of real kernels.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+#: a generation whose kinds are those of an earlier one, but for what a kind gives anew
+LIKE: Mapping[str, str] = {"6.12": "6.1"}
+
+_T = TypeVar("_T")
 Role = Literal["source", "stacked", "leaf", "nic"]
 Split = Literal["loop", "front", "rest", "rest-mapped"]
 Where = Literal["caller", "worker"]
@@ -212,4 +216,13 @@ class Kind:
         """How ``generation`` runs a device with these parameters; None: it does not have it."""
         word = params.get(self.variant)
         calls = self.variants.get(word, {}) if isinstance(word, str) else self.calls
-        return calls.get(generation)
+        return in_generation(calls, generation)
+
+    def entries_for(self, generation: str) -> Mapping[str, Path] | None:
+        """The ways in of ``generation``; None: it does not have the kind."""
+        return in_generation(self.entries, generation)
+
+
+def in_generation(rows: Mapping[str, _T], generation: str) -> _T | None:
+    """What ``rows`` has for a generation or for the one that it is like."""
+    return rows.get(generation, rows.get(LIKE.get(generation, "")))

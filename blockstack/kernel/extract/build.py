@@ -20,10 +20,11 @@ from blockstack.kernel.extract.orc import Orc, orc_table
 from blockstack.kernel.extract.scan import Known, Scanner
 from blockstack.kernel.extract.sources import (
     BUILT_IN,
+    Hints,
     SourceFiles,
-    fill_between,
     module_file,
     module_name,
+    place,
     shipped_hints,
 )
 from blockstack.kernel.extract.usage import from_usage
@@ -55,7 +56,7 @@ class _Run:
     known: Known = field(default_factory=Known)
     orc: Orc = field(default_factory=Orc)
     decoder: Decoder | None = None
-    hints: dict[str, str] = field(default_factory=dict)
+    hints: Hints = field(default_factory=dict)
     hints_from: str = ""
     hinted: int = 0
     kernel: str = ""
@@ -231,11 +232,10 @@ def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
             flow.points = []
         found.append(found_of(image, r, flow, files.find(
             r.names[0], r.start, r.file, unique=times[r.names[0]] == 1)))
-    if not image.relocatable:
-        found.sort(key=lambda f: f.start)
-        for f, file in zip(found, fill_between([f.file for f in found]), strict=True):
-            run.hinted += f.file != file
-            f.file = file
+    found.sort(key=lambda f: f.start)
+    for f, file in zip(found, place(found, files), strict=True):
+        run.hinted += f.file != file
+        f.file = file
     run.hinted += files.hinted
     run.tell(start + size - run.done, image.name)
     return found
