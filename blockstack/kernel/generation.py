@@ -212,9 +212,10 @@ _6_12 = replace(
 GENERATIONS: Mapping[str, Generation] = {**_READ, "6.12": _6_12}
 
 #: first version, the one after the last, generation: one submission rule and one set of links each.
-#: 2.6.22 serialised submission, 5.9 renamed generic_make_request to submit_bio_noacct; since 6.6 md
-#: accounts for every bio by a clone of it (md_account_bio in raid1.c and raid10.c). From 2.6.30
-#: to 5.8 no kind has anchors: void make_request_fn, and request queues without blk-mq.
+#: 2.6.22 serialised submission, 5.9 renamed generic_make_request to submit_bio_noacct; raid1 and
+#: raid10 account for every bio by a clone of it in 6.12, not in 6.1 (md_account_bio; 6.6 is from
+#: memory, and versions between are assumed anyway). From 2.6.30 to 5.8 no kind has anchors: void
+#: make_request_fn, and request queues without blk-mq.
 SPANS: tuple[tuple[tuple[int, ...], tuple[int, ...], str], ...] = (
     ((2, 6, 0), (2, 6, 22), "2.6.18"), ((2, 6, 22), (2, 6, 30), "2.6.24"),
     ((5, 9), (6, 6), "6.1"), ((6, 6), (8,), "6.12"))

@@ -54,8 +54,7 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
 #: functions without which there is no such device: why
 GONE: Mapping[str, str] = {
     "null_submit_bio": "null_blk has no bio mode (queue_mode=0) any more",
-    "linear_make_request": "md linear was removed in 6.8, and is back since 6.14 only where "
-                           "CONFIG_MD_LINEAR is set",
+    "linear_make_request": "later kernels have md linear only where CONFIG_MD_LINEAR is set",
 }
 
 #: further indirect calls

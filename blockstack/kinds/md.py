@@ -80,7 +80,7 @@ MD_KINDS = (
     Kind("md-linear", "stacked", "segments", (1, None), "md linear: members one after the other",
          params=(Param("chunk", sectors(0, 2**31), 0,
                        "members are rounded down to this (0: not at all)"),),
-         calls={**LINEAR_OLD, **later_md({"6.1": LINEAR})}, verb="md"),
+         calls={**LINEAR_OLD, **later_md({"6.1": LINEAR}, endio=RAID0.endio)}, verb="md"),
     Kind("md-raid0", "stacked", "stripe", (1, None), "md raid0: striping, with zones when members "
          "differ in size", params=(_chunk(power_of_two=False),),
          calls={**RAID0_OLD, **later_md({"6.1": RAID0})}, verb="md"),

@@ -29,17 +29,20 @@ def _flush(calls: Calls) -> Path:
                    files=(*calls.submit.files, MD))
 
 
-def later_md(calls: Mapping[str, Calls], *, clones: bool = False) -> Mapping[str, Calls]:
+def later_md(calls: Mapping[str, Calls], *, clones: bool = False, endio: Path | None = None
+             ) -> Mapping[str, Calls]:
     """A level's calls with those of 6.12 made from 6.1's.
 
     Parameters
     ----------
     clones : bool
         Whether 6.1 did not yet account by a clone.
+    endio : Path, optional
+        The completion, where 6.1 had none of md's own.
     """
     old = calls["6.1"]
     kept = {op: worker for op, worker in old.worker.items() if worker.name != "md"}
-    endio = old.endio
+    endio = endio or old.endio
     if clones and endio is not None:
         endio = replace(endio, via=endio.via + _CLONE_ENDS, files=(*endio.files, MD))
     ops = {op: replace(path, edges=(*path.edges, *_UNPLUG)) if clones else path
