@@ -3,7 +3,7 @@
 import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.md_new import raid1_new
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
-from blockstack.kinds.params import choice
+from blockstack.kinds.params import choice, sectors
 
 _OPS = ("read", "write", "flush", "discard", "fua")
 
@@ -151,6 +151,8 @@ TARGET_KINDS = (
          calls={"6.1": _MULTIPATH}),
     Kind("dm-thin-pool", "stacked", "remap", (1, 1),
          "dm thin-pool target: passes thin devices' bios to the data device", verb="dm",
+         params=(Param("block", sectors(128, 2**21, multiple=128), 128,
+                       "the pool's block: 64 KiB to 1 GiB; default LVM's 64 KiB"),),
          calls={"6.1": _remapping("pool_map", "dm-thin.c")}),
     Kind("dm-thin", "stacked", "remap", (1, 1), "dm thin target, on a pool", verb="dm",
          params=(Param("blocks", choice(*_THIN), "mapped",
