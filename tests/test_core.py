@@ -11,6 +11,7 @@ from core_plans import (
     RULE_IDS,
     RULES,
     THROUGH,
+    at_most,
     chain,
     drawn,
     every_rule,
@@ -90,8 +91,8 @@ def test_self_calls_of_a_looping_driver():
 
 
 @every_rule
-def test_max_sectors_gives_the_rest_back_first(rule):
-    nodes = [(REMAP, [1], {"max_sectors": 16}), (LEAF, [])]
+def test_a_limit_gives_the_rest_back_first(rule):
+    nodes = [(REMAP, [1], {"limit": at_most(16)}), (LEAF, [])]
     calls = core.replay(make(nodes, rule=rule), one(WRITE, 0, 40), 0)
     got = core.run(make(nodes, rule=rule), one(WRITE, 0, 40), count=1)
     assert (got.splits, got.sectors.tolist()) == (2, [0, 40])

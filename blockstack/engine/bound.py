@@ -147,7 +147,7 @@ class Bound:
         if kind == arr.RAID456:
             yield from self._parity(p, op, nr, worker)
             return
-        size = self._piece(p, nr) if op != FLUSH else 0
+        size = self._piece(p, op, nr) if op != FLUSH else 0
         for i in range(lo, hi):
             child = int(a.wchild[i] if worker else a.child[i])
             if child >= 0 and self._takes(p, op, i - lo):
@@ -204,13 +204,18 @@ class Bound:
                 if child >= 0:
                     yield way_op, child, size, job
 
-    def _piece(self, p: int, nr: int) -> int:
+    def _limit(self, p: int, op: int) -> tuple[int, ...]:
+        """The queue's limits, as `PlanArrays.limit` has them."""
+        at = (p * arr.NOPS + op) * arr.NLIMITS
+        return tuple(int(v) for v in self.plan.arrays.limit[at:at + arr.NLIMITS])
+
+    def _piece(self, p: int, op: int, nr: int) -> int:
         """Largest piece that one call hands on."""
         chunks = self._chunks(p)
         if len(chunks) == max(1, self._rows(p)):
             nr = min(nr, max(chunks, default=nr)) if chunks else nr
-        limit = int(self.plan.arrays.max_sectors[p])
-        return min(nr, limit) if limit else nr
+        most, memory, *_, how = self._limit(p, op)
+        return min(nr, most, memory or most) if how != arr.NO_LIMIT else nr
 
     def _rows(self, p: int) -> int:
         a = self.plan.arrays
@@ -246,10 +251,18 @@ class Bound:
         if len(ends):
             inside = [int(((ends > e) & (ends < e + nr - 1)).sum()) for e in ends[:256]]
             cuts += 1 + max(inside) if len(ends) <= 256 else len(ends)
-        limit = int(a.max_sectors[p])
-        if limit:
-            cuts += -(-nr // limit) - 1
-        return 1 + cuts
+        return 1 + cuts + self._limit_cuts(p, op, nr)
+
+    def _limit_cuts(self, p: int, op: int, nr: int) -> int:
+        """Most cuts that the queue's limits make: every piece as short as alignment can make it,
+        and one more at every multiple of the chunk."""
+        most, memory, chunk, physical, _, how = self._limit(p, op)
+        if how == arr.NO_LIMIT:
+            return 0
+        if how == arr.LIMIT_DISCARD:
+            return -(-nr // max(1, most - chunk + 1)) - 1
+        least = max(1, most - physical + 1) if how == arr.LIMIT_REST else most
+        return -(-nr // min(least, memory or least)) - 1 + (nr // chunk + 1 if chunk else 0)
 
     def _best(self, p: int, op: int, nr: int, align: int) -> _Choice:
         """Bytes from the entry of the call on, and how the deepest path goes on."""

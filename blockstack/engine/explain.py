@@ -18,7 +18,8 @@ def plan_for(stack: Stack, kernel: Kernel, workload: Workload | None) -> tuple[P
     """A plan for the workload's operations (reads and writes without one), and its bounds."""
     demand = demand_of(workload or Workload(rw="randrw", bs="4 KiB"))
     plan = compile_plan(stack, kernel, ops=demand.ops,
-                        direct=workload is not None and workload.direct)
+                        direct=workload is not None and workload.direct,
+                        max_sectors=demand.max_sectors)
     return plan, StaticTasks(plan, demand.max_sectors, demand.align_sectors)
 
 

@@ -21,11 +21,14 @@ from blockstack.engine.entries import (
     worker_entry,
 )
 from blockstack.engine.layers import Layers
+from blockstack.engine.limits import MOST_SECTORS, limit_rows
 from blockstack.engine.mapping import Shape, shape_of
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import ConfigError
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
+from blockstack.stack.limit_tree import limit_tree
+from blockstack.stack.limits import rules_for
 
 Key = tuple[str, int, int]
 
@@ -116,7 +119,7 @@ class Plan:
 
 
 def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", "write"),
-                 direct: bool = False) -> Plan:
+                 direct: bool = False, max_sectors: int = MOST_SECTORS) -> Plan:
     """Compile a stack for a kernel.
 
     Parameters
@@ -127,6 +130,8 @@ def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", 
         Operations that the workload has, of ``read write flush discard fua``.
     direct : bool
         O_DIRECT: which ways in the sources use.
+    max_sectors : int
+        Longest bio: queue limits that it does not pass are left out.
 
     Raises
     ------
@@ -136,7 +141,7 @@ def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", 
         A stack without a device that takes bios.
     """
     numbers = tuple(sorted({OP_NAMES.index(op) for op in ops}))
-    return _Compiler(stack, kernel, numbers, direct).compile()
+    return _Compiler(stack, kernel, numbers, direct, max_sectors).compile()
 
 
 def _in_worker(workers: Mapping[str, object], shape: Shape) -> frozenset[int]:
@@ -155,6 +160,7 @@ class _Compiler:
     kernel: Kernel
     ops: tuple[int, ...]
     direct: bool
+    max_sectors: int
     tasks: list[Task] = field(default_factory=list)
     found: dict[Key, Position] = field(default_factory=dict)
     todo: deque[Key] = field(default_factory=deque)
@@ -180,8 +186,13 @@ class _Compiler:
             self._unplug(self.found[key])
         number = {key: i for i, key in enumerate(order)}
         positions = tuple(self.found[key] for key in order)
+        limits = {}
+        generation = self.kernel.generation.name
+        if rules_for(generation).topology:
+            limits = limit_rows(order, self.found, limit_tree(self.stack, generation), self.ops,
+                                self.max_sectors)
         arrays = build_arrays(positions, number, self.layers, self.tasks,
-                              [number[r] for r in roots], entries)
+                              [number[r] for r in roots], entries, limits)
         return Plan(self.stack, self.kernel, arrays, positions, tuple(self.tasks),
                     tuple(entries), tuple(self._inner(positions)), self.ops)
 

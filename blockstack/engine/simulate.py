@@ -69,7 +69,8 @@ def simulate(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     """
     the_kernel = as_kernel(kernel).override(submission=submission)
     demand = demand_of(workload)
-    plan = compile_plan(stack, the_kernel, ops=demand.ops, direct=workload.direct)
+    plan = compile_plan(stack, the_kernel, ops=demand.ops, direct=workload.direct,
+                        max_sectors=demand.max_sectors)
     total = demand.bios if bios is None else bios
     if total <= 0:
         raise ConfigError("must be a positive number", path="bios", value=total)
