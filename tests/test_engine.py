@@ -115,7 +115,10 @@ STACKED = ["dm-linear", "dm-crypt", "md-raid0", "md-raid1", "md-raid5", "md-line
 def stacks(draw, kinds=tuple(STACKED)):
     """Random unbalanced stacks over scsi disks."""
     stack = bs.Stack("random")
-    tops = [stack.scsi(f"sd{i}", size="10 GiB") for i in range(draw(st.integers(2, 7)))]
+    limits = st.sampled_from([None, {"max_sectors": 64}, {"max_sectors": 40, "chunk_sectors": 48,
+                                                         "physical_block_size": 4096}])
+    tops = [stack.scsi(f"sd{i}", size="10 GiB", limits=draw(limits))
+            for i in range(draw(st.integers(2, 7)))]
     for i in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from(kinds))
         need = {"md-raid5": 3, "md-raid10": 2, "md-raid1": 2, "md-raid0": 2, "md-linear": 2,

@@ -208,7 +208,7 @@ def test_the_table_of_a_disk_says_where_each_limit_comes_from():
     assert disk.limits.max_sectors == 1024
     assert disk.limits.max_hw_sectors == 65535
     assert disk.imposed["max_sectors"] == "config"
-    assert "libata-scsi.c" in disk.imposed["max_hw_sectors"]
+    assert disk.imposed["max_hw_sectors"] == "scsi driver"
     assert disk.imposed["io_opt"] == "new queue"
 
 

@@ -26,6 +26,7 @@ from blockstack.cli.common import (
     parse_count,
     printer,
 )
+from blockstack.cli.limits import show_limits
 from blockstack.config import Config, parse_submission
 from blockstack.engine.explain import explain as explain_stack
 from blockstack.engine.explain import notes_of
@@ -116,11 +117,22 @@ def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionO
             thread_size: ThreadOpt = None,
             max_layers: Annotated[str | None, typer.Option(
                 "--max-layers", metavar="KIND", help="How many nested layers of KIND fit?")] = None,
-            whole: Annotated[bool, typer.Option("--all", help="Every task's path.")] = False,
+            limits: Annotated[bool, typer.Option(
+                "--limits", help="Each device's queue limits, and who imposed them.")] = False,
+            bs: Annotated[str | None, typer.Option(
+                "--bs", metavar="SIZE", help="With --limits: where a bio is split.")] = None,
+            offset: Annotated[int | None, typer.Option(
+                "--offset", metavar="SECTORS", min=0, help="With --bs: where it begins.")] = None,
+            whole: Annotated[bool, typer.Option(
+                "--all", help="Every task's path; every limit and piece.")] = False,
             as_json: JsonOpt = False) -> None:
     """The deepest path of every task, frame by frame, without simulating."""
     with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, thread_size)
+        if limits or bs is not None or offset is not None:
+            show_limits(case, chosen, bs, offset, whole=whole, as_json=as_json, config=config,
+                        limits=limits)
+            return
         rule = submission or case.overrides.submission
         if max_layers is not None:
             kernels = [chosen] if kernel or thread_size else _others(chosen)

@@ -237,7 +237,7 @@ class Bound:
         return []
 
     def _pieces(self, p: int, op: int, nr: int, align: int) -> int:
-        """Most pieces into which a bio of ``nr`` sectors can be cut at ``p``."""
+        """Most pieces into which the driver of ``p`` itself can cut a bio of ``nr`` sectors."""
         if op == FLUSH or nr <= 1:
             return 1
         a = self.plan.arrays
@@ -251,7 +251,7 @@ class Bound:
         if len(ends):
             inside = [int(((ends > e) & (ends < e + nr - 1)).sum()) for e in ends[:256]]
             cuts += 1 + max(inside) if len(ends) <= 256 else len(ends)
-        return 1 + cuts + self._limit_cuts(p, op, nr)
+        return 1 + cuts
 
     def _limit_cuts(self, p: int, op: int, nr: int) -> int:
         """Most cuts that the queue's limits make: every piece as short as alignment can make it,
@@ -271,8 +271,9 @@ class Bound:
         serial = int(a.rule[op]) != RECURSIVE
         pieces = self._pieces(p, op, nr, align)
         loops = int(a.split[p]) in (arr.LOOP, arr.REST_MAPPED)
+        rests = self._limit_cuts(p, op, nr)  # each is resubmitted, whatever the driver does
         extra = int(a.self_bytes[p]) * max(0, pieces - 2) if loops and not serial else 0
-        levels = 1 if loops or serial else pieces
+        levels = 1 if serial else rests + (1 if loops else pieces)
         best = _Choice((levels - 1) * through + peak + extra, levels, None, True)
         for child_op, child, size, job in self._children(p, op, nr):
             if job:
@@ -282,7 +283,7 @@ class Bound:
             same_frame = serial or bool(a.immediate[p])
             if same_frame and below > best.bytes:
                 best = _Choice(below, 0, state, False)
-            if not serial and not (a.immediate[p] and pieces == 1):
+            if not serial and not (a.immediate[p] and pieces + rests == 1):
                 depth = levels * through + extra + below
                 if depth > best.bytes:
                     best = _Choice(depth, levels, state, False)

@@ -4,18 +4,16 @@ Three places of 6.1: blk-mq's and md's bio_split_to_limits (get_max_io_size), dm
 dm-crypt's own 1 MiB. Kernels to 2.6.24 never build a bio that passes the limits.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 from blockstack.engine import arrays as arr
 from blockstack.engine.arrays import DISCARD, FLUSH, FUA, WRITE
+from blockstack.engine.mapping import Shape
+from blockstack.errors import ConfigError
 from blockstack.stack import Device
 from blockstack.stack.limit_tree import DeviceLimits
-from blockstack.stack.limits import max_discard_grain, segments_sectors
-from blockstack.units import SECTOR_BYTES
-
-if TYPE_CHECKING:
-    from blockstack.engine.plan import Key, Position
+from blockstack.stack.limits import PAGE_SECTORS, max_discard_grain, segments_sectors
+from blockstack.units import SECTOR_BYTES, format_bytes
 
 Row = tuple[int, int, int, int, int, int]  # MOST .. HOW of `PlanArrays.limit`
 NO_ROW: Row = (0, 0, 0, 0, 0, arr.NO_LIMIT)
@@ -67,16 +65,15 @@ def may_split(row: Row, n_sectors: int) -> bool:
     return bool(chunk) or n_sectors > min(never, memory or never)
 
 
-def limit_rows(order: Sequence["Key"], found: Mapping["Key", "Position"],
+def limit_rows(walk: Iterable[tuple[Device, Shape, Iterable[str]]],
                tree: Mapping[str, DeviceLimits], ops: Sequence[int], max_sectors: int
                ) -> dict[tuple[str, int], Row]:
     """The rows that can matter: those of devices that are given bios long enough.
 
     Parameters
     ----------
-    order : sequence of Key
+    walk : iterable of (Device, Shape, names of lower devices)
         Positions, parents before children.
-    found : mapping of Key to Position
     tree : mapping of str to DeviceLimits
     ops : sequence of int
     max_sectors : int
@@ -87,24 +84,21 @@ def limit_rows(order: Sequence["Key"], found: Mapping["Key", "Position"],
     dict of (device, operation) to Row
     """
     longest: dict[str, int] = {}
-    for key in order:
-        here = found[key]
-        name = here.device.name
-        n_sectors = longest.setdefault(name, max_sectors)
-        if here.shape.op_kind == arr.RAID456:
-            n_sectors = max(n_sectors, 8)
-        elif here.shape.op_kind in (arr.SNAPSHOT, arr.SNAPSHOT_ORIGIN):
-            n_sectors = max(n_sectors, here.shape.raid[0])
-        for child in {k for caller, worker, _ in here.children for k in (caller, worker) if k}:
-            low = found[child].device.name
+    devices: dict[str, Device] = {}
+    for device, shape, lower in walk:
+        devices[device.name] = device
+        n_sectors = longest.setdefault(device.name, max_sectors)
+        if shape.op_kind == arr.RAID456:
+            n_sectors = max(n_sectors, PAGE_SECTORS)
+        elif shape.op_kind in (arr.SNAPSHOT, arr.SNAPSHOT_ORIGIN):  # copies whole chunks
+            n_sectors = max(n_sectors, shape.raid[0])
+        for low in lower:
             longest[low] = max(longest.get(low, 0), n_sectors)
     rows = {}
-    devices = {key[0]: found[key].device for key in order}
-    for name, n_sectors in longest.items():
-        device = devices[name]
-        for op in (*ops, *_copied(ops)):
+    for name, device in devices.items():
+        for op in {*ops, *_copied(ops)}:
             row = limit_row(device, tree.get(name), op)
-            if may_split(row, n_sectors):
+            if may_split(row, longest[name]):
                 rows[name, op] = row
     return rows
 
@@ -113,3 +107,29 @@ def _copied(ops: Sequence[int]) -> tuple[int, ...]:
     """A write may set off reads and writes below (raid5, snapshots)."""
     return (arr.READ, WRITE) if {WRITE, FUA} & set(ops) else ()
 
+
+
+def check_blocks(roots: Iterable[str], tree: Mapping[str, DeviceLimits], align_sectors: int,
+                 path: str) -> None:
+    """Refuse bios that the kernel refuses: no whole number of logical blocks.
+
+    Parameters
+    ----------
+    roots : iterable of str
+        The block devices that bios are given to.
+    tree : mapping of str to DeviceLimits
+    align_sectors : int
+        What every bio's size and place is a multiple of.
+    path : str
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name in roots:
+        found = tree.get(name)
+        block = found.limits.logical_block_size if found is not None else SECTOR_BYTES
+        if align_sectors * SECTOR_BYTES % block:
+            raise ConfigError(f"{name} takes whole blocks of {block:,} bytes only", path=path,
+                              value=f"multiples of {align_sectors * SECTOR_BYTES} B",
+                              hint=f"size and place must be multiples of {format_bytes(block)}")

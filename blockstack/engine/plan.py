@@ -21,13 +21,13 @@ from blockstack.engine.entries import (
     worker_entry,
 )
 from blockstack.engine.layers import Layers
-from blockstack.engine.limits import MOST_SECTORS, limit_rows
+from blockstack.engine.limits import MOST_SECTORS, Row, limit_rows
 from blockstack.engine.mapping import Shape, shape_of
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import ConfigError
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
-from blockstack.stack.limit_tree import limit_tree
+from blockstack.stack.limit_tree import DeviceLimits, limit_tree
 from blockstack.stack.limits import rules_for
 
 Key = tuple[str, int, int]
@@ -93,6 +93,8 @@ class Plan:
         File systems in the middle of the stack: their own ways in, and where these lead.
     ops : tuple of int
         Operations of the workload that the plan was compiled for.
+    limits : mapping of str to DeviceLimits
+        Queue limits of the stack's devices on the kernel.
     """
 
     stack: Stack
@@ -103,6 +105,7 @@ class Plan:
     entries: tuple[Entries, ...]
     inner: tuple[tuple[Entries, int], ...]
     ops: tuple[int, ...]
+    limits: Mapping[str, DeviceLimits]
 
     @property
     def capacity_sectors(self) -> tuple[int, ...]:
@@ -186,15 +189,23 @@ class _Compiler:
             self._unplug(self.found[key])
         number = {key: i for i, key in enumerate(order)}
         positions = tuple(self.found[key] for key in order)
-        limits = {}
-        generation = self.kernel.generation.name
-        if rules_for(generation).topology:
-            limits = limit_rows(order, self.found, limit_tree(self.stack, generation), self.ops,
-                                self.max_sectors)
+        tree = limit_tree(self.stack, self.kernel.generation.name)
+        limits = self._limits([self.found[key] for key in order], tree)
         arrays = build_arrays(positions, number, self.layers, self.tasks,
                               [number[r] for r in roots], entries, limits)
         return Plan(self.stack, self.kernel, arrays, positions, tuple(self.tasks),
-                    tuple(entries), tuple(self._inner(positions)), self.ops)
+                    tuple(entries), tuple(self._inner(positions)), self.ops, tree)
+
+    def _limits(self, order: Iterable[Position], tree: Mapping[str, DeviceLimits]
+                ) -> Mapping[tuple[str, int], Row]:
+        """Where devices split bios; kernels to 2.6.24 build none that passes the limits."""
+        if not rules_for(self.kernel.generation.name).topology:
+            return {}
+        walk = ((here.device, here.shape, {self.found[key].device.name
+                                           for caller, worker, _ in here.children
+                                           for key in (caller, worker) if key is not None})
+                for here in order)
+        return limit_rows(walk, tree, self.ops, self.max_sectors)
 
     def _inner(self, positions: tuple[Position, ...]) -> Iterator[tuple[Entries, int]]:
         """File systems that no bio of the workload comes from, but that have tasks of their own."""

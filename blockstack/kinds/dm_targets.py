@@ -65,8 +65,7 @@ _THIN_WORKER = dm.new_worker(
     cuts=(("*", "metadata_operation_failed*", "only when metadata cannot be written"),
           ("*", "dm_bm_read_try_lock", "only in the non-blocking clone"),
           ("do_worker", "process_discard*", "discards: a worker call of their own")))
-_THIN_NOTE = ("the metadata device's own I/O counts for its stack, not for its traffic; a bio is "
-              "not cut at the pool's block boundaries")
+_THIN_NOTE = ("the metadata device's own I/O counts for its stack, not for its traffic")
 
 
 def _thin(*worker_ops: str) -> Calls:

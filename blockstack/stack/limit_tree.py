@@ -111,7 +111,7 @@ def _own(device: Device, generation: str, rules: StackRules) -> DeviceLimits:
     given = dict(device.limits)
     new = Limits()
     made = _Making(new, "new queue")
-    made.set(_driver(new, driver.values, rules), driver.source)
+    made.set(_driver(new, driver.values, rules), f"{device.kind} driver")
     if given:
         made.set(_driver(new, dict(driver.values) | given, rules), _CONFIG)
         for name in given:
@@ -186,7 +186,7 @@ def _md(device: Device, stack: Stack, found: Mapping[str, DeviceLimits],
         if device.kind in ("md-raid4", "md-raid5", "md-raid6"):  # its new offset too, if reshaped
             made.set(stack_limits(made.limits, _queue(found, low), start, rules), low)
     if after is not None:
-        made.set(after(made.limits, device, rules), _level(device))
+        made.set(after(made.limits, device, rules), f"{device.kind} level")
     return made
 
 
