@@ -2,7 +2,6 @@
 
 import os
 import shlex
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,7 @@ from blockstack.stack.limits import (
     alignment_offset,
     max_discard_grain,
     max_io_sectors,
+    replace,
     rules_for,
     segments_sectors,
     settle_limits,

@@ -1,7 +1,6 @@
 """What md's levels and dm's targets do to the limits that they stack (6.1, where not said)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from blockstack.stack.device import Device
 from blockstack.stack.limits import (
@@ -9,6 +8,7 @@ from blockstack.stack.limits import (
     USHRT_MAX,
     Limits,
     StackRules,
+    replace,
     set_io_min,
     set_max_hw_sectors,
 )

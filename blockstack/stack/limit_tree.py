@@ -1,7 +1,7 @@
 """The queue limits of every device of a stack on one kernel, and who imposed each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from blockstack.errors import ConfigError
 from blockstack.kinds.limits import DriverLimits, driver_limits
@@ -9,11 +9,13 @@ from blockstack.stack.device import Device
 from blockstack.stack.limit_hints import DM_HINTS, MD_HINTS, has_merge_fn, passes_on
 from blockstack.stack.limit_keys import has_queue, stands_alone
 from blockstack.stack.limits import (
+    LIMIT_NAMES,
     PAGE_SECTORS,
     Limits,
     StackRules,
     alignment_offset,
     min_not_zero,
+    replace,
     rules_for,
     set_max_hw_sectors,
     settle_limits,
@@ -51,13 +53,14 @@ class _Making:
 
     def __init__(self, limits: Limits, cause: str) -> None:
         self.limits = limits
-        self.imposed = dict.fromkeys(Limits.__dataclass_fields__, cause)
+        self.imposed = dict.fromkeys(LIMIT_NAMES, cause)
 
     def set(self, limits: Limits, cause: str) -> None:
-        for name in self.imposed:
-            if getattr(limits, name) != getattr(self.limits, name):
-                self.imposed[name] = cause
-        self.limits = limits
+        if limits != self.limits:
+            for name, old, new in zip(LIMIT_NAMES, self.limits, limits, strict=True):
+                if old != new:
+                    self.imposed[name] = cause
+            self.limits = limits
 
     def change(self, cause: str, **values: int) -> None:
         self.set(replace(self.limits, **values), cause)
@@ -102,7 +105,8 @@ def _partition(device: Device, disk: DeviceLimits) -> DeviceLimits:
     imposed = dict.fromkeys(disk.imposed, device.on[0])
     if offset != disk.limits.alignment_offset:
         imposed["alignment_offset"] = "its start"
-    return replace(disk, limits=replace(disk.limits, alignment_offset=offset), imposed=imposed)
+    limits = replace(disk.limits, alignment_offset=offset)
+    return DeviceLimits(limits, imposed, disk.splits, disk.queue)
 
 
 def _own(device: Device, generation: str, rules: StackRules) -> DeviceLimits:

@@ -5,8 +5,9 @@ kinds or files; `blockstack.stack.limit_tree` puts a stack's limits together wit
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from math import gcd, lcm
+from typing import NamedTuple
 
 from blockstack.errors import ConfigError
 from blockstack.units import SECTOR_BYTES
@@ -18,8 +19,7 @@ PAGE_SECTORS = PAGE_BYTES // SECTOR_BYTES
 SAFE_MAX_SECTORS = 255  # BLK_SAFE_MAX_SECTORS, 6.1 blkdev.h; SAFE_MAX_SECTORS, 2.6.18 blkdev.h
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits of one request queue; the defaults are those of a new queue.
 
     Attributes
@@ -76,7 +76,8 @@ class Limits:
     dma_alignment: int = 511
 
 
-LIMIT_NAMES = tuple(f.name for f in fields(Limits))
+LIMIT_NAMES = Limits._fields
+replace = Limits._replace  # replace(limits, io_opt=0): the limits with some changed
 #: what a queue of 2.6.18 and 2.6.24 has (request_queue, include/linux/blkdev.h)
 OLD_NAMES = ("logical_block_size", "max_hw_sectors", "max_sectors", "max_segments",
              "max_segment_size", "seg_boundary_mask")
