@@ -9,10 +9,13 @@ from typer.testing import CliRunner
 
 import blockstack as bs
 from blockstack.cli import app
+from blockstack.engine.core import run
+from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.explain_limits import explain_limits
 from blockstack.engine.plan import compile_plan
 from blockstack.errors import ConfigError
 from blockstack.kernel import load_kernel
+from blockstack.stack.limit_keys import LIMIT_KEYS
 from blockstack.stack.limits import max_io_sectors
 from blockstack.workload import Workload
 
@@ -178,6 +181,28 @@ def test_limits_that_no_bio_passes_cost_nothing():
     assert not compile_plan(old, OLD).arrays.limit.any()
 
 
+_VALUES = st.one_of(st.sampled_from((0, 1, 8, 96, 127, 255, 256, 512, 1024, 4095, 4096, 65535,
+                                     2**20, 2**31, 2**32 - 1, -1, 2**40, 1.5, True, "4 KiB", "x", [],
+                                     {}, None)), st.integers(0, 2**33))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(LIMIT_KEYS)), _VALUES, max_size=5),
+       st.sampled_from(("scsi", "nvme", "nbd", "zram")), st.sampled_from(("randrw", "randtrim")))
+def test_any_limits_are_refused_or_run(limits, kind, rw):
+    """No table of limits makes anything but a BlockstackError or a run that ends."""
+    stack = bs.Stack()
+    try:
+        nic = {"nic": stack.nic("eth0")} if kind == "nbd" else {}
+        disks = [stack.add(f"d{i}", kind, size="1 GiB", limits=limits, **nic) for i in range(2)]
+        stack.dm("top", target="linear", on=stack.md("m", level=0, members=disks, chunk="32 KiB"))
+        plan = compile_plan(stack, NEW, ops=demand_of(Workload(rw=rw)).ops)
+        source = source_of(Workload(rw=rw, bs="4 KiB-64 KiB"), plan.capacity_sectors, 1)
+        assert run(plan.arrays, source, count=20).bios == 20
+    except bs.BlockstackError as error:
+        assert error.path, error
+
+
 def test_a_bio_of_half_a_block_is_refused():
     stack = bs.Stack()
     stack.nvme("n", size="1 GiB", limits={"logical_block_size": 4096})
@@ -185,6 +210,13 @@ def test_a_bio_of_half_a_block_is_refused():
         bs.simulate(stack, Workload(rw="read", bs="512 B"), kernel=NEW, bios=10)
     with pytest.raises(ConfigError, match="whole blocks of 4,096 bytes"):
         explain_limits(stack, kernel=NEW, bs="4 KiB", offset_sectors=1)
+
+
+@pytest.mark.parametrize(("size", "offset", "text"), [
+    ("1000", 0, "512"), ("8 GiB", 0, "not the size of a bio"), ("4k", 2**50, "beyond")])
+def test_bios_that_cannot_be(size, offset, text):
+    with pytest.raises(ConfigError, match=text):
+        way(lambda s: s.nvme("n", size="1 GiB"), size, offset)
 
 
 # --- command line --------------------------------------------------------------------------------
@@ -210,17 +242,16 @@ def test_explain_limits_as_tables():
     assert result.exit_code == 0
     for text in ("md-raid6 level", "2,048 sectors (1 MiB)", "why no more", "more calls (--all)"):
         assert text in result.stdout
-    whole = call("explain", "configs/raid6-nvme.toml", "--limits", "--bs", "32 MiB", "--all")
-    assert "more calls" not in whole.stdout
+    assert "max_integrity_segments" not in result.stdout
+    whole = call("explain", "configs/raid6-nvme.toml", "--limits", "--all")
     assert "max_integrity_segments" in whole.stdout
 
 
 @pytest.mark.parametrize(("words", "text"), [
     (("--bs", "4k"), "goes with --limits"),
     (("--limits", "--offset", "8"), "goes with --bs"),
-    (("--limits", "--bs", "1000"), "512"),
-    (("--limits", "--bs", "8 GiB"), "not the size of a bio"),
-    (("--limits", "--bs", "4k", "--offset", str(2**50)), "beyond"),
+    (("--limits", "--max-layers", "dm-linear"), "does not go with --max-layers"),
+    (("--limits", "--submission", "none"), "no such submission rule"),
 ])
 def test_explain_limits_refuses(words, text):
     result = call("explain", "configs/raid6-nvme.toml", *words)

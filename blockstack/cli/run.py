@@ -33,7 +33,7 @@ from blockstack.engine.explain import notes_of
 from blockstack.engine.nesting import LayerLimit
 from blockstack.engine.nesting import max_layers as find_max_layers
 from blockstack.engine.simulate import simulate
-from blockstack.errors import UnsupportedKind
+from blockstack.errors import ConfigError, UnsupportedKind
 from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel
 from blockstack.present import tables
 from blockstack.result import Result
@@ -129,11 +129,14 @@ def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionO
     """The deepest path of every task, frame by frame, without simulating."""
     with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, thread_size)
-        if limits or bs is not None or offset is not None:
-            show_limits(case, chosen, bs, offset, whole=whole, as_json=as_json, config=config,
-                        limits=limits)
-            return
         rule = submission or case.overrides.submission
+        if limits or bs is not None or offset is not None:
+            if max_layers is not None:
+                raise ConfigError("does not go with --max-layers", path="--limits",
+                                  hint="ask one after the other")
+            show_limits(case, chosen.override(submission=rule), bs, offset, whole=whole,
+                        as_json=as_json, config=config, limits=limits)
+            return
         if max_layers is not None:
             kernels = [chosen] if kernel or thread_size else _others(chosen)
             rows = _show_layers(case, kernels, max_layers, rule, as_json)
