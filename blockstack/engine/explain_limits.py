@@ -213,7 +213,8 @@ def _own_cut(plan: Plan, call: Call) -> str:
 
 def _why(plan: Plan, found: DeviceLimits, call: Call, taken: int, boundary: int | None) -> str:
     """Which limit left a bio of `taken` sectors."""
-    if boundary is not None and call.sector + taken == boundary:
+    gives_back = int(plan.arrays.split[call.position]) in (arr.FRONT, arr.REST)
+    if gives_back and boundary is not None and call.sector + taken == boundary:
         return _own_cut(plan, call)
     device, limits = plan.positions[call.position].device, found.limits
     most, memory, chunk, physical, _, how = limit_row(device, found, call.op)
@@ -222,7 +223,7 @@ def _why(plan: Plan, found: DeviceLimits, call: Call, taken: int, boundary: int 
             f", end on a granule of {_size(chunk)}" if taken != most else "")
     if device.kind == "dm-crypt" and how == arr.LIMIT_FRONT and most == CRYPT_WRITE_SECTORS:
         return f"dm-crypt takes {_size(most)} of a write at a time"
-    if chunk and taken == chunk - call.sector % chunk:
+    if chunk and taken != most and taken == chunk - call.sector % chunk:
         word = "chunk_sectors" if how == arr.LIMIT_REST else f"{device.kind} block"
         return f"{word} {chunk}: the next multiple"
     if memory and taken == memory:

@@ -17,8 +17,10 @@ _SECTORS = ("max_hw_sectors", "max_sectors", "max_dev_sectors", "chunk_sectors",
 _MASKS = ("seg_boundary_mask", "virt_boundary_mask", "dma_alignment")
 _COUNTS = ("max_segments", "max_discard_segments", "max_integrity_segments", "misaligned",
            "discard_misaligned")
+#: no limit, and what is left of it in whole logical blocks
+_ANY = range(UINT_MAX - 7, UINT_MAX + 1)
 #: values that limit nothing
-_IDLE = {"max_dev_sectors": (0, UINT_MAX), "chunk_sectors": (0,), "io_opt": (0,),
+_IDLE = {"max_dev_sectors": (0, *_ANY), "chunk_sectors": (0,), "io_opt": (0,),
          "alignment_offset": (0,), "misaligned": (0,), "discard_granularity": (0,),
          "discard_alignment": (0,), "discard_misaligned": (0,), "max_discard_sectors": (0,),
          "max_hw_discard_sectors": (0,), "max_discard_segments": (1,),
@@ -27,12 +29,12 @@ _IDLE = {"max_dev_sectors": (0, UINT_MAX), "chunk_sectors": (0,), "io_opt": (0,)
 
 
 def limit_text(name: str, value: int) -> str:
-    """A value with its unit: sectors also in bytes, masks in hexadecimal; UINT_MAX is any."""
+    """A value with its unit: sectors also in bytes, masks in hexadecimal; 2**32 - 1 is any."""
     if name in _COUNTS:
         return f"{value:,}"
     if name in _MASKS:
         return f"{value:#x}"
-    if value == UINT_MAX:
+    if value in _ANY:
         return "any"
     if name in _SECTORS:
         return f"{value:,} sectors" + (f" ({format_bytes(value * SECTOR_BYTES)})" if value else "")
