@@ -191,7 +191,7 @@ cdef inline u64 inverse(u64 d, u64 reach) noexcept nogil:
 cdef u8 step_of(const Plan *p, Node *n) noexcept nogil:
     """What the engines may do with this node without a general driver call."""
     cdef bint one = n.nkids == 1
-    if n.worker or (n.max_sectors and n.op != FLUSH):
+    if n.worker or n.limit != NULL:
         return STEP_CALL
     if n.kind == LEAF:
         return STEP_LEAF
@@ -257,7 +257,8 @@ cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
     n.rule = p.rule[key.op]
     n.task = p.task[pos]
     n.queue = <u32>p.queue[pos]
-    n.max_sectors = <u64>p.max_sectors[pos]
+    if n.op != FLUSH and p.limit[NLIMITS * row + HOW] != NO_LIMIT:
+        n.limit = &p.limit[NLIMITS * row]
     n.pos = key.pos
     n.kids = &s.kid_arena[key.kid]
     n.nkids = <u32>(p.child_start[pos + 1] - p.child_start[pos])

@@ -62,6 +62,21 @@ cdef enum:              # how a call whose bio straddles a boundary emits the pa
     REST = 2
     REST_MAPPED = 3
 
+cdef enum:              # a row of PlanArrays.limit
+    MOST = 0
+    MEMORY = 1
+    CHUNK = 2
+    PHYSICAL = 3
+    LOGICAL = 4
+    HOW = 5
+    NLIMITS = 6
+
+cdef enum:              # ... and its HOW
+    NO_LIMIT = 0
+    LIMIT_REST = 1
+    LIMIT_FRONT = 2
+    LIMIT_DISCARD = 3
+
 cdef enum:              # what the engines do with a node without leaving their loop
     STEP_LINEAR = 0     # one child, never cut
     STEP_REMAP = 1      # the same, immediate
@@ -131,7 +146,7 @@ cdef struct Node:               # one (position, op, entry class): two cache lin
     # second line
     Kid *kids
     Seg *segs
-    u64 max_sectors
+    const i64 *limit            # NULL: the queue takes bios of any length
     u64 chunk                   # where a bio is cut: STEP_STRIPE, all kinds but SEGMENTS
     u64 chunk_inv
     u64 width_inv
@@ -149,7 +164,7 @@ cdef struct Plan:               # borrowed pointers into the checked numpy array
     const u8 *immediate
     const i32 *queue
     const i32 *task
-    const i64 *max_sectors
+    const i64 *limit
     const u8 *context
     const i32 *through
     const i32 *peak

@@ -15,10 +15,16 @@ import numpy as np
 
 from blockstack.engine.arrays import (
     CACHE,
+    DISCARD,
     FRONT,
     LEAF,
+    LIMIT_DISCARD,
+    LIMIT_FRONT,
+    LIMIT_REST,
     LOOP,
     MIRROR,
+    NLIMITS,
+    NO_LIMIT,
     NOPS,
     PATHS,
     RAID10,
@@ -47,7 +53,7 @@ class Shape:
     immediate: bool = True
     shared_queues: bool = True
     workers: bool = True
-    max_sectors: bool = True
+    limits: bool = True
     dag: bool = True
     max_roots: int = 3
     max_positions: int = 24
@@ -202,6 +208,16 @@ def contexts(g: Grower, node: Node) -> list[int]:
     return [g.pick(0, 1) for _ in range(NOPS)]
 
 
+def limit_row(g: Grower, op: int) -> list[int]:
+    if op == DISCARD:
+        grain = g.pick(1, 40)
+        return [g.pick(7, 300), 0, grain, g.pick(0, grain - 1), 1, LIMIT_DISCARD]
+    how = g.one_of([NO_LIMIT, LIMIT_REST, LIMIT_REST, LIMIT_FRONT])
+    chunk = g.one_of([0, 0, 8, 24, 64])
+    return [g.pick(7, 300), g.one_of([0, 0, 8, 16]), chunk, 1 << g.pick(0, 4),
+            1 << g.pick(0, 3), how]
+
+
 def cumulative(g: Grower, n: int) -> list[int]:
     """*n* cumulative u32 thresholds; the last one is the top."""
     cuts = [g.pick(0, U32_MAX) for _ in range(n - 1)]
@@ -230,8 +246,11 @@ def arrays_of(g: Grower, roots: int, rule: int | None) -> PlanArrays:
     if shape.shared_queues:
         queue = [g.pick(0, positions - 1) if g.rarely() else p for p in queue]
 
-    def limit() -> int:
-        return g.pick(7, 300) if shape.max_sectors and g.rarely() else 0
+    def limit() -> list[int]:
+        """A limit per operation, rarely."""
+        if not shape.limits or not g.rarely():
+            return [0] * NLIMITS * NOPS
+        return [x for op in range(NOPS) for x in limit_row(g, op)]
 
     rules = [rule] * NOPS if rule is not None else [g.pick(0, 3) for _ in range(NOPS)]
     maybe = [0, 1] if shape.immediate else [0]
@@ -239,7 +258,7 @@ def arrays_of(g: Grower, roots: int, rule: int | None) -> PlanArrays:
         split=integers([g.one_of(shape.splits) for _ in g.nodes], np.uint8),
         immediate=integers([g.one_of(maybe) for _ in g.nodes], np.uint8),
         queue=integers(queue, np.int32),
-        max_sectors=integers([limit() for _ in g.nodes], np.int64),
+        limit=integers([x for _ in g.nodes for x in limit()], np.int64),
         context=integers([c for n in g.nodes for c in contexts(g, n)], np.uint8),
         roots=integers(list(range(roots)), np.int32),
         root_threshold=integers(cumulative(g, roots), np.uint32),

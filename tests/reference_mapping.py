@@ -11,8 +11,13 @@ from blockstack.engine.arrays import (
     DISCARD,
     FLUSH,
     FRONT,
+    LIMIT_DISCARD,
+    LIMIT_FRONT,
+    LIMIT_REST,
     LOOP,
     MIRROR,
+    NLIMITS,
+    NO_LIMIT,
     NOPS,
     PATHS,
     RAID10,
@@ -316,19 +321,42 @@ class Call(NamedTuple):
     emissions: list[Emission]
     splits: int
     pieces: int
-    served: int  # sectors left after the max_sectors cut
+    served: int  # sectors left after the limits' cut
     immediate: bool
+
+
+def longest(plan: SimpleNamespace, bio: Bio) -> tuple[int, int]:
+    """Sectors of the bio that the queue takes at once, and how it splits the rest off."""
+    row = NLIMITS * (NOPS * bio.position + bio.op)
+    most, memory, chunk, physical, logical, how = plan.limit[row : row + NLIMITS]
+    if how == NO_LIMIT or bio.op == FLUSH:
+        return bio.nr, NO_LIMIT
+    if how == LIMIT_DISCARD:
+        if bio.nr > most:
+            beyond = max(0, bio.sector + most - physical) % chunk
+            most -= beyond if beyond < most else 0
+        return most, how
+    if chunk:
+        most = min(most, (bio.sector // chunk + 1) * chunk - bio.sector)
+    if how == LIMIT_REST:
+        whole = (bio.sector + most) // physical * physical - bio.sector
+        most = whole if whole > 0 else most // logical * logical or most
+        most = min(most, memory or most)
+    return most, how
 
 
 def driver_call(plan: SimpleNamespace, bio: Bio) -> Call:
     """One make_request call: cut, map, and put in the order of the split style."""
     p, style = bio.position, plan.split[bio.position]
     out: list[Emission] = []
-    longest, front, splits = plan.max_sectors[p], bio, 0
-    if longest and bio.nr > longest and bio.op != FLUSH:
-        rest = bio._replace(sector=bio.sector + longest, nr=bio.nr - longest)
-        out.append(Emission(rest, worker=False))
-        front, splits = bio._replace(nr=longest), 1
+    most, how = longest(plan, bio)
+    front, splits, left = bio._replace(nr=min(bio.nr, most)), 0, []
+    if bio.nr > most:
+        rest = bio._replace(sector=bio.sector + most, nr=bio.nr - most)
+        left = [Emission(rest, worker=False)]
+        splits = 1
+    if how != LIMIT_FRONT:
+        out += left
     pieces = cut(plan, front)
     m, first = len(pieces), pieces[0]
     after = front._replace(sector=first.sector + first.nr, nr=front.nr - first.nr)
@@ -351,6 +379,13 @@ def driver_call(plan: SimpleNamespace, bio: Bio) -> Call:
         assert style == REST_MAPPED
         out += children(range(1, m)) + front_part
         splits += m - 1
+    if how == LIMIT_FRONT and left:
+        if style == FRONT and m > 1:  # the rest of the front is one with the rest
+            out[-1] = Emission(after._replace(nr=after.nr + left[0].bio.nr), worker=False)
+            splits -= 1
+        else:
+            out += left
+            m += 1
     callers = sum(not e.worker for e in out)
     immediate = bool(plan.immediate[p]) and splits == 0 and callers == 1
     return Call(out, splits, m, front.nr, immediate)

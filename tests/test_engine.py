@@ -125,7 +125,10 @@ MODES = {"bcache": ("mode", ["writeback", "writethrough", "writearound", "none"]
 def stacks(draw, kinds=tuple(STACKED)):
     """Random unbalanced stacks over scsi disks."""
     stack = bs.Stack("random")
-    tops = [stack.scsi(f"sd{i}", size="10 GiB") for i in range(draw(st.integers(2, 7)))]
+    limits = st.sampled_from([None, {"max_sectors": 64}, {"max_sectors": 40, "chunk_sectors": 48,
+                                                         "physical_block_size": 4096}])
+    tops = [stack.scsi(f"sd{i}", size="10 GiB", limits=draw(limits))
+            for i in range(draw(st.integers(2, 7)))]
     for i in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from(kinds))
         need = MEMBERS.get(kind, 1)

@@ -28,6 +28,7 @@ from blockstack.cli.common import (
     parse_count,
     printer,
 )
+from blockstack.cli.limits import show_limits
 from blockstack.config import Config, parse_submission, parse_thread_size
 from blockstack.engine.explain import explain as explain_stack
 from blockstack.engine.explain import notes_of
@@ -125,7 +126,14 @@ def explain(config: Annotated[Path | None, typer.Argument(
                                                 "as pasted from a log or a mail.")] = None,
             max_layers: Annotated[str | None, typer.Option(
                 "--max-layers", metavar="KIND", help="How many nested layers of KIND fit?")] = None,
-            whole: Annotated[bool, typer.Option("--all", help="Every task's path.")] = False,
+            limits: Annotated[bool, typer.Option(
+                "--limits", help="Each device's queue limits, and who imposed them.")] = False,
+            bs: Annotated[str | None, typer.Option(
+                "--bs", metavar="SIZE", help="With --limits: where a bio is split.")] = None,
+            offset: Annotated[int | None, typer.Option(
+                "--offset", metavar="SECTORS", min=0, help="With --bs: where it begins.")] = None,
+            whole: Annotated[bool, typer.Option(
+                "--all", help="Every task's path; every limit and piece.")] = False,
             as_json: JsonOpt = False) -> None:
     """The deepest path of every task, frame by frame, without simulating; or a trace explained."""
     if trace is not None:
@@ -136,6 +144,13 @@ def explain(config: Annotated[Path | None, typer.Argument(
                               hint="give a config, or a trace with --trace")
         case, chosen = open_case(config, kernel, thread_size)
         rule = submission or case.overrides.submission
+        if limits or bs is not None or offset is not None:
+            if max_layers is not None:
+                raise ConfigError("does not go with --max-layers", path="--limits",
+                                  hint="ask one after the other")
+            show_limits(case, chosen.override(submission=rule), bs, offset, whole=whole,
+                        as_json=as_json, config=config, limits=limits)
+            return
         if max_layers is not None:
             kernels = [chosen] if kernel or thread_size else _others(chosen)
             rows = _show_layers(case, kernels, max_layers, rule, as_json)

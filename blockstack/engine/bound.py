@@ -158,7 +158,7 @@ class Bound:
         if kind == arr.RAID456:
             yield from self._parity(p, op, nr, worker)
             return
-        size = self._piece(p, nr) if op != FLUSH else 0
+        size = self._piece(p, op, nr) if op != FLUSH else 0
         for i in range(lo, hi):
             child = int(a.wchild[i] if worker else a.child[i])
             if child >= 0 and self._takes(p, op, i - lo):
@@ -236,13 +236,18 @@ class Bound:
                 if child >= 0:
                     yield way_op, child, size, job
 
-    def _piece(self, p: int, nr: int) -> int:
+    def _limit(self, p: int, op: int) -> tuple[int, ...]:
+        """The queue's limits, as `PlanArrays.limit` has them."""
+        at = (p * arr.NOPS + op) * arr.NLIMITS
+        return tuple(int(v) for v in self.plan.arrays.limit[at:at + arr.NLIMITS])
+
+    def _piece(self, p: int, op: int, nr: int) -> int:
         """Largest piece that one call hands on."""
         chunks = self._chunks(p)
         if len(chunks) == max(1, self._rows(p)):
             nr = min(nr, max(chunks, default=nr)) if chunks else nr
-        limit = int(self.plan.arrays.max_sectors[p])
-        return min(nr, limit) if limit else nr
+        most, memory, *_, how = self._limit(p, op)
+        return min(nr, most, memory or most) if how != arr.NO_LIMIT else nr
 
     def _rows(self, p: int) -> int:
         a = self.plan.arrays
@@ -264,7 +269,7 @@ class Bound:
         return []
 
     def _pieces(self, p: int, op: int, nr: int, align: int) -> int:
-        """Most pieces into which a bio of ``nr`` sectors can be cut at ``p``."""
+        """Most pieces into which the driver of ``p`` itself can cut a bio of ``nr`` sectors."""
         if op == FLUSH or nr <= 1:
             return 1
         a = self.plan.arrays
@@ -278,10 +283,18 @@ class Bound:
         if len(ends):
             inside = [int(((ends > e) & (ends < e + nr - 1)).sum()) for e in ends[:256]]
             cuts += 1 + max(inside) if len(ends) <= 256 else len(ends)
-        limit = int(a.max_sectors[p])
-        if limit:
-            cuts += -(-nr // limit) - 1
         return 1 + cuts
+
+    def _limit_cuts(self, p: int, op: int, nr: int) -> int:
+        """Most cuts that the queue's limits make: every piece as short as alignment can make it,
+        and one more at every multiple of the chunk."""
+        most, memory, chunk, physical, _, how = self._limit(p, op)
+        if how == arr.NO_LIMIT:
+            return 0
+        if how == arr.LIMIT_DISCARD:
+            return -(-nr // max(1, most - chunk + 1)) - 1
+        least = max(1, most - physical + 1) if how == arr.LIMIT_REST else most
+        return -(-nr // min(least, memory or least)) - 1 + (nr // chunk + 1 if chunk else 0)
 
     def _best(self, p: int, op: int, nr: int, align: int) -> _Choice:
         """Bytes from the entry of the call on, and how the deepest path goes on."""
@@ -290,8 +303,9 @@ class Bound:
         serial = int(a.rule[op]) != RECURSIVE
         pieces = self._pieces(p, op, nr, align)
         loops = int(a.split[p]) in (arr.LOOP, arr.REST_MAPPED)
+        rests = self._limit_cuts(p, op, nr)  # each is resubmitted, whatever the driver does
         extra = int(a.self_bytes[p]) * max(0, pieces - 2) if loops and not serial else 0
-        levels = 1 if loops or serial else pieces
+        levels = 1 if serial else rests + (1 if loops else pieces)
         best = _Choice((levels - 1) * through + peak + extra, levels, None, True, extra)
         for child_op, child, size, job in self._children(p, op, nr):
             if job:
@@ -301,7 +315,7 @@ class Bound:
             same_frame = serial or bool(a.immediate[p])
             if same_frame and below > best.bytes:
                 best = _Choice(below, 0, state, False)
-            if not serial and not (a.immediate[p] and pieces == 1):
+            if not serial and not (a.immediate[p] and pieces + rests == 1):
                 depth = levels * through + extra + below
                 if depth > best.bytes:
                     best = _Choice(depth, levels, state, False, extra)

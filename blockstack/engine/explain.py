@@ -33,7 +33,8 @@ def static_tasks(stack: Stack, kernel: Kernel, workload: Workload | None
     """
     if workload is not None:
         demand = demand_of(workload)
-        plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct)
+        plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct,
+                            max_sectors=demand.max_sectors)
         return (StaticTasks(plan, demand.max_sectors, demand.align_sectors),)
     return tuple(StaticTasks(_whole_plan(stack, kernel, direct), _ANY_SECTORS, _ANY_ALIGN_SECTORS)
                  for direct in (False, True))
@@ -44,13 +45,13 @@ def _whole_plan(stack: Stack, kernel: Kernel, direct: bool) -> Plan:
     ops, refused = [], None
     for op in OP_NAMES:
         try:
-            compile_plan(stack, kernel, ops=(op,), direct=direct)
+            compile_plan(stack, kernel, ops=(op,), direct=direct, max_sectors=_ANY_SECTORS)
             ops.append(op)
         except UnsupportedKind as error:
             refused = error
     if not {"read", "write"} & set(ops) and refused is not None:
         raise refused
-    return compile_plan(stack, kernel, ops=ops, direct=direct)
+    return compile_plan(stack, kernel, ops=ops, direct=direct, max_sectors=_ANY_SECTORS)
 
 
 def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None = None,

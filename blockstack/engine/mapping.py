@@ -69,6 +69,28 @@ def shape_of(stack: Stack, device: Device, calls: Calls) -> Shape:
     return Shape(op_kind, _raid(device, op_kind, calls), (), children)
 
 
+def next_boundary(shape: Shape, op: int, sector: int) -> int | None:
+    """The first sector above ``sector`` at which the driver itself cuts; None: nowhere."""
+    if op == arr.FLUSH:
+        return None
+    if shape.op_kind == arr.SEGMENTS:
+        begin, end, _, _, chunk = next(
+            (s for s in shape.segments if sector < s[1]), shape.segments[-1])
+        ends = [end] if end < shape.segments[-1][1] else []
+        if chunk:
+            ends.append(begin + ((sector - begin) // chunk + 1) * chunk)
+        return min(ends, default=None)
+    chunk = 0
+    if shape.op_kind == arr.RAID10:
+        chunk = shape.raid[4]
+    elif shape.op_kind == arr.RAID456:
+        cuts = op == arr.READ and shape.raid[6] & ALIGNED_READ and not shape.raid[5]
+        chunk = shape.raid[2] if cuts else 0
+    elif shape.op_kind in (arr.SNAPSHOT, arr.SNAPSHOT_ORIGIN):
+        chunk = shape.raid[0]
+    return (sector // chunk + 1) * chunk if chunk else None
+
+
 def _segments(device: Device) -> Shape:
     rows: list[tuple[int, int, int, int, int]] = []
     children: list[tuple[str, int]] = []

@@ -9,6 +9,7 @@ from blockstack.engine.arrays import NOPS, DrawSpec, IrqSpec
 from blockstack.engine.core import Call, Columns, RunCounters, replay, run
 from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.interrupts import irq_spec
+from blockstack.engine.limits import check_blocks
 from blockstack.engine.paths import LayeredPath, self_calls
 from blockstack.engine.plan import Plan, compile_plan
 from blockstack.engine.static import StaticTasks, each_deepest, task_depth
@@ -69,7 +70,10 @@ def simulate(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     """
     the_kernel = as_kernel(kernel).override(submission=submission)
     demand = demand_of(workload)
-    plan = compile_plan(stack, the_kernel, ops=demand.ops, direct=workload.direct)
+    plan = compile_plan(stack, the_kernel, ops=demand.ops, direct=workload.direct,
+                        max_sectors=demand.max_sectors)
+    check_blocks([e.lower.name for e in plan.entries], plan.limits, demand.align_sectors,
+                 "workload.bs")
     total = demand.bios if bios is None else bios
     if total <= 0:
         raise ConfigError("must be a positive number", path="bios", value=total)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import blockstack.kinds.dm_paths as dm
 from blockstack.kinds.model import Calls, Kind, Param, Path
 from blockstack.kinds.network_paths import WORK_FILES, kworker
-from blockstack.kinds.params import choice
+from blockstack.kinds.params import choice, sectors
 
 _OPS = ("read", "write", "flush", "discard", "fua")
 
@@ -44,7 +44,7 @@ _THIN_WORKER = dm.new_worker(
     cuts=(("*", "metadata_operation_failed*", "only when metadata cannot be written"),
           ("*", "dm_bm_read_try_lock", "only in the non-blocking clone"),
           ("do_worker", "process_discard*", "discards: a worker call of their own")))
-_THIN_NOTE = "a bio is not cut at the pool's block boundaries"
+_THIN_NOTE = "the metadata device's own I/O counts for its stack, not for its traffic"
 # the pool's worker also reads and writes the metadata, on a device of its own
 _POOL = replace(dm.remapping("pool_map", "dm-thin.c"),
                 options={"threads": {"do_worker of dm-thin-pool": _THIN_WORKER.path}})
@@ -115,6 +115,8 @@ TARGET_KINDS = (
     Kind("dm-thin-pool", "stacked", "remap", (1, 2),
          "dm thin-pool target: passes thin devices' bios to the data device; the metadata device "
          "after it", verb="dm",
+         params=(Param("block", sectors(128, 2**21, multiple=128), 128,
+                       "the pool's block: 64 KiB to 1 GiB; default LVM's 64 KiB"),),
          calls={"6.1": _POOL}),
     Kind("dm-thin", "stacked", "remap", (1, 1), "dm thin target, on a pool", verb="dm",
          params=(Param("blocks", choice(*_THIN), "mapped",

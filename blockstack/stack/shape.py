@@ -15,6 +15,7 @@ from blockstack.stack.device import Device, Segment
 from blockstack.units import SECTOR_BYTES, format_bytes
 
 MAX_SECTORS = 2**54 - 1  # loff_t counts bytes in 63 bits
+_THIN_BLOCK_SECTORS = 128  # on anything but a pool: LVM's 64 KiB
 _LAYOUT = re.compile(r"([nfo])([1-9]\d?)\Z")
 
 
@@ -240,7 +241,16 @@ def snapshot(draft: Draft) -> Shape:
     return Shape(size, geometry={"chunk_sectors": chunk})
 
 
+def thin(draft: Draft) -> Shape:
+    """dm-thin: its pool's block is its own."""
+    shape = remap(draft)
+    block = int(draft.lower[0].params.get("block", _THIN_BLOCK_SECTORS))
+    return Shape(shape.size_sectors, geometry={"block_sectors": block},
+                 offset_sectors=shape.offset_sectors)
+
+
 _BY_KIND: dict[str, Callable[[Draft], Shape]] = {
+    "dm-thin": thin,
     "dm-linear": linear, "dm-striped": striped, "md-linear": concatenated,
     "md-raid0": zoned_stripes,
 }
