@@ -64,7 +64,8 @@ def summary_lines(reports: Sequence[Report]) -> Iterator[str]:
         yield (f"| {r.measured_kernel} | {s['stacks']} | {s['modelled']} | {s['holds']} | "
                + " | ".join(pairs) + f" | {s['traced_complete']} of {s['traced']}, "
                f"{100 * s['traced_complete_mean_error']:.2f} % in the mean, at most "
-               f"{s['traced_complete_max_error_bytes']} bytes |")
+               f"{s['traced_complete_max_error_bytes']} bytes; all: "
+               f"{100 * s['traced_mean_error']:.2f} % |")
     refused = sorted({row.name for r in reports for row in r.rows if row.refused})
     yield ""
     yield "Refused: " + (", ".join(f"`{name}`" for name in refused) or "none") + "."
