@@ -81,9 +81,10 @@ def test_report_without_figures():
     (" [<ffffffff8111>] f+0x1/0x2 [xfs]", "f"), (" f.isra.0+0x1/0x2", "f.isra.0"),
     (" <ffffffff8010e5c2>{system_call+126}", "system_call"),
     (" f+0x1/0x2 [nvme 12ab34cd]", "f"), (" [<0>] wait+0x1/0x2", "wait"),
-    (" f+0x1/0x2 (unreliable)", "f"), (" [<c01>] (f+0x1/0x2) from [<c02>] (g+0x1/0x2)", "f"), (" <TASK> f+0x1/0x2", "f")])
+    (" f+0x1/0x2 (unreliable)", "f"), (" <TASK> f+0x1/0x2", "f"),
+    (" [<c01>] (f+0x1/0x2) from [<c02>] (g+0x1/0x2)", "f")])
 def test_forms_of_a_call(line, name):
-    text = f"Call Trace:\n {'a'}+0x1/0x2\n{line}\n b+0x1/0x2\n"
+    text = f"Call Trace:\n a+0x1/0x2\n{line}\n b+0x1/0x2\n"
     names = [r.function for trace in read_traces(text) for r in trace.rows]
     assert name is None or name in names
 
