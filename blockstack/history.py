@@ -191,9 +191,9 @@ def _layers(count: int | None, exact: bool) -> str:
     return text if exact else f"at most {text}"
 
 
-def curve(name: str, rules: Sequence[str], most: int) -> Growth:
-    """Depth over the number of dm-linear layers under XFS on a SCSI disk."""
-    return growth(_base("xfs"), "dm-linear", kernel=_kernel(name), rules=rules, most=most, workload=DIRECT)
+def curve(name: str, rules: Sequence[str], most: int, source: str = "") -> Growth:
+    """Depth over the number of dm-linear layers under a file system, or raw, on a SCSI disk."""
+    return growth(_base(source), "dm-linear", kernel=_kernel(name), rules=rules, most=most, workload=DIRECT)
 
 
 def recursive_now() -> Iterator[str]:
@@ -204,7 +204,7 @@ def recursive_now() -> Iterator[str]:
         "offset included. Derived. The last column is the smallest stack that holds the recursive depth.", "",
         "| kernel | layers | serialised, as it is | recursive | would need |", "|---|---:|---:|---:|---:|")
     for name in NEW:
-        points = {(p.layers, p.submission): p for p in curve(name, ("two-list", "recursive"), 32).points
+        points = {(p.layers, p.submission): p for p in curve(name, ("two-list", "recursive"), 32, "xfs").points
                   if p.direction == "submission"}
         for n in (0, 4, 8, 16, 32):
             flat, deep = points[n, "two-list"], points[n, "recursive"]
@@ -213,8 +213,9 @@ def recursive_now() -> Iterator[str]:
                 need *= 2
             yield (f"| {_LABELS[name]} | {n} | {_bytes(flat.peak_bytes, flat.exact)} | "
                    f"{_bytes(deep.peak_bytes, deep.exact)} | {format_bytes(need)} |")
-    yield from ("", "![Depth by number of layers on 2.6.18: recursive climbs to the limit, serialised stays flat]"
-                    "(img/growth.svg)", "", "The same on 2.6.18 with 8K stacks (derived).")
+    yield from ("", "The same on 2.6.18 with 4K stacks, raw (derived): recursive climbs by every layer's frames, serialised "
+                    "by those of `unplug_fn`, which nests under every rule to 2.6.3x.", "",
+                "![Depth by number of dm-linear layers on 2.6.18 with 4K stacks](img/growth.svg)")
 
 
 def four_k() -> Iterator[str]:

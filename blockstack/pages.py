@@ -28,7 +28,7 @@ def write_history(root: Path) -> None:
     """2005 and now, with its picture."""
     page = "\n".join(history.lines(lambda what: print(f"history: {what}", file=sys.stderr)))
     (root / "docs/2005-and-now.md").write_text(page + "\n")
-    curve = history.curve("linux-2.6.18-i386-8k", ("recursive", "fifo"), 16)
+    curve = history.curve(history.OLD, ("recursive", "fifo"), 24)
     plots.save(plots.growth(curve), str(root / "docs/img/growth.svg"))
 
 
@@ -64,7 +64,8 @@ def summary_lines(reports: Sequence[Report]) -> Iterator[str]:
         yield (f"| {r.measured_kernel} | {s['stacks']} | {s['modelled']} | {s['holds']} | "
                + " | ".join(pairs) + f" | {s['traced_complete']} of {s['traced']}, "
                f"{100 * s['traced_complete_mean_error']:.2f} % in the mean, at most "
-               f"{s['traced_complete_max_error_bytes']} bytes |")
+               f"{s['traced_complete_max_error_bytes']} bytes; all: "
+               f"{100 * s['traced_mean_error']:.2f} % |")
     refused = sorted({row.name for r in reports for row in r.rows if row.refused})
     yield ""
     yield "Refused: " + (", ".join(f"`{name}`" for name in refused) or "none") + "."

@@ -81,11 +81,19 @@ def test_report_without_figures():
     (" [<ffffffff8111>] f+0x1/0x2 [xfs]", "f"), (" f.isra.0+0x1/0x2", "f.isra.0"),
     (" <ffffffff8010e5c2>{system_call+126}", "system_call"),
     (" f+0x1/0x2 [nvme 12ab34cd]", "f"), (" [<0>] wait+0x1/0x2", "wait"),
-    (" f+0x1/0x2 (unreliable)", "f"), (" <TASK> f+0x1/0x2", "f")])
+    (" f+0x1/0x2 (unreliable)", "f"), (" <TASK> f+0x1/0x2", "f"),
+    (" [<c01>] (f+0x1/0x2) from [<c02>] (g+0x1/0x2)", "f")])
 def test_forms_of_a_call(line, name):
-    text = f"Call Trace:\n {'a'}+0x1/0x2\n{line}\n b+0x1/0x2\n"
+    text = f"Call Trace:\n a+0x1/0x2\n{line}\n b+0x1/0x2\n"
     names = [r.function for trace in read_traces(text) for r in trace.rows]
     assert name is None or name in names
+
+
+def test_places_of_a_row():
+    (trace,) = read_traces(TABLE.replace("crypt_map+0xad/0xf0", "crypt_map").replace(
+        "__map_bio+0x4d/0x120", "0xc00000000f16b100").replace("[dm_mod]", ""))
+    assert [r.function for r in trace.rows[1:3]] == ["crypt_map", "0xc00000000f16b100"]
+    assert trace.rows[1].module == "dm_crypt"
 
 
 def test_several_traces_in_a_file():
@@ -154,14 +162,13 @@ def test_damaged_traces(text, data):
         more = data.draw(st.sampled_from(["", "9", "\n", "0)", " ", "....\n", "\x00é", "+0x"]))
         text = text[:at] + more + text[at + data.draw(st.integers(0, 12)):]
     try:
-        traces = read_traces(text)
-    except BlockstackError as error:
-        assert error.message
+        found = [explain_trace(trace) for trace in read_traces(text)]
+    except BlockstackError as error:  # of a line, or more bytes left than the stack has
+        assert error.path.startswith("trace:") or error.path in ("trace", "bytes left")
         return
-    for trace in traces:
-        found = explain_trace(trace)
-        json.dumps(found.to_dict())
-        assert found.used_bytes is None or found.used_bytes >= 0
+    for one in found:
+        json.dumps(one.to_dict())
+        assert one.used_bytes is None or one.used_bytes >= 0
 
 
 @given(st.text(max_size=80))
@@ -288,6 +295,8 @@ def test_command_line(tmp_path):
     assert one["used_bytes"] == 1000 and one["kernel"] == "linux-6.1-x86_64"
     (tmp_path / "k.su").write_text(USAGE)
     assert run("--trace", file, "--kernel", tmp_path / "k.su").exit_code == 0
+    piped = CliRunner().invoke(app, ["explain", "--trace", "-", "--json"], input=TABLE)
+    assert json.loads(piped.stdout)["traces"][0]["used_bytes"] == 1000
     file.write_text(OOPS.replace("492", "0"))
     assert run("--trace", file, "--kernel", "linux-2.6.18-i386-4k").exit_code == 0
     file.write_text(LIST)

@@ -47,12 +47,13 @@ def kernel_list(threads: Annotated[int, typer.Option(
 def kernel_extract(
         inputs: Annotated[list[Path], typer.Argument(
             metavar="FILE...", help="vmlinux or vmlinuz, .ko or .o files, folders of them (an "
-                                    "unpacked package), or gcc's .su and .ci files.")],
+                                    "unpacked package), gcc's .su and .ci files, or lists of "
+                                    "checkstack.pl.")],
         output: Annotated[Path, typer.Option("-o", "--output", help="A .json.gz or .json file.")],
         name: Annotated[str, typer.Option(
             "--name", help='Kernel, when the files do not say: "Linux 6.1".')] = "",
         arch: Annotated[str, typer.Option(
-            "--arch", help="x86_64 or i386; of .su and .ci files only.")] = "",
+            "--arch", help="x86_64 or i386; of .su and .ci files and lists only.")] = "",
         as_json: JsonOpt = False) -> None:
     """Read the frames of a kernel out of its machine code: a table for `--kernel`."""
     from blockstack.kernel.extract.build import extract, write_table

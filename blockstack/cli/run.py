@@ -123,7 +123,8 @@ def explain(config: Annotated[Path | None, typer.Argument(
             trace: Annotated[Path | None, typer.Option(
                 "--trace", metavar="FILE", help="A stack trace instead: ftrace's stack_trace, an "
                                                 "oops, a do_IRQ report, a checkstack or .su list, "
-                                                "as pasted from a log or a mail.")] = None,
+                                                "as pasted from a log or a mail; - for standard "
+                                                "input.")] = None,
             max_layers: Annotated[str | None, typer.Option(
                 "--max-layers", metavar="KIND", help="How many nested layers of KIND fit?")] = None,
             limits: Annotated[bool, typer.Option(

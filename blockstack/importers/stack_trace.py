@@ -6,6 +6,7 @@ or rows that do not add up, are errors with the line's number.
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,8 @@ Form = Literal["table", "calls", "frames"]
 _NAME = r"(?P<name>[A-Za-z_$][\w.$]*)"
 _PLACE = re.compile(_NAME + r"\+(?P<offset>0x[0-9a-fA-F]+|\d+)(?:/(?P<length>0x[0-9a-fA-F]+))?"
                     r"(?:\s+\[(?P<module>[\w-]+)(?:\s+[0-9a-f]+)?\])?")
-_RAW = re.compile(r"(?P<raw>0x[0-9a-fA-F]+)")
+_RAW = re.compile(r"(?P<raw>0x[0-9a-fA-F]+)\s*\Z")
+_BARE = re.compile(_NAME + r"(?:\s+\[(?P<module>[\w-]+)\])?\s*\Z")
 # kernel/trace/trace_stack.c: "%3d) %8d   %5d   " and the symbol; without sizes: of a report
 _ROW = re.compile(r"\s*(?P<index>\d+)\)\s+(?:(?P<depth>\d+)\s+(?P<size>\d+)\s+)?"
                   r"(?P<rest>\S.*?)\s*\Z")
@@ -29,7 +31,7 @@ _ELIDED = re.compile(r"\s*(?:\.{3,}|…|\[\s*\.\.\.\s*\]|\[snip\].*|<snip>.*)\s*
 # one call per line: an address in brackets (2.6), a question mark for a stale one, the place
 _CALL = re.compile(r"\s*(?:[\[(<{]+(?:0x)?[0-9a-fA-F]{1,16}[\])>}]+\s*)?(?P<stale>\?\s*)?"
                    r"(?:[({])?(?P<place>" + _PLACE.pattern + r")(?:[)}])?"
-                   r"(?:\s+\((?:unreliable|[A-Z]+)\))?\s*\Z")
+                   r"(?:\s+\((?:unreliable|[A-Z]+)\)|\s+from\s.*)?\s*\Z")
 _MARK = re.compile(r"\s*(?:</?(?:IRQ|NMI|EOI|EOE|TASK|SOFTIRQ|#\w+)>|<<EOE>>|={4,}|-{4,})\s*")
 _BEGIN = re.compile(r"(?:Call Trace|Stack|Backtrace)\s*:\s*", re.IGNORECASE)
 #: rows that report the stack and are not part of what is reported (arch/x86/kernel/dumpstack.c)
@@ -101,7 +103,7 @@ class Trace:
 
 
 def load_traces(path: Path) -> tuple[Trace, ...]:
-    """Every trace of a text file.
+    """Every trace of a text file; ``-``: of the standard input.
 
     Raises
     ------
@@ -109,7 +111,7 @@ def load_traces(path: Path) -> tuple[Trace, ...]:
         Unreadable, no text, no trace in it, or rows that cannot be.
     """
     try:
-        raw = path.read_bytes()
+        raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise BlockstackError(f"cannot be read: {error.strerror or error}", path=str(path)
                               ) from error
@@ -199,7 +201,8 @@ class _Reader:
         match = _ROW.match(line)
         if match is None:
             return False
-        place = _PLACE.match(match["rest"]) or _RAW.match(match["rest"])
+        place = _PLACE.match(match["rest"]) or _RAW.match(match["rest"]) or (
+            _BARE.match(match["rest"]) if match["depth"] else None)
         index = int(match["index"])
         if place is None:
             if self.open and self.form in (None, "table", "calls") and (

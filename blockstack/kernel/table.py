@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,13 @@ class FrameTable:
     def pointer_bytes(self) -> int:
         """Size of a return address."""
         return int(self.meta["pointer_bytes"])
+
+    @cached_property
+    def least_call_bytes(self) -> int:
+        """What every call of this build keeps at least: the return address, and the saved frame
+        pointer where it has one."""
+        return min((n for sites in self.calls.values() for n in sites.values()),
+                   default=self.pointer_bytes)
 
     @property
     def arch(self) -> str:

@@ -3,8 +3,8 @@
 A trace names functions only. Between two neighbours the table gives the bytes of the outer one at
 its call of the inner one. A tail jump leaves no frame and no row (x86_64), so that the outer one
 may have called a third function that jumped on to the inner one; a call through a pointer is in
-no list of callees, but its depth is known. What the table lacks counts its return address and is
-named.
+no list of callees, but its depth is known. What the table lacks counts what every call of that
+build keeps at least, and is named.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -99,7 +99,7 @@ def _frames(table: FrameTable, functions: Sequence[str], roots: Mapping[str, Roo
         elif outer.startswith(_COPIES) and inner in _ROOT_OF:
             yield TracedFrame(outer, 0, "root")  # its return address is the first row of @copy
         elif not keys:
-            yield TracedFrame(outer, table.pointer_bytes, "missing")
+            yield TracedFrame(outer, table.least_call_bytes, "missing")
         else:
             yield _site(table, outer, keys, _keys(table, inner))
         copying = outer.startswith(_COPIES)
@@ -112,7 +112,7 @@ def _frames(table: FrameTable, functions: Sequence[str], roots: Mapping[str, Roo
     elif keys:
         yield TracedFrame(last, table.frame(keys[0]), "frame", file)
     else:
-        yield TracedFrame(last, table.pointer_bytes, "missing")
+        yield TracedFrame(last, table.least_call_bytes, "missing")
 
 
 def _keys(table: FrameTable, name: str) -> list[str]:

@@ -118,8 +118,9 @@ def _summary(report: Report) -> Text:
         traced = (f"\ntold the traced path: {s['traced_complete']} of {s['traced']} with every "
                   "function in the table")
     if s["traced_complete"]:
-        traced += (f", sums off by {100 * s['traced_complete_mean_error']:.2f} % in the mean and "
-                   f"{s['traced_complete_max_error_bytes']} bytes at most")
+        traced += (f", their sums off by {100 * s['traced_complete_mean_error']:.2f} % in the mean "
+                   f"and {s['traced_complete_max_error_bytes']} bytes at most; of all by "
+                   f"{100 * s['traced_mean_error']:.2f} %")
     if not s["modelled"]:
         return Text(f"{s['stacks']} stacks, none modelled{traced}", "bold red")
     budgets = ", ".join(f"{name} {n:,}" for name, n in report.budgets.items())
