@@ -172,3 +172,32 @@ def test_metadata_on_a_deeper_device_counts_for_the_pool_only():
     name = "do_worker of dm-thin-pool p"
     assert tasks(deep)[name].peak_bytes >= tasks(shallow)[name].peak_bytes
     assert tasks(deep)["write t"].peak_bytes == tasks(shallow)["write t"].peak_bytes
+
+
+@pytest.mark.parametrize("kernel", NEW)
+def test_plugged_writes_are_submitted_below_the_end_of_the_plug(kernel):
+    """raid1_unplug (raid1-10.c, 6.1): the bitmap, then the data, in the stack of whoever ends the
+    plug; without a bitmap nothing waits in a plug."""
+    found = {}
+    for bitmap in ("none", "internal"):
+        stack = bs.Stack("x")
+        stack.md("m", level=1, members=disks(stack, 2), bitmap=bitmap)
+        stack.dm("l", target="linear", on="m")
+        found[bitmap] = tasks(stack, kernel, ("read", "write", "flush"))
+    assert not [name for name in found["none"] if "plug" in name]
+    fsync = found["internal"]["fsync l (plug of m)"]
+    names = [f.function for f in fsync.path]
+    assert names.index("raid1_unplug") < names.index("scsi_queue_rq") and fsync.exact
+    assert fsync.peak_bytes > found["internal"]["fsync l"].peak_bytes
+    assert fsync.context == "caller"
+    assert found["internal"]["writeback l (plug of m)"].context == "worker"
+
+
+def test_a_worker_ends_its_own_plug():
+    """dmcrypt_write plugs what it submits (dm-crypt.c, 6.1), also over an array."""
+    stack = bs.Stack("x")
+    stack.md("m", level=10, members=disks(stack, 2), bitmap="internal")
+    stack.dm("c", target="crypt", on="m")
+    found = tasks(stack)
+    row = found["dmcrypt_write c (plug of m)"]
+    assert row.context == "worker" and "raid10_unplug" in [f.function for f in row.path]
