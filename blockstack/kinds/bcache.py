@@ -139,7 +139,7 @@ _MODES = {mode: {"6.1": _calls(mode)} for mode in (
 BCACHE = Kind(
     "bcache", "stacked", "cache", (2, 2),
     "bcache: the backing device, then the cache",
-    params=(block(8, "bucket contents, default 4 KiB"), HITS,
+    params=(block(8, "what one key covers; default 4 KiB"), HITS,
             Param("mode", choice(*_MODES), "writethrough", "cache_mode: when writes reach the "
                   "backing device")),
     calls=_MODES["writethrough"], variant="mode", variants=_MODES)

@@ -70,7 +70,7 @@ def _row(kind: Kind) -> str:
 def _default(name: str, value: object) -> str:
     if value is REQUIRED:
         return " (required)"
-    if name == "chunk" and isinstance(value, int) and value:  # kept in sectors
+    if name in ("chunk", "block") and isinstance(value, int) and value:  # kept in sectors
         return f" ({format_bytes(value * SECTOR_BYTES)})"
     if value is None or value == ():
         return ""
