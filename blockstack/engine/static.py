@@ -146,8 +146,8 @@ class StaticTasks:
             for name, source, context, path in self._plugging(position, layers):
                 flush = rows.plug_flush(path, callback)
                 if flush is not None:
-                    name = f"{name} (plug of {position.device.name})"
-                    yield self._depth(name, context, layered(source, flush) + below)
+                    yield self._depth(f"{name} (plug of {position.device.name})", context,
+                                      layered(source, flush) + below)
 
     def _plugging(self, position: Position, layers: Layers
                   ) -> Iterator[tuple[str, str, str, Path]]:
