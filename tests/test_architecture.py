@@ -32,9 +32,6 @@ ALLOWED = {
     "pages": BASE | {"history", "present", "validation"},
     "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload",
                    "importers", "validate", "validation", "annotate"},
-    "history": BASE | {"config", "engine", "importers", "kernel", "kinds", "scenarios", "stack",
-                       "validation", "workload"},
-    "pages": BASE | {"history", "present", "validation"},
     "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload"},
 }
 

@@ -280,8 +280,8 @@ SHOWN = {  # every kind that has a scenario
     "dm-snapshot-origin", "md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5",
     "md-raid6", "loop", "nbd", "iscsi", "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic",
     "raw", "ext3", "ext4", "xfs", "reiser4", "nfs", "nfsd", "swap", "bcache", "drbd",
-    "dm-multipath",
-    "dm-cache", "dm-writecache", "dm-raid0", "dm-raid1", "dm-raid4", "dm-raid5", "dm-raid6",
+    "dm-multipath", "dm-cache", "dm-writecache", "dm-raid0", "dm-raid1", "dm-raid4", "dm-raid5",
+    "dm-raid6",
     "dm-raid10", "dm-thin", "dm-thin-pool", "dm-integrity", "dm-verity", "dm-flakey", "dm-delay",
     "dm-switch", "dm-zero", "zram"}
 

@@ -11,6 +11,7 @@ from blockstack.engine.interrupts import SharedInterrupts, shared_interrupts
 from blockstack.engine.layers import Layers
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.engine.plan import Plan, Position
+from blockstack.kinds.model import Path
 from blockstack.result import TaskDepth, judge
 
 #: md writes its superblock by pages (drivers/md/md.c md_super_write)
@@ -115,12 +116,12 @@ class StaticTasks:
 
     def all(self) -> tuple[TaskDepth, ...]:
         """Submitters by way in, workers, unplug, transmission, completion."""
-        return (*self.ways(data=True), *self.ways(data=False), *self.workers(), *self.unplug(),
-                *self.beyond())
+        return (*self.ways(data=True), *self.ways(data=False), *self.workers(), *self.plugs(),
+                *self.unplug(), *self.beyond())
 
     def beside_a_run(self) -> tuple[TaskDepth, ...]:
         """What a run's bios set off beside the simulated tasks."""
-        return (*self.ways(data=False), *self.unplug(), *self.beyond())
+        return (*self.ways(data=False), *self.plugs(), *self.unplug(), *self.beyond())
 
     def ways(self, *, data: bool) -> Iterator[TaskDepth]:
         """One task per source and way in: its deepest path over the operations that take it."""
@@ -153,6 +154,38 @@ class StaticTasks:
                 path = task.entry + self.bound.path(tasks[number].visits)
                 path = path.lacking(sorted(tasks[number].missing))
                 yield self._depth(task.name, "worker", path)
+
+    def plugs(self) -> Iterator[TaskDepth]:
+        """Writes that a driver keeps in the task's plug (md's raid1 and raid10 with a bitmap):
+        submitted below blk_finish_plug, wherever the way in or the worker ends its plug."""
+        rows, layers = self.plan.kernel.rows, Layers(self.plan.kernel, self.plan.stack)
+        for number, position in enumerate(self.plan.positions):
+            callback = layers.calls(position.device).options.get("plugged")
+            members = _children(self.plan, number)
+            if callback is None or not members or not {WRITE, FUA} & set(self.plan.ops):
+                continue
+            below = deepest(self.bound.below(c, WRITE, self.max_sectors, self.align_sectors)
+                            for c in members)
+            for name, source, context, path in self._plugging(position, layers):
+                flush = rows.plug_flush(path, callback)
+                if flush is not None:
+                    yield self._depth(f"{name} (plug of {position.device.name})", context,
+                                      layered(source, flush) + below)
+
+    def _plugging(self, position: Position, layers: Layers
+                  ) -> Iterator[tuple[str, str, str, Path]]:
+        """Ways in and workers on whose stack a position's bios are submitted."""
+        for entries, root in (*self._roots(), *self.plan.inner):
+            if self.plan.positions[root].task != position.task:
+                continue
+            for way in dict.fromkeys(entries.ways):
+                if way.path is not None and way.op in (WRITE, FUA, FLUSH):
+                    yield f"{way.name} {entries.source}", entries.source, way.context, way.path
+        for other in self.plan.positions:
+            worker = layers.worker(other.device)
+            handed = [w for _, w, _ in other.children if w is not None]
+            if worker is not None and any(task == position.task for _, task, _ in handed):
+                yield f"{worker.name} {other.device.name}", other.device.name, "worker", worker.path
 
     def unplug(self) -> Iterator[TaskDepth]:
         """unplug_fn of kernels to 2.6.3x: recursion through the stack under every rule."""

@@ -181,6 +181,36 @@ class RowSource:
             found = max(found, whole, key=lambda p: p.bytes)
         return found
 
+    def plug_flush(self, path: Path, callback: Path) -> CallPath | None:
+        """A way in that ends its plug: down to the deepest blk_finish_plug that it reaches, and
+        through a driver's plug callback to the submit of what the driver had plugged.
+
+        Parameters
+        ----------
+        path : Path
+            The way in, from its root.
+        callback : Path
+            From blk_finish_plug on.
+
+        Returns
+        -------
+        CallPath or None
+            None: this way holds no plug.
+        """
+        anchors, missing = self._anchors(path)
+        graph = self._graph(path, anchors, None)
+        names, goal = _reached(graph, anchors), self.table.find(callback.via[0])
+        found: CallPath | None = None
+        for i in range(len(names) if goal else 0):
+            top = self._segments(graph, names[:i + 1], None, names[i + 1:])
+            rest = graph.longest(names[i], goal, avoid=self._links("") | set(names[:i]))
+            if rest is not None and (found is None or (top + rest).bytes > found.bytes):
+                found = top + rest
+        if found is None:
+            return None
+        after = self.spine(callback, self.generation.submit_link)
+        return self._rooted(found) + after + CallPath((), missing)
+
     def submit_tail(self, link: str) -> CallPath:
         """What a nested submit needs when it only queues the bio (serialised rules)."""
         if link not in self._tails:

@@ -16,7 +16,7 @@ from blockstack.kinds.params import choice
 Cuts = tuple[tuple[str, str, str], ...]
 Edges = tuple[tuple[str, str], ...]
 
-_DIR = ("drivers/md/bcache/",)
+_DIR = ("drivers/md/bcache/", "lib/closure.c")  # closures lie in lib/ in later kernels
 _ERRORS: Cuts = (
     ("*", "bch_cache_set_error", "only after an error in the cache"),
     ("*", "bch_count_io_errors", "only after an I/O error"),
@@ -66,9 +66,10 @@ _INSERT: Edges = tuple((caller, "btree_insert_fn") for caller in (
 _WALKS: Edges = tuple((caller, callee) for caller in _MAP_KEYS
                       for callee in ("refill_keybuf_fn", "sectors_dirty_init_fn"))
 # what a closure's last reference calls on the same stack (closure.c closure_put_after_sub)
-_LAST: Edges = tuple((caller, callee) for caller in ("closure_put", "closure_sub") for callee in (
-    "cached_dev_read_done_bh", "cached_dev_write_complete", "cached_dev_bio_complete",
-    "cached_dev_cache_miss_done", "search_free"))
+_LAST: Edges = tuple(
+    (caller, callee) for caller in ("closure_put", "closure_sub", "closure_put_after_sub")
+    for callee in ("cached_dev_read_done_bh", "cached_dev_write_complete",
+                   "cached_dev_bio_complete", "cached_dev_cache_miss_done", "search_free"))
 #: A btree of two levels: a node of 256 KiB holds some 10,000 keys, so that this covers 10,000 by
 #: 10,000 extents, 400 GiB of single pages. Each of these calls itself once per level.
 _LOOKUP_LEVELS = (("bch_btree_map_keys_recurse",),)
@@ -112,11 +113,11 @@ _TASKS = {
 #: hands back what the caller could not finish; its other work items are in `_TASKS`
 _WORKER = Worker("bcache", _path(kworker("cached_dev_nodata"), ()))
 # a bio's end drops a reference of the closure, whose last one ends the upper bio (search_free)
-_ENDIO = Path(("closure_put", ">cached_dev_read_done_bh", "cached_dev_bio_complete", "search_free",
-               "bio_complete"), files=_DIR, cuts=(*_ERRORS, *_QUEUED), edges=(
-                   *_LAST, *(("bio_endio", end) for end in (
-                       "request_endio", "backing_request_endio", "bch_cache_read_endio",
-                       "bch_data_insert_endio"))), again=(("closure_put",),))
+_ENDS: Edges = tuple(("bio_endio", end) for end in (
+    "request_endio", "backing_request_endio", "bch_cache_read_endio", "bch_data_insert_endio"))
+_ENDIO = Path(("closure_put", "closure_put_after_sub?", ">cached_dev_read_done_bh",
+               "cached_dev_bio_complete", "search_free", "bio_complete?"), edges=(*_LAST, *_ENDS),
+              files=_DIR, cuts=(*_ERRORS, *_QUEUED), again=(("closure_put",),))
 
 
 def _calls(mode: str) -> Calls:
@@ -139,7 +140,7 @@ _MODES = {mode: {"6.1": _calls(mode)} for mode in (
 BCACHE = Kind(
     "bcache", "stacked", "cache", (2, 2),
     "bcache: the backing device, then the cache",
-    params=(block(8, "bucket contents, default 4 KiB"), HITS,
+    params=(block(8, "what one key covers; default 4 KiB"), HITS,
             Param("mode", choice(*_MODES), "writethrough", "cache_mode: when writes reach the "
                   "backing device")),
     calls=_MODES["writethrough"], variant="mode", variants=_MODES)

@@ -84,6 +84,9 @@ _PASS: dm.Cuts = (
     ("*", "metadata_operation_failed", "only when metadata cannot be written"),
     ("map_bio", "bio_endio", "only for a duplicate that is no longer needed, or an error"),
 )
+# map_bio starts a migration for a bio that overwrites a whole block: no copy, no metadata yet
+_OVERWRITES: dm.Cuts = (
+    ("mg_copy", "mg_full_copy", "only without a bio that overwrites the block, on a worker"),)
 # migrations are chains of continuations, each a work item (mg_start ... mg_complete)
 _STEPS = ("process_deferred_bios", "check_migrations", "__commit", "mg_copy", "mg_full_copy",
           "mg_upgrade_lock", "mg_update_metadata", "mg_update_metadata_after_copy")
@@ -95,7 +98,7 @@ def _cache(writes: str) -> Calls:
         threads[f"{step} of dm-cache"] = dm.new_worker(
             step, step, files=_CACHE_FILES, cuts=_PASS,
             edges=(*_POLICY, ("__commit", "commit_op"), ("__commit", "issue_op"))).path
-    base = dm.remapping("cache_map", *_CACHE_FILES, cuts=_PASS, edges=_POLICY,
+    base = dm.remapping("cache_map", *_CACHE_FILES, cuts=_PASS + _OVERWRITES, edges=_POLICY,
                         ends=(("clone_endio", "cache_end_io"),))
     flush = dm.new_worker("dm-cache", "__commit", "issue_op", "dm_submit_bio_remap",
                           files=_CACHE_FILES, cuts=_PASS, edges=(("__commit", "issue_op"),))

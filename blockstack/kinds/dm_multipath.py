@@ -37,8 +37,10 @@ _CLONES: dm.Cuts = (
     ("dm_mq_queue_rq", "blk_mq_complete_request", "only for a request that failed"),
     ("dm_mq_queue_rq", "dm_get_live_table", "an immutable target: md->immutable_target is set"),
 )
+# 6.1 issues from the first of these; the others stand in where a build has inlined or lost it
+_ISSUE = "__blk_mq_try_issue_directly|__blk_mq_issue_directly|blk_mq_request_issue_directly"
 _SUBMIT = mq_path(
-    "dm_mq_queue_rq", ("blk_insert_cloned_request", "__blk_mq_try_issue_directly"),
+    "dm_mq_queue_rq", ("blk_insert_cloned_request", _ISSUE),
     (*dm.CORE, dm.MD + "dm-rq.c", *(dm.MD + file for file in _FILES)),
     edges=(("dm_mq_queue_rq", "multipath_clone_and_map"), ("dm_mq_queue_rq", "multipath_busy"),
            *_SELECTORS), cuts=(*_WORKING, *_CLONES))

@@ -144,7 +144,9 @@ class Calls:
         Mapping switches of this generation (raid456: full_stripe_in_caller, aligned_read,
         read_in_caller, rmw); ``superblock``, ``threads`` (name to `Path`): what further tasks of
         the device write to its lower devices; ``tasks`` (name to `Path`): further tasks that
-        submit nothing, to their deepest point.
+        submit nothing, to their deepest point; ``plugged`` (`Path`): from blk_finish_plug to the
+        submit of writes that wait in the task's plug; ``cache``: where writes go; ``peer``: what
+        there is only with a network card; ``clones_requests``: no second bio.
     note : str
         What is assumed, with its source.
     """
