@@ -1,21 +1,62 @@
 """Shell commands that build devices (``dmsetup``, ``mdadm``, ``mkfs``, ``losetup`` ...), as text.
 
-Nothing is run here. Commands that make no device are passed over.
+Nothing is run here. A command that changes the stack and is not understood is an error that names
+it; commands known to make no device and to change no path are passed over.
 """
 
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from blockstack.errors import ConfigError
 from blockstack.importers.dm_table import Recipe, kcryptd_sides, linear_recipe, target_recipe
+from blockstack.importers.file_systems import mkfs_recipe, mount_keys, nfs_keys
+from blockstack.importers.shell import Options, Simple, options, printed, simple_commands
 
 DISK_SIZE = "400 MiB"
 
 
-def read_commands(name: str, commands: Sequence[str]) -> tuple[dict[str, Recipe], list[str]]:
+@dataclass
+class Machine:
+    """What a run of commands has built so far.
+
+    Attributes
+    ----------
+    recipes : dict of str to Recipe
+        Devices and mounted file systems, by path.
+    swaps : list of str
+        Areas that are swapped on.
+    formatted : dict of str to Recipe
+        What each device was formatted with, by any of its devices.
+    stores : dict of str to list of str
+        Stores of an origin's snapshots: the origin's own table does not name them.
+    served : list of str
+        File systems that a server in the same machine exports to a client there.
+    """
+
+    recipes: dict[str, Recipe] = field(default_factory=dict)
+    swaps: list[str] = field(default_factory=list)
+    formatted: dict[str, Recipe] = field(default_factory=dict)
+    stores: dict[str, list[str]] = field(default_factory=dict)
+    served: list[str] = field(default_factory=list)
+
+    def mounted_at(self, path: str) -> str:
+        """The mount point that holds a path.
+
+        Raises
+        ------
+        LookupError
+            None does.
+        """
+        for parent in (Path(path), *Path(path).parents):
+            if str(parent) in self.recipes and not str(parent).startswith("/dev"):
+                return str(parent)
+        raise LookupError(f"no command mounts a file system that holds {path}")
+
+
+def read_commands(name: str, commands: Sequence[str]) -> Machine:
     """Devices by path, and the areas that are swapped on.
 
     Parameters
@@ -27,135 +68,243 @@ def read_commands(name: str, commands: Sequence[str]) -> tuple[dict[str, Recipe]
     Raises
     ------
     ConfigError
-        A command of a known tool that cannot be understood.
+        A command that cannot be understood and may change the stack.
     """
-    recipes: dict[str, Recipe] = {}
-    swaps: list[str] = []
-    formatted: dict[str, str] = {}
-    stores: dict[str, list[str]] = {}
+    machine = Machine()
     for command in commands:
-        _note_store(command, stores)
+        for origin, store in re.findall(r"\b0 \d+ snapshot (\S+) (\S+) ", command):
+            machine.stores.setdefault(origin, []).append(store)
     for number, command in enumerate(commands):
         try:
-            _command(command, recipes, swaps, formatted, stores)
-        except (ValueError, LookupError) as error:
+            if not command.lstrip().startswith("configfs "):
+                for simple in simple_commands(command):
+                    _command(simple, machine)
+            else:
+                _configfs(command, machine)
+        except (ValueError, LookupError, TypeError) as error:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"cannot be understood: {error}", value=command,
                               path=f"{name}.commands[{number}]") from error
-    return recipes, swaps
+    return machine
 
 
-def _note_store(command: str, stores: dict[str, list[str]]) -> None:
-    """Stores of an origin's snapshots: the origin's own table does not name them."""
-    match = re.match(r"echo '0 \d+ snapshot (\S+) (\S+) ", command)
-    if match:
-        stores.setdefault(match[1], []).append(match[2])
+def _command(simple: Simple, machine: Machine) -> None:
+    tool = simple.tool
+    if tool in ("echo", "printf"):
+        _written(simple, machine)
+    elif tool.startswith("mkfs") or tool in ("mke2fs", "mkswap"):
+        _mkfs(simple, machine)
+    elif tool in _READERS:
+        reader, valued = _READERS[tool]
+        reader(simple, options(simple.words, valued.split()), machine)
+    elif tool not in _HARMLESS:
+        raise ValueError(f"{tool} is not known; if it changes no device, leave it out")
 
 
-def _command(command: str, recipes: dict[str, Recipe], swaps: list[str],
-             formatted: dict[str, str], stores: Mapping[str, list[str]]) -> None:
-    """Read one shell command; those that make no device are passed over."""
-    table = re.match(r"(?:echo|printf)(?: -e)? '(.*)' \| dmsetup create (\S+)", command, re.DOTALL)
-    if table:
-        rows = [line.split() for line in re.split(r"\n|\\n", table[1]) if line.strip()]
-        recipes[f"/dev/mapper/{table[2]}"] = target_recipe(rows[0], stores) if len(rows) == 1 else (
-            linear_recipe(rows))
+def _written(simple: Simple, machine: Machine) -> None:
+    """``echo ... > file``: some files in /sys change the path of every bio."""
+    target = simple.writes_to
+    if target.startswith("/sys/block/zram") and target.endswith("/disksize"):
         return
-    if re.match(r"(configfs|modprobe) null_blk", command):
-        mode = "bio" if "queue_mode=0" in command else "mq"
-        mode += "-memory" if "memory_backed=1" in command else ""
-        recipes["null_blk"] = Recipe("null_blk", keys={"mode": mode})
-        return
-    words = shlex.split(command)
-    reader = _READERS.get(Path(words[0]).name.partition(".")[0]) if words else None
-    if reader is not None:
-        reader(words, recipes, swaps, formatted)
+    if re.match(r"/sys/(block|module|class/block|kernel/config)/", target):
+        raise ValueError(f"writes {printed(simple)!r} to {target}, which the model does not follow")
 
 
-def _mdadm(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    if "--create" not in words:
-        return
-    options = dict(w.removeprefix("--").split("=", 1) for w in words if re.match(r"--\w.*=", w))
-    members = [w for w in words[words.index("--create") + 2:] if not w.startswith("-")]
-    level = options["level"].removeprefix("raid")
-    missing = [i for i, m in enumerate(members) if m == "missing"]
+def _configfs(command: str, machine: Machine) -> None:
+    if "null_blk" in command:
+        machine.recipes["null_blk"] = _null_blk(command)
+
+
+def _null_blk(words: str) -> Recipe:
+    mode = "bio" if "queue_mode=0" in words else "mq"
+    return Recipe("null_blk", keys={"mode": mode + "-memory" * ("memory_backed=1" in words)})
+
+
+def _modprobe(simple: Simple, given: Options, machine: Machine) -> None:
+    if given.words[:1] == ("null_blk",):
+        machine.recipes["null_blk"] = _null_blk(" ".join(given.words))
+    elif given.words[:1] == ("scsi_debug",):
+        raise ValueError("the disks of scsi_debug are not modelled")
+
+
+def _dmsetup(simple: Simple, given: Options, machine: Machine) -> None:
+    words = given.words
+    if words[:1] in (("create",), ("reload",), ("load",)):
+        text = given.get("--table", default=simple.text_in)
+        rows = [line.split() for line in text.splitlines() if line.strip()]
+        if not rows or len(words) != 2:
+            raise ValueError("the table is neither in --table nor in a pipe")
+        machine.recipes[f"/dev/mapper/{Path(words[1]).name}"] = target_recipe(
+            rows[0], machine.stores) if len(rows) == 1 else linear_recipe(rows)
+
+
+def _mdadm(simple: Simple, given: Options, machine: Machine) -> None:
+    if given.has("--create", "-C", "--build", "-B"):
+        device, *members = (*given.all("--create", "-C", "--build", "-B"), *given.words)
+        machine.recipes[device] = _array(given, members)
+    elif given.has("--fail", "-f", "--set-faulty"):
+        device, *failed = given.words
+        machine.recipes[device] = _failing(machine.recipes[device], failed)
+    elif given.has("--grow", "-G", "--add", "-a", "--re-add", "--replace"):
+        raise ValueError("an array that is changed while it runs is not modelled")
+
+
+def _array(given: Options, members: list[str]) -> Recipe:
+    level = given.get("--level", "-l").removeprefix("raid")
+    if not level:
+        raise ValueError("no level")
+    if given.has("--spare-devices", "-x", "--write-journal", "--write-mostly", "--consistency-policy"):
+        raise ValueError("spares, journals and write-mostly members are not modelled")
     keys: dict[str, Any] = {}
-    if "chunk" in options and level != "1":
-        keys["chunk"] = f"{options['chunk']} KiB"
-    if options.get("bitmap", "none") != "none":
+    if given.has("--chunk", "-c") and level != "1":
+        keys["chunk"] = f"{given.get('--chunk', '-c').removesuffix('K')} KiB"
+    if given.get("--bitmap", "-b", default="none") != "none":
         keys["bitmap"] = "internal"
-    if options.get("layout") and level == "10":
-        keys["layout"] = options["layout"]
+    if given.has("--layout", "-p") and level == "10":
+        keys["layout"] = given.get("--layout", "-p")
+    missing = [i for i, m in enumerate(members) if m == "missing"]
     if missing and level in ("4", "5", "6"):  # a mirror simply has fewer members
         keys["failed"] = missing
-    present = tuple(m for m in members if m != "missing" or "failed" in keys)
-    kind = f"md-raid{level}" if level.isdigit() else f"md-{level}"
-    recipes[words[words.index("--create") + 1]] = Recipe(kind, present, keys)
+    kind = {"mirror": "1", "stripe": "0"}.get(level, level)
+    kind = f"md-raid{kind}" if kind.isdigit() else f"md-{kind}"
+    return Recipe(kind, tuple(m for m in members if m != "missing" or "failed" in keys), keys)
 
 
-def _mkfs(words: list[str], _: object, __: object, formatted: dict[str, str]) -> None:
-    kind = words[0].partition(".")[2] or (words[words.index("-t") + 1] if "-t" in words else "")
-    devices = [w for w in words[1:] if w.startswith("/dev/")]
-    if len(devices) > 1:
-        kind = f"{kind} over several devices"
-    for device in devices:
-        formatted[device] = kind
+def _failing(array: Recipe, failed: Sequence[str]) -> Recipe:
+    """An array some members of which have failed."""
+    numbers = {i for i, member in enumerate(array.on) if member in failed}
+    if array.kind == "md-raid1":
+        return Recipe(array.kind, tuple(m for m in array.on if m not in failed), array.keys)
+    return Recipe(array.kind, array.on, {
+        **array.keys, "failed": sorted({*array.keys.get("failed", ()), *numbers})})
 
 
-def _mount(words: list[str], recipes: dict[str, Recipe], _: object, formatted: dict[str, str]
-           ) -> None:
-    kind = words[words.index("-t") + 1] if "-t" in words else ""
-    where = words[-1]
-    device = next((w for w in words[1:] if w.startswith("/dev/")), None)
-    if kind == "nfs":
-        recipes[where] = Recipe("nfs version 4" if "vers=4" in " ".join(words) else "nfs",
-                                 keys={"nic": "lo", "size": DISK_SIZE})
-    elif device is not None:
-        place = next((w for w in reversed(words) if w.startswith("/") and w != device), where)
-        recipes[place] = Recipe(kind or formatted[device], (device,))
-        if formatted.get(device, "").endswith("devices"):
-            recipes[place] = Recipe(formatted[device], (device,))
+def _mkfs(simple: Simple, machine: Machine) -> None:
+    if simple.tool == "mkswap":
+        return
+    recipe = mkfs_recipe(simple)
+    for device in recipe.on:
+        machine.formatted[device] = recipe
 
 
-def _losetup(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    file = next(w for w in words[1:] if w.startswith("/") and not w.startswith("/dev/loop"))
-    name = next((w for w in words[1:] if w.startswith("/dev/loop")), None)
-    number = sum(path.startswith("/dev/loop") for path in recipes)
-    direct = {"direct": True} if "--direct-io=on" in words else {}
-    recipes[name or f"/dev/loop{number}"] = Recipe("loop", (str(Path(file).parent),), direct)
+def _mount(simple: Simple, given: Options, machine: Machine) -> None:
+    kind, said = given.get("-t", "--types"), given.listed("-o", "--options")
+    if kind in _PSEUDO or given.has("-a", "--bind", "-B", "--make-private") or "remount" in said:
+        return
+    source, place = given.words
+    if kind in ("nfs", "nfs4") or (not kind and ":" in source and not source.startswith("/")):
+        host, _, path = source.rpartition(":")
+        machine.recipes[place] = Recipe("nfs", keys={
+            "nic": "lo", "size": DISK_SIZE, **nfs_keys(kind, said)})
+        if host in ("127.0.0.1", "localhost", "[::1]", "::1"):
+            machine.served.append(machine.mounted_at(path))
+        return
+    if "loop" in said or not source.startswith("/dev/"):
+        source = _loop(machine, source, "", {})
+    made = machine.formatted.get(source)
+    if made is None:
+        if not kind or kind == "auto":
+            raise ValueError(f"no command formats {source}")
+        made = Recipe(kind, (source,))
+    machine.recipes[place] = Recipe(made.kind, made.on, {
+        **made.keys, **mount_keys(made.kind, said, made.on)})
 
 
-def _swapon(words: list[str], _: object, swaps: list[str], *__: object) -> None:
-    swaps.append(words[-1])
+def _losetup(simple: Simple, given: Options, machine: Machine) -> None:
+    if given.has("-d", "--detach", "-D", "--detach-all", "-a", "--all", "-l", "--list", "-c",
+                 "-j", "--associated"):
+        return
+    words = list(given.words)
+    name = words.pop(0) if words and words[0].startswith("/dev/loop") else ""
+    flag = [value for option, value in given.pairs if option == "--direct-io"]
+    if not words and flag:  # a running loop device: losetup --direct-io=on /dev/loop0
+        old = machine.recipes[name]
+        machine.recipes[name] = Recipe(old.kind, old.on, _direct(flag))
+        return
+    file, = words
+    _loop(machine, file, name, _direct(flag))
 
 
-def _integritysetup(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    if words[1] == "open":
-        device, name = [w for w in words[2:] if not w.startswith("-")][:2]
-        mode = {"mode": "bitmap"} if "--integrity-bitmap-mode" in words else {}
-        recipes[f"/dev/mapper/{name}"] = Recipe("dm-integrity", (device,), mode)
+def _direct(values: Sequence[str]) -> dict[str, Any]:
+    return {"direct": True} if values and values[-1] in ("", "on") else {}
 
 
-def _cryptsetup(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    if "open" in words or "luksOpen" in words or "plainOpen" in words:
-        action = next(i for i, w in enumerate(words) if w in ("open", "luksOpen", "plainOpen"))
-        device, name = [w for w in words[action + 1:] if not w.startswith("-")][:2]
-        flags = [w.removeprefix("--perf-") for w in words]
-        recipes[f"/dev/mapper/{name}"] = Recipe("dm-crypt", (device,),
-                                                 {"workqueue": kcryptd_sides(flags)})
+def _loop(machine: Machine, file: str, name: str, keys: Mapping[str, Any]) -> str:
+    number = sum(path.startswith("/dev/loop") for path in machine.recipes)
+    name = name or f"/dev/loop{number}"
+    holder = file if file.startswith("/dev/") else machine.mounted_at(file)
+    machine.recipes[name] = Recipe("loop", (holder,), keys)
+    return name
 
 
-def _bcache(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    devices = [words[words.index(option) + 1] for option in ("-C", "-B") if option in words]
-    recipes["/dev/bcache0"] = Recipe("bcache", tuple(devices))
+def _swapon(simple: Simple, given: Options, machine: Machine) -> None:
+    for area in given.words:
+        if not area.startswith("/dev/"):
+            raise ValueError("a swap file is not modelled")
+        machine.swaps.append(area)
 
 
-def _drbd(_: list[str], recipes: dict[str, Recipe], *__: object) -> None:
-    recipes["/dev/drbd0"] = Recipe("drbd", ("/dev/vdb",))
+def _swapoff(simple: Simple, given: Options, machine: Machine) -> None:
+    machine.swaps = [] if given.has("-a") else [
+        area for area in machine.swaps if area not in given.words]
 
 
-_READERS: Mapping[str, Callable[..., None]] = {
-    "mdadm": _mdadm, "mkfs": _mkfs, "mount": _mount, "losetup": _losetup, "swapon": _swapon,
-    "integritysetup": _integritysetup, "make-bcache": _bcache, "drbdadm": _drbd,
-    "cryptsetup": _cryptsetup}
+def _umount(simple: Simple, given: Options, machine: Machine) -> None:
+    for place in given.words:
+        machine.recipes.pop(place, None)
+
+
+def _integritysetup(simple: Simple, given: Options, machine: Machine) -> None:
+    if given.words[:1] == ("open",):
+        device, name = given.words[1:3]
+        mode = {"mode": "bitmap"} if given.has("--integrity-bitmap-mode", "-B") else {}
+        machine.recipes[f"/dev/mapper/{name}"] = Recipe("dm-integrity", (device,), mode)
+
+
+def _cryptsetup(simple: Simple, given: Options, machine: Machine) -> None:
+    if given.has("--integrity"):
+        raise ValueError("dm-crypt over dm-integrity in one command is not modelled")
+    if given.words[:1] in (("open",), ("luksOpen",), ("plainOpen",), ("create",)):
+        pair = given.words[1:3] if given.words[0] != "create" else given.words[2:0:-1]
+        flags = [option.removeprefix("--perf-") for option, _ in given.pairs]
+        machine.recipes[f"/dev/mapper/{pair[1]}"] = Recipe(
+            "dm-crypt", (pair[0],), {"workqueue": kcryptd_sides(flags)})
+
+
+def _bcache(simple: Simple, given: Options, machine: Machine) -> None:
+    machine.recipes["/dev/bcache0"] = Recipe("bcache", (*given.all("-C"), *given.all("-B")))
+
+
+def _drbd(simple: Simple, given: Options, machine: Machine) -> None:
+    machine.recipes["/dev/drbd0"] = Recipe("drbd", ("/dev/vdb",))
+
+
+#: tool: reader, and its options that are followed by a value
+_READERS: Mapping[str, tuple[Callable[[Simple, Options, Machine], None], str]] = {
+    "dmsetup": (_dmsetup, "--table -u --uuid --readahead"),
+    "mdadm": (_mdadm, "--create -C --build -B --level -l --raid-devices -n --chunk -c --metadata -e "
+                      "--bitmap -b --layout -p --name -N --size -z --homehost --spare-devices -x "
+                      "--write-journal --consistency-policy --bitmap-chunk --data-offset"),
+    "mount": (_mount, "-t --types -o --options -L -U"), "umount": (_umount, "-t -O"),
+    "losetup": (_losetup, "-o --offset --sizelimit -b --sector-size -j --associated -d --detach -c"),
+    "swapon": (_swapon, "-p --priority -L -U"), "swapoff": (_swapoff, "-L -U"),
+    "integritysetup": (_integritysetup, "--integrity -I --tag-size -t --journal-size -j --sector-size"
+                       " -s --journal-watermark --journal-commit-time --buffer-sectors"
+                       " --interleave-sectors --integrity-key-file --integrity-key-size"),
+    "cryptsetup": (_cryptsetup, "--key-file -d --type -M --cipher -c --key-size -s --hash -h --offset"
+                   " -o --skip -p --size -b --sector-size --header --integrity -I --pbkdf"
+                   " --iter-time -i --key-slot -S --label --uuid"),
+    "make-bcache": (_bcache, "-C -B"), "drbdadm": (_drbd, ""), "modprobe": (_modprobe, "")}
+_PSEUDO = frozenset(("nfsd", "rpc_pipefs", "proc", "sysfs", "tmpfs", "devtmpfs", "debugfs", "tracefs",
+                     "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))
+#: they make no device and change no path to one
+_HARMLESS = frozenset((
+    "[", "blkdiscard", "blockdev", "cat", "cd", "chmod", "chown", "cp", "cryptsetup-reencrypt", "dd",
+    "df", "drbdsetup", "exportfs", "fallocate", "false", "fio", "fsfreeze", "fstrim", "grep", "head",
+    "iscsiadm", "iscsid", "kill", "ls", "lsblk", "mkdir", "mknod", "mountpoint", "mv", "nbd-client",
+    "nbd-server", "partprobe", "pidof", "rm", "rmdir", "rmmod", "rpc.mountd", "rpc.nfsd", "rpcbind",
+    "rpc.statd", "rpc.idmapd", "nfsdcld", "sed", "set", "sleep", "sync", "tee", "test", "touch", "true",
+    "truncate", "udevadm", "umask", "wait", "wipefs", "xfs_io", "yes", "zramctl", "targetcli",
+    "systemctl", "service", "sysctl", "swaplabel", "tune2fs", "e2label", "fsck", "e2fsck", "depmod",
+    "insmod", "ip", "ifconfig", "hostname", "export", "stat", "seq", ":"))

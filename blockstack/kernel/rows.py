@@ -6,6 +6,7 @@ build of the same generation needs no new figures, only its frame table.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 from blockstack.errors import BlockstackError
@@ -166,6 +167,15 @@ class RowSource:
             whole = top + (rest or CallPath())
             found = max(found, whole, key=lambda p: p.bytes)
         return found
+
+    def leaves_out(self, path: Path) -> bool:
+        """Whether the path's own anchors make one of the calls of ``more_cuts``."""
+        names = [anchor.name for anchor in self._anchors(path)[0]]
+        return any(self._more.is_cut(a, b) for a, b in pairwise(names))
+
+    @cached_property
+    def _more(self) -> CutTable:
+        return CutTable(self.more_cuts)
 
     def submit_tail(self, link: str) -> CallPath:
         """What a nested submit needs when it only queues the bio (serialised rules)."""

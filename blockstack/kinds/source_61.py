@@ -20,6 +20,8 @@ READV = (*_ENTRY, "__x64_sys_preadv2|__ia32_sys_preadv", "do_preadv", "vfs_readv
 WRITEV = (*_ENTRY, "__x64_sys_pwritev2|__ia32_sys_pwritev", "do_pwritev", "vfs_writev",
           "do_iter_write", "do_iter_readv_writev")
 FSYNC = (*_ENTRY, "__x64_sys_fsync|__ia32_sys_fsync", "vfs_fsync_range")
+OPENAT = (*_ENTRY, "__x64_sys_openat|__ia32_sys_openat", "do_sys_openat2", "do_filp_open",
+          "path_openat")
 _FAULT = ("@fault", "exc_page_fault", "do_user_addr_fault", ">handle_mm_fault",
           "__handle_mm_fault?")
 WORKER = ("@kthread", "kthread", ">worker_thread", "process_one_work", ">wb_workfn")
@@ -137,10 +139,10 @@ def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Pa
     return {**found, **(more or {})}
 
 
-def thread_61(thread: str, files: tuple[str, ...], *via: str) -> Path:
+def thread_61(thread: str, files: tuple[str, ...], *via: str, cuts: Cuts = _CUTS) -> Path:
     """A file system's own thread that submits: kjournald2, xfsaild."""
     return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), (), FILES_61 + files,
-                _CUTS)
+                cuts)
 
 
 def discard_61(via: tuple[str, ...], fs: "Fs61 | None" = None) -> Path:
@@ -160,8 +162,7 @@ def cache_edges(readahead: str, writepages: str) -> Edges:
 
 #: opening a disk whose partitions are not known yet reads its tables (block/partitions/core.c)
 OPEN_61 = Path(
-    (*_ENTRY, "__x64_sys_openat|__ia32_sys_openat", "do_sys_openat2", "do_filp_open",
-     "path_openat", "do_dentry_open", ">blkdev_open", "blkdev_get_by_dev", "blkdev_get_whole",
+    (*OPENAT, "do_dentry_open", ">blkdev_open", "blkdev_get_by_dev", "blkdev_get_whole",
      "bdev_disk_changed", ">efi_partition", "read_part_sector", "submit_bio"),
     (("filemap_read_folio", "blkdev_read_folio"), ("block_read_full_folio", "blkdev_get_block")),
     (*FILES_61, "fs/open.c", "fs/namei.c"), _OPEN_CUTS)
@@ -221,7 +222,8 @@ _EXT4_CUTS: Cuts = (
     ("ext4_dirty_inode", "__ext4_journal_start_sb",
      "inside a transaction it returns the running handle (jbd2__journal_start); outside one, "
      "ext4_write_begin and ext4_writepages start theirs deeper in the same task"),
-    ("*", "ext4_nojournal*", "with a journal"), ("*", "jbd2_journal_destroy*", "at unmount only"),
+    ("ext4_sync_file", "sync_inode_metadata", "with a journal (ext4_fsync_nojournal without)"),
+    ("*", "ext4_fsync_nojournal", "with a journal"), ("*", "jbd2_journal_destroy*", "at unmount only"),
     ("*", "ext4_orphan_*", "no truncation, no O_TMPFILE"),
     ("*", "*ext4_expand_extra_isize*", "inodes were made with their full extra size"),
 )
@@ -311,3 +313,4 @@ def swap_61() -> dict[str, Path]:
         "swap-in": Path((*_FAULT, "do_swap_page?", "swapin_readahead", "swap_readpage",
                          "submit_bio"), (), _SWAP_FILES, RECLAIM_CUTS),
     }
+
