@@ -279,7 +279,7 @@ SHOWN = {  # every kind that has a scenario
     "partition", "dm-linear", "dm-striped", "dm-mirror", "dm-crypt", "dm-snapshot",
     "dm-snapshot-origin", "md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5",
     "md-raid6", "loop", "nbd", "iscsi", "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic",
-    "raw", "ext3", "ext4", "xfs", "reiser4", "nfs", "nfsd", "swap"}
+    "raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "reiser4", "nfs", "nfsd", "swap"}
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

@@ -154,7 +154,8 @@ def _array(given: Options, members: list[str]) -> Recipe:
     level = given.get("--level", "-l").removeprefix("raid")
     if not level:
         raise ValueError("no level")
-    if given.has("--spare-devices", "-x", "--write-journal", "--write-mostly", "--consistency-policy"):
+    if given.has("--spare-devices", "-x", "--write-journal", "--write-mostly",
+                 "--consistency-policy"):
         raise ValueError("spares, journals and write-mostly members are not modelled")
     keys: dict[str, Any] = {}
     if given.has("--chunk", "-c") and level != "1":
@@ -200,13 +201,13 @@ def _mount(simple: Simple, given: Options, machine: Machine) -> None:
         if host in ("127.0.0.1", "localhost", "[::1]", "::1"):
             machine.served.append(machine.mounted_at(path))
         return
-    if "loop" in said or not source.startswith("/dev/"):
-        source = _loop(machine, source, "", {})
     made = machine.formatted.get(source)
-    if made is None:
-        if not kind or kind == "auto":
-            raise ValueError(f"no command formats {source}")
-        made = Recipe(kind, (source,))
+    if made is None and kind in ("", "auto"):
+        raise ValueError(f"no command formats {source}")
+    if not source.startswith("/dev/"):  # an image
+        device = _loop(machine, source, "", {})
+        made = Recipe(made.kind if made else kind, (device,), made.keys if made else {})
+    made = made or Recipe(kind, (source,))
     machine.recipes[place] = Recipe(made.kind, made.on, {
         **made.keys, **mount_keys(made.kind, said, made.on)})
 
@@ -283,28 +284,30 @@ def _drbd(simple: Simple, given: Options, machine: Machine) -> None:
 #: tool: reader, and its options that are followed by a value
 _READERS: Mapping[str, tuple[Callable[[Simple, Options, Machine], None], str]] = {
     "dmsetup": (_dmsetup, "--table -u --uuid --readahead"),
-    "mdadm": (_mdadm, "--create -C --build -B --level -l --raid-devices -n --chunk -c --metadata -e "
-                      "--bitmap -b --layout -p --name -N --size -z --homehost --spare-devices -x "
-                      "--write-journal --consistency-policy --bitmap-chunk --data-offset"),
+    "mdadm": (_mdadm, """--create -C --build -B --level -l --raid-devices -n --chunk -c --metadata
+        -e --bitmap -b --layout -p --name -N --size -z --homehost --spare-devices -x
+        --write-journal --consistency-policy --bitmap-chunk --data-offset"""),
     "mount": (_mount, "-t --types -o --options -L -U"), "umount": (_umount, "-t -O"),
-    "losetup": (_losetup, "-o --offset --sizelimit -b --sector-size -j --associated -d --detach -c"),
+    "losetup": (_losetup, """-o --offset --sizelimit -b --sector-size -j --associated -d --detach
+        -c --set-capacity"""),
     "swapon": (_swapon, "-p --priority -L -U"), "swapoff": (_swapoff, "-L -U"),
-    "integritysetup": (_integritysetup, "--integrity -I --tag-size -t --journal-size -j --sector-size"
-                       " -s --journal-watermark --journal-commit-time --buffer-sectors"
-                       " --interleave-sectors --integrity-key-file --integrity-key-size"),
-    "cryptsetup": (_cryptsetup, "--key-file -d --type -M --cipher -c --key-size -s --hash -h --offset"
-                   " -o --skip -p --size -b --sector-size --header --integrity -I --pbkdf"
-                   " --iter-time -i --key-slot -S --label --uuid"),
+    "integritysetup": (_integritysetup, """--integrity -I --tag-size -t --journal-size -j
+        --sector-size -s --journal-watermark --journal-commit-time --buffer-sectors
+        --interleave-sectors --integrity-key-file --integrity-key-size"""),
+    "cryptsetup": (_cryptsetup, """--key-file -d --type -M --cipher -c --key-size -s --hash -h
+        --offset -o --skip -p --size -b --sector-size --header --integrity -I --pbkdf --iter-time
+        -i --key-slot -S --label --uuid"""),
     "make-bcache": (_bcache, "-C -B"), "drbdadm": (_drbd, ""), "modprobe": (_modprobe, "")}
-_PSEUDO = frozenset(("nfsd", "rpc_pipefs", "proc", "sysfs", "tmpfs", "devtmpfs", "debugfs", "tracefs",
-                     "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))
+_PSEUDO = frozenset((
+    "nfsd", "rpc_pipefs", "proc", "sysfs", "tmpfs", "devtmpfs", "debugfs", "tracefs",
+    "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))
 #: they make no device and change no path to one
 _HARMLESS = frozenset((
-    "[", "blkdiscard", "blockdev", "cat", "cd", "chmod", "chown", "cp", "cryptsetup-reencrypt", "dd",
-    "df", "drbdsetup", "exportfs", "fallocate", "false", "fio", "fsfreeze", "fstrim", "grep", "head",
-    "iscsiadm", "iscsid", "kill", "ls", "lsblk", "mkdir", "mknod", "mountpoint", "mv", "nbd-client",
-    "nbd-server", "partprobe", "pidof", "rm", "rmdir", "rmmod", "rpc.mountd", "rpc.nfsd", "rpcbind",
-    "rpc.statd", "rpc.idmapd", "nfsdcld", "sed", "set", "sleep", "sync", "tee", "test", "touch", "true",
-    "truncate", "udevadm", "umask", "wait", "wipefs", "xfs_io", "yes", "zramctl", "targetcli",
-    "systemctl", "service", "sysctl", "swaplabel", "tune2fs", "e2label", "fsck", "e2fsck", "depmod",
-    "insmod", "ip", "ifconfig", "hostname", "export", "stat", "seq", ":"))
+    "[", ":", "blkdiscard", "blockdev", "cat", "cd", "chmod", "chown", "cp", "dd", "depmod",
+    "df", "drbdsetup", "e2fsck", "e2label", "exportfs", "export", "fallocate", "false", "fio",
+    "fsck", "fsfreeze", "fstrim", "grep", "head", "hostname", "ifconfig", "ip", "iscsiadm",
+    "iscsid", "kill", "ls", "lsblk", "mkdir", "mknod", "mountpoint", "mv", "nbd-client",
+    "nbd-server", "nfsdcld", "partprobe", "pidof", "rm", "rmdir", "rmmod", "rpc.idmapd",
+    "rpc.mountd", "rpc.nfsd", "rpc.statd", "rpcbind", "sed", "seq", "service", "set", "sleep",
+    "stat", "swaplabel", "sync", "sysctl", "systemctl", "targetcli", "tee", "test", "touch",
+    "true", "truncate", "udevadm", "umask", "wait", "wipefs", "xfs_io", "yes", "zramctl"))

@@ -40,11 +40,11 @@ def mkfs_recipe(simple: Simple) -> Recipe:
         Options that lead to a path which the model does not have.
     """
     kind = simple.tool.partition(".")[2] or ("ext2" if simple.tool == "mke2fs" else "")
-    given = options(simple.words, "-t" if not kind else _VALUED.get(kind, "").split())
+    given = options(simple.words, _VALUED.get(kind, "").split() if kind else ("-t",))
     if simple.tool in ("mkfs", "mke2fs") and given.get("-t"):
         kind = given.get("-t")
         given = options(simple.words, ("-t", *_VALUED.get(kind, "").split()))
-    devices = tuple(w for w in given.words if w.startswith("/dev/"))
+    devices = tuple(w for w in given.words if w.startswith("/"))  # or a file: an image
     if not kind or not devices:
         raise ValueError("no file system or no device")
     asked = [word for _, value in given.pairs for word in value.split(",")]
@@ -62,8 +62,7 @@ def _profile(given: Options, n_devices: int) -> str:
                     given.get("-d", "--data", default="single")):
         if profile.lower() not in _PROFILES:
             raise ValueError(f"btrfs profile {profile} is not modelled")
-    data = given.get("-d", "--data", default="single").lower()
-    return data
+    return given.get("-d", "--data", default="single").lower()
 
 
 def _refuse(kind: str, said: Sequence[str], others: Sequence[str]) -> None:

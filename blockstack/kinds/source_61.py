@@ -43,7 +43,9 @@ RECLAIM_CUTS: Cuts = (
     ("*", "migrate_pages", "no memory tiers"),
     ("*", "split_huge_page_to_list", "no huge pages in the page cache or in swap"),
     *_FAULT_CUTS,
-    ("__try_to_reclaim_swap", "__filemap_get_folio", "looks a page up and allocates none"),
+    *((f, "__filemap_get_folio", "looks a page up (no FGP_CREAT) and allocates none") for f in (
+        "__try_to_reclaim_swap", "__read_swap_cache_async", "swap_cache_get_folio",
+        "shmem_get_folio_gfp")),
     ("get_page_from_freelist", "node_reclaim", "vm.zone_reclaim_mode is 0"),
     ("*", "blk_mq_flush_plug_list", "the flush of a plug is in the leaf's own row"),
 )
@@ -223,7 +225,8 @@ _EXT4_CUTS: Cuts = (
      "inside a transaction it returns the running handle (jbd2__journal_start); outside one, "
      "ext4_write_begin and ext4_writepages start theirs deeper in the same task"),
     ("ext4_sync_file", "sync_inode_metadata", "with a journal (ext4_fsync_nojournal without)"),
-    ("*", "ext4_fsync_nojournal", "with a journal"), ("*", "jbd2_journal_destroy*", "at unmount only"),
+    ("*", "ext4_fsync_nojournal", "with a journal"),
+    ("*", "jbd2_journal_destroy*", "at unmount only"),
     ("*", "ext4_orphan_*", "no truncation, no O_TMPFILE"),
     ("*", "*ext4_expand_extra_isize*", "inodes were made with their full extra size"),
 )
@@ -246,6 +249,11 @@ _XFS_CUTS: Cuts = (
     ("*", "xfs_qm_*", "no quota"), ("*", "xfs_btree_*_repair*", "no repair"),
     ("*", "xfs_buf_ioend*", "ends the buffer in the caller only after an error"),
     ("xlog_write_iclog", "blkdev_issue_flush", "only with an external log device"),
+    ("xfs_buffered_write_iomap_begin", "xfs_direct_write_iomap_begin",
+     "no extent size hint is set (xfs_get_extsz_hint)"),
+    ("xfs_buf_read_map", "xfs_buf_get_map",
+     "a block that is read is in use: its buffer is not stale (xfs_buf_lock forces the log for "
+     "those only), and what it allocates lies above the read itself (__xfs_buf_submit)"),
     ("xfs_btree_dup_cursor", "xfs_trans_read_buf_map",
      "the cursor's buffers are in the transaction already (xfs_trans_buf_item_match)"),
     ("xlog_write_iclog", "xlog_state_done_syncing", "after a log I/O error only"),

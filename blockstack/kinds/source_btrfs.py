@@ -14,11 +14,6 @@ from blockstack.kinds.model import Path
 from blockstack.kinds.network_paths import WORK_FILES, kworker
 from blockstack.kinds.source_61 import (
     FSYNC,
-    READ,
-    READV,
-    WORKER,
-    WRITE,
-    WRITEV,
     Fs61,
     discard_61,
     entries_61,

@@ -25,6 +25,7 @@ _CUTS: Cuts = (
 _READ: Edges = (("read_pages", "f2fs_readahead"), ("filemap_read_folio", "f2fs_read_data_folio"))
 _DATA: Edges = (("do_writepages", "f2fs_write_data_pages"),
                 ("__writeback_single_inode", "f2fs_write_inode"))
+_FLUSH_DATA = ("filemap_fdatawrite", "f2fs_write_data_pages")
 _NODES: Edges = (("do_writepages", "f2fs_write_node_pages"),)
 _META: Edges = (("do_writepages", "f2fs_write_meta_pages"),)
 _READ_CUTS: Cuts = cut_rows("a read maps blocks: it allocates none and balances nothing",
@@ -70,5 +71,5 @@ def f2fs_61() -> dict[str, Path]:
                          ("checkpoint", "issue_checkpoint_thread"), ("cleaner", "gc_thread_func")):
         way = thread_61(thread, _FILES, cuts=cuts)
         # a checkpoint and the cleaner write dirty inodes' pages, too
-        ways[name] = replace(way, edges=_DATA + (("filemap_fdatawrite", "f2fs_write_data_pages"),))
+        ways[name] = replace(way, edges=(*_DATA, _FLUSH_DATA))
     return ways
