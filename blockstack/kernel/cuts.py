@@ -162,6 +162,8 @@ RARE_CUTS: tuple[Cut, ...] = (
     *_rows("rare", "the inode table's block has left memory while its inode is in use",
            "__ext4_get_inode_loc->*breadahead*", "__ext4_get_inode_loc->ext4_read_bh*",
            "__ext4_get_inode_loc->submit_bh*"),
+    *_rows("rare", "the group's buddy bitmap is not in memory and was not read ahead "
+           "(ext4_mb_prefetch)", "ext4_mb_load_buddy_gfp->ext4_mb_init_group"),
     *_rows("rare", "an extent tree shrinks back into the inode",
            "ext4_ext_try_to_merge->ext4_free_blocks", "ext4_ext_try_to_merge_up"),
     *_rows("rare", "the journal is full: the task checkpoints it itself",

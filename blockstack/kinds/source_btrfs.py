@@ -70,10 +70,10 @@ _WRITE_TO = (">btrfs_file_write_iter", "btrfs_do_write_iter?", "btrfs_buffered_w
 _DIO_READ = (">btrfs_file_read_iter", "btrfs_dio_read?", "iomap_dio_rw?", "__iomap_dio_rw")
 _DIO_WRITE = (">btrfs_file_write_iter", "btrfs_do_write_iter?", "btrfs_direct_write?",
               "btrfs_dio_write?", "__iomap_dio_rw")
-_DATA = ("iomap_dio_bio_iter", "iomap_dio_submit_bio?", ">btrfs_submit_direct")
-#: from a data bio's submission to that of a block of the checksums' tree
-_CSUM_VIA = ("submit_one_bio", "btrfs_lookup_bio_sums", "btrfs_lookup_csum?",
-             "read_extent_buffer_pages", "submit_extent_page", "submit_one_bio", "submit_bio")
+_DATA = ("iomap_dio_bio_iter", "iomap_dio_submit_bio?", ">btrfs_submit_direct|btrfs_dio_submit_io")
+#: below a data bio's submission to that of a block of the checksums' tree
+_CSUM_VIA = ("btrfs_lookup_bio_sums", "btrfs_lookup_csum?",
+             "read_extent_buffer_pages|read_extent_buffer_pages_nowait", "submit_bio")
 _CHUNK_VIA = ("find_free_extent", "btrfs_chunk_alloc", "submit_bio")
 #: btrfs_queue_work's functions that submit (async-thread.c btrfs_work_helper)
 _WORKS: Edges = tuple(("btrfs_work_helper", work) for work in (
@@ -106,7 +106,8 @@ def _fs(cuts: Cuts) -> Fs61:
         read=(">btrfs_file_read_iter", "filemap_read"), write=_WRITE_TO, dio_read=_DIO_READ,
         dio_write=_DIO_WRITE, fsync="btrfs_sync_file", data=_DATA, read_edges=_READ,
         write_edges=(), sync_edges=_SYNC, meta_read=_DIRECT, meta_write=_DIRECT, files=_FILES,
-        cuts=cuts + _CSUM + _CHUNK + _TREES, read_cuts=_READ_CUTS)
+        cuts=cuts + _CSUM + _CHUNK + _TREES, read_cuts=_READ_CUTS,
+        names=("btrfs_lookup", "btrfs_create", "btrfs_file_open"))
 
 
 def btrfs_61(*, compress: bool) -> dict[str, Path]:
@@ -122,10 +123,8 @@ def btrfs_61(*, compress: bool) -> dict[str, Path]:
     ways["flush"] = replace(ways["fsync"], via=(*FSYNC, ">btrfs_sync_file", "write_all_supers",
                                                 "submit_bio"))
     ways["discard"] = discard_61((">btrfs_ioctl", "btrfs_trim_fs"), fs)
-    for name in ("read", "readv", "fault", "write", "writev"):
+    for name in ("read", "readv", "fault", "write", "writev", "read-direct", "readv-direct"):
         ways[name + "-csum"] = _again(ways[name], _CSUM_VIA, _CSUM)
-    for name in ("read-direct", "readv-direct"):
-        ways[name + "-csum"] = _again(ways[name], _CSUM_VIA[1:], _CSUM)
     for name in ("writeback", "fsync", "worker", "write-direct-meta"):
         ways[name.removesuffix("-meta") + "-chunk"] = _again(ways[name], _CHUNK_VIA, _CHUNK)
     for name in ("writeback", "fsync", "journal"):

@@ -43,7 +43,8 @@ _F2FS = Fs61(
                  ("__mark_inode_dirty", "f2fs_dirty_inode")),
     sync_edges=_DATA, meta_read=(("iomap_iter", "f2fs_iomap_begin"),),
     meta_write=(("iomap_iter", "f2fs_iomap_begin"),), files=_FILES, cuts=_CUTS,
-    read_cuts=_READ_CUTS, fault=(">f2fs_filemap_fault", "filemap_fault"))
+    read_cuts=_READ_CUTS, fault=(">f2fs_filemap_fault", "filemap_fault"),
+    names=("f2fs_lookup", "f2fs_create", "f2fs_file_open"))
 F2FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
     **FS_ENTRY_OPS,
     "write": (*FS_ENTRY_OPS["write"], "writeback-node", "writeback-meta", "checkpoint", "cleaner"),

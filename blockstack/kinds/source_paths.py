@@ -23,9 +23,9 @@ def cut_rows(reason: str, *pairs: str) -> Cuts:
 #: tasks or metadata of the same op
 FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
     "read": ("read", "readv", "fault", "open"),
-    "read-direct": ("read-direct", "read-direct-meta", "readv-direct"),
-    "write": ("write", "writev", "writeback", "reclaim", "journal"),
-    "write-direct": ("write-direct", "write-direct-meta", "writev-direct", "journal"),
+    "read-direct": ("read-direct", "read-direct-meta", "readv-direct", "aio-read"),
+    "write": ("write", "writev", "msync", "create", "writeback", "reclaim", "journal"),
+    "write-direct": ("write-direct", "write-direct-meta", "writev-direct", "aio-write", "journal"),
     "fua": ("fsync", "journal"),
     "flush": ("flush", "fsync", "journal"),
     "discard": ("discard",),
