@@ -168,15 +168,6 @@ class RowSource:
             found = max(found, whole, key=lambda p: p.bytes)
         return found
 
-    def leaves_out(self, path: Path) -> bool:
-        """Whether the path's own anchors make one of the calls of ``more_cuts``."""
-        names = [anchor.name for anchor in self._anchors(path)[0]]
-        return any(self._more.is_cut(a, b) for a, b in pairwise(names))
-
-    @cached_property
-    def _more(self) -> CutTable:
-        return CutTable(self.more_cuts)
-
     def submit_tail(self, link: str) -> CallPath:
         """What a nested submit needs when it only queues the bio (serialised rules)."""
         if link not in self._tails:
@@ -191,6 +182,15 @@ class RowSource:
     def budgets(self) -> dict[str, CallPath]:
         """What may come on top of a block path, bounded by itself: name to deepest path."""
         return {name: self.spine(path) for name, path in self.generation.budgets.items()}
+
+    def leaves_out(self, path: Path) -> bool:
+        """Whether the path's own anchors make one of the calls of ``more_cuts``."""
+        names = [anchor.name for anchor in self._anchors(path)[0]]
+        return any(self._more.is_cut(a, b) for a, b in pairwise(names))
+
+    @cached_property
+    def _more(self) -> CutTable:
+        return CutTable(self.more_cuts)
 
     def _anchors(self, path: Path) -> tuple[list[_Anchor], tuple[str, ...]]:
         """Anchors that the table has; the names of those that it lacks."""
