@@ -308,6 +308,28 @@ def test_memory_is_constant_in_the_number_of_bios(old):
     assert int(many.visits.sum()) == 200_000 * 4
 
 
+@pytest.mark.parametrize(("disks", "profile", "copies"), [
+    (1, "single", 1), (3, "single", 1), (3, "raid0", 1), (2, "raid1", 2), (3, "raid1", 2),
+    (3, "raid1c3", 3), (4, "raid10", 2), (1, "dup", 2)])
+def test_btrfs_spreads_its_bios(new, disks, profile, copies):
+    """Its own mapping costs no frames: depths are those of one disk; each copy is written."""
+    def stack(n, word):
+        s = bs.Stack(word)
+        for i in range(n):
+            s.nvme(f"n{i}", size="20 GiB")
+        s.filesystem("fs", kind="btrfs", on=[f"n{i}" for i in range(n)], profile=word)
+        return s
+
+    load = bs.Workload(rw="randwrite", bs="4 KiB-256 KiB", bios=2000)
+    result = bs.simulate(stack(disks, profile), load, kernel=new)
+    alone = bs.simulate(stack(1, "single"), load, kernel=new)
+    written = sum(leaf["sectors"] for leaf in result.leaves.values())
+    assert written == pytest.approx(
+        copies * sum(leaf["sectors"] for leaf in alone.leaves.values()), rel=0.1)
+    assert all(leaf["sectors"] for leaf in result.leaves.values())
+    assert result.peak_bytes == alone.peak_bytes
+
+
 def test_leaves_get_every_sector():
     case = bs.load("configs/raid0-unequal.toml")
     workload = bs.Workload(rw="randread", bs="4 KiB-256 KiB", direct=True, seed=3)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from dataclasses import replace
 from pathlib import Path as File
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from blockstack.errors import BlockstackError, UnknownFrame
 from blockstack.kernel import PROFILES, CallPath, FrameTable, load_kernel, load_table
-from blockstack.kernel.cuts import COMMON_CUTS, Cut, CutTable
+from blockstack.kernel.cuts import COMMON_CUTS, RARE_CUTS, Cut, CutTable
 from blockstack.kernel.generation import GENERATIONS
 from blockstack.kernel.paths import CallGraph, Step
 from blockstack.kernel.rows import RowSource
+from blockstack.kinds import KINDS
 from blockstack.kinds.model import Path
 
 NO_CUTS = CutTable(())
@@ -112,6 +114,31 @@ def test_find_understands_gcc_clones_and_files():
     assert t.find("nothing") is None
     with pytest.raises(UnknownFrame, match="nothing"):
         t.frame("nothing")
+
+
+def test_a_module_joins_the_table_of_its_build():
+    """Its rows are added; a name that both have gets its file, in the module's own calls too."""
+    t = table({"submit_bio": {"__submit_bio": 16}, "__submit_bio": {}}, {"__submit_bio": 32})
+    more = table({"f2fs_write": {"__submit_bio": 48}, "__submit_bio": {"submit_bio": 64}},
+                 file="fs/f2fs/data.c", meta={**t.meta, "provenance": "f2fs.ko"})
+    own = {name: row for name, row in more.functions.items() if name != "submit_bio"}
+    whole = t.joined(replace(more, functions=own))
+    own = "__submit_bio@fs/f2fs/data.c"
+    assert whole.find("__submit_bio") == "__submit_bio" and whole.frame("__submit_bio") == 32
+    assert whole.calls["f2fs_write"] == {own: 48} and whole.calls[own] == {"submit_bio": 64}
+    assert "f2fs.ko" in whole.meta["added"][0]
+    with pytest.raises(BlockstackError, match="another architecture"):
+        t.joined(table({}, meta={**t.meta, "arch": "sparc"}))
+
+
+def test_a_way_through_a_rare_call_is_not_typical():
+    kernel = load_kernel("linux-6.1-x86_64")
+    rows = kernel.rows
+    typical = RowSource(rows.table, rows.generation, rows.platform, None, RARE_CUTS)
+    ways = KINDS["btrfs"].entries["6.1"]
+    left = {name for name, path in ways.items() if typical.leaves_out(path)}
+    assert left == {name for name in ways if name.endswith(("-csum", "-chunk"))}
+    assert not any(rows.leaves_out(path) for path in ways.values())
 
 
 def test_cuts_match_names_patterns_and_clones():

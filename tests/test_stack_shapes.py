@@ -20,6 +20,28 @@ def with_disks(*sizes: str | int, name: str = "s") -> Stack:
     return stack
 
 
+def test_btrfs_profiles() -> None:
+    """One device needs no mapping; chunks of several are a tenth of them, 1 GiB at the most."""
+    stack = with_disks("1 GiB", "20 GiB", "20 GiB", "20 GiB", "2 GiB", "2 GiB", "2 GiB", "2 GiB")
+    one = stack.filesystem("one", kind="btrfs", on="sda")
+    assert (one.size_sectors, one.segments, one.geometry, one.maps_itself) == (2**21, (), {}, False)
+    three = stack.filesystem("three", kind="btrfs", on=["sdb", "sdc", "sdd"], profile="raid1")
+    assert three.maps_itself and three.geometry["near_copies"] == 2
+    assert three.geometry["chunk_sectors"] == 2**21 and three.size_sectors == 30 * 2**21
+    four = stack.filesystem("four", kind="btrfs", on=["sde", "sdf", "sdg", "sdh"], profile="raid10")
+    assert four.geometry["chunk_sectors"] == 128 and four.size_sectors == 4 * 2**21
+    with pytest.raises(ConfigError, match=r"devices\.x\.profile: profile raid1c3 needs 3 devices"):
+        with_disks("1 GiB").filesystem("x", kind="btrfs", on="sda", profile="raid1c3")
+    pair = with_disks("2 GiB", "1 GiB")
+    with pytest.raises(ConfigError, match="both copies on one device"):
+        pair.filesystem("x", kind="btrfs", on=["sda", "sdb"], profile="dup")
+    single = pair.filesystem("x", kind="btrfs", on=["sda", "sdb"])
+    chunk = 3 * 2**21 // 10 // 128 * 128
+    assert [s.chunk_sectors for s in single.segments] == [chunk, 0]
+    twice = with_disks("1 GiB").filesystem("x", kind="btrfs", on="sda", profile="dup")
+    assert twice.geometry["dup"] == 2 and twice.size_sectors == 2**20
+
+
 def test_partition() -> None:
     stack = with_disks("1 GiB")
     one = stack.partition("sda1", on="sda", start="1 MiB", size="10 MiB")

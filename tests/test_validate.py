@@ -15,7 +15,9 @@ from blockstack import pages, validation
 from blockstack import validate as val
 from blockstack.cli import app
 from blockstack.errors import BlockstackError, ConfigError
+from blockstack.importers.commands import read_commands
 from blockstack.importers.measured import Depth, Measured, load_measurements, stack_of
+from blockstack.importers.shell import options, simple_commands
 from blockstack.kernel import load_kernel, load_table
 from blockstack.kernel.cuts import RARE_CUTS
 from blockstack.kernel.generation import GENERATIONS
@@ -27,7 +29,7 @@ from blockstack.validation import SHIPPED
 
 GOLDEN = Path(__file__).parent / "golden"
 #: what may stay unmodelled: kinds that the registry lacks
-REFUSED = {"btrfs", "f2fs", "loop-dio", "nfs4"}
+REFUSED = set()
 FILES = {path.name.removesuffix(".json.gz"): path for path in sorted(SHIPPED.glob("*.json.gz"))}
 #: stacks of file systems that no shipped table has a function of
 NO_FRAMES = ("f2fs_", "nfs4_")
@@ -152,6 +154,29 @@ def test_rare_cuts_have_reasons():
     (("cryptsetup luksFormat -q /dev/vdb -", "cryptsetup open --perf-no_read_workqueue /dev/vdb c"),
      "/dev/mapper/c", ["virtio-blk", "dm-crypt"]),
     (("mkswap /dev/ram0", "swapon /dev/ram0"), None, ["brd", "swap"]),
+    (("swapon -p 5 /dev/ram0", "swapon /dev/vdb", "swapoff /dev/vdb"), None, ["brd", "swap"]),
+    (("mkfs.btrfs -f --data raid0 -m raid1 /dev/vdb /dev/vdc",
+      "mount -o noatime,compress-force=zstd:3 /dev/vdc /m"), "/m",
+     ["virtio-blk", "virtio-blk", "btrfs"]),
+    (("mkfs -t xfs -f /dev/vdb", "mount -o nosuid /dev/vdb /m", "fsfreeze -f /m", "sync",
+      "losetup --direct-io=on -b 4096 /dev/loop3 /m/dir/img"), "/dev/loop3",
+     ["virtio-blk", "xfs", "loop"]),
+    (("mkfs.ext4 -q -L x /dev/vdb", "mount /dev/vdb /m", "exportfs -o rw localhost:/m",
+      "mount -t nfs4 127.0.0.1:/m /n", "losetup -f --show /n/img"), "/dev/loop0",
+     ["nic", "nfs", "loop", "virtio-blk", "ext4", "nfsd"]),
+    (("mkfs.f2fs -q -f -t 0 /dev/vdb && mount -t f2fs /dev/vdb /m",), "/m",
+     ["virtio-blk", "f2fs"]),
+    (("mkfs.ext4 /dev/vdb", "mount /dev/vdb /m", "mkfs.xfs /m/a.img",
+      "mount -o loop /m/a.img /n"), "/n", ["virtio-blk", "ext4", "loop", "xfs"]),
+    (("dmsetup create a --table '0 8192 linear /dev/vdb 0'", "dmsetup message a 0 hello"),
+     "/dev/mapper/a", ["virtio-blk", "dm-linear"]),
+    (("dmsetup create a <<< '0 8192 linear /dev/vdb 0'",), "/dev/mapper/a",
+     ["virtio-blk", "dm-linear"]),
+    (("yes | mdadm -C /dev/md0 -R -l raid5 -c 64K -n 3 /dev/vd[b-d] 2>/dev/null".replace(
+        "/dev/vd[b-d]", "/dev/vdb /dev/vdc /dev/vdd"), "mdadm /dev/md0 --fail /dev/vdc"),
+     "/dev/md0", ["virtio-blk", "virtio-blk", "virtio-blk", "md-raid5"]),
+    (("cryptsetup open --type plain --key-file /k -c aes-xts-plain64 /dev/vdb c",),
+     "/dev/mapper/c", ["virtio-blk", "dm-crypt"]),
     (("configfs null_blk size=1 memory_backed=1 queue_mode=0",), "/dev/gt0", ["null_blk"]),
 ])
 def test_commands_to_stack(commands, target, kinds):
@@ -161,12 +186,53 @@ def test_commands_to_stack(commands, target, kinds):
 
 @pytest.mark.parametrize(("commands", "target", "words"), [
     ((), "/dev/hda", "no command makes this device"),
+    (("zpool create p /dev/vdb",), "/dev/vdb", "zpool is not known"),
+    (("mkfs.ext4 -O inline_data /dev/vdb",), "/dev/vdb", "ext4 with inline_data"),
+    (("mkfs.xfs -l logdev=/dev/vdc,size=64m /dev/vdb",), "/dev/vdb", "logdev=/dev/vdc"),
+    (("mkfs.btrfs -d raid5 /dev/vdb /dev/vdc /dev/vdd",), "/dev/vdb", "profile raid5"),
+    (("mkfs.f2fs -c /dev/vdc /dev/vdb",), "/dev/vdb", "over several devices"),
+    (("mkfs.ext4 /dev/vdb", "mount -o data=journal /dev/vdb /m"), "/m", "data=journal"),
+    (("mkfs.btrfs /dev/vdb", "mount -o device=/dev/vdc /dev/vdb /m"), "/m", "/dev/vdc"),
+    (("mount /dev/vdb /m",), "/m", "no command formats /dev/vdb"),
+    (("mount -t nfs -o vers=2 a:/x /m",), "/m", "NFS version 2"),
+    (("mount -t nfs -o sec=krb5 a:/x /m",), "/m", "with security"),
+    (("mount -t nfs localhost:/x /m",), "/m", "no command mounts a file system that holds /x"),
+    (("losetup -f /m/img",), "/dev/loop0", "no command mounts a file system that holds /m/img"),
+    (("echo none > /sys/block/vdb/queue/scheduler",), "/dev/vdb", "queue/scheduler"),
+    (("cryptsetup luksFormat --integrity hmac-sha256 /dev/vdb",), "/dev/vdb", "dm-integrity"),
+    (("mdadm --grow /dev/md0 --raid-devices=3",), "/dev/md0", "changed while it runs"),
+    (("swapon /m/swapfile",), None, "swap file"), (("dmsetup create a",), "/dev/vdb", "table"),
+    (("mkfs.ext4 '/dev/vdb",), "/dev/vdb", "No closing quotation"),
     (("echo '0 8 era /dev/vdb /dev/vdc 8' | dmsetup create a",), "/dev/mapper/a", "dm-era"),
     (("mdadm --create /dev/md0 /dev/vdb",), "/dev/md0", "level"),
 ])
 def test_commands_that_are_refused(commands, target, words):
     with pytest.raises(BlockstackError, match=words):
         stack_of(Measured("x", commands, target, None))
+
+
+def test_options_that_the_path_depends_on():
+    machine = read_commands("x", (
+        "mkfs.btrfs -d raid1 /dev/vdb /dev/vdc", "mount -o compress /dev/vdb /m",
+        "losetup --direct-io -f /m/a", "losetup -f /m/b", "losetup --direct-io=on /dev/loop1",
+        "mdadm -C /dev/md0 -l5 -n3 /dev/vdd missing /dev/vde", "mdadm --fail /dev/md0 /dev/vde",
+        "mount -t nfs -o vers=3 far:/x /n", "modprobe null_blk queue_mode=0", "umount /n"))
+    recipes = machine.recipes
+    assert recipes["/m"].on == ("/dev/vdb", "/dev/vdc")
+    assert recipes["/m"].keys == {"profile": "raid1", "compress": "zlib"}
+    assert recipes["/dev/loop0"].keys == recipes["/dev/loop1"].keys == {"direct": True}
+    assert recipes["/dev/md0"].keys["failed"] == [1, 2]
+    assert recipes["null_blk"].keys == {"mode": "bio"} and "/n" not in recipes
+
+
+def test_simple_commands():
+    found = list(simple_commands("X=1 sudo /sbin/mkfs -t xfs /dev/a 2>&1 | cat; echo hi > /f"))
+    assert [c.tool for c in found] == ["mkfs", "cat", "echo"]
+    assert found[0].words == ("-t", "xfs", "/dev/a") and found[2].writes_to == "/f"
+    given = options(("-qft", "ext4", "-Lname", "--x=1", "--y", "2", "--", "-z"),
+                    ("-t", "-L", "--y"))
+    assert given.get("-t") == "ext4" and given.get("-L") == "name" and given.has("-f")
+    assert given.get("--x") == "1" and given.get("--y") == "2" and given.words == ("-z",)
 
 
 def test_no_target_and_no_swap():

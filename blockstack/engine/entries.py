@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from blockstack.engine.arrays import OP_NAMES
 from blockstack.engine.layers import Layers
 from blockstack.engine.network import send
-from blockstack.engine.paths import LayeredPath, layered
+from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath
 from blockstack.kinds import find_kind
@@ -58,9 +58,12 @@ class Entries:
 
 
 def block_device(stack: Stack, name: str) -> Device:
-    """``name``, or what a filesystem in the middle of a stack (under a loop device) stands on."""
+    """``name``, or what a filesystem in the middle of a stack (under a loop device) stands on.
+
+    A file system that maps its bios over several devices itself (btrfs) is such a device.
+    """
     device = stack.devices[name]
-    while device.kind_entry.role == "source":
+    while device.kind_entry.role == "source" and not device.maps_itself:
         lower = device.on[0] if device.on else device.nic
         assert lower is not None  # the stack's checks demand one
         device = stack.devices[lower]
@@ -110,7 +113,7 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
     kind = top.kind_entry if top.kind_entry.role == "source" else find_kind("raw")
     lower = block_device(stack, root)
     gen = layers.kernel.generation.name
-    paths = kind.entries_for(gen)
+    paths = kind.entries_for(gen, top.params)
     if paths is None:
         have = ", ".join(kind.entries) or "none"
         raise UnsupportedKind(f"{layers.kernel.name} has no {kind.name}",
@@ -118,13 +121,16 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
                               hint=f"kernel generations that have it: {have}")
     ways = []
     for op in ops:
-        names = [n for n in _names(kind, op, direct) if n in paths]
+        names = [n for n in _names(kind, op, direct)
+                 if n in paths and not layers.kernel.rows.leaves_out(paths[n])]
         if not names and strict:
             raise UnsupportedKind(f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
                                   path=f"devices.{root}", value=OP_NAMES[op],
                                   hint="its ways in: " + ", ".join(paths))
-        ways += [_way(layers, root, name, op, _through_files(stack, top, layers, op, paths[name]),
-                      lower, name == names[0]) for name in names]
+        found = [(name, path) for name in names
+                 for path in _through_files(stack, top, layers, op, name, paths[name])]
+        ways += [_way(layers, root, name, op, path, lower, i == 0)
+                 for i, (name, path) in enumerate(found)]
     unplug, link = None, layers.kernel.generation.unplug_link
     if link is not None and "unplug" in paths and lower.kind_entry.role != "nic":
         unplug = layered(root, layers.kernel.rows.spine(paths["unplug"], link))
@@ -132,13 +138,17 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
                    {way.op: way.submit for way in ways if way.data}, unplug)
 
 
-def _through_files(stack: Stack, top: Device, layers: Layers, op: int, path: Path) -> Path:
+def _through_files(stack: Stack, top: Device, layers: Layers, op: int, name: str, path: Path
+                   ) -> tuple[Path, ...]:
     """A server's way, continued by the file system that it exports."""
     below = stack.devices[top.on[0]] if top.on else None
     if below is None or top.kind_entry.role != "source" or below.kind_entry.role != "source":
-        return path
-    files = layers.calls(below).submit_ops.get(OP_NAMES[op])
-    return path if files is None else path.then(files)
+        return (path,)
+    calls, word = layers.calls(below), layers.calls(top).file_ops.get(name)
+    if word is not None:
+        return tuple(path.then(file) for file in calls.files.get(word, ()))
+    served = calls.submit_ops.get(OP_NAMES[op])
+    return (path if served is None else path.then(served),)
 
 
 def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:
@@ -152,24 +162,37 @@ def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:
 def _way(layers: Layers, source: str, name: str, op: int, path: Path, lower: Device,
          data: bool) -> Way:
     gen, rows = layers.kernel.generation, layers.kernel.rows
-    if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
-        return Way(name, op, layered(source, send(layers.kernel, path, lower).path), data)
-    goal = gen.flush_link if name == "flush" and gen.flush_link else gen.submit_link
     context = "worker" if path.via[0] == "@kthread" else "caller"
+    if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
+        sent = send(layers.kernel, path, lower).path
+        return Way(name, op, layered(source, sent), data, context)
+    goal = gen.flush_link if name == "flush" and gen.flush_link else gen.submit_link
     return Way(name, op, layered(source, rows.spine(path, goal)), data, context, path)
 
 
 def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -> LayeredPath:
     """What lies on a worker's stack when it submits ``device``'s lower bios.
 
-    A loop device's thread goes through the filesystem that holds its file.
+    A loop device's thread goes through the filesystem that holds its file, on the deepest of its
+    file operations.
     """
     rows, path = layers.kernel.rows, worker.path
     goal = layers.kernel.generation.submit_link
     lower = stack.devices[device.on[0]]
     if lower.kind_entry.role != "source":
         return layered(device.name, rows.spine(path, goal))
-    calls = layers.calls(lower)
+    calls, own = layers.calls(lower), layers.calls(device)
+    if own.file_ops:
+        return deepest(_file_op(layers, device, lower, own.worker[op].path.then(file))
+                       for op, word in own.file_ops.items() for file in calls.files.get(word, ()))
     if calls.submit is None:
         return layered(device.name, rows.spine(path, goal))
     return layered(f"{device.name}, {lower.name}", rows.spine(path.then(calls.submit), goal))
+
+
+def _file_op(layers: Layers, device: Device, lower: Device, path: Path) -> LayeredPath:
+    """A worker's way through a file to the block layer or, of a network file system, the card."""
+    nic, rows = layers.nic(lower), layers.kernel.rows
+    down = rows.spine(path, layers.kernel.generation.submit_link) if nic is None else (
+        send(layers.kernel, path, nic).path)
+    return layered(f"{device.name}, {lower.name}", down)

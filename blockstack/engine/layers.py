@@ -72,6 +72,8 @@ class Layers:
 
     def _row(self, device: Device, op: str) -> LayerRow:
         gen, calls = self.kernel.generation, self.calls(device)
+        if device.kind_entry.role == "source":  # it maps its bios itself: part of the way in
+            return EMPTY
         # a loop device only queues: all its lower bios are its worker's
         nested = device.kind_entry.role == "stacked" and not (
             device.kind_entry.mapping == "remap" and op in calls.worker)
@@ -167,6 +169,8 @@ class Layers:
             The same for the bio above the device.
         """
         calls = self.calls(device)
+        if device.kind_entry.role == "source":
+            return upper
         if calls.endio is None:
             return upper if calls.immediate else LayeredPath()
         row = self.kernel.rows.layer(calls.endio, self.kernel.generation.endio_link,

@@ -1,5 +1,6 @@
 """How a device maps a bio, as the core's numbers: op kind, segments, raid row, children."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blockstack.engine import arrays as arr
@@ -58,6 +59,8 @@ def shape_of(stack: Stack, device: Device, calls: Calls) -> Shape:
     kind = device.kind_entry
     if kind.role in ("leaf", "nic"):
         return Shape(arr.LEAF)
+    if device.maps_itself:
+        return _mapped(stack, device)
     if kind.mapping not in _KINDS:
         raise ConfigError("no such mapping in the core", path=f"devices.{device.name}",
                           value=kind.mapping)
@@ -91,6 +94,18 @@ def next_boundary(shape: Shape, op: int, sector: int) -> int | None:
     return (sector // chunk + 1) * chunk if chunk else None
 
 
+def _mapped(stack: Stack, device: Device) -> Shape:
+    """A file system's own mapping: stripes, or copies (two on one device: ``dup``)."""
+    if device.segments:
+        return _segments(device)
+    g = device.geometry
+    if "dup" in g:
+        return Shape(arr.MIRROR, children=tuple((device.on[0], i * g["member_sectors"])
+                                                for i in range(g["dup"])))
+    children = tuple((low.device, low.offset_sectors) for low in stack.lower(device.name))
+    return Shape(arr.RAID10, _raid10(g), (), children)
+
+
 def _segments(device: Device) -> Shape:
     rows: list[tuple[int, int, int, int, int]] = []
     children: list[tuple[str, int]] = []
@@ -105,8 +120,7 @@ def _segments(device: Device) -> Shape:
 def _raid(device: Device, op_kind: int, calls: Calls) -> tuple[int, ...]:
     p, g = device.params, device.geometry
     if op_kind == arr.RAID10:
-        return (g["disks"], g["near_copies"], g["far_copies"], g["far_offset"], p["chunk"],
-                g["stride_sectors"], 0, 0)
+        return _raid10(g)
     if op_kind == arr.RAID456:
         level, parity = _PARITY[device.kind]
         o = calls.options
@@ -124,3 +138,8 @@ def _raid(device: Device, op_kind: int, calls: Calls) -> tuple[int, ...]:
         return (p["block"], round(p["hits"] * _U32), CACHE_WRITES[c["writes"]],
                 CACHE_FILLED * c["filled"] + CACHE_DRAINED * c["drained"], 0, 0, 0, 0)
     return _NO_RAID
+
+
+def _raid10(g: Mapping[str, int]) -> tuple[int, ...]:
+    return (g["disks"], g["near_copies"], g["far_copies"], g["far_offset"], g["chunk_sectors"],
+            g["stride_sectors"], 0, 0)

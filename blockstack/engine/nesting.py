@@ -176,7 +176,9 @@ def with_layers(stack: Stack, kind: str, count: int) -> Stack:
     for name, device in stack.devices.items():
         keys = dict(device.given)
         if name in roots and device.kind_entry.role == "source" and "on" in keys:
-            keys["on"] = _pile(copy, str(keys["on"]), kind, count)
+            on = keys["on"]
+            keys["on"] = _pile(copy, on, kind, count) if isinstance(on, str) else [
+                _pile(copy, one, kind, count) for one in on]
         copy.add(name, device.kind, **keys)
     for name in roots:
         if stack.devices[name].kind_entry.role != "source":

@@ -1,21 +1,63 @@
 """Shell commands that build devices (``dmsetup``, ``mdadm``, ``mkfs``, ``losetup`` ...), as text.
 
-Nothing is run here. Commands that make no device are passed over.
+Nothing is run here. A command that changes the stack and is not understood is an error that names
+it; commands known to make no device and to change no path are passed over.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from blockstack.errors import ConfigError
 from blockstack.importers.dm_table import Recipe
-from blockstack.importers.shell import options, printed, simple_commands
-from blockstack.importers.storage_commands import STORAGE_READERS, written
+from blockstack.importers.file_systems import mkfs_recipe, mount_keys, nfs_keys
+from blockstack.importers.shell import Options, Simple, options, printed, simple_commands
+from blockstack.importers.storage_commands import STORAGE_READERS, followed, written
 
 DISK_SIZE = "400 MiB"
 
 
-def read_commands(name: str, commands: Sequence[str]) -> tuple[dict[str, Recipe], list[str]]:
+@dataclass
+class Machine:
+    """What a run of commands has built so far.
+
+    Attributes
+    ----------
+    recipes : dict of str to Recipe
+        Devices and mounted file systems, by path.
+    swaps : list of str
+        Areas that are swapped on.
+    formatted : dict of str to Recipe
+        What each device was formatted with, by any of its devices.
+    stores : dict of str to list of str
+        Stores of an origin's snapshots: the origin's own table does not name them.
+    served : list of str
+        File systems that a server in the same machine exports to a client there.
+    """
+
+    recipes: dict[str, Recipe] = field(default_factory=dict)
+    swaps: list[str] = field(default_factory=list)
+    formatted: dict[str, Recipe] = field(default_factory=dict)
+    stores: dict[str, list[str]] = field(default_factory=dict)
+    served: list[str] = field(default_factory=list)
+
+    def mounted_at(self, path: str) -> str:
+        """The mount point that holds a path.
+
+        Raises
+        ------
+        LookupError
+            None does.
+        """
+        for parent in (Path(path), *Path(path).parents):
+            if str(parent) in self.recipes and not str(parent).startswith("/dev"):
+                return str(parent)
+        raise LookupError(f"no command mounts a file system that holds {path}")
+
+
+def read_commands(name: str, commands: Sequence[str]) -> Machine:
     """Devices by path, and the areas that are swapped on.
 
     Parameters
@@ -27,87 +69,161 @@ def read_commands(name: str, commands: Sequence[str]) -> tuple[dict[str, Recipe]
     Raises
     ------
     ConfigError
-        A command of a known tool that cannot be understood.
+        A command that cannot be understood and may change the stack.
     """
-    recipes: dict[str, Recipe] = {}
-    swaps: list[str] = []
-    formatted: dict[str, str] = {}
-    stores: dict[str, list[str]] = {}
+    machine = Machine()
     for command in commands:
-        _note_store(command, stores)
+        for origin, store in re.findall(r"\b0 \d+ snapshot (\S+) (\S+) ", command):
+            machine.stores.setdefault(origin, []).append(store)
     for number, command in enumerate(commands):
         try:
-            _command(command, recipes, swaps, formatted, stores)
-        except (ValueError, LookupError) as error:
+            if not command.lstrip().startswith("configfs "):
+                for simple in simple_commands(command):
+                    _command(simple, machine)
+            else:
+                _configfs(command, machine)
+        except (ValueError, LookupError, TypeError) as error:
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(f"cannot be understood: {error}", value=command,
                               path=f"{name}.commands[{number}]") from error
-    return recipes, swaps
+    return machine
 
 
-def _note_store(command: str, stores: dict[str, list[str]]) -> None:
-    """Stores of an origin's snapshots: the origin's own table does not name them."""
-    for origin, store in re.findall(r"\b0 \d+ snapshot (\S+) (\S+) ", command):
-        stores.setdefault(origin, []).append(store)
+def _command(simple: Simple, machine: Machine) -> None:
+    tool = simple.tool
+    if tool in ("echo", "printf"):
+        _written(simple, machine)
+    elif tool.startswith("mkfs") or tool in ("mke2fs", "mkswap"):
+        _mkfs(simple, machine)
+    elif tool in STORAGE_READERS:
+        storage, valued = STORAGE_READERS[tool]
+        storage(simple, options(simple.words, valued.split()), machine.recipes, machine.stores)
+    elif tool in _READERS:
+        reader, valued = _READERS[tool]
+        reader(simple, options(simple.words, valued.split()), machine)
+    elif tool not in _HARMLESS:
+        raise ValueError(f"{tool} is not known; if it changes no device, leave it out")
 
 
-def _command(command: str, recipes: dict[str, Recipe], swaps: list[str],
-             formatted: dict[str, str], stores: Mapping[str, list[str]]) -> None:
-    """Read one shell command; those that make no device are passed over."""
-    if re.match(r"(configfs|modprobe) null_blk", command):
-        mode = "bio" if "queue_mode=0" in command else "mq"
-        mode += "-memory" if "memory_backed=1" in command else ""
-        recipes["null_blk"] = Recipe("null_blk", keys={"mode": mode})
+def _written(simple: Simple, machine: Machine) -> None:
+    """``echo ... > file``: some files in /sys change the path of every bio."""
+    target = simple.writes_to
+    if followed(target):
+        written(printed(simple), target, machine.recipes)
+    elif re.match(r"/sys/(block|module|class/block|kernel/config)/", target):
+        raise ValueError(f"writes {printed(simple)!r} to {target}, which the model does not follow")
+
+
+def _configfs(command: str, machine: Machine) -> None:
+    if "null_blk" in command:
+        machine.recipes["null_blk"] = _null_blk(command)
+
+
+def _null_blk(words: str) -> Recipe:
+    mode = "bio" if "queue_mode=0" in words else "mq"
+    return Recipe("null_blk", keys={"mode": mode + "-memory" * ("memory_backed=1" in words)})
+
+
+def _modprobe(simple: Simple, given: Options, machine: Machine) -> None:
+    if given.words[:1] == ("null_blk",):
+        machine.recipes["null_blk"] = _null_blk(" ".join(given.words))
+    elif given.words[:1] == ("scsi_debug",):
+        raise ValueError("the disks of scsi_debug are not modelled")
+
+
+def _mkfs(simple: Simple, machine: Machine) -> None:
+    if simple.tool == "mkswap":
         return
-    if command.startswith("configfs "):
+    recipe = mkfs_recipe(simple)
+    for device in recipe.on:
+        machine.formatted[device] = recipe
+
+
+def _mount(simple: Simple, given: Options, machine: Machine) -> None:
+    kind, said = given.get("-t", "--types"), given.listed("-o", "--options")
+    if kind in _PSEUDO or given.has("-a", "--bind", "-B", "--make-private") or "remount" in said:
         return
-    for simple in simple_commands(command):
-        storage = STORAGE_READERS.get(simple.tool)
-        reader = _READERS.get(simple.tool.partition(".")[0])
-        if simple.tool in ("echo", "printf"):
-            written(printed(simple), simple.writes_to, recipes)
-        elif storage is not None:
-            storage[0](simple, options(simple.words, storage[1].split()), recipes, stores)
-        elif reader is not None:
-            reader([simple.tool, *simple.words], recipes, swaps, formatted)
+    source, place = given.words
+    if kind in ("nfs", "nfs4") or (not kind and ":" in source and not source.startswith("/")):
+        host, _, path = source.rpartition(":")
+        machine.recipes[place] = Recipe("nfs", keys={
+            "nic": "lo", "size": DISK_SIZE, **nfs_keys(kind, said)})
+        if host in ("127.0.0.1", "localhost", "[::1]", "::1"):
+            machine.served.append(machine.mounted_at(path))
+        return
+    made = machine.formatted.get(source)
+    if made is None and kind in ("", "auto"):
+        raise ValueError(f"no command formats {source}")
+    if not source.startswith("/dev/"):  # an image
+        device = _loop(machine, source, "", {})
+        made = Recipe(made.kind if made else kind, (device,), made.keys if made else {})
+    made = made or Recipe(kind, (source,))
+    machine.recipes[place] = Recipe(made.kind, made.on, {
+        **made.keys, **mount_keys(made.kind, said, made.on)})
 
 
-def _mkfs(words: list[str], _: object, __: object, formatted: dict[str, str]) -> None:
-    kind = words[0].partition(".")[2] or (words[words.index("-t") + 1] if "-t" in words else "")
-    devices = [w for w in words[1:] if w.startswith("/dev/")]
-    if len(devices) > 1:
-        kind = f"{kind} over several devices"
-    for device in devices:
-        formatted[device] = kind
+def _losetup(simple: Simple, given: Options, machine: Machine) -> None:
+    if given.has("-d", "--detach", "-D", "--detach-all", "-a", "--all", "-l", "--list", "-c",
+                 "-j", "--associated"):
+        return
+    words = list(given.words)
+    name = words.pop(0) if words and words[0].startswith("/dev/loop") else ""
+    flag = [value for option, value in given.pairs if option == "--direct-io"]
+    if not words and flag:  # a running loop device: losetup --direct-io=on /dev/loop0
+        old = machine.recipes[name]
+        machine.recipes[name] = Recipe(old.kind, old.on, _direct(flag))
+        return
+    file, = words
+    _loop(machine, file, name, _direct(flag))
 
 
-def _mount(words: list[str], recipes: dict[str, Recipe], _: object, formatted: dict[str, str]
-           ) -> None:
-    kind = words[words.index("-t") + 1] if "-t" in words else ""
-    where = words[-1]
-    device = next((w for w in words[1:] if w.startswith("/dev/")), None)
-    if kind == "nfs":
-        recipes[where] = Recipe("nfs version 4" if "vers=4" in " ".join(words) else "nfs",
-                                 keys={"nic": "lo", "size": DISK_SIZE})
-    elif device is not None:
-        place = next((w for w in reversed(words) if w.startswith("/") and w != device), where)
-        recipes[place] = Recipe(kind or formatted[device], (device,))
-        if formatted.get(device, "").endswith("devices"):
-            recipes[place] = Recipe(formatted[device], (device,))
+def _direct(values: Sequence[str]) -> dict[str, Any]:
+    return {"direct": True} if values and values[-1] in ("", "on") else {}
 
 
-def _losetup(words: list[str], recipes: dict[str, Recipe], *_: object) -> None:
-    file = next(w for w in words[1:] if w.startswith("/") and not w.startswith("/dev/loop"))
-    name = next((w for w in words[1:] if w.startswith("/dev/loop")), None)
-    number = sum(path.startswith("/dev/loop") for path in recipes)
-    direct = {"direct": True} if "--direct-io=on" in words else {}
-    recipes[name or f"/dev/loop{number}"] = Recipe("loop", (str(Path(file).parent),), direct)
+def _loop(machine: Machine, file: str, name: str, keys: Mapping[str, Any]) -> str:
+    number = sum(path.startswith("/dev/loop") for path in machine.recipes)
+    name = name or f"/dev/loop{number}"
+    holder = file if file.startswith("/dev/") else machine.mounted_at(file)
+    machine.recipes[name] = Recipe("loop", (holder,), keys)
+    return name
 
 
-def _swapon(words: list[str], _: object, swaps: list[str], *__: object) -> None:
-    swaps.append(words[-1])
+def _swapon(simple: Simple, given: Options, machine: Machine) -> None:
+    for area in given.words:
+        if not area.startswith("/dev/"):
+            raise ValueError("a swap file is not modelled")
+        machine.swaps.append(area)
 
 
-_READERS: Mapping[str, Callable[..., None]] = {
-    "mkfs": _mkfs, "mount": _mount, "losetup": _losetup, "swapon": _swapon}
+def _swapoff(simple: Simple, given: Options, machine: Machine) -> None:
+    machine.swaps = [] if given.has("-a") else [
+        area for area in machine.swaps if area not in given.words]
+
+
+def _umount(simple: Simple, given: Options, machine: Machine) -> None:
+    for place in given.words:
+        machine.recipes.pop(place, None)
+
+
+#: tool: reader, and its options that are followed by a value
+_READERS: Mapping[str, tuple[Callable[[Simple, Options, Machine], None], str]] = {
+    "mount": (_mount, "-t --types -o --options -L -U"), "umount": (_umount, "-t -O"),
+    "losetup": (_losetup, """-o --offset --sizelimit -b --sector-size -j --associated -d --detach
+        -c --set-capacity"""),
+    "swapon": (_swapon, "-p --priority -L -U"), "swapoff": (_swapoff, "-L -U"),
+    "modprobe": (_modprobe, "")}
+_PSEUDO = frozenset((
+    "nfsd", "rpc_pipefs", "proc", "sysfs", "tmpfs", "devtmpfs", "debugfs", "tracefs",
+    "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))
+#: they make no device and change no path to one
+_HARMLESS = frozenset((
+    "[", ":", "blkdiscard", "blockdev", "cat", "cd", "chmod", "chown", "cp", "dd", "depmod",
+    "df", "drbdsetup", "e2fsck", "e2label", "exportfs", "export", "fallocate", "false", "fio",
+    "fsck", "fsfreeze", "fstrim", "grep", "head", "hostname", "ifconfig", "ip", "iscsiadm",
+    "iscsid", "kill", "ls", "lsblk", "mkdir", "mknod", "mountpoint", "mv", "nbd-client",
+    "nbd-server", "nfsdcld", "partprobe", "pidof", "rm", "rmdir", "rmmod", "rpc.idmapd",
+    "rpc.mountd", "rpc.nfsd", "rpc.statd", "rpcbind", "sed", "seq", "service", "set", "sleep",
+    "stat", "swaplabel", "sync", "sysctl", "systemctl", "targetcli", "tee", "test", "touch",
+    "true", "truncate", "udevadm", "umask", "wait", "wipefs", "xfs_io", "yes", "zramctl"))

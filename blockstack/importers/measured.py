@@ -29,7 +29,6 @@ _DISKS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
     (r"sd[e-z]", "iscsi", {"nic": "lo"}), (r"nbd\d+", "nbd", {"nic": "lo"}),
     (r"nullb\d+|gt\d+", "null_blk", {}),
     (r"missing", "virtio-blk", {}))  # mdadm's word for a failed member: never reached
-_FILE_SYSTEMS = ("ext3", "ext4", "xfs", "btrfs", "f2fs", "reiser4")
 
 
 @dataclass(frozen=True)
@@ -153,11 +152,15 @@ def stack_of(measured: Measured) -> Stack:
     ConfigError
         A command, a target or a kind that the registry does not have; the message names it.
     """
-    recipes, swaps = read_commands(measured.name, measured.commands)
-    builder = _Builder(Stack(measured.name), recipes)
+    machine = read_commands(measured.name, measured.commands)
+    builder = _Builder(Stack(measured.name), machine.recipes)
     if measured.target is not None:
         builder.build(measured.target)
-    for i, area in enumerate(swaps):
+    for exported in dict.fromkeys(machine.served):
+        name = builder.build(exported)
+        builder.stack.add(f"nfsd-{name}", "nfsd", on=name, nic="lo",
+                          version=machine.recipes[measured.target or ""].keys.get("version", 3))
+    for i, area in enumerate(machine.swaps):
         builder.stack.add(f"swap{i}", "swap", on=builder.build(area))
     if not builder.stack.devices:
         raise ConfigError("no command makes what the workload ran on", path=measured.name)

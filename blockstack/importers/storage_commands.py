@@ -274,6 +274,11 @@ def _compressor(name: str) -> None:
         raise ValueError(f"zram's compressor {name} is not modelled: the model has lzo-rle")
 
 
+def followed(path: str) -> bool:
+    """Whether `written` knows the file."""
+    return any(pattern.match(path) for pattern in (_BCACHE, _ZRAM, _QUEUE))
+
+
 def written(value: str, path: str, recipes: Recipes) -> None:
     """``echo VALUE > PATH``: some files of /sys change what stands where.
 

@@ -6,7 +6,7 @@ build of the same generation needs no new figures, only its frame table.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from blockstack.errors import BlockstackError
@@ -197,9 +197,8 @@ class RowSource:
         CallPath or None
             None: this way holds no plug.
         """
-        anchors, missing = self._anchors(path)
-        graph = self._graph(path, anchors, None)
-        names, goal = _reached(graph, anchors), self.table.find(callback.via[0])
+        names, missing, graph = self._follow(path, None)
+        goal = self.table.find(callback.via[0])
         found: CallPath | None = None
         for i in range(len(names) if goal else 0):
             top = self._segments(graph, names[:i + 1], None, names[i + 1:])
@@ -225,6 +224,15 @@ class RowSource:
     def budgets(self) -> dict[str, CallPath]:
         """What may come on top of a block path, bounded by itself: name to deepest path."""
         return {name: self.spine(path) for name, path in self.generation.budgets.items()}
+
+    def leaves_out(self, path: Path) -> bool:
+        """Whether the path's own anchors make one of the calls of ``more_cuts``."""
+        names = [anchor.name for anchor in self._anchors(path)[0]]
+        return any(self._more.is_cut(a, b) for a, b in pairwise(names))
+
+    @cached_property
+    def _more(self) -> CutTable:
+        return CutTable(self.more_cuts)
 
     def _anchors(self, path: Path) -> tuple[list[_Anchor], tuple[str, ...]]:
         """Anchors that the table has; the names of those that it lacks."""

@@ -3,7 +3,9 @@
 ``python -m blockstack.kernel.subset FULL.json.gz GENERATION OUT.json.gz`` makes the tables in
 ``blockstack/kernel/data``. A function is kept with its calls when its source file is followed by
 any path of the generation, an anchor names it, or a measured trace that ships has it; what those
-call is kept with its frame alone. No row that a shipped kind asks for changes by it.
+call is kept with its frame alone. No row that a shipped kind asks for changes by it. Modules that
+FULL lacks are added from the tables ``more/OUT's name+MODULE.json.gz`` beside OUT (``blockstack
+kernel extract`` of the module's ``.ko`` of the same package).
 """
 
 import gzip
@@ -28,7 +30,8 @@ def paths_of(gen: Generation) -> Iterator[Path]:
     yield from gen.budgets.values()
     yield from followed_paths(gen.name)
     for kind in KINDS.values():
-        yield from (kind.entries_for(gen.name) or {}).values()
+        for entries in (kind.entries, *kind.entry_variants.values()):
+            yield from (in_generation(entries, gen.name) or {}).values()
         for calls in calls_of(kind, gen.name):
             yield from calls.submit_ops.values()
             yield from (worker.path for worker in calls.worker.values())
@@ -105,7 +108,10 @@ def dump(data: dict[str, Any]) -> bytes:
 
 def main(full: str, gen: str, out: str, column: str = "1") -> None:
     """Cut ``full`` down for a generation and write it."""
-    data = subset(load_table(File(full), int(column)), generation(gen))
+    table, name = load_table(File(full), int(column)), File(out).name.removesuffix(".json.gz")
+    for more in sorted((File(out).parent / "more").glob(f"{name}+*.json.gz")):
+        table = table.joined(load_table(more))
+    data = subset(table, generation(gen))
     File(out).write_bytes(dump(data))
     print(f"{out}: {data['meta']['counts']}, {File(out).stat().st_size:,} bytes")
 

@@ -101,6 +101,33 @@ class FrameTable:
                 if self.find(name) is None}
         return replace(self, functions={**self.functions, **more}) if more else self
 
+    def joined(self, more: "FrameTable") -> "FrameTable":
+        """The same table with the functions of a module of the same build, which it lacks.
+
+        A name that both have (static functions of two files) gets its file in the added rows.
+
+        Raises
+        ------
+        BlockstackError
+            Another architecture.
+        """
+        if more.arch != self.arch:
+            raise BlockstackError("a table of another architecture cannot be added",
+                                  path=str(more.meta["kernel"]), value=more.arch)
+        names = {name: f"{name}@{row[0]}" if name in self.functions else name
+                 for name, row in more.functions.items()}
+
+        def rows(side: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+            return {names[f]: {names.get(callee, callee): n for callee, n in called.items()}
+                    for f, called in side.items()}
+
+        added = [*self.meta.get("added", ()), f"{more.meta['kernel']}: {more.meta['provenance']}"]
+        return replace(
+            self, meta={**self.meta, "added": added},
+            functions={**self.functions, **{names[f]: r for f, r in more.functions.items()}},
+            calls={**self.calls, **rows(more.calls)}, tail={**self.tail, **rows(more.tail)},
+            indirect={**self.indirect, **{names[f]: n for f, n in more.indirect.items()}})
+
     def find(self, name: str) -> str | None:
         """The table's key for ``name``, as `own` finds it, or for what took its place."""
         names = (name, *(n.removeprefix(">") for n in self.renames.get(name, ())))

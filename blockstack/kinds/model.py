@@ -149,6 +149,11 @@ class Calls:
         there is only with a network card; ``clones_requests``: no second bio.
     note : str
         What is assumed, with its source.
+    files : mapping of word to tuple of Path
+        File systems: what an operation on a file goes through below the VFS (``read``, ``write``,
+        ``read-direct``, ``write-direct``, ``fsync``, ``write-sync``).
+    file_ops : mapping of op or way to word
+        A loop device's worker and a server's thread: which of these they do.
     """
 
     submit: Path | None = None
@@ -165,6 +170,8 @@ class Calls:
     inline_completion: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    file_ops: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,8 @@ class Kind:
         Name of the parameter that chooses between call paths (a low-level driver, a mode); empty
         when there is one path only. ``calls`` is then what holds for its default.
     variants : mapping of word to mapping of generation to Calls
+    entry_variants : mapping of word to mapping of generation to mapping of name to Path
+        Sources: the ways in of each word; a word that is absent has ``entries``.
     """
 
     name: str
@@ -212,17 +221,18 @@ class Kind:
     entry_ops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verb: str = ""
     variant: str = ""
-    variants: Mapping[str, Mapping[str, Calls]] = field(default_factory=dict)
+    variants: Mapping[Any, Mapping[str, Calls]] = field(default_factory=dict)
+    entry_variants: Mapping[Any, Mapping[str, Mapping[str, Path]]] = field(default_factory=dict)
 
     def calls_for(self, generation: str, params: Mapping[str, Any]) -> Calls | None:
         """How ``generation`` runs a device with these parameters; None: it does not have it."""
-        word = params.get(self.variant)
-        calls = self.variants.get(word, {}) if isinstance(word, str) else self.calls
+        calls = self.variants.get(params.get(self.variant), {}) if self.variants else self.calls
         return in_generation(calls, generation)
 
-    def entries_for(self, generation: str) -> Mapping[str, Path] | None:
-        """The ways in of ``generation``; None: it does not have the kind."""
-        return in_generation(self.entries, generation)
+    def entries_for(self, generation: str, params: Mapping[str, Any]) -> Mapping[str, Path] | None:
+        """The ways in of a source with these parameters; None: ``generation`` does not have it."""
+        word = params.get(self.variant)
+        return in_generation(self.entry_variants.get(word, self.entries), generation)
 
 
 def in_generation(rows: Mapping[str, _T], generation: str) -> _T | None:

@@ -3,7 +3,7 @@
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path, Worker
 from blockstack.kinds.network_paths import TCP, TCP_2_6_18, WORK_FILES, kworker
 from blockstack.kinds.nic import NIC
-from blockstack.kinds.params import sectors
+from blockstack.kinds.params import boolean, sectors
 from blockstack.kinds.requests import MQ_CUTS, OLD_REQUEST_CUTS, Cuts, mq_path, old_request_path
 from blockstack.kinds.scsi import old_scsi_calls, scsi_calls, scsi_path
 
@@ -129,9 +129,13 @@ _LOOP_CUTS: Cuts = (
 _LOOP_OLD_THREAD = Path(("@kthread", "loop_thread", ">do_lo_send_aops"), files=_LOOP_FILES)
 _LOOP_2_6_24_THREAD = Path((*_LOOP_OLD_THREAD.via, "pagecache_write_begin"),
                            files=(*_LOOP_FILES, "mm/filemap.c"))
-_LOOP_THREAD = Path((*kworker("loop_workfn"), "loop_process_work", "vfs_iter_write",
-                     "do_iter_write", "do_iter_readv_writev"),
-                    files=(*_LOOP_FILES, *WORK_FILES, "fs/read_write.c"), cuts=_LOOP_CUTS)
+# 6.1 drivers/block/loop.c do_req_filebacked, per operation; the file system's own part follows
+_LOOP_RUN = (*kworker("loop_workfn"), "loop_process_work")
+_LOOP_VIA = {
+    "read": ("vfs_iter_read", "do_iter_read?", "do_iter_readv_writev?"),
+    "write": ("vfs_iter_write", "do_iter_write?", "do_iter_readv_writev?"),
+    "read-direct": ("lo_rw_aio",), "write-direct": ("lo_rw_aio",),
+    "fsync": ("vfs_fsync|vfs_fsync_range",)}
 
 
 def _loop_old(thread: Path) -> Calls:
@@ -144,22 +148,32 @@ def _loop_old(thread: Path) -> Calls:
                  completion=Path(("@kthread", "loop_thread", "bio_endio"), files=_LOOP_FILES))
 
 
-def _loop() -> Calls:
-    worker = Worker("loop", _LOOP_THREAD)
-    ops = ("read", "write", "flush", "discard", "fua")
+def _loop(*, direct: bool) -> Calls:
+    suffix = "-direct" if direct else ""
+    words = {"read": "read" + suffix, "write": "write" + suffix, "flush": "fsync"}
+    workers = {op: Worker("loop", Path(
+        (*_LOOP_RUN, *_LOOP_VIA[word]), files=(*_LOOP_FILES, *WORK_FILES, "fs/read_write.c",
+                                               "fs/sync.c"), cuts=_LOOP_CUTS))
+        for op, word in words.items()}
     path = mq_path("loop_queue_rq", (), _LOOP_FILES, cuts=_LOOP_CUTS)
-    return Calls(submit=path, worker=dict.fromkeys(ops, worker), ops=ops,
+    return Calls(submit=path, worker={**workers, "discard": workers["write"],
+                                      "fua": workers["write"]},
+                 file_ops=words, ops=("read", "write", "flush", "discard", "fua"),
                  completion=Path((*kworker("loop_workfn"), "loop_process_work",
                                   "blk_mq_complete_request", ">lo_complete_rq",
                                   "blk_mq_end_request", "blk_update_request", "bio_endio"),
                                  files=(*_LOOP_FILES, *WORK_FILES), cuts=MQ_CUTS + _LOOP_CUTS),
-                 note="buffered I/O to the file (LO_FLAGS_DIRECT_IO off)")
+                 note="direct I/O to the file" if direct else
+                 "buffered I/O to the file (LO_FLAGS_DIRECT_IO off)")
 
 
+_LOOP_26 = {"2.6.18": _loop_old(_LOOP_OLD_THREAD), "2.6.24": _loop_old(_LOOP_2_6_24_THREAD)}
+_LOOP_MODES = {False: {**_LOOP_26, "6.1": _loop(direct=False)},
+               True: {"6.1": _loop(direct=True)}}
 LOOP = Kind("loop", "stacked", "remap", (1, 1), "loop device over a file of a filesystem",
-            params=(Param("size", sectors(), None, "length of the file; absent: the lower's"),),
-            verb="loop", calls={"2.6.18": _loop_old(_LOOP_OLD_THREAD),
-                               "2.6.24": _loop_old(_LOOP_2_6_24_THREAD),
-                               "6.1": _loop()})
+            params=(Param("size", sectors(), None, "length of the file; absent: the lower's"),
+                    Param("direct", boolean, False, "direct I/O to the file (losetup "
+                                                    "--direct-io=on)")),
+            verb="loop", calls=_LOOP_MODES[False], variant="direct", variants=_LOOP_MODES)
 
 NETWORK_KINDS: tuple[Kind, ...] = (NIC, ISCSI, NBD, LOOP)

@@ -16,10 +16,14 @@ _ENTRY = ("@syscall", "do_syscall_64|do_SYSENTER_32", "x64_sys_call|ia32_sys_cal
 READ = (*_ENTRY, "__x64_sys_pread64|__ia32_sys_read", "vfs_read")
 WRITE = (*_ENTRY, "__x64_sys_pwrite64|__ia32_sys_write", "vfs_write")
 READV = (*_ENTRY, "__x64_sys_preadv2|__ia32_sys_preadv", "do_preadv", "vfs_readv?",
-         "do_iter_read", "do_iter_readv_writev")
+         "do_iter_read?", "do_iter_readv_writev")
 WRITEV = (*_ENTRY, "__x64_sys_pwritev2|__ia32_sys_pwritev", "do_pwritev", "vfs_writev",
-          "do_iter_write", "do_iter_readv_writev")
+          "do_iter_write?", "do_iter_readv_writev")
 FSYNC = (*_ENTRY, "__x64_sys_fsync|__ia32_sys_fsync", "vfs_fsync_range")
+OPENAT = (*_ENTRY, "__x64_sys_openat|__ia32_sys_openat", "do_sys_openat2", "do_filp_open",
+          "path_openat")
+_AIO = (*_ENTRY, "__x64_sys_io_submit|__ia32_sys_io_submit", "io_submit_one")
+_MSYNC = (*_ENTRY, "__x64_sys_msync|__ia32_sys_msync", "__do_sys_msync?", "vfs_fsync_range")
 _FAULT = ("@fault", "exc_page_fault", "do_user_addr_fault", ">handle_mm_fault",
           "__handle_mm_fault?")
 WORKER = ("@kthread", "kthread", ">worker_thread", "process_one_work", ">wb_workfn")
@@ -41,7 +45,9 @@ RECLAIM_CUTS: Cuts = (
     ("*", "migrate_pages", "no memory tiers"),
     ("*", "split_huge_page_to_list", "no huge pages in the page cache or in swap"),
     *_FAULT_CUTS,
-    ("__try_to_reclaim_swap", "__filemap_get_folio", "looks a page up and allocates none"),
+    *((f, "__filemap_get_folio", "looks a page up (no FGP_CREAT) and allocates none") for f in (
+        "__try_to_reclaim_swap", "__read_swap_cache_async", "swap_cache_get_folio",
+        "shmem_get_folio_gfp")),
     ("get_page_from_freelist", "node_reclaim", "vm.zone_reclaim_mode is 0"),
     ("*", "blk_mq_flush_plug_list", "the flush of a plug is in the leaf's own row"),
 )
@@ -60,6 +66,12 @@ _CUTS: Cuts = (
 )
 _OPEN_CUTS: Cuts = (*(c for c in _CUTS if c[1] != "blkdev_get_*"),
                     ("path_openat", "link_path_walk", "a path of one directory, in the cache"))
+_NAMES_CUTS: Cuts = (
+    ("path_openat", "do_truncate", "a new file, or no O_TRUNC"),
+    ("path_openat", "vfs_tmpfile", "no O_TMPFILE"),
+    ("link_path_walk", "pick_link", "no symbolic links on the way"),
+    ("*", "iput*", "no inode is evicted: it is linked, and in use"),
+)
 _NO_MIX: Cuts = tuple(("*", name, why) for why, names in (
     ("no cached pages: no buffered I/O mixed in",
      ("filemap_write_and_wait_range", "invalidate_inode_pages2_range", "kiocb_invalidate_pages",
@@ -88,6 +100,8 @@ class Fs61:
         Anchors that keep direct I/O on its data bio.
     meta_read, meta_write : tuple of (caller, callee)
         Block mapping under direct I/O; empty: it maps without I/O.
+    names : tuple of str
+        ``->lookup``, ``->create`` and ``->open``; empty: a block device.
     """
 
     read: tuple[str, ...]
@@ -105,6 +119,7 @@ class Fs61:
     cuts: Cuts = ()
     read_cuts: Cuts = ()
     fault: tuple[str, ...] = (">filemap_fault",)
+    names: tuple[str, ...] = ()
 
 
 def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Path]:
@@ -129,6 +144,20 @@ def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Pa
                       (), files, cuts),
         "writeback": Path((*WORKER, *end), fs.sync_edges, files, cuts),
     }
+    for op, to, edges, more_cuts in (("read", fs.dio_read, fs.meta_read, fs.read_cuts),
+                                     ("write", fs.dio_write, fs.meta_write, ())):
+        found[f"aio-{op}"] = Path((*_AIO, f"aio_{op}", *to, *(() if edges else fs.data), *end),
+                                  edges, (*files, "fs/aio.c"), dio_cuts + more_cuts)
+    found["msync"] = Path((*_MSYNC, ">" + fs.fsync, *end), fs.sync_edges,
+                          (*files, "mm/msync.c"), cuts)
+    if fs.names:
+        lookup, create, opened = fs.names
+        # it reads names and inodes; making one may write: checkpoint the journal, force the log
+        found["open"] = found["create"] = Path(
+            (*OPENAT, *end), (("__lookup_slow", lookup), ("path_openat", lookup),
+                              ("path_openat", create), ("do_dentry_open", opened),
+                              *(e for e in fs.write_edges if e[0] == "__mark_inode_dirty")),
+            (*files, "fs/namei.c", "fs/open.c"), cuts + _NAMES_CUTS)
     if fs.meta_read:
         found["read-direct-meta"] = Path((*READ, *fs.dio_read, *end), fs.meta_read, files,
                                          dio_cuts + fs.read_cuts)
@@ -137,10 +166,10 @@ def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Pa
     return {**found, **(more or {})}
 
 
-def thread_61(thread: str, files: tuple[str, ...], *via: str) -> Path:
+def thread_61(thread: str, files: tuple[str, ...], *via: str, cuts: Cuts = _CUTS) -> Path:
     """A file system's own thread that submits: kjournald2, xfsaild."""
     return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), (), FILES_61 + files,
-                _CUTS)
+                cuts)
 
 
 def discard_61(via: tuple[str, ...], fs: "Fs61 | None" = None) -> Path:
@@ -160,8 +189,7 @@ def cache_edges(readahead: str, writepages: str) -> Edges:
 
 #: opening a disk whose partitions are not known yet reads its tables (block/partitions/core.c)
 OPEN_61 = Path(
-    (*_ENTRY, "__x64_sys_openat|__ia32_sys_openat", "do_sys_openat2", "do_filp_open",
-     "path_openat", "do_dentry_open", ">blkdev_open", "blkdev_get_by_dev", "blkdev_get_whole",
+    (*OPENAT, "do_dentry_open", ">blkdev_open", "blkdev_get_by_dev", "blkdev_get_whole",
      "bdev_disk_changed", ">efi_partition", "read_part_sector", "submit_bio"),
     (("filemap_read_folio", "blkdev_read_folio"), ("block_read_full_folio", "blkdev_get_block")),
     (*FILES_61, "fs/open.c", "fs/namei.c"), _OPEN_CUTS)
@@ -221,7 +249,9 @@ _EXT4_CUTS: Cuts = (
     ("ext4_dirty_inode", "__ext4_journal_start_sb",
      "inside a transaction it returns the running handle (jbd2__journal_start); outside one, "
      "ext4_write_begin and ext4_writepages start theirs deeper in the same task"),
-    ("*", "ext4_nojournal*", "with a journal"), ("*", "jbd2_journal_destroy*", "at unmount only"),
+    ("ext4_sync_file", "sync_inode_metadata", "with a journal (ext4_fsync_nojournal without)"),
+    ("*", "ext4_fsync_nojournal", "with a journal"),
+    ("*", "jbd2_journal_destroy*", "at unmount only"),
     ("*", "ext4_orphan_*", "no truncation, no O_TMPFILE"),
     ("*", "*ext4_expand_extra_isize*", "inodes were made with their full extra size"),
 )
@@ -234,7 +264,8 @@ EXT4_61 = Fs61(
     read_edges=_EXT4_READ, write_edges=_EXT4_WRITE, sync_edges=_EXT4_SYNC,
     meta_read=(("iomap_iter", "ext4_iomap_begin"),),
     meta_write=(("iomap_iter", "ext4_iomap_begin"),),
-    files=("fs/ext4/", "fs/jbd2/"), cuts=_EXT4_CUTS, read_cuts=_EXT4_READ_CUTS)
+    files=("fs/ext4/", "fs/jbd2/"), cuts=_EXT4_CUTS, read_cuts=_EXT4_READ_CUTS,
+    names=("ext4_lookup", "ext4_create", "ext4_file_open"))
 
 _XFS_SYNC: Edges = (
     ("do_writepages", "xfs_vm_writepages"), ("write_cache_pages", "iomap_do_writepage"),
@@ -244,6 +275,11 @@ _XFS_CUTS: Cuts = (
     ("*", "xfs_qm_*", "no quota"), ("*", "xfs_btree_*_repair*", "no repair"),
     ("*", "xfs_buf_ioend*", "ends the buffer in the caller only after an error"),
     ("xlog_write_iclog", "blkdev_issue_flush", "only with an external log device"),
+    ("xfs_buffered_write_iomap_begin", "xfs_direct_write_iomap_begin",
+     "no extent size hint is set (xfs_get_extsz_hint)"),
+    ("xfs_buf_read_map", "xfs_buf_get_map",
+     "a block that is read is in use: its buffer is not stale (xfs_buf_lock forces the log for "
+     "those only), and what it allocates lies above the read itself (__xfs_buf_submit)"),
     ("xfs_btree_dup_cursor", "xfs_trans_read_buf_map",
      "the cursor's buffers are in the transaction already (xfs_trans_buf_item_match)"),
     ("xlog_write_iclog", "xlog_state_done_syncing", "after a log I/O error only"),
@@ -266,7 +302,8 @@ XFS_61 = Fs61(
     write_edges=(("iomap_iter", "xfs_buffered_write_iomap_begin"),), sync_edges=_XFS_SYNC,
     meta_read=(("iomap_iter", "xfs_read_iomap_begin"),),
     meta_write=(("iomap_iter", "xfs_direct_write_iomap_begin"),),
-    files=("fs/xfs/",), cuts=_XFS_CUTS, fault=(">xfs_filemap_fault", "filemap_fault"))
+    files=("fs/xfs/",), cuts=_XFS_CUTS, fault=(">xfs_filemap_fault", "filemap_fault"),
+    names=("xfs_vn_lookup", "xfs_vn_create", "xfs_file_open"))
 
 _SWAP_FILES = (*FILES_61, *RECLAIM_FILES, "mm/memory.c", "mm/page_io.c", "mm/swap_state.c",
                "mm/swapfile.c", "mm/shmem.c", "arch/x86/mm/fault.c", "fs/ext4/file.c",
@@ -311,3 +348,4 @@ def swap_61() -> dict[str, Path]:
         "swap-in": Path((*_FAULT, "do_swap_page?", "swapin_readahead", "swap_readpage",
                          "submit_bio"), (), _SWAP_FILES, RECLAIM_CUTS),
     }
+

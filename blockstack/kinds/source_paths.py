@@ -13,13 +13,19 @@ from blockstack.kinds.model import Path
 Edges = tuple[tuple[str, str], ...]
 Cuts = tuple[tuple[str, str, str], ...]
 
+def cut_rows(reason: str, *pairs: str) -> Cuts:
+    """``"caller->callee"`` or ``"callee"`` (from any caller), cut for one reason."""
+    rows = (pair.rpartition("->") for pair in pairs)
+    return tuple((caller or "*", callee, reason) for caller, _, callee in rows)
+
+
 #: which entries an op may take: the first is the one its data bios take, the others are other
 #: tasks or metadata of the same op
 FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
     "read": ("read", "readv", "fault", "open"),
-    "read-direct": ("read-direct", "read-direct-meta", "readv-direct"),
-    "write": ("write", "writev", "writeback", "reclaim", "journal"),
-    "write-direct": ("write-direct", "write-direct-meta", "writev-direct", "journal"),
+    "read-direct": ("read-direct", "read-direct-meta", "readv-direct", "aio-read"),
+    "write": ("write", "writev", "msync", "create", "writeback", "reclaim", "journal"),
+    "write-direct": ("write-direct", "write-direct-meta", "writev-direct", "aio-write", "journal"),
     "fua": ("fsync", "journal"),
     "flush": ("flush", "fsync", "journal"),
     "discard": ("discard",),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
-from blockstack.kinds.params import sectors
+from blockstack.kinds.params import choice, integer, sectors
 from blockstack.kinds.source_61 import (
     EXT4_61,
     OPEN_61,
@@ -16,8 +16,18 @@ from blockstack.kinds.source_61 import (
     swap_61,
     thread_61,
 )
+from blockstack.kinds.source_btrfs import BTRFS_END, BTRFS_ENTRY_OPS, btrfs_61
 from blockstack.kinds.source_ext import EXT3_2_6_18, EXT3_2_6_24
-from blockstack.kinds.source_nfs import nfs_26, nfs_61, nfsd
+from blockstack.kinds.source_f2fs import F2FS_END, F2FS_ENTRY_OPS, f2fs_61
+from blockstack.kinds.source_nfs import (
+    NFS_ENTRY_OPS,
+    SERVED,
+    nfs_26,
+    nfs_61,
+    nfs_files,
+    nfsd_26,
+    nfsd_61,
+)
 from blockstack.kinds.source_paths import (
     FILES_26,
     FS_ENTRY_OPS,
@@ -106,6 +116,7 @@ _REISER4 = {
                      ">reiser4_writepage", *_TO_DISK), RECLAIM_EDGES, FILES_26 + RECLAIM_FILES_26),
 }
 
+_OPS_61 = ("read", "write", "flush", "discard", "fua")
 _ENDIO_FILES = ("fs/buffer.c", "fs/mpage.c", "fs/direct-io.c", "fs/aio.c", "fs/iomap/", "fs/ext4/",
                 "fs/xfs/", "mm/filemap.c", "mm/page-writeback.c", "mm/page_io.c", "mm/swap.c",
                 "mm/folio-compat.c")
@@ -127,17 +138,32 @@ _BUFFER_END = _endio("end_bio_bh_io_sync", ">end_buffer_async_write")
 _SWAP_END = _endio("end_swap_bio_write")
 
 
-def _calls(entries: Mapping[str, Path], endio: Path, loop: str, *,
-           ops: tuple[str, ...] = ("read", "write", "flush", "fua")) -> Calls:
+#: file operations of a loop device, and the ways in that go through the same
+_FILE_OPS = {"read": ("read", "read-csum"), "write": ("write", "write-csum"),
+             "read-direct": ("read-direct", "read-direct-meta", "read-direct-csum"),
+             "write-direct": ("write-direct", "write-direct-meta", "write-direct-chunk"),
+             "fsync": ("fsync", "flush", "fsync-tree", "fsync-chunk")}
+
+
+def _calls(entries: Mapping[str, Path], endio: Path, loop: str = "", *,
+           ops: tuple[str, ...] = ("read", "write", "flush")) -> Calls:
     """A source, and the same file system in the middle, under a loop device or a server.
 
-    ``submit`` is the way in of a loop device, at its function ``loop``; ``submit_ops`` those of
-    a server, at the file operations.
+    ``submit_ops`` are the ways in of a server, at the file operations; ``files`` those of a loop
+    device of 6.1, ``submit`` that of an older one, at the function ``loop``.
     """
-    files = {op: below_vfs(entries[f"{op}v"]) for op in ("read", "write")}  # nfsd: vfs_writev
-    submit = Path((loop, "submit_bio"), entries["write"].edges, entries["write"].files,
-                  entries["write"].cuts)
-    return Calls(submit=submit, submit_ops=files, endio=endio, ops=ops)
+    served = {op: below_vfs(entries[f"{op}v"]) for op in ("read", "write")}  # nfsd: vfs_writev
+    if loop:
+        write = entries["write"]
+        return Calls(Path((loop, "submit_bio"), write.edges, write.files, write.cuts), served,
+                     endio=endio, ops=(*ops, "fua"))
+    files = {word: tuple(below_vfs(entries[name]) for name in names if name in entries)
+             for word, names in _FILE_OPS.items()}
+    # a write with IOCB_DSYNC ends in generic_write_sync, in the same write_iter
+    files["write-sync"] = tuple(
+        replace(sync, via=(files["write"][0].via[0], "vfs_fsync_range", *sync.via))
+        for sync in files["fsync"])
+    return Calls(submit_ops=served, files=files, endio=endio, ops=_OPS_61)
 
 
 def _fs(name: str, doc: str, entries: Mapping[str, Mapping[str, Path]],
@@ -156,6 +182,52 @@ def _raw_61(fs: Fs61) -> Mapping[str, Path]:
         (">blkdev_ioctl", "blkdev_common_ioctl?", "blk_ioctl_discard?"))})
 
 
+def _btrfs() -> Kind:
+    """btrfs, plain or with compressed files."""
+    ways = {word: {"6.1": btrfs_61(compress=word != "none")} for word in _COMPRESSORS}
+    calls = {word: {"6.1": _calls(of["6.1"], BTRFS_END)} for word, of in ways.items()}
+    return Kind(
+        "btrfs", "source", "remap", (1, None), "btrfs file system over one or several devices",
+        params=(
+            Param("profile", choice("single", "dup", "raid0", "raid1", "raid1c3", "raid1c4",
+                                    "raid10"), "single", "of its data (mkfs.btrfs -d)"),
+            Param("compress", choice(*_COMPRESSORS), "none", "mount option; zlib, lzo, zstd")),
+        calls=calls["none"], entries=ways["none"], entry_ops=BTRFS_ENTRY_OPS, verb="btrfs",
+        variant="compress", variants=calls, entry_variants=ways)
+
+
+_VERSION = Param("version", integer(3, 4), 3, "of the protocol, over TCP")
+_NFS_OPS = ("read", "write", "flush")
+
+
+def _nfs() -> Kind:
+    """The client: version 4 only as 6.1 has it."""
+    old = {gen: nfs_26() for gen in ("2.6.18", "2.6.24")}
+    ways = {3: {**old, "6.1": nfs_61(3)}, 4: {"6.1": nfs_61(4)}}
+    calls = {version: {gen: Calls(ops=_NFS_OPS, files=nfs_files(version) if gen == "6.1" else {})
+                       for gen in of} for version, of in ways.items()}
+    return Kind(
+        "nfs", "source", "remap", (0, 0), "NFS client: traffic over a nic",
+        params=(Param("size", sectors(), REQUIRED, "size of the files on the server"), _VERSION),
+        calls=calls[3], entries=ways[3], entry_ops=NFS_ENTRY_OPS, verb="nfs",
+        variant="version", variants=calls, entry_variants=ways)
+
+
+def _nfsd() -> Kind:
+    """The server; its functions are in the 6.1 tables only."""
+    old = {gen: nfsd_26(gen) for gen in ("2.6.18", "2.6.24")}
+    ways = {3: {**old, "6.1": nfsd_61(3)}, 4: {"6.1": nfsd_61(4)}}
+    calls = {version: {gen: Calls(ops=_NFS_OPS, file_ops=SERVED if gen == "6.1" else {})
+                       for gen in of} for version, of in ways.items()}
+    return Kind(
+        "nfsd", "source", "remap", (1, 1), "NFS server: exports the file system under it",
+        params=(_VERSION,), calls=calls[3], entries=ways[3], verb="nfsd", variant="version",
+        variants=calls, entry_variants=ways,
+        entry_ops={"read": ("read", "readv"), "write": ("write", "write-sync"),
+                   "flush": ("fsync",)})
+
+
+_COMPRESSORS = ("none", "zlib", "lzo", "zstd")
 _RAW = {"2.6.18": entries_26(RAW_2_6_18), "2.6.24": entries_26(RAW_2_6_24),
         "6.1": _raw_61(RAW_61), "6.12": _raw_61(_RAW_612)}
 _EXT3 = {"2.6.18": entries_26(EXT3_2_6_18), "2.6.24": entries_26(EXT3_2_6_24)}
@@ -166,41 +238,34 @@ _XFS = {"2.6.18": entries_26(XFS_2_6_18), "2.6.24": entries_26(XFS_2_6_24),
         "6.1": entries_61(XFS_61, {
             "journal": thread_61("xfsaild", XFS_61.files),
             "discard": discard_61((">xfs_file_ioctl", "xfs_ioc_trim"), XFS_61)})}
+_F2FS = {"6.1": f2fs_61()}
 _SWAP = {"2.6.18": _swap_26(("@kthread", ">kswapd")),
          "2.6.24": _swap_26(("@kthread", "kthread", ">kswapd")), "6.1": swap_61()}
-_OPS_61 = ("read", "write", "flush", "discard", "fua")
 
 SOURCE_KINDS: tuple[Kind, ...] = (
     _fs("raw", "block device opened as a file", _RAW, {
         "2.6.18": _calls(_RAW["2.6.18"], _AIO_END, ">blkdev_prepare_write"),
         "2.6.24": _calls(_RAW["2.6.24"], _BUFFER_END, ">blkdev_write_begin"),
-        **{gen: _calls(_RAW[gen], _endio("mpage_end_io@fs/mpage.c"), ">blkdev_write_iter",
-                       ops=_OPS_61) for gen in ("6.1", "6.12")}}),
+        **{gen: _calls(_RAW[gen], _endio("mpage_end_io@fs/mpage.c"), ops=_OPS_61)
+           for gen in ("6.1", "6.12")}}),
     _fs("ext3", "ext3 file system, data=ordered", _EXT3, {
         "2.6.18": _calls(_EXT3["2.6.18"], _AIO_END, ">ext3_prepare_write"),
         "2.6.24": _calls(_EXT3["2.6.24"], _BUFFER_END, ">ext3_write_begin")}),
     _fs("ext4", "ext4 file system, data=ordered, delayed allocation", _EXT4, {
-        "6.1": _calls(_EXT4["6.1"], _endio("ext4_end_bio"), ">ext4_file_write_iter",
-                      ops=_OPS_61)}),
+        "6.1": _calls(_EXT4["6.1"], _endio("ext4_end_bio"))}),
     _fs("xfs", "XFS file system", _XFS, {
         "2.6.18": _calls(_XFS["2.6.18"], _AIO_END, ">xfs_vm_prepare_write"),
         "2.6.24": _calls(_XFS["2.6.24"], _BUFFER_END, ">xfs_vm_write_begin"),
-        "6.1": _calls(_XFS["6.1"], _endio("iomap_writepage_end_bio"), ">xfs_file_write_iter",
-                      ops=_OPS_61)}),
+        "6.1": _calls(_XFS["6.1"], _endio("iomap_writepage_end_bio"))}),
+    _btrfs(),
+    Kind("f2fs", "source", "remap", (1, 1), "f2fs file system", entries=_F2FS, verb="f2fs",
+         calls={"6.1": _calls(_F2FS["6.1"], F2FS_END)}, entry_ops=F2FS_ENTRY_OPS),
     Kind("reiser4", "source", "remap", (1, 1), "reiser4 file system (never merged)",
          calls={"2.6.18": Calls(note="frames unknown: every depth is a lower bound")},
          entries={"2.6.18": _REISER4}, verb="reiser4",  # it had no direct I/O
          entry_ops={op: n for op, n in FS_ENTRY_OPS.items() if "-" not in op}),
-    Kind("nfs", "source", "remap", (0, 0), "NFS client (version 3 over TCP): traffic over a nic",
-         params=(Param("size", sectors(), REQUIRED, "size of the files on the server"),),
-         calls={gen: Calls(ops=("read", "write", "flush")) for gen in ("2.6.18", "2.6.24", "6.1")},
-         entries={"2.6.18": nfs_26(), "2.6.24": nfs_26(), "6.1": nfs_61()},
-         entry_ops={"read": ("read", "rpciod"), "flush": ("fsync", "rpciod"),
-                    "write": ("write", "writeback", "reclaim", "rpciod")}, verb="nfs"),
-    Kind("nfsd", "source", "remap", (1, 1), "NFS server: exports the file system under it",
-         calls={gen: Calls(ops=("read", "write", "flush")) for gen in ("2.6.18", "2.6.24", "6.1")},
-         entries={gen: nfsd(gen) for gen in ("2.6.18", "2.6.24", "6.1")},
-         entry_ops={"read": ("read",), "write": ("write",), "flush": ("fsync",)}, verb="nfsd"),
+    _nfs(),
+    _nfsd(),
     Kind("swap", "source", "remap", (1, 1), "swap space, written under page reclaim",
          calls={gen: Calls(endio=_SWAP_END, ops=("read", "write"))
                 for gen in ("2.6.18", "2.6.24", "6.1")},

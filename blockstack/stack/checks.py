@@ -51,7 +51,7 @@ def check_lower_kinds(kind: Kind, lower: Sequence[Device], path: str) -> None:
         where = f"{path}.on[{i}]"
         below = device.kind_entry
         if kind.name in ON_FILES:
-            if not is_filesystem(below):
+            if not is_filesystem(below) and (kind.name, below.name) != ("loop", "nfs"):
                 raise ConfigError(f"{kind.name} stands on a file system", path=where,
                                   value=device.name,
                                   hint=f"{device.name} is {below.name}; put ext4, xfs ... between")

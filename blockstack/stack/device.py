@@ -101,6 +101,11 @@ class Device:
         return find_kind(self.kind)
 
     @property
+    def maps_itself(self) -> bool:
+        """A file system that spreads its bios over several devices, or writes them twice."""
+        return self.kind_entry.role == "source" and bool(self.segments or self.geometry)
+
+    @property
     def failed(self) -> frozenset[int]:
         """Numbers of the failed members of a RAID."""
         return frozenset(self.params.get("failed") or ())

@@ -6,7 +6,7 @@ KiB to MiB of each member and changes no mapping.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blockstack.errors import ConfigError
@@ -249,10 +249,46 @@ def thin(draft: Draft) -> Shape:
                  offset_sectors=shape.offset_sectors)
 
 
+#: btrfs stripes by BTRFS_STRIPE_LEN (fs/btrfs/volumes.h), 64 KiB
+_BTRFS_STRIPE_SECTORS = 128
+_COPIES = {"raid1": 2, "raid10": 2, "raid1c3": 3, "raid1c4": 4}
+
+
+def btrfs(draft: Draft) -> Shape:
+    """btrfs: where its data chunks lie, by profile.
+
+    A chunk takes at most 1 GiB of a device, and a tenth of them all (fs/btrfs/volumes.c 6.1
+    init_alloc_chunk_ctl_policy_regular); the emptiest devices are taken first, so that chunks go
+    round devices of one size in turn.
+    """
+    profile, disks = draft.params["profile"], len(draft.lower)
+    copies = _COPIES.get(profile, 1)
+    least = {"raid10": 4, "raid0": 2}.get(profile, copies)
+    if disks < least:
+        raise ConfigError(f"profile {profile} needs {least} devices, not {disks}",
+                          path=f"{draft.path}.profile", value=profile,
+                          hint="name more devices, or a profile of one")
+    room = min(d.size_sectors for d in draft.lower)
+    if profile == "dup":
+        if disks > 1:
+            raise ConfigError("dup keeps both copies on one device", path=f"{draft.path}.profile",
+                              value=profile, hint='on several devices: "raid1"')
+        return Shape(room // 2, geometry={"dup": 2, "member_sectors": room // 2})
+    if disks == 1:
+        return remap(draft)
+    tenth = sum(d.size_sectors for d in draft.lower) // 10
+    chunk = _BTRFS_STRIPE_SECTORS
+    if profile in ("single", "raid1", "raid1c3", "raid1c4"):
+        chunk = max(chunk, min(2**21, tenth) // chunk * chunk)
+    keys = {**draft.params, "chunk": chunk, "layout": f"n{copies}"}
+    mapped = replace(draft, params=keys)
+    return raid10(mapped) if copies > 1 else zoned_stripes(mapped)
+
+
 _BY_KIND: dict[str, Callable[[Draft], Shape]] = {
     "dm-thin": thin,
     "dm-linear": linear, "dm-striped": striped, "md-linear": concatenated,
-    "md-raid0": zoned_stripes,
+    "md-raid0": zoned_stripes, "btrfs": btrfs,
 }
 _BY_MAPPING: dict[str, Callable[[Draft], Shape]] = {
     "leaf": remap, "remap": remap, "segments": linear, "stripe": zoned_stripes,
