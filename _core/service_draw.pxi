@@ -1,0 +1,57 @@
+# Service times. Each station has a stream of its own, numbered by its services: what happens at
+# one station does not change the draws at another, so two what-ifs share their luck.
+
+cdef enum:
+    PICKS = 64              # most visits that a scheduler looks through
+
+
+cdef inline u64 number(u64 key, u64 *draws) noexcept nogil:
+    draws[0] += 1
+    return mix64(key + draws[0] * <u64>0x9E3779B97F4A7C15ULL)
+
+
+cdef inline double uniform(u64 key, u64 *draws) noexcept nogil:
+    """In (0, 1), neither end included."""
+    return (<double>(number(key, draws) >> 11) + 0.5) * (1.0 / 9007199254740992.0)
+
+
+cdef inline double exponential(u64 key, u64 *draws) noexcept nogil:
+    return -log(uniform(key, draws))
+
+
+cdef double empirical(Station *st) noexcept nogil:
+    """Linear between the quantiles, which stand at the middles of equal shares."""
+    cdef double u = uniform(st.key, &st.draws) * QUANTILES - 0.5
+    cdef int i = <int>u
+    if u <= 0.0:
+        return st.quantile[0]
+    if i >= QUANTILES - 1:
+        return st.quantile[QUANTILES - 1]
+    return st.quantile[i] + (u - i) * (st.quantile[i + 1] - st.quantile[i])
+
+
+cdef inline double reach(const Station *st, i64 sector) noexcept nogil:
+    """Seek time to a sector: Ruemmler and Wilkes (1994), a + b * sqrt(distance)."""
+    cdef i64 away = sector - st.at_sector
+    if away == 0:
+        return 0.0
+    return st.seek_ns + st.seek_root_ns * sqrt(<double>(away if away > 0 else -away))
+
+
+cdef double disk(Station *st, const Node *n) noexcept nogil:
+    """Nothing where the last request ended; else a seek and a random part of a rotation."""
+    cdef double ns = 0.0
+    if n.sector != st.at_sector:
+        ns = reach(st, n.sector) + uniform(st.key, &st.draws) * st.period_ns
+    st.at_sector = n.end
+    return ns
+
+
+cdef inline double draw_service(Station *st, const Node *n, bint plain) noexcept nogil:
+    if st.dist == EXPONENTIAL:
+        return n.random_ns * exponential(st.key, &st.draws) + n.constant_ns
+    if st.dist == CONSTANT or plain:
+        return n.random_ns + n.constant_ns
+    if st.dist == EMPIRICAL:
+        return n.random_ns * empirical(st) + n.constant_ns
+    return disk(st, n) + n.random_ns + n.constant_ns
