@@ -6,7 +6,7 @@
 
 import numpy as np
 
-from libc.math cimport log, sqrt
+from libc.math cimport floor, log, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
@@ -42,6 +42,8 @@ cdef dict _found(_Sim sim, double began):
         tally[i] = (t.count, t.bytes, t.lat, t.lat2, t.lat_min if t.count else 0.0, t.lat_max,
                     t.slat, t.slat2, t.slat_min if t.count else 0.0, t.slat_max)
     counts = sim.keep["counts"].reshape(2, NOPS, SLOTS)
+    if s.plain:
+        counts[1] = counts[0]
     return {"elapsed_ns": s.now - began, "bios": s.finished, "most_flying": s.most_flying,
             "flying": s.flying, "stations": stations, "tally": tally, "lat": counts[0],
             "clat": counts[1], "rows": sim.keep["rows"][:s.n_rows]}
@@ -92,7 +94,7 @@ def run(plan, load, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0,
     cdef _Sim sim = _Sim(plan, load, seed, max_flying, trace)
     cdef Sim *s = &sim.c
     cdef u64 target = warmup
-    cdef bint plain = sim.plain
+    cdef bint plain = s.plain
     cdef double before, lat
     cdef int i
     with nogil:

@@ -96,8 +96,12 @@ def _check_nodes(f, jobs):
         foreground, dtype=np.uint32)
 
 
-def _is_plain(f, trace):
-    """Whether the network is queues and servers only."""
+def _is_plain(f, local, trace):
+    """Whether the network is queues and servers only, and every template a chain."""
+    last = np.zeros(len(f["station"]), dtype=bool)
+    last[f["node_start"][1:] - 1] = True
+    if np.any(np.diff(f["succ_start"]) != ~last) or np.any(f["succ"] != local[~last] + 1):
+        return False
     return bool(trace == 0 and np.all(f["kind"] == QUEUE) and np.all(f["dist"] <= EXPONENTIAL)
                 and np.all(f["pool"] < 0) and not np.any(f["merge"]) and not np.any(f["flags"]))
 
@@ -128,7 +132,6 @@ cdef class _Sim:
     """Everything that a run needs, allocated before it starts."""
     cdef Sim c
     cdef object keep
-    cdef bint plain
 
     def __cinit__(self, plan, load, seed, max_flying, trace):
         memset(&self.c, 0, sizeof(Sim))
@@ -138,8 +141,8 @@ cdef class _Sim:
         width = int(np.diff(f["node_start"]).max())
         _check_load(load, max_flying, width)
         first, count = trace
-        self.plain = _is_plain(f, count)
         cdef Sim *s = &self.c
+        s.plain = _is_plain(f, local, count)
         s.n_stations = len(f["kind"])
         s.templates = len(f["op"])
         s.width = width
@@ -242,7 +245,7 @@ cdef class _Sim:
             return
         for i in range(total):
             launch(s, i % s.jobs)
-            if self.plain:
+            if s.plain:
                 settle_plain(s)
             else:
                 settle(s)

@@ -30,28 +30,31 @@ cdef double empirical(Station *st) noexcept nogil:
     return st.quantile[i] + (u - i) * (st.quantile[i + 1] - st.quantile[i])
 
 
-cdef inline double reach(const Station *st, i64 sector) noexcept nogil:
-    """Seek time to a sector: Ruemmler and Wilkes (1994), a + b * sqrt(distance)."""
+cdef double reach(const Station *st, i64 sector, double now) noexcept nogil:
+    """Time until the head stands over a sector: nothing where the last request ended; else a seek,
+    a + b * sqrt(distance) (Ruemmler and Wilkes 1994), and the rest of the rotation. A sector's
+    angle is a hash of its number: random places are at random angles, and always at the same."""
     cdef i64 away = sector - st.at_sector
+    cdef double ns, turn
     if away == 0:
         return 0.0
-    return st.seek_ns + st.seek_root_ns * sqrt(<double>(away if away > 0 else -away))
-
-
-cdef double disk(Station *st, const Node *n) noexcept nogil:
-    """Nothing where the last request ended; else a seek and a random part of a rotation."""
-    cdef double ns = 0.0
-    if n.sector != st.at_sector:
-        ns = reach(st, n.sector) + uniform(st.key, &st.draws) * st.period_ns
-    st.at_sector = n.end
+    ns = st.seek_ns + st.seek_root_ns * sqrt(<double>(away if away > 0 else -away))
+    if st.period_ns > 0.0:
+        turn = (now + ns) / st.period_ns
+        turn = <double>(mix64(<u64>sector + 1) >> 11) * (1.0 / 9007199254740992.0) - (
+            turn - floor(turn))
+        ns += (turn if turn >= 0.0 else turn + 1.0) * st.period_ns
     return ns
 
 
-cdef inline double draw_service(Station *st, const Node *n, bint plain) noexcept nogil:
+cdef inline double draw_service(Station *st, const Node *n, double now, bint plain) noexcept nogil:
+    cdef double ns
     if st.dist == EXPONENTIAL:
         return n.random_ns * exponential(st.key, &st.draws) + n.constant_ns
     if st.dist == CONSTANT or plain:
         return n.random_ns + n.constant_ns
     if st.dist == EMPIRICAL:
         return n.random_ns * empirical(st) + n.constant_ns
-    return disk(st, n) + n.random_ns + n.constant_ns
+    ns = reach(st, n.sector, now)
+    st.at_sector = n.end
+    return ns + n.random_ns + n.constant_ns

@@ -80,29 +80,35 @@ cdef void note(Sim *s, u32 slot) noexcept nogil:
 
 
 cdef inline void advance(Sim *s, u32 slot, bint plain) noexcept nogil:
-    """A visit is done: its successors, and perhaps its bio."""
+    """A visit is done: its successors, and perhaps its bio. A plain bio is a chain: its visits
+    are filled in as it goes."""
     cdef Visit *v = &s.visits[slot]
     cdef const Node *n = &s.nodes[v.node]
     cdef u32 bio = v.bio, base = slot - n.local, i, next_slot
     cdef Bio *b = &s.bios[bio]
-    if not plain:
-        if n.flags & CALLER:
-            b.submitted = s.now
-        if rare(s.trace_count and b.number - s.trace_first < s.trace_count):
-            note(s, slot)
+    if plain:
+        if n.count:
+            s.visits[slot + 1].node = v.node + 1
+            s.visits[slot + 1].bio = bio
+            arrive(s, slot + 1, True)
+        else:
+            finish(s, b, True)
+            end(s, bio)
+        return
+    if n.flags & CALLER:
+        b.submitted = s.now
+    if rare(s.trace_count and b.number - s.trace_first < s.trace_count):
+        note(s, slot)
     for i in range(n.first, n.first + n.count):
         next_slot = base + <u32>s.succ[i]
         s.visits[next_slot].need -= 1
         if s.visits[next_slot].need == 0:
-            if plain:
-                arrive(s, next_slot, True)
-            else:
-                todo(s, next_slot, False)
+            todo(s, next_slot, False)
     b.all_left -= 1
-    if plain or not n.flags & BACKGROUND:
+    if not n.flags & BACKGROUND:
         b.left -= 1
         if b.left == 0:
-            finish(s, b)
+            finish(s, b, False)
     if b.all_left == 0:
         end(s, bio)
 
@@ -113,15 +119,16 @@ cdef inline void record(u64 *counts, u64 ns) noexcept nogil:
     counts[<u64>bucket * HALF + (ns >> bucket)] += 1
 
 
-cdef inline void finish(Sim *s, Bio *b) noexcept nogil:
-    cdef double lat = s.now - b.began, slat = b.submitted - b.began
+cdef inline void finish(Sim *s, Bio *b, bint plain) noexcept nogil:
+    """A bio's caller has its answer. A plain network has no submission: only `lat` counts."""
+    cdef double lat = s.now - b.began, slat
     cdef u32 op = s.op[b.kind]
     cdef Tally *t = &s.tally[op]
     if rare(lat >= 4398046511104.0):
         s.why = BEYOND
         return
     record(s.lat + <size_t>op * SLOTS, <u64>(lat + 0.5))
-    record(s.clat + <size_t>op * SLOTS, <u64>(lat - slat + 0.5))
+    s.finished += 1
     t.count += 1
     t.bytes += <u64>s.bytes[b.kind]
     t.lat += lat
@@ -130,13 +137,16 @@ cdef inline void finish(Sim *s, Bio *b) noexcept nogil:
         t.lat_min = lat
     if lat > t.lat_max:
         t.lat_max = lat
+    if plain:
+        return
+    slat = b.submitted - b.began
+    record(s.clat + <size_t>op * SLOTS, <u64>(lat - slat + 0.5))
     t.slat += slat
     t.slat2 += slat * slat
     if slat < t.slat_min:
         t.slat_min = slat
     if slat > t.slat_max:
         t.slat_max = slat
-    s.finished += 1
     if s.mode == CLOSED and b.all_left:
         b.went_on = True  # write-behind goes on, the job does too
         again(s, b.job)
@@ -161,7 +171,7 @@ cdef inline void again(Sim *s, u32 job) noexcept nogil:
 
 cdef void launch(Sim *s, u32 job) noexcept nogil:
     """A new bio: the next template in turn."""
-    cdef u32 bio = s.free_bio, kind = <u32>(s.launched % s.templates), i, first, count, base
+    cdef u32 bio = s.free_bio, kind = s.next_kind, i, first, count, base
     cdef Bio *b
     cdef Visit *v
     if rare(bio == <u32>NONE):
@@ -169,6 +179,7 @@ cdef void launch(Sim *s, u32 job) noexcept nogil:
         return
     b = &s.bios[bio]
     s.free_bio = b.next
+    s.next_kind = kind + 1 if kind + 1 < s.templates else 0
     s.flying += 1
     if s.flying > s.most_flying:
         s.most_flying = s.flying
@@ -185,6 +196,11 @@ cdef void launch(Sim *s, u32 job) noexcept nogil:
     b.number = s.launched
     s.launched += 1
     v = &s.visits[base]
+    if s.plain:
+        v.node = first
+        v.bio = bio
+        todo(s, base, False)
+        return
     for i in range(first, first + count):
         v.need = s.nodes[i].need
         v.node = i

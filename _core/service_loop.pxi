@@ -64,6 +64,13 @@ cdef inline void done_plain(Sim *s, u32 slot) noexcept nogil:
     advance(s, slot, True)
 
 
+cdef inline u32 turn(Sim *s) noexcept nogil:
+    """The job whose turn it is at an open arrival."""
+    cdef u32 job = s.next_job
+    s.next_job = job + 1 if job + 1 < s.jobs else 0
+    return job
+
+
 cdef void next_arrival(Sim *s) noexcept nogil:
     """The event of the next open arrival."""
     cdef double at
@@ -92,7 +99,7 @@ cdef inline void run_until(Sim *s, u64 target, bint plain) noexcept nogil:
             else:
                 done(s, e.slot)
         elif e.kind == EV_ARRIVE:
-            launch(s, <u32>(s.launched % s.jobs))
+            launch(s, turn(s))
             next_arrival(s)
         else:
             launch(s, e.slot)

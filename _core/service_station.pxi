@@ -34,13 +34,13 @@ cdef inline void unlink(Sim *s, Station *st, u32 before, u32 slot) noexcept nogi
 
 
 cdef u32 choose(Sim *s, Station *st) noexcept nogil:
-    """Who is next where the order may change: the nearest of the first `lookahead`, unless the
-    oldest has waited too long (mq-deadline's read_expire, a drive's own fairness)."""
+    """Who is next where the order may change: the one that the head reaches first (a drive knows
+    its angle) of the first `lookahead`, unless the oldest has waited too long."""
     cdef u32 slot = st.head, before = NONE, best = slot, best_before = NONE, left = st.lookahead
     cdef double ns, least = 1e300
     if s.now - s.visits[slot].arrived < st.expire_ns:
         while slot != <u32>NONE and left:
-            ns = reach(st, s.nodes[s.visits[slot].node].sector)
+            ns = reach(st, s.nodes[s.visits[slot].node].sector, s.now)
             if ns < least:
                 least = ns
                 best = slot
@@ -90,7 +90,7 @@ cdef double absorb(Sim *s, Station *st, u32 slot) noexcept nogil:
 cdef inline void serve(Sim *s, Station *st, u32 slot, bint plain) noexcept nogil:
     """Start the service of a visit that is in no queue."""
     cdef Visit *v = &s.visits[slot]
-    cdef double ns = draw_service(st, &s.nodes[v.node], plain)
+    cdef double ns = draw_service(st, &s.nodes[v.node], s.now, plain)
     v.began = s.now
     if not plain:
         v.next = NONE
@@ -140,4 +140,5 @@ cdef void give_core(Sim *s, Station *st) noexcept nogil:
         number = pool.head
         pool.head = s.stations[number].next_in_pool
         s.stations[number].in_pool = False
+        account(&s.stations[number], s.now)
         start_waiting(s, number)

@@ -29,7 +29,7 @@ cdef enum:              # ServicePlan.dist: what `random_ns` of a node is the me
     CONSTANT = 0
     EXPONENTIAL = 1
     EMPIRICAL = 2       # the station's table of quantiles, scaled to the mean
-    DISK = 3            # seek and rotation from the station's last sector; random_ns is added
+    DISK = 3            # seek and rotation, from the last sector and the time; random_ns is added
 
 cdef enum:              # ServicePlan.node_flags
     PER_JOB = 1         # station + number of the bio's job
@@ -178,6 +178,8 @@ cdef struct Sim:
     u32 *todo                   # slot << 1 | done
     u32 n_todo
     u64 launched
+    u32 next_kind               # templates and jobs take turns
+    u32 next_job
     int mode
     u32 jobs
     double gap_ns               # between arrivals
@@ -195,4 +197,5 @@ cdef struct Sim:
     u32 most_rows
     u64 trace_first
     u64 trace_count
+    bint plain                  # queues and servers only, every template a chain
     int why

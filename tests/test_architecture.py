@@ -16,16 +16,17 @@ PACKAGE = ROOT / "blockstack"
 BASE = {"errors", "units", "suggest"}
 ALLOWED = {
     "errors": set(), "units": {"errors"}, "suggest": {"errors"}, "scenarios": set(),
+    "hdr": set(),
     "kinds": BASE, "workload": BASE, "toml_writer": BASE, "result": BASE,
     "stack": BASE | {"kinds"},
     "kernel": BASE | {"kinds"},
     "config": BASE | {"kinds", "stack", "workload", "toml_writer", "scenarios"},
-    "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "_core"},
+    "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "hdr", "_core", "_service"},
     "importers": BASE | {"kinds", "stack", "workload"},
     "validate": BASE | {"importers", "kinds", "kernel", "engine", "result", "stack"},
-    "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate"},
+    "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate", "hdr"},
     "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload",
-                   "importers", "validate"},
+                   "importers", "validate", "hdr"},
     "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload"},
 }
 
@@ -60,7 +61,8 @@ def test_imports_go_down(path):
 
 
 def test_only_engine_imports_the_core():
-    users = {place(p) for p in MODULES for name in imports(p) if name == "blockstack._core"}
+    users = {place(p) for p in MODULES for name in imports(p)
+             if name in ("blockstack._core", "blockstack._service")}
     assert users == {"engine"}
 
 
