@@ -45,8 +45,8 @@ def _check_stations(f):
     _rule(f["dist"] > DISK, "dist", "no such distribution")
     _rule(f["servers"] < 1, "servers", "at least one")
     _rule((f["pool"] < -1) | (f["pool"] >= len(f["cores"])), "pool", "no such pool")
-    _rule((f["kind"] != QUEUE) & ((f["pool"] >= 0) | (f["merge"] != 0) | (f["dist"] > EXPONENTIAL)),
-          "kind", "only a queue has a pool, merges, or other service times")
+    _rule((f["kind"] != QUEUE) & ((f["pool"] >= 0) | (f["merge"] != 0) | (f["dist"] == DISK)),
+          "kind", "only a queue has a pool, merges, or a moving head")
     _rule((f["lookahead"] < 1) | (f["lookahead"] > PICKS), "lookahead", f"1 to {PICKS}")
     _rule(f["cores"] < 1, "cores", "at least one")
     _rule(~np.isfinite(f["disk_ns"]) | (f["disk_ns"] < 0), "disk_ns", "not a time")

@@ -94,9 +94,10 @@ def test_import_is_light():
 def test_public_face_is_pinned():
     assert set(dir(bs)) == {*bs.__all__, "__version__"}
     assert sorted(bs.__all__) == sorted([
-        "PROFILES", "RULES", "BlockstackError", "Config", "Device", "Explanation", "Frame",
-        "FrameTable", "Kernel", "LayerLimit", "Platform", "Result", "Stack", "TaskDepth",
-        "Workload", "explain", "load", "load_kernel", "max_layers", "plot", "simulate"])
+        "PROFILES", "RULES", "BlockstackError", "CapacityResult", "Config", "Device",
+        "Explanation", "Frame", "FrameTable", "Kernel", "LayerLimit", "Machine", "Platform",
+        "Result", "Stack", "TaskDepth", "Workload", "capacity", "explain", "load", "load_kernel", "max_layers", "plot",
+        "simulate"])
 
 
 def test_public_things_are_documented():

@@ -1,12 +1,13 @@
 """The keys of one device, from text to checked values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from blockstack.errors import ConfigError
 from blockstack.kinds import Kind
 from blockstack.kinds.model import REQUIRED
+from blockstack.kinds.service import read_service
 from blockstack.stack.checks import find_device, uses_nic
 from blockstack.stack.device import Device
 from blockstack.stack.shape import MAX_SECTORS
@@ -24,6 +25,7 @@ class Keys:
     nic: Device | None = None
     ranges: tuple[tuple[int, int, Device, int], ...] = ()
     offsets: tuple[int, ...] | None = None
+    service: Mapping[str, Any] = field(default_factory=dict)
 
 
 def topology_keys(kind: Kind) -> tuple[str, ...]:
@@ -41,6 +43,8 @@ def topology_keys(kind: Kind) -> tuple[str, ...]:
         keys.append("offsets")
     if uses_nic(kind):
         keys.append("nic")
+    if kind.role != "source":
+        keys.append("service")
     return tuple(keys)
 
 
@@ -70,7 +74,8 @@ def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device
             raise ConfigError("is not a network card", path=f"{path}.nic", value=nic.name,
                               hint='name a device of kind "nic"')
     return Keys(params, size, _sectors(given, start_key, path, least=0), nic,
-                _read_table(given, devices, path), _read_offsets(given, path))
+                _read_table(given, devices, path), _read_offsets(given, path),
+                read_service(kind, given.get("service", {}), f"{path}.service"))
 
 
 def _read_params(kind: Kind, given: Mapping[str, Any], path: str) -> dict[str, Any]:
