@@ -36,7 +36,8 @@ def percentiles(counts: NDArray[np.uint64], wanted: Iterable[float]) -> list[int
     if not total:
         return [0 for _ in wanted]
     reached = np.cumsum(counts)
-    ranks = np.ceil(np.array([max(p, 0.0) for p in wanted]) / 100 * total).clip(1)
+    # rounded first: 99.9 / 100 * 20,000 is a little more than 19,980
+    ranks = np.ceil(np.round(np.array(list(wanted)) / 100 * total, 6)).clip(1)
     return [int(v) for v in values_of(np.searchsorted(reached, ranks))]
 
 

@@ -96,8 +96,8 @@ def test_public_face_is_pinned():
     assert sorted(bs.__all__) == sorted([
         "PROFILES", "RULES", "BlockstackError", "CapacityResult", "Config", "Device",
         "Explanation", "Frame", "FrameTable", "Kernel", "LayerLimit", "Machine", "Platform",
-        "Result", "Stack", "TaskDepth", "Workload", "capacity", "explain", "load", "load_kernel", "max_layers", "plot",
-        "simulate"])
+        "Result", "Stack", "TaskDepth", "Workload", "capacity", "explain", "load", "load_kernel",
+        "max_layers", "plot", "simulate"])
 
 
 def test_public_things_are_documented():

@@ -12,7 +12,7 @@ from blockstack.engine.arrays import OP_NAMES
 from blockstack.engine.layers import Layers
 from blockstack.engine.paths import LayeredPath
 from blockstack.engine.plan import Plan, compile_plan
-from blockstack.kernel import CallPath, load_kernel
+from blockstack.kernel import CallPath, Kernel, load_kernel
 from blockstack.kernel.cost import MeasuredCosts, measured_costs
 from blockstack.stack import Device, Stack
 from blockstack.stack.machine import Machine
@@ -74,19 +74,9 @@ class Costs:
 
     @cached_property
     def _yardstick(self) -> tuple[int, int, int]:
-        """Functions of dm-linear, of null_blk's bio mode, and of a raw O_DIRECT read's way in, on
-        the kernel that was counted on."""
-        stack = Stack("counted")
-        null = stack.add("null", "null_blk", size="1 GiB", mode="bio")
-        linear = stack.add("linear", "dm-linear", null)
-        stack.add("user", "raw", linear)
-        kernel = load_kernel(self.measured.kernel)
-        plan = compile_plan(stack, kernel, ops=("read",), direct=True)
-        layers = Layers(kernel, stack)
-        inline = layers.inline(stack.devices["null"], "read")
-        assert inline is not None
-        return (_layer_functions(layers, stack.devices["linear"], "read"), functions_of(inline),
-                functions_of(plan.entries[0].submit[0]))
+        own = self.plan.kernel
+        return _counted_functions(own if own.name == self.measured.kernel
+                                  else load_kernel(self.measured.kernel))
 
     def per_function(self, op: int) -> float:
         """Instructions per function on a path: dm-linear's."""
@@ -132,7 +122,7 @@ class Costs:
         counted = self.measured.layer(device.kind, _word(op))
         if counted is not None:
             return Cost(counted, self._best())
-        functions = _layer_functions(self._layers, device, OP_NAMES[op])
+        functions = layer_functions(self._layers, device, OP_NAMES[op])
         return Cost(functions * self.per_function(op), "estimated")
 
     def _leaf(self, device: Device, op: int) -> Cost:
@@ -165,7 +155,7 @@ class Costs:
         return None
 
 
-def _layer_functions(layers: Layers, device: Device, op: str) -> int:
+def layer_functions(layers: Layers, device: Device, op: str) -> int:
     """Functions from a layer's entry to its nested submission, and of its end_io."""
     row, calls = layers.row(device, op), layers.calls(device)
     down = row.through if row.through.steps else row.peak
@@ -175,3 +165,18 @@ def _layer_functions(layers: Layers, device: Device, op: str) -> int:
         up = functions_of(layers.kernel.rows.layer(
             calls.endio, link, nested=not calls.endio_stops).through)
     return functions_of(down) + up
+
+
+def _counted_functions(kernel: Kernel) -> tuple[int, int, int]:
+    """Functions of dm-linear, of null_blk's bio mode, and of a raw O_DIRECT read's way in, on the
+    kernel that was counted on."""
+    stack = Stack("counted")
+    null = stack.add("null", "null_blk", size="1 GiB", mode="bio")
+    linear = stack.add("linear", "dm-linear", null)
+    stack.add("user", "raw", linear)
+    plan = compile_plan(stack, kernel, ops=("read",), direct=True)
+    layers = Layers(kernel, stack)
+    inline = layers.inline(null, "read")
+    assert inline is not None
+    return (layer_functions(layers, linear, "read"), functions_of(inline),
+            functions_of(plan.entries[0].submit[0]))

@@ -7,6 +7,8 @@ from typing import Any
 from blockstack.kinds.service import defaults_of
 from blockstack.stack import Device, Stack
 
+_NONE: Any = object()
+
 
 @dataclass
 class Figures:
@@ -21,14 +23,22 @@ class Figures:
 
     stack: Stack
     taken: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    _known: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def get(self, device: Device, key: str, fallback: Any = None) -> Any:
         """A figure of a device: its own, or its kind's published one, which is noted as assumed."""
+        known = self._known.get((device.name, key))
+        if known is None:
+            known = self._find(device, key)
+            self._known[device.name, key] = known
+        return fallback if known is _NONE else known
+
+    def _find(self, device: Device, key: str) -> Any:
         if key in device.service:
             return device.service[key]
         defaults = defaults_of(device.kind_entry, device.service)
         if key not in defaults.figures:
-            return fallback
+            return _NONE
         devices = self.taken.setdefault(defaults.source, {}).setdefault(device.name, [])
         if key not in devices:
             devices.append(key)

@@ -18,7 +18,7 @@ from blockstack.stack.machine import Machine
 from blockstack.workload import Workload
 
 #: bios of the workload that become templates: so many, or as many as make so many calls
-SAMPLED_BIOS, SAMPLED_CALLS, LEAST_BIOS = 1024, 40_000, 64
+SAMPLED_BIOS, SAMPLED_CALLS, LEAST_BIOS = 1024, 20_000, 64
 _COMPLETION = "completions are counted with the submission that they answer"
 
 
@@ -80,7 +80,7 @@ def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machi
         if calls_so_far > SAMPLED_CALLS and sampled >= LEAST_BIOS:
             break
     layers = tuple(LayerCost(name, total / sampled, total / sampled / machine.instructions_per_ns,
-                             maker.how[name]) for name, total in maker.spent.items())
+                             maker.how[name]) for name, total in maker.spent.items() if total)
     behind = sum(spec.servers for spec, place in zip(stations.builder.stations, stations.places,
                                                      strict=True) if place.part == "write buffer")
     return Model(
@@ -94,7 +94,8 @@ def _assumed(stations: Stations, machine: Machine, maker: FlowMaker, kernel: Ker
     measured = maker.costs.measured
     lines = list(stations.figures.assumed())
     lines.append(machine.assumed())
-    estimated = [name for name, how in maker.how.items() if how == "estimated"]
+    estimated = [name for name, how in maker.how.items()
+                 if how == "estimated" and maker.spent[name]]
     own = "" if kernel.name == measured.kernel else f", not on {kernel.name}"
     lines.append(f"CPU: instructions counted on {measured.kernel}{own}; {_COMPLETION}; "
                  "interrupts and wake-ups are not in them")

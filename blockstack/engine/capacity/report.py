@@ -41,7 +41,8 @@ def result_of(model: Model, load: LoadSpec, counters: Counters, stack: str, kern
     full, following = _bottlenecks(stations, counters.finished)
     core_ns = sum(layer.ns for layer in model.layers)
     return CapacityResult(
-        stack=stack, kernel=kernel, load=load, saturated=not counters.finished,
+        stack=stack, kernel=kernel, load=load,
+        saturated=not counters.finished or _falls_behind(load, counters, stations),
         bios=counters.bios, seconds=seconds,
         iops=counters.bios / seconds if seconds else 0.0, iops_error=iops_error,
         latency_ns=latency, latency_error_ns=latency_error,
@@ -52,6 +53,14 @@ def result_of(model: Model, load: LoadSpec, counters: Counters, stack: str, kern
         laws=_laws(model, counters), assumed=model.assumed, provenance=provenance,
         rows=counters.rows if traced else None,
         places=tuple(f"{p.name} {p.part}" for p in model.places))
+
+
+def _falls_behind(load: LoadSpec, counters: Counters, stations: Sequence[StationUse]) -> bool:
+    """An open load that a full station keeps below its own rate: what is in flight only grows."""
+    if load.rate_iops is None:
+        return False
+    busiest = max(s.utilisation for s in stations if s.limited)
+    return busiest > 0.99 and counters.bios / counters.elapsed_ns * 1e9 < 0.95 * load.rate_iops
 
 
 def _mean_and_error(batches: "np.ndarray[Any, np.dtype[np.float64]]") -> tuple[float, float]:
@@ -98,7 +107,8 @@ def _stations(model: Model, counters: Counters) -> tuple[StationUse, ...]:
     found = [_use("submitting", "cpu", model.jobs, True, jobs, counters)]
     for i in range(model.jobs, len(rows)):
         place, servers = model.places[i], int(model.plan.servers[i])
-        found.append(_use(place.name, place.part, servers, kinds[i] != DELAY, rows[i], counters))
+        found.append(_use(place.name, place.part, servers, bool(kinds[i] != DELAY), rows[i],
+                          counters))
         if kinds[i] == TOKENS:  # a token's sojourn is not one visit's
             found[-1] = replace(found[-1], sojourn_ns=0.0)
     in_pool = rows[model.plan.pool >= 0].sum(axis=0)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.engine.capacity.arrays import CLOSED, OPEN, Load
-from blockstack.engine.capacity.core import run
+from blockstack.engine.capacity.core import Counters, run
 from blockstack.engine.capacity.model import Model, build_model
 from blockstack.engine.capacity.report import result_of
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
@@ -48,11 +48,15 @@ class Capacity:
         arrivals = Load(CLOSED if closed else OPEN, load.numjobs, load.iodepth,
                         gap_ns=0.0 if load.rate_iops is None else 1e9 / load.rate_iops,
                         think_ns=load.thinktime_ns)
-        counters = run(self.model.plan, arrivals, bios=bios, warmup=warmup,
-                       batches=min(BATCHES, bios), seed=self.seed,
-                       max_flying=min(room, max(most, flying + 1)), trace=(warmup, trace))
+        counters = self._loop(arrivals, bios, warmup, room, trace)
+        if not counters.finished and warmup:  # perhaps before the warm-up was over
+            counters, warmup = self._loop(arrivals, bios, 0, room, trace), 0
         return result_of(self.model, load, counters, self.stack, self.kernel.name,
                          self._provenance(warmup), traced=trace > 0)
+
+    def _loop(self, arrivals: Load, bios: int, warmup: int, room: int, trace: int) -> Counters:
+        return run(self.model.plan, arrivals, bios=bios, warmup=warmup, batches=min(BATCHES, bios),
+                   seed=self.seed, max_flying=room, trace=(warmup, trace))
 
     def _provenance(self, warmup: int) -> dict[str, Any]:
         return self.kernel.provenance() | {
@@ -127,7 +131,7 @@ def capacity(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     >>> found.iops < found.next_ceiling_iops
     True
     """
-    _check_load(iodepth, rate_iops, thinktime_ns, bios)
+    check_load(iodepth, rate_iops, thinktime_ns, bios)
     model = prepare(stack, workload, kernel=kernel, machine=machine, numjobs=numjobs,
                     submission=submission, seed=seed)
     mode = "closed" if rate_iops is None else "open"
@@ -135,7 +139,13 @@ def capacity(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
                      trace=trace)
 
 
-def _check_load(iodepth: int, rate_iops: float | None, thinktime_ns: float, bios: int) -> None:
+def check_load(iodepth: int, rate_iops: float | None, thinktime_ns: float, bios: int) -> None:
+    """Refuse figures that no load can have.
+
+    Raises
+    ------
+    ConfigError
+    """
     for name, value, most in (("iodepth", iodepth, 65536), ("bios", bios, 10**10)):
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
             raise ConfigError(f"must be a whole number from 1 to {most}", path=name, value=value)
