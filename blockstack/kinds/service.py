@@ -10,7 +10,7 @@ from typing import Any
 
 from blockstack.errors import ConfigError
 from blockstack.kinds.model import Kind
-from blockstack.kinds.params import choice, duration_ns, fraction, integer
+from blockstack.kinds.params import choice, duration_ns, fraction, integer, sectors, size_bytes
 from blockstack.suggest import check_keys
 from blockstack.units import parse_ns, parse_rate
 
@@ -59,6 +59,7 @@ KEYS: Mapping[str, Key] = {
     "bandwidth": Key(_rate, "leaf: reads and transfers; nic: each direction; dm-crypt, "
                      "raid4/5/6: of one core", ("leaf", "nic", "stacked")),
     "write_bandwidth": Key(_rate, "where writes are slower than `bandwidth`"),
+    "max_request": Key(sectors(8, 2**21), "largest request (max_sectors_kb); larger bios are cut"),
     "queue_depth": Key(integer(1, 65536), "requests that the device takes at once"),
     "scheduler": Key(choice("none", "deadline"), "`deadline` merges waiting requests that go on "
                      "where another ends (back merges of mq-deadline)"),
@@ -67,9 +68,10 @@ KEYS: Mapping[str, Key] = {
     "track_seek": Key(duration_ns, "disk: seek to the next track"),
     "hit_ratio": Key(fraction, "share of the reads that a cache answers"),
     "hit_latency": Key(duration_ns, "a read that the cache answers"),
-    "first_burst": Key(integer(512, 2**24), "iscsi: bytes of a write that go without being asked "
-                       "for (FirstBurstLength)"),
-    "max_burst": Key(integer(512, 2**24), "iscsi: bytes per request to transfer (MaxBurstLength)"),
+    "first_burst": Key(size_bytes(512, 2**24), "iscsi: what a write sends without being asked "
+                       "(FirstBurstLength)"),
+    "max_burst": Key(size_bytes(512, 2**24), "iscsi: what it sends each time that it is asked "
+                     "(MaxBurstLength)"),
     "rtt": Key(duration_ns, "round trip time", ("nic",)),
     "cpu": Key(duration_ns, "CPU time per bio, in place of the estimate", ("leaf", "stacked")),
     "threads": Key(integer(1, 1024), "threads of the device's worker (raid4/5/6: "

@@ -65,6 +65,11 @@ class FlowMaker:
         self.how[layer] = how
         return instructions / self.stations.machine.instructions_per_ns
 
+    def most_sectors(self, leaf: str) -> int:
+        """Of one request: the device's own limit, else the block layer's default."""
+        given = self.plan.stack.devices[leaf].service.get("max_request")
+        return MOST_SECTORS if given is None else int(given)
+
     def call_ns(self, call: Call, joined: bool) -> float:
         """CPU time of one call; one that joined another's request costs only the merge."""
         device = self.position(call).device
@@ -157,8 +162,9 @@ class _Bio:
                 call = self.calls[number]
                 device = self.maker.position(call).device
                 by_leaf.setdefault((device.name, call.op), []).append(number)
-        for group in by_leaf.values():
-            yield from _runs(sorted(group, key=lambda n: self.calls[n].sector), self.calls)
+        for (name, _), group in by_leaf.items():
+            most = self.maker.most_sectors(name)
+            yield from _runs(sorted(group, key=lambda n: self.calls[n].sector), self.calls, most)
 
     def _leaves(self, runs: Iterable[list[int]], cpu: list[int]) -> dict[int, list[int]]:
         """The requests after ``cpu``, and after which nodes each of their calls is complete."""
@@ -166,8 +172,12 @@ class _Bio:
         for run in runs:
             first = self.calls[run[0]]
             length = sum(self.calls[n].nr for n in run)
-            request = Request(self.maker.position(first).device, first.op, first.sector, length)
-            end = self.maker.requests.add(self.flow, request, cpu)
+            device = self.maker.position(first).device
+            most = self.maker.most_sectors(device.name)
+            end: list[int] = []
+            for at in range(0, max(length, 1), most):  # bio_split_to_limits
+                request = Request(device, first.op, first.sector + at, min(most, length - at))
+                end += self.maker.requests.add(self.flow, request, cpu)
             ends.update(dict.fromkeys(run, end))
         return ends
 
@@ -253,13 +263,13 @@ class _Bio:
         return [self.flow.visit(station, 0.0, ns, after=after)]
 
 
-def _runs(numbers: Sequence[int], calls: Sequence[Call]) -> Iterable[list[int]]:
+def _runs(numbers: Sequence[int], calls: Sequence[Call], most: int) -> Iterable[list[int]]:
     """Sorted calls cut where they are not contiguous, or would make too large a request."""
     run: list[int] = []
     for number in numbers:
         call = calls[number]
         if run and (calls[run[-1]].sector + calls[run[-1]].nr != call.sector or not call.nr
-                    or sum(calls[n].nr for n in run) + call.nr > MOST_SECTORS):
+                    or sum(calls[n].nr for n in run) + call.nr > most):
             yield run
             run = []
         run.append(number)

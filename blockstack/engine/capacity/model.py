@@ -15,10 +15,11 @@ from blockstack.engine.plan import compile_plan
 from blockstack.kernel import Kernel
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine
+from blockstack.units import SECTOR_BYTES
 from blockstack.workload import Workload
 
-#: bios of the workload that become templates: so many, or as many as make so many calls
-SAMPLED_BIOS, SAMPLED_CALLS, LEAST_BIOS = 1024, 20_000, 64
+#: bios of the workload that become templates: so many, or as many as make so many calls or visits
+SAMPLED_BIOS, SAMPLED_CALLS, SAMPLED_VISITS, LEAST_BIOS = 1024, 20_000, 60_000, 64
 _COMPLETION = "completions are counted with the submission that they answer"
 
 
@@ -72,12 +73,15 @@ def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machi
     source = source_of(workload, plan.capacity_sectors, seed)
     stations = Stations(Figures(stack), machine, numjobs)
     maker = FlowMaker(plan, Costs(plan, machine), stations)
-    calls_so_far, sampled = 0, 0
+    calls_so_far, visits, sampled = 0, 0, 0
     for calls in replays(plan.arrays, source, 0, min(SAMPLED_BIOS, demand.bios)):
         first = calls[0]
-        stations.builder.template(maker.make(calls), op=first.op, n_bytes=512 * first.nr)
-        calls_so_far, sampled = calls_so_far + len(calls), sampled + 1
-        if calls_so_far > SAMPLED_CALLS and sampled >= LEAST_BIOS:
+        flow = maker.make(calls)
+        stations.builder.template(flow, op=first.op, n_bytes=SECTOR_BYTES * first.nr)
+        calls_so_far, visits = calls_so_far + len(calls), visits + len(flow.rows)
+        sampled += 1
+        enough = calls_so_far > SAMPLED_CALLS or visits > SAMPLED_VISITS
+        if enough and sampled >= LEAST_BIOS:
             break
     layers = tuple(LayerCost(name, total / sampled, total / sampled / machine.instructions_per_ns,
                              maker.how[name]) for name, total in maker.spent.items() if total)
