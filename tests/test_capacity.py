@@ -84,7 +84,7 @@ def test_laws_hold_on_every_shipped_kind_of_stack(name, depth):
     assert result.iops * result.latency_ns / 1e9 == pytest.approx(depth, rel=0.05)
     assert result.iops <= 1.05 * min(s.ceiling_iops for s in result.stations)
     assert any("assumed" in line or "counted" in line for line in result.assumed)
-    json.dumps(result.to_dict())
+    json.dumps(result.to_dict(), allow_nan=False)
 
 
 def test_measured_costs_are_the_counts():

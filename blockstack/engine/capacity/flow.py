@@ -133,6 +133,7 @@ class _Bio:
             worker = maker.costs.worker(task)
             ns += maker.charge(maker.plan.tasks[task].name,
                                worker.instructions * self._hand_overs(heads), worker.how)
+            ns += self._parity_ns(heads)
         cpu = [self.flow.visit(station, 0.0, ns, after=after, flags=flags)]
         done = self._leaves(runs, cpu)
         return [end for head in heads for end in self._ends(head, cpu, done)]
@@ -152,6 +153,17 @@ class _Bio:
         if parent < 0 or self.maker.position(self.calls[parent]).shape.op_kind != RAID456:
             return len(heads)
         return len({self.calls[head].sector for head in heads})
+
+    def _parity_ns(self, heads: Sequence[int]) -> float:
+        """XOR over the bytes of a write, at the array's `bandwidth` where the config gives one."""
+        parent = self.calls[self.calls[heads[0]].parent] if self.calls[heads[0]].parent >= 0 else (
+            self.calls[0])
+        position = self.maker.position(parent)
+        if position.shape.op_kind != RAID456 or self.calls[heads[0]].op == READ:
+            return 0.0
+        ns = transfer_ns(parent.nr * SECTOR, position.device.service.get("bandwidth"))
+        return self.maker.charge(f"{position.device.name} parity", ns
+                                 * self.maker.stations.machine.instructions_per_ns, "given")
 
     def _requests(self, numbers: Iterable[int]) -> Iterable[list[int]]:
         """Calls at leaves, one list per request. What goes on where another ends was merged in the

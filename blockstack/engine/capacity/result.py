@@ -1,5 +1,6 @@
 """What a capacity run found: frozen, with what it rests on, to JSON."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -219,7 +220,15 @@ class CapacityResult:
             "stack", "kernel", "saturated", "bios", "seconds", "iops", "iops_error", "latency_ns",
             "latency_error_ns", "bytes_per_second", "bottleneck", "next_bottleneck",
             "ceiling_iops", "next_ceiling_iops", "iops_per_core", "provenance")}
-        return plain | {"load": asdict(self.load), "assumed": list(self.assumed)} | {
-            name: [one.to_dict() if isinstance(one, OpLatency) else asdict(one)
-                   for one in getattr(self, name)]
-            for name in ("ops", "stations", "layers", "laws")}
+        lists = {name: [one.to_dict() if isinstance(one, OpLatency) else asdict(one)
+                        for one in getattr(self, name)]
+                 for name in ("ops", "stations", "layers", "laws")}
+        return {name: _finite(value) for name, value in plain.items()} | {
+            "load": asdict(self.load), "assumed": list(self.assumed)} | {
+            name: [{k: _finite(v) for k, v in row.items()} for row in rows]
+            for name, rows in lists.items()}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: what nothing limits is null."""
+    return None if isinstance(value, float) and math.isinf(value) else value
