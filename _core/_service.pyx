@@ -6,7 +6,7 @@
 
 import numpy as np
 
-from libc.math cimport floor, log, sqrt
+from libc.math cimport floor, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset

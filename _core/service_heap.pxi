@@ -15,8 +15,7 @@ cdef inline void sink(Event *heap, u32 size, Event e) noexcept nogil:
             last = size
         child += 1
         while child < last:
-            if heap[child].at < heap[least].at:
-                least = child
+            least = child if heap[child].at < heap[least].at else least
             child += 1
         if heap[least].at >= e.at:
             break

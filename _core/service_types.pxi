@@ -11,9 +11,23 @@ cdef extern from *:
     """
     static inline __attribute__((always_inline)) int bs_top_bit(uint64_t x)
     { return 63 - __builtin_clzll(x); }
+    static inline __attribute__((always_inline)) double bs_minus_log(double u)
+    {
+        uint64_t bits;
+        __builtin_memcpy(&bits, &u, 8);
+        double e = (double)((int64_t)(bits >> 52) - 1023), m, z, w;
+        bits = (bits & 0xFFFFFFFFFFFFFULL) | 0x3FF0000000000000ULL;
+        __builtin_memcpy(&m, &bits, 8);
+        z = (m - 1.4142135623730951) / (m + 1.4142135623730951);
+        w = z * z;
+        return -((e + 0.5) * 0.6931471805599453 + 2.0 * z * (1.0 + w * (1.0 / 3 + w * (1.0 / 5
+               + w * (1.0 / 7 + w * (1.0 / 9 + w * (1.0 / 11 + w * (1.0 / 13
+               + w * (1.0 / 15)))))))));
+    }
     #define bs_rare(x) __builtin_expect(!!(x), 0)
     """
     int top_bit "bs_top_bit"(u64 x) noexcept nogil
+    double minus_log "bs_minus_log"(double u) noexcept nogil
     bint rare "bs_rare"(bint x) noexcept nogil
 
 cdef enum:

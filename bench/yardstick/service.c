@@ -1,9 +1,9 @@
 /* A closed or open network of c-server queues with exponential service, by hand: the algorithm of
  * _core/service_*.pxi (4-ary heap whose root is replaced, linked queues, one counter-based stream
  * per station, HdrHistogram counts) and nothing else. A bio visits every station in order. */
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef uint32_t u32;
 typedef uint64_t u64;
@@ -39,10 +39,24 @@ static u64 mix(u64 z)
     return z ^ (z >> 31);
 }
 
+/* by the series of atanh, as the core */
+static double minus_log(double u)
+{
+    u64 bits;
+    memcpy(&bits, &u, 8);
+    double e = (double)((int64_t)(bits >> 52) - 1023), m;
+    bits = (bits & 0xFFFFFFFFFFFFFULL) | 0x3FF0000000000000ULL;
+    memcpy(&m, &bits, 8);
+    double z = (m - 1.4142135623730951) / (m + 1.4142135623730951), w = z * z, sum = 0;
+    for (int k = 15; k > 1; k -= 2)
+        sum = w * (1.0 / k + sum);
+    return -((e + 0.5) * 0.6931471805599453 + 2.0 * z * (1.0 + sum));
+}
+
 static double exponential(u64 key, u64 *draws)
 {
     u64 r = mix(key + ++*draws * GAMMA);
-    return -log(((double)(r >> 11) + 0.5) * (1.0 / 9007199254740992.0));
+    return minus_log(((double)(r >> 11) + 0.5) * (1.0 / 9007199254740992.0));
 }
 
 static void sink(struct event *heap, u32 size, struct event e)
@@ -55,8 +69,7 @@ static void sink(struct event *heap, u32 size, struct event e)
         if (last > size)
             last = size;
         while (++child < last)
-            if (heap[child].at < heap[least].at)
-                least = child;
+            least = heap[child].at < heap[least].at ? child : least;
         if (heap[least].at >= e.at)
             break;
         heap[at] = heap[least];
