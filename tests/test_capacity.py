@@ -48,7 +48,7 @@ def leaf(name, service, kind="nvme", more=""):
 
 def found(config, **load):
     return bs.capacity(config.stack, config.workload, kernel=kernel(config.kernel),
-                       machine=config.machine, **{"bios": 20_000, **load})
+                       **{"bios": 20_000, "machine": config.machine, **load})
 
 
 def station(result, label):
@@ -173,6 +173,34 @@ def test_queue_depth_and_write_buffer_and_cache():
     assert full.bottleneck == "sda media" and full.iops == pytest.approx(4000, rel=0.03)
     cached = found(case(leaf("sda", SSD + ', hit_ratio = 0.75, hit_latency = "5 us"')))
     assert station(cached, "sda cache").visits_per_bio == pytest.approx(0.75, abs=0.05)
+
+
+def test_measured_samples_shape_the_latency():
+    """A tenth of the reads takes 91 times as long; the mean is what `read_latency` says."""
+    text = SSD.replace("channels = 4", "channels = 64") + f", samples = {['1 us'] * 9 + ['91 us']}"
+    result = found(case(leaf("sda", text.replace("'", '"'))), bios=40_000)
+    assert result.latency_ns == pytest.approx(100e3 + 4096 + _cpu(result), rel=0.03)
+    p50, p99 = result.percentile_ns(50, 99)
+    assert p50 == pytest.approx(14e3, rel=0.25) and p99 == pytest.approx(910e3, rel=0.1)
+
+
+def test_what_cannot_be_modelled_is_said():
+    config = bs.load("nfs-client")
+    with pytest.raises(ConfigError, match="what answers behind this card is not described"):
+        found(config)
+    with pytest.raises(ConfigError, match=r"machine\.cpus"):
+        parse_config("[machine]\ncpus = 0\n" + leaf("sda", SSD))
+
+
+def test_jobs_share_the_cores():
+    """Four jobs on null_blk are four times as fast as one, until there are fewer cores."""
+    text = '[devices.n]\nkind = "null_blk"\nsize = "1 GiB"\n'
+    one = found(case(text))
+    four = found(case(text), numjobs=4)
+    two_cores = found(case(text), numjobs=4, machine=bs.Machine(cpus=2))
+    assert four.iops == pytest.approx(4 * one.iops, rel=0.01)
+    assert two_cores.iops == pytest.approx(2 * one.iops, rel=0.01)
+    assert two_cores.bottleneck == "all cores"
 
 
 def test_network_round_trips_and_bursts():

@@ -16,6 +16,7 @@ from blockstack.engine.capacity.arrays import (
 )
 from blockstack.engine.capacity.build import Builder, Disk, StationSpec
 from blockstack.engine.capacity.figures import Figures, disk_seek
+from blockstack.errors import ConfigError
 from blockstack.stack import Device
 from blockstack.stack.machine import Machine
 
@@ -115,6 +116,11 @@ class Stations:
         return self.leaves[device.name]
 
     def _leaf(self, device: Device) -> Leaf:
+        if device.kind_entry.role == "nic":  # an NFS client's lower device
+            raise ConfigError("what answers behind this card is not described",
+                              path=f"devices.{device.name}",
+                              hint="capacity needs the server's stack: put the file system on an "
+                                   "iscsi or nbd disk, or model the server itself")
         get = self.figures.get
         media = str(get(device, "media"))
         leaf = Leaf(device, media)
