@@ -19,7 +19,7 @@ from blockstack.units import SECTOR_BYTES
 from blockstack.workload import Workload
 
 #: bios of the workload that become templates: so many, or as many as make so many calls or visits
-SAMPLED_BIOS, SAMPLED_CALLS, SAMPLED_VISITS, LEAST_BIOS = 4096, 20_000, 60_000, 64
+SAMPLED_BIOS, SAMPLED_CALLS, SAMPLED_VISITS, LEAST_BIOS = 2048, 20_000, 60_000, 64
 _COMPLETION = "completions are counted with the submission that they answer"
 
 
