@@ -18,6 +18,7 @@ cdef extern from "<stdlib.h>" nogil:
     int posix_memalign(void **, size_t, size_t)
 
 include "types.pxi"
+include "mix.pxi"
 include "draw.pxi"
 include "emit.pxi"
 include "raid456.pxi"

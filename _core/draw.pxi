@@ -2,16 +2,6 @@
 # and i only, so threads, slices and replays agree.
 
 
-cdef inline u64 mix64(u64 z) noexcept nogil:
-    z = (z ^ (z >> 30)) * <u64>0xBF58476D1CE4E5B9ULL
-    z = (z ^ (z >> 27)) * <u64>0x94D049BB133111EBULL
-    return z ^ (z >> 31)
-
-
-cdef inline u64 hash32(u64 x) noexcept nogil:
-    return mix64(x + 1) >> 32
-
-
 cdef inline u64 lower_bound(const u32 *threshold, u64 n, u32 x) noexcept nogil:
     """First j with x <= threshold[j]; the last threshold is the largest number. No branches."""
     cdef u64 at = 0, half

@@ -72,6 +72,39 @@ cdef void _task(State *s, list calls, jobs, tuple bio) except *:
             todo.extendleft(reversed(lower + same))
 
 
+cdef list _calls(State *s, _Source src, _Plan plan, u64 i):
+    """The calls that source bio i causes."""
+    cdef u64 root = 0, op = 0, sector = 0, nr = 0
+    calls = []
+    jobs = deque()
+    if src.c.columns:
+        column(&src.c, i, &root, &op, &sector, &nr)
+    else:
+        draw(&src.c, i, (i * src.c.stride) % src.c.span, &root, &op, &sector, &nr, False)
+    _task(s, calls, jobs, (s.root_node[5 * root + op], sector, nr,
+                           plan.c.entry[5 * root + op], 1, -1))
+    while jobs:
+        node, at, count, parent = jobs.popleft()
+        sp = plan.c.task_entry[s.nodes[<u32>node].task]
+        _task(s, calls, jobs, (node, at, count, sp, 1, parent))
+    return calls
+
+
+def replays(arrays, source, first, count):
+    """`replay` of the source bios [first, first + count), one list each, as they are asked for."""
+    cdef State s
+    cdef _Source src
+    cdef _Plan plan
+    src, plan = _open(arrays, source, first, count)
+    try:
+        if not state_init(&s, &plan.c, src.ops):
+            _fail(&s)
+        for index in range(first, first + count):
+            yield _calls(&s, src, plan, index)
+    finally:
+        state_free(&s)
+
+
 def replay(arrays, source, index):
     """The driver calls that one source bio causes, in the order in which they are entered.
 
@@ -96,26 +129,4 @@ def replay(arrays, source, index):
     RecursionError
         More than 100,000 nested calls.
     """
-    cdef State s
-    cdef u64 root = 0, op = 0, sector = 0, nr = 0, i = index
-    cdef _Source src
-    cdef _Plan plan
-    src, plan = _open(arrays, source, index, 1)
-    calls = []
-    jobs = deque()
-    try:
-        if not state_init(&s, &plan.c, src.ops):
-            _fail(&s)
-        if src.c.columns:
-            column(&src.c, i, &root, &op, &sector, &nr)
-        else:
-            draw(&src.c, i, (i * src.c.stride) % src.c.span, &root, &op, &sector, &nr, False)
-        sp = plan.c.entry[5 * root + op]
-        _task(&s, calls, jobs, (s.root_node[5 * root + op], sector, nr, sp, 1, -1))
-        while jobs:
-            node, at, count, parent = jobs.popleft()
-            sp = plan.c.task_entry[s.nodes[<u32>node].task]
-            _task(&s, calls, jobs, (node, at, count, sp, 1, parent))
-    finally:
-        state_free(&s)
-    return calls
+    return next(replays(arrays, source, index, 1))

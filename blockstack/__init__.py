@@ -9,6 +9,8 @@ True
 
 from blockstack.config import Config
 from blockstack.config import load_config as load
+from blockstack.engine.capacity.result import CapacityResult
+from blockstack.engine.capacity.run import capacity
 from blockstack.engine.explain import explain
 from blockstack.engine.nesting import LayerLimit, max_layers
 from blockstack.engine.simulate import simulate
@@ -17,14 +19,16 @@ from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, loa
 from blockstack.present import plots as plot
 from blockstack.result import Explanation, Frame, Result, TaskDepth
 from blockstack.stack import Device, Stack
+from blockstack.stack.machine import Machine
 from blockstack.workload import Workload
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "PROFILES", "RULES", "BlockstackError", "Config", "Device", "Explanation", "Frame",
-    "FrameTable", "Kernel", "LayerLimit", "Platform", "Result", "Stack", "TaskDepth", "Workload",
-    "explain", "load", "load_kernel", "max_layers", "plot", "simulate",
+    "PROFILES", "RULES", "BlockstackError", "CapacityResult", "Config", "Device", "Explanation",
+    "Frame", "FrameTable", "Kernel", "LayerLimit", "Machine", "Platform", "Result", "Stack",
+    "TaskDepth", "Workload", "capacity", "explain", "load", "load_kernel", "max_layers", "plot",
+    "simulate",
 ]
 
 

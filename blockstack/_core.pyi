@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import TypedDict
 
 import numpy as np
@@ -34,3 +35,6 @@ def run(
     irq: IrqSpec | None = None,
 ) -> _Counters: ...
 def replay(arrays: PlanArrays, source: DrawSpec | _Columns, index: int) -> list[_Call]: ...
+def replays(
+    arrays: PlanArrays, source: DrawSpec | _Columns, first: int, count: int
+) -> Iterator[list[_Call]]: ...

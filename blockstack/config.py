@@ -10,6 +10,7 @@ from blockstack.errors import BlockstackError, ConfigError
 from blockstack.kinds import find_kind
 from blockstack.scenarios import find_scenario, scenarios
 from blockstack.stack.checks import find_cycle
+from blockstack.stack.machine import Machine
 from blockstack.stack.model import Stack
 from blockstack.suggest import check_keys, did_you_mean
 from blockstack.toml_writer import write_toml
@@ -17,7 +18,8 @@ from blockstack.units import format_bytes, parse_bytes
 from blockstack.workload import Workload
 
 SUBMISSIONS = ("recursive", "fifo", "two-list", "lifo")
-TOP_KEYS = ("kernel", "name", "description", "submission", "thread_size", "devices", "workload")
+TOP_KEYS = ("kernel", "name", "description", "submission", "thread_size", "devices", "workload",
+            "machine")
 MAX_FILE_BYTES = 64 * 2**20
 _THREAD_SIZES = (2**10, 2**20)
 
@@ -49,6 +51,8 @@ class Config:
     kernel : str or None
         A shipped kernel's name or the path of a frame table; looked up by the kernel loader.
     overrides : Overrides
+    machine : Machine
+        Cores and their speed, for the capacity model.
     name, description : str
     path : str
         Where it was read; empty for one that was made in memory.
@@ -58,6 +62,7 @@ class Config:
     workload: Workload
     kernel: str | None = None
     overrides: Overrides = field(default_factory=Overrides)
+    machine: Machine = field(default_factory=Machine)
     name: str = ""
     description: str = ""
     path: str = field(default="", compare=False)
@@ -146,7 +151,8 @@ def config_from_dict(table: Mapping[str, Any], *, source: str = "") -> Config:
         None if thread_size is None else parse_thread_size(thread_size))
     stack = read_devices(_table(table, "devices"), name)
     workload = Workload.from_dict(_table(table, "workload"), "workload")
-    return Config(stack, workload, words["kernel"] or None, overrides, name,
+    machine = Machine.from_dict(_table(table, "machine"), "machine")
+    return Config(stack, workload, words["kernel"] or None, overrides, machine, name,
                   words["description"], source)
 
 
@@ -285,6 +291,8 @@ def config_to_dict(config: Config) -> dict[str, Any]:
     table: dict[str, Any] = {key: value for key, value in words.items() if value}
     if config.overrides.thread_size_bytes is not None:
         table["thread_size"] = config.overrides.thread_size_bytes
+    if config.machine != Machine():
+        table["machine"] = config.machine.to_dict()
     table["devices"] = {name: {"kind": device.kind, **device.given}
                         for name, device in config.stack.devices.items()}
     table["workload"] = config.workload.to_dict()

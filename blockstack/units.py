@@ -60,6 +60,21 @@ def parse_ns(text: str | int, path: str = "") -> int:
     return _parse(text, units, path, '"70 us"')
 
 
+def parse_rate(text: str | int, path: str = "") -> int:
+    """Bytes per second from ``"3.2 GB/s"``, ``"10 Gbit/s"`` or a plain number."""
+    example = '"3.2 GB/s" or "10 Gbit/s"'
+    if not isinstance(text, str):
+        return _parse(text, {"": 1}, path, example)
+    amount = text.strip().removesuffix("/s")
+    if amount == text.strip():
+        raise ConfigError("not a rate", path=path, value=text, hint=f"write {example}")
+    if amount.endswith("bit"):
+        bits = {f"{p}bit": 1000**n for n, p in enumerate("kMGT", 1)}
+        return _parse(amount, bits, path, example) // 8
+    units = {unit: size for unit, size in _BYTES.items() if unit.endswith("B")}
+    return _parse(amount, units, path, example)
+
+
 def format_bytes(n_bytes: int) -> str:
     """``4096`` as ``"4 KiB"``: the largest binary unit that keeps the value whole."""
     for power, prefix in ((6, "E"), (5, "P"), (4, "T"), (3, "G"), (2, "M"), (1, "K")):

@@ -16,22 +16,24 @@ PACKAGE = ROOT / "blockstack"
 BASE = {"errors", "units", "suggest"}
 ALLOWED = {
     "errors": set(), "units": {"errors"}, "suggest": {"errors"}, "scenarios": set(),
+    "hdr": set(),
     "kinds": BASE, "workload": BASE, "toml_writer": BASE, "result": BASE,
     "stack": BASE | {"kinds"},
     "kernel": BASE | {"kinds"},
     "config": BASE | {"kinds", "stack", "workload", "toml_writer", "scenarios"},
-    "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "_core"},
+    "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "hdr", "_core",
+                      "_service"},
     "importers": BASE | {"kinds", "stack", "workload", "kernel"},
     "validate": BASE | {"importers", "kinds", "kernel", "engine", "result", "stack"},
     "explained": set(), "annotate": BASE | {"explained", "importers", "kernel", "kinds"},
     "validation": BASE | {"importers", "kernel", "validate"},
     "present": BASE | {"kinds", "stack", "kernel", "engine", "result", "validate", "validation",
-                       "explained"},
+                       "explained", "hdr"},
     "history": BASE | {"config", "engine", "importers", "kernel", "kinds", "scenarios", "stack",
                        "validation", "workload"},
     "pages": BASE | {"history", "present", "validation"},
     "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload",
-                   "importers", "validate", "validation", "annotate"},
+                   "importers", "validate", "validation", "annotate", "hdr"},
     "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload"},
 }
 
@@ -66,7 +68,8 @@ def test_imports_go_down(path):
 
 
 def test_only_engine_imports_the_core():
-    users = {place(p) for p in MODULES for name in imports(p) if name == "blockstack._core"}
+    users = {place(p) for p in MODULES for name in imports(p)
+             if name in ("blockstack._core", "blockstack._service")}
     assert users == {"engine"}
 
 
@@ -98,9 +101,10 @@ def test_import_is_light():
 def test_public_face_is_pinned():
     assert set(dir(bs)) == {*bs.__all__, "__version__"}
     assert sorted(bs.__all__) == sorted([
-        "PROFILES", "RULES", "BlockstackError", "Config", "Device", "Explanation", "Frame",
-        "FrameTable", "Kernel", "LayerLimit", "Platform", "Result", "Stack", "TaskDepth",
-        "Workload", "explain", "load", "load_kernel", "max_layers", "plot", "simulate"])
+        "PROFILES", "RULES", "BlockstackError", "CapacityResult", "Config", "Device",
+        "Explanation", "Frame", "FrameTable", "Kernel", "LayerLimit", "Machine", "Platform",
+        "Result", "Stack", "TaskDepth", "Workload", "capacity", "explain", "load", "load_kernel",
+        "max_layers", "plot", "simulate"])
 
 
 def test_public_things_are_documented():

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from blockstack.errors import BlockstackError, ConfigError, UnknownFrame
 from blockstack.suggest import check_keys, did_you_mean, listed
-from blockstack.units import format_bytes, format_count, parse_bytes, parse_ns, parse_sectors
+from blockstack.units import (
+    format_bytes,
+    format_count,
+    parse_bytes,
+    parse_ns,
+    parse_rate,
+    parse_sectors,
+)
 
 
 def test_error_says_path_message_value_and_hint() -> None:
@@ -91,3 +98,16 @@ def test_suggestions() -> None:
     check_keys(["a"], ["a", "b"], "x")
     with pytest.raises(ConfigError, match=r"x\.c: unknown key"):
         check_keys(["a", "c"], ["a", "b"], "x")
+
+
+@pytest.mark.parametrize(("text", "rate"), [
+    ("3.2 GB/s", 3_200_000_000), ("10 Gbit/s", 1_250_000_000), ("100 MiB/s", 104_857_600),
+    (125_000_000, 125_000_000)])
+def test_rates(text, rate):
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["10 GB", "fast/s", "10 /s", True, 1.5, "10 Gbit"])
+def test_bad_rates(text):
+    with pytest.raises(ConfigError):
+        parse_rate(text, "bandwidth")

@@ -60,25 +60,31 @@ def compiler() -> str | None:
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def build(name: str, headers: tuple[str, ...], sources: tuple[str, ...], *libraries: str
+          ) -> ctypes.CDLL:
+    """A shared library of this folder's C files, compiled once per text and compiler."""
     gcc = compiler()
     if gcc is None:
         raise RuntimeError("the yardstick needs a C compiler (gcc)")
-    text = b"".join((HERE / name).read_bytes() for name in ("engine.h", *SOURCES))
+    text = b"".join((HERE / file).read_bytes() for file in (*headers, *sources))
     digest = hashlib.sha256(text + repr((gcc, FLAGS)).encode()).hexdigest()[:16]
     cache_dir = Path(os.environ.get("XDG_CACHE_HOME") or tempfile.gettempdir())
     folder = cache_dir / f"blockstack-yardstick-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
         raise RuntimeError(f"{folder}: belongs to another user")
-    built = folder / f"yardstick-{digest}.so"
+    built = folder / f"{name}-{digest}.so"
     if not built.exists():
-        fresh = folder / f"yardstick-{digest}.{os.getpid()}"
-        unit = "".join(f'#include "{HERE / name}"\n' for name in SOURCES)
-        command = [gcc, *FLAGS, *SHARED, "-o", str(fresh)]
+        fresh = folder / f"{name}-{digest}.{os.getpid()}"
+        unit = "".join(f'#include "{HERE / file}"\n' for file in sources)
+        command = [gcc, *FLAGS, *SHARED, "-o", str(fresh), *libraries]
         subprocess.run(command, input=unit.encode(), check=True)
         fresh.replace(built)
     return ctypes.CDLL(str(built))
+
+
+def _library() -> ctypes.CDLL:
+    return build("yardstick", ("engine.h",), SOURCES)
 
 
 def _plan(arrays: PlanArrays, max_sectors: NDArray[np.int64]) -> _Plan:

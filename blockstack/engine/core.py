@@ -1,6 +1,6 @@
 """The compiled core's only importer: typed counters, and errors in the house's form."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
@@ -184,3 +184,14 @@ def replay(arrays: PlanArrays, source: DrawSpec | Columns, index: int) -> list[C
     except (ValueError, RecursionError) as error:
         raise _house_error(error) from error
     return [Call(*row) for row in rows]
+
+
+def replays(arrays: PlanArrays, source: DrawSpec | Columns, first: int, count: int
+            ) -> Iterator[list[Call]]:
+    """`replay` of source bios ``[first, first + count)``, one after the other; the plan is checked
+    once."""
+    try:
+        for rows in _core.replays(arrays, source, first, count):
+            yield [Call(*row) for row in rows]
+    except (ValueError, RecursionError) as error:
+        raise _house_error(error) from error

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from blockstack.kinds import KINDS, Kind
 from blockstack.kinds.model import LIKE, REQUIRED
+from blockstack.kinds.service import DEFAULTS, KEYS
 from blockstack.units import SECTOR_BYTES, format_bytes
 
 _HEAD = """# Config reference
@@ -21,6 +22,7 @@ A scenario is one TOML file (UTF-8). This page's tables are made from the regist
 | `[devices.NAME]` | one table per device: `kind`, `on` (one name or a list, in member order), and the kind's parameters |
 | `[devices.NAME.limits]` | queue limits that differ from the driver's: [limits](limits.md) |
 | `[workload]` | what arrives, in fio's words |
+| `[machine]` | for `blockstack capacity`: `cpus` (8), `ghz` (3.0), `ipc` (1.5, instructions per cycle) |
 
 Sizes are text with a unit (`"64 KiB"`, `"100 GiB"`, fio's `"4k"`) or a number of bytes. A dm-linear
 `table` is a list of `[start, length, device, offset]` in sectors of 512 bytes. A network device names
@@ -56,6 +58,21 @@ def lines() -> Iterator[str]:
                     "|---|---|---|---|")
         for kind in sorted((k for k in KINDS.values() if k.role == role), key=lambda k: k.name):
             yield _row(kind)
+    yield from _service()
+
+
+def _service() -> Iterator[str]:
+    """The keys of `service` tables, and where the defaults come from."""
+    yield from ("", "## Service: how fast a device is", "",
+                "A device may have a `service` table, for `blockstack capacity`. What it leaves out is "
+                "taken from one", "published device of the kind, and every result says so.", "",
+                "| key | on | meaning |", "|---|---|---|")
+    for name, key in KEYS.items():
+        yield f"| `{name}` | {', '.join(key.roles)} | {key.doc} |"
+    yield from ("", "| kind | defaults | source |", "|---|---|---|")
+    for kind, defaults in sorted(DEFAULTS.items()):
+        figures = ", ".join(f"`{k} = {v}`" for k, v in defaults.figures.items())
+        yield f"| `{kind}` | {figures} | {defaults.source} |"
 
 
 def _row(kind: Kind) -> str:

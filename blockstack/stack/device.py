@@ -79,6 +79,8 @@ class Device:
         Added to a sector on the way to the one lower device (a partition's start).
     limits : mapping of str to int
         Queue limits that a config sets, in the kernel's units.
+    service : mapping
+        How fast it is, as far as the config says: see `blockstack.kinds.service`.
     given : mapping
         The keys as a config would say them.
     """
@@ -93,6 +95,7 @@ class Device:
     geometry: Mapping[str, int] = field(default_factory=dict, hash=False)
     offset_sectors: int = 0
     limits: Mapping[str, int] = field(default_factory=dict, hash=False)
+    service: Mapping[str, Any] = field(default_factory=dict, hash=False)
     given: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False, repr=False)
 
     @property

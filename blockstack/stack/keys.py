@@ -7,6 +7,7 @@ from typing import Any
 from blockstack.errors import ConfigError
 from blockstack.kinds import Kind
 from blockstack.kinds.model import REQUIRED
+from blockstack.kinds.service import read_service
 from blockstack.stack.checks import find_device, takes_nic
 from blockstack.stack.device import Device
 from blockstack.stack.limit_keys import has_queue, read_limits
@@ -26,6 +27,7 @@ class Keys:
     ranges: tuple[tuple[int, int, Device, int], ...] = ()
     offsets: tuple[int, ...] | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
+    service: Mapping[str, Any] = field(default_factory=dict)
 
 
 def topology_keys(kind: Kind) -> tuple[str, ...]:
@@ -45,6 +47,8 @@ def topology_keys(kind: Kind) -> tuple[str, ...]:
         keys.append("nic")
     if has_queue(kind):
         keys.append("limits")
+    if kind.role != "source":
+        keys.append("service")
     return tuple(keys)
 
 
@@ -75,7 +79,8 @@ def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device
                               hint='name a device of kind "nic"')
     return Keys(params, size, _sectors(given, start_key, path, least=0), nic,
                 _read_table(given, devices, path), _read_offsets(given, path),
-                read_limits(kind, given["limits"], path) if "limits" in given else {})
+                read_limits(kind, given["limits"], path) if "limits" in given else {},
+                read_service(kind, given.get("service", {}), f"{path}.service"))
 
 
 def _read_params(kind: Kind, given: Mapping[str, Any], path: str) -> dict[str, Any]:

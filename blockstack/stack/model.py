@@ -178,7 +178,7 @@ class Stack(Verbs):
             given = {"on": _plain_on(on), **given}
         return Device(name, entry.name, read.params, tuple(d.name for d in lower),
                       None if nic is None else nic.name, shape.size_sectors, shape.segments,
-                      shape.geometry, shape.offset_sectors, read.limits,
+                      shape.geometry, shape.offset_sectors, read.limits, read.service,
                       {key: _plain(one) for key, one in given.items()})
 
     def _find_lower(self, on: On, path: str) -> list[Device]:

@@ -1,0 +1,12 @@
+# SplitMix64's finaliser: a counter to a random number. Streams are functions of (seed, counter), so
+# no order of events, thread or slice can change them.
+
+
+cdef inline u64 mix64(u64 z) noexcept nogil:
+    z = (z ^ (z >> 30)) * <u64>0xBF58476D1CE4E5B9ULL
+    z = (z ^ (z >> 27)) * <u64>0x94D049BB133111EBULL
+    return z ^ (z >> 31)
+
+
+cdef inline u64 hash32(u64 x) noexcept nogil:
+    return mix64(x + 1) >> 32

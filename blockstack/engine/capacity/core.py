@@ -1,0 +1,102 @@
+"""The event loop's only importer: typed counters, and errors in the house's form."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blockstack.engine.capacity.arrays import Load, ServicePlan
+from blockstack.errors import BlockstackError, LimitExceeded
+
+try:
+    from blockstack import _service
+except ImportError as error:
+    error.add_note("blockstack's compiled event loop is not beside this package: run "
+                   "`pip install -e .`")
+    raise
+
+HISTOGRAM_SLOTS: int = _service.HISTOGRAM_SLOTS
+TABLE_QUANTILES: int = _service.TABLE_QUANTILES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counters:
+    """What a run measured after its warm-up. Arrays are per station (S) or per op (5).
+
+    Attributes
+    ----------
+    finished : bool
+        False: the load is above what the stack can take, bios piled up to ``max_flying``.
+    elapsed_ns : float
+    bios, most_flying, flying : int
+    stations : float64 [S, 8]
+        Visits done, integral of the number here (ns), of the busy servers (ns), sums of the
+        sojourns and of the waits (ns), longest queue, merged visits, here at the end.
+    tally : float64 [5, 10]
+        Count, bytes, then sum, sum of squares, least and most of the latency and of the
+        submission's part of it, in ns.
+    lat, clat : uint64 [5, HISTOGRAM_SLOTS]
+        HdrHistogram counts of the latency, and of it after submission.
+    batch_ns, batch_lat_ns : float64 [B]
+        Length of each batch of bios, and sum of its latencies.
+    rows : float64 [n, 6]
+        Traced visits: bio, station, node, arrived, began, done (ns).
+    """
+
+    finished: bool
+    elapsed_ns: float
+    bios: int
+    most_flying: int
+    flying: int
+    stations: NDArray[np.float64]
+    tally: NDArray[np.float64]
+    lat: NDArray[np.uint64]
+    clat: NDArray[np.uint64]
+    batch_ns: NDArray[np.float64]
+    batch_lat_ns: NDArray[np.float64]
+    rows: NDArray[np.float64]
+
+    @property
+    def visits(self) -> int:
+        """Visits done, at all stations."""
+        return int(self.stations[:, 0].sum())
+
+
+def run(plan: ServicePlan, load: Load, *, bios: int, warmup: int = 0, batches: int = 20,
+        seed: int = 0, max_flying: int = 1024, trace: tuple[int, int] = (0, 0)) -> Counters:
+    """Send ``bios`` bios through the stations, after ``warmup`` that are not measured.
+
+    Parameters
+    ----------
+    plan : ServicePlan
+    load : Load
+    bios, warmup, batches : int
+    seed : int
+        Same inputs and seed give the same result, bit for bit.
+    max_flying : int
+        Most bios in flight; memory is for so many.
+    trace : (int, int)
+        First and number of bios whose visits are kept.
+
+    Raises
+    ------
+    BlockstackError
+        An array, a length or an index is wrong.
+    LimitExceeded
+        Bios wait for each other for ever, or one took more than 73 minutes.
+    """
+    try:
+        found: dict[str, Any] = dict(_service.run(
+            plan, load, bios=bios, warmup=warmup, batches=batches, seed=seed,
+            max_flying=max_flying, trace=trace))
+    except ValueError as error:
+        raise BlockstackError(str(error), path="service plan") from error
+    why = found.pop("why")
+    if why == "stalled":
+        raise LimitExceeded("nothing is left to happen: visits wait for each other",
+                            path="service plan")
+    if why == "beyond":
+        raise LimitExceeded("a bio took more than 73 minutes", path="load",
+                            hint="lower the load or the service times")
+    return Counters(finished=why == "finished", **found)

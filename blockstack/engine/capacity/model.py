@@ -1,0 +1,111 @@
+"""Stack, kernel and workload to a service plan: what the event loop runs, and its names."""
+
+from dataclasses import dataclass
+
+from blockstack.engine.arrays import RAID456
+from blockstack.engine.capacity.arrays import ServicePlan
+from blockstack.engine.capacity.cost import Costs
+from blockstack.engine.capacity.figures import Figures
+from blockstack.engine.capacity.flow import FlowMaker
+from blockstack.engine.capacity.result import LayerCost
+from blockstack.engine.capacity.stations import Place, Stations
+from blockstack.engine.core import replays
+from blockstack.engine.demand import demand_of, source_of
+from blockstack.engine.plan import compile_plan
+from blockstack.kernel import Kernel
+from blockstack.stack import Stack
+from blockstack.stack.machine import Machine
+from blockstack.units import SECTOR_BYTES
+from blockstack.workload import Workload
+
+#: bios of the workload that become templates: so many, or as many as make so many calls or visits
+SAMPLED_BIOS, SAMPLED_CALLS, SAMPLED_VISITS, LEAST_BIOS = 2048, 20_000, 60_000, 64
+_COMPLETION = "completions are counted with the submission that they answer"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A stack under a workload, ready to run.
+
+    Attributes
+    ----------
+    plan : ServicePlan
+    places : tuple of Place
+        One per station.
+    jobs : int
+        The first so many stations are the submitting tasks.
+    cpus : int
+    width : int
+        Most visits of a bio.
+    behind : int
+        Writes that may be acknowledged and not done.
+    sampled : int
+        Bios of the workload that the templates are.
+    layers : tuple of LayerCost
+    assumed : tuple of str
+    digest : str
+        Of the submission plan.
+    """
+
+    plan: ServicePlan
+    places: tuple[Place, ...]
+    jobs: int
+    cpus: int
+    width: int
+    behind: int
+    sampled: int
+    layers: tuple[LayerCost, ...]
+    assumed: tuple[str, ...]
+    digest: str
+
+
+def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machine,
+                numjobs: int, seed: int | None) -> Model:
+    """Replay a sample of the workload's bios and make a template of each.
+
+    Raises
+    ------
+    BlockstackError
+        As for `simulate`.
+    """
+    demand = demand_of(workload)
+    plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct)
+    source = source_of(workload, plan.capacity_sectors, seed)
+    stations = Stations(Figures(stack), machine, numjobs)
+    maker = FlowMaker(plan, Costs(plan, machine), stations)
+    calls_so_far, visits, sampled = 0, 0, 0
+    for calls in replays(plan.arrays, source, 0, min(SAMPLED_BIOS, demand.bios)):
+        first = calls[0]
+        flow = maker.make(calls)
+        stations.builder.template(flow, op=first.op, n_bytes=SECTOR_BYTES * first.nr)
+        calls_so_far, visits = calls_so_far + len(calls), visits + len(flow.rows)
+        sampled += 1
+        enough = calls_so_far > SAMPLED_CALLS or visits > SAMPLED_VISITS
+        if enough and sampled >= LEAST_BIOS:
+            break
+    layers = tuple(LayerCost(name, total / sampled, total / sampled / machine.instructions_per_ns,
+                             maker.how[name]) for name, total in maker.spent.items() if total)
+    behind = sum(spec.servers for spec, place in zip(stations.builder.stations, stations.places,
+                                                     strict=True) if place.part == "write buffer")
+    return Model(
+        stations.builder.build(), tuple(stations.places), numjobs, machine.cpus,
+        max(len(flow.rows) for flow in stations.builder.flows), behind, sampled, layers,
+        tuple(_assumed(stations, machine, maker, kernel)), plan.digest)
+
+
+def _assumed(stations: Stations, machine: Machine, maker: FlowMaker, kernel: Kernel) -> list[str]:
+    """What a result of this model rests on that nobody measured here."""
+    measured = maker.costs.measured
+    lines = list(stations.figures.assumed())
+    lines.append(machine.assumed())
+    estimated = [name for name, how in maker.how.items()
+                 if how == "estimated" and maker.spent[name]]
+    own = "" if kernel.name == measured.kernel else f", not on {kernel.name}"
+    lines.append(f"CPU: instructions counted on {measured.kernel}{own}; {_COMPLETION}; "
+                 "interrupts and wake-ups are not in them")
+    if estimated:
+        lines.append("CPU, estimated from the length of the path: " + ", ".join(estimated[:8])
+                     + (f" and {len(estimated) - 8} more" if len(estimated) > 8 else ""))
+    if any(p.shape.op_kind == RAID456 for p in maker.plan.positions):
+        lines.append("raid4/5/6: no block is found in the stripe cache")
+    return lines

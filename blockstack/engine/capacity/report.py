@@ -1,0 +1,171 @@
+"""Counters of a run to a result: rates, stations, the bottleneck, and the laws that must hold."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from blockstack import hdr
+from blockstack.engine.arrays import OP_NAMES
+from blockstack.engine.capacity.arrays import DELAY, QUEUE, TOKENS
+from blockstack.engine.capacity.core import Counters
+from blockstack.engine.capacity.model import Model
+from blockstack.engine.capacity.result import (
+    CapacityResult,
+    Law,
+    LoadSpec,
+    OpLatency,
+    Spread,
+    StationUse,
+)
+
+#: two-sided 95 % quantile of Student's t with 19 degrees of freedom, for 20 batches
+T_19 = 2.093
+#: a station that is busier than this is full: closed loads reach 1 only in the limit
+FULL = 0.9
+
+
+def result_of(model: Model, load: LoadSpec, counters: Counters, stack: str, kernel: str,
+              provenance: dict[str, Any], *, traced: bool) -> CapacityResult:
+    """Everything that a run found."""
+    seconds = counters.elapsed_ns / 1e9
+    per_batch = counters.bios / len(counters.batch_ns)
+    _, iops_error = _mean_and_error(per_batch / counters.batch_ns * 1e9
+                                    if counters.finished else np.zeros(1))
+    latency, latency_error = _mean_and_error(counters.batch_lat_ns / per_batch)
+    ops = tuple(_op(counters, op, seconds) for op in range(len(OP_NAMES))
+                if counters.tally[op, 0])
+    stations = _stations(model, counters)
+    full, following = _bottlenecks(stations, counters.finished)
+    core_ns = sum(layer.ns for layer in model.layers)
+    return CapacityResult(
+        stack=stack, kernel=kernel, load=load,
+        saturated=not counters.finished or _falls_behind(load, counters, stations),
+        bios=counters.bios, seconds=seconds,
+        iops=counters.bios / seconds if seconds else 0.0, iops_error=iops_error,
+        latency_ns=latency, latency_error_ns=latency_error,
+        bytes_per_second=sum(op.bytes_per_second for op in ops), ops=ops, stations=stations,
+        bottleneck=full[0], next_bottleneck=following[0], ceiling_iops=full[1],
+        next_ceiling_iops=following[1], layers=model.layers,
+        iops_per_core=1e9 / core_ns if core_ns else math.inf,
+        laws=_laws(model, counters), assumed=model.assumed, provenance=provenance,
+        rows=counters.rows if traced else None,
+        places=tuple(f"{p.name} {p.part}" for p in model.places))
+
+
+def _falls_behind(load: LoadSpec, counters: Counters, stations: Sequence[StationUse]) -> bool:
+    """An open load that a full station keeps below its own rate: what is in flight only grows."""
+    if load.rate_iops is None:
+        return False
+    busiest = max(s.utilisation for s in stations if s.limited)
+    return busiest > 0.99 and counters.bios / counters.elapsed_ns * 1e9 < 0.95 * load.rate_iops
+
+
+def _mean_and_error(batches: "np.ndarray[Any, np.dtype[np.float64]]") -> tuple[float, float]:
+    n = len(batches)
+    error = T_19 * float(batches.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    return float(batches.mean()), error
+
+
+def _spread(count: float, total: float, squares: float, least: float, most: float) -> Spread:
+    mean = total / count
+    return Spread(mean, math.sqrt(max(squares / count - mean * mean, 0.0)), least, most)
+
+
+def _op(counters: Counters, op: int, seconds: float) -> OpLatency:
+    count, n_bytes, *sums = (float(x) for x in counters.tally[op])
+    lat, slat = _spread(count, *sums[:4]), _spread(count, *sums[4:])
+    # clat is lat less slat, bio by bio: only its mean is exact, the rest is the histogram's
+    clat_counts = counters.clat[op]
+    least, most = hdr.percentiles(clat_counts, (0.0, 100.0))
+    values = np.array(list(hdr.bins(clat_counts).items()), np.float64)
+    mean = lat.mean_ns - slat.mean_ns
+    spread = math.sqrt(float(np.average((values[:, 0] - mean) ** 2, weights=values[:, 1])))
+    return OpLatency(OP_NAMES[op], int(count), count / seconds, n_bytes / seconds, slat,
+                     Spread(mean, spread, least, most), lat, counters.lat[op].copy(),
+                     clat_counts.copy())
+
+
+def _use(name: str, part: str, servers: int, limited: bool, row: Sequence[float],
+         counters: Counters) -> StationUse:
+    done, here, busy, sojourn, waited, most_waiting, merged = (float(x) for x in row[:7])
+    span, bios = counters.elapsed_ns, max(counters.bios, 1)
+    demand, visits = busy / bios, max(done, 1.0)
+    return StationUse(
+        name, part, servers, limited, busy / span / (servers if limited else 1), done / bios,
+        demand, busy / visits, waited / visits, sojourn / visits, here / span, int(most_waiting),
+        int(merged), servers / demand * 1e9 if limited and demand > 0 else math.inf)
+
+
+def _stations(model: Model, counters: Counters) -> tuple[StationUse, ...]:
+    """One row per station, but one for all submitting jobs, and one for all cores."""
+    rows, kinds = counters.stations, model.plan.kind
+    jobs = rows[:model.jobs].sum(axis=0)
+    jobs[5] = rows[:model.jobs, 5].max()
+    found = [_use("submitting", "cpu", model.jobs, True, jobs, counters)]
+    for i in range(model.jobs, len(rows)):
+        place, servers = model.places[i], int(model.plan.servers[i])
+        found.append(_use(place.name, place.part, servers, bool(kinds[i] != DELAY), rows[i],
+                          counters))
+        if kinds[i] == TOKENS:  # a token's sojourn is not one visit's
+            found[-1] = replace(found[-1], sojourn_ns=0.0)
+    in_pool = rows[model.plan.pool >= 0].sum(axis=0)
+    in_pool[5] = 0
+    found.append(_use("all", "cores", model.cpus, True, in_pool, counters))
+    return tuple(s for s in found if s.visits_per_bio)
+
+
+def _bottlenecks(stations: Sequence[StationUse], steady: bool
+                 ) -> tuple[tuple[str, float], tuple[str, float]]:
+    """The busiest station and the one that would be next: by what they allow, fewest bios first.
+
+    Tokens count only where no server is full: a token is held while its bio waits for one.
+    """
+    servers = sorted((s for s in stations if s.limited and not _is_token(s)),
+                     key=lambda s: s.ceiling_iops)
+    busiest = max((s.utilisation for s in servers), default=0.0)
+    tokens = [s for s in stations if _is_token(s) and s.utilisation > FULL]
+    groups = _peers(servers) or [("nothing", math.inf)]
+    if busiest < FULL and tokens:
+        first = max(tokens, key=lambda s: s.utilisation)
+        groups.insert(0, (first.label, first.ceiling_iops))
+    elif busiest < FULL and steady:
+        groups.insert(0, ("iodepth", groups[0][1]))
+    return groups[0], groups[min(1, len(groups) - 1)]
+
+
+def _peers(servers: Sequence[StationUse]) -> list[tuple[str, float]]:
+    """Stations that would be full together (within a tenth, the members of an array) as one."""
+    groups: list[list[StationUse]] = []
+    for station in servers:
+        for group in groups:
+            if (station.part == group[0].part and station.servers == group[0].servers
+                    and station.ceiling_iops < 1.1 * group[0].ceiling_iops):
+                group.append(station)
+                break
+        else:
+            groups.append([station])
+    return [(group[0].label + (f" and {len(group) - 1} more" if len(group) > 1 else ""),
+             group[0].ceiling_iops) for group in groups]
+
+
+def _is_token(station: StationUse) -> bool:
+    return station.part in ("queue depth", "write buffer")
+
+
+def _laws(model: Model, counters: Counters) -> tuple[Law, ...]:
+    """Little's law and the utilisation law at the queue that obeys them least. What is inside at
+    the end has no sojourn yet: stations with few visits are left out."""
+    worst = {"Little": (-1.0, ""), "utilisation": (-1.0, "")}
+    for i, row in enumerate(counters.stations):
+        done, here, busy, sojourn, waited, _, _, left = (float(x) for x in row)
+        if model.plan.kind[i] != QUEUE or model.plan.merge[i] or done < 1000 or left > done / 50:
+            continue
+        name = f"{model.places[i].name} {model.places[i].part}"
+        for law, one, other in (("Little", here, sojourn), ("utilisation", busy,
+                                                             sojourn - waited)):
+            off = abs(one - other) / max(one, other, 1.0)
+            worst[law] = max(worst[law], (off, name))
+    return tuple(Law(law, off, name) for law, (off, name) in worst.items() if name)

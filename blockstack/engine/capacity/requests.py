@@ -1,0 +1,171 @@
+"""One request at a leaf: over the link, through the queue, on the media, and back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blockstack.engine.arrays import DISCARD, FLUSH, FUA, READ
+from blockstack.engine.capacity.arrays import BACKGROUND, RELEASE
+from blockstack.engine.capacity.build import Flow
+from blockstack.engine.capacity.figures import Figures, transfer_ns
+from blockstack.engine.capacity.stations import Leaf, Link, Stations
+from blockstack.stack import Device, Stack
+
+#: iSCSI basic header segment (RFC 7143 section 11.1) or nbd request: what a command takes
+_COMMAND_BYTES = 48
+SECTOR = 512
+
+
+@dataclass(frozen=True)
+class Request:
+    """A contiguous range at a leaf."""
+
+    device: Device
+    op: int
+    sector: int
+    nr_sectors: int
+
+
+def answered_by_cache(sector: int, ratio: float) -> bool:
+    """Whether a read of this sector hits: a hash of the place, so the same place always does."""
+    mixed = (sector + 1) * 0x9E3779B97F4A7C15 % 2**64
+    mixed = (mixed ^ (mixed >> 31)) * 0x94D049BB133111EB % 2**64
+    return (mixed >> 11) / 2**53 < ratio
+
+
+@dataclass
+class Requests:
+    """Adds requests' visits to flows.
+
+    Parameters
+    ----------
+    stack : Stack
+    stations : Stations
+    send : callable
+        Adds the CPU time of a network leaf's transmission: (flow, device, after) -> node.
+    """
+
+    stack: Stack
+    stations: Stations
+    send: Callable[[Flow, Device, list[int]], list[int]]
+
+    @property
+    def figures(self) -> Figures:
+        """The devices' speeds."""
+        return self.stations.figures
+
+    def add(self, flow: Flow, request: Request, after: list[int]) -> list[int]:
+        """The visits of one request; the nodes after which it is complete."""
+        leaf = self.stations.leaf(request.device)
+        nic = self.stack.nic_of(request.device.name)
+        last = after
+        if leaf.tags >= 0:
+            last = [flow.visit(leaf.tags, after=last)]
+        if nic is not None:
+            last = self._out(flow, request, nic, last)
+        if leaf.media != "memory":
+            last = self._device(flow, request, leaf, last)
+        if nic is not None:
+            last = self._back(flow, request, nic, last)
+        if leaf.tags >= 0:
+            last = [flow.visit(leaf.tags, after=last, flags=RELEASE)]
+        return last
+
+    def _out(self, flow: Flow, request: Request, nic: Device, last: list[int]) -> list[int]:
+        """Command and, of a write, its data. What is above the first burst waits for the target to
+        ask for it (R2T), a round trip for each burst (RFC 7143 section 4.2.5.2)."""
+        link, get = self.stations.link(nic), self.figures.get
+        last = self.send(flow, request.device, last)
+        rate, half = get(nic, "bandwidth"), get(nic, "rtt") / 2
+        data = request.nr_sectors * SECTOR if request.op not in (READ, FLUSH, DISCARD) else 0
+        first = get(request.device, "first_burst", data) or data
+        burst = get(request.device, "max_burst", data) or data
+        size = min(data, first)
+        last = self._hop(flow, link, link.send, size + _COMMAND_BYTES, rate, half, last)
+        left = data - size
+        while left > 0:
+            size = min(left, burst)
+            last = [flow.visit(link.wire, half, after=last)]
+            last = self._hop(flow, link, link.send, size + _COMMAND_BYTES, rate, half, last)
+            left -= size
+        return last
+
+    def _hop(self, flow: Flow, link: Link, direction: int, n_bytes: int, rate: int, half: float,
+             last: list[int]) -> list[int]:
+        sent = flow.visit(direction, 0.0, transfer_ns(n_bytes, rate), after=last)
+        return [flow.visit(link.wire, half, after=[sent])]
+
+    def _back(self, flow: Flow, request: Request, nic: Device, last: list[int]) -> list[int]:
+        link, get = self.stations.link(nic), self.figures.get
+        data = request.nr_sectors * SECTOR if request.op == READ else 0
+        return self._hop(flow, link, link.receive, data + _COMMAND_BYTES, get(nic, "bandwidth"),
+                         get(nic, "rtt") / 2, last)
+
+    def _device(self, flow: Flow, request: Request, leaf: Leaf, last: list[int]) -> list[int]:
+        device, op = request.device, request.op
+        flush = float(self.figures.get(device, "flush_latency", 0))
+        if op == FLUSH:
+            return self._pause(flow, leaf, flush, last)
+        n_bytes = 0 if op == DISCARD else request.nr_sectors * SECTOR
+        if leaf.media == "disk":
+            last = self._disk(flow, request, leaf, n_bytes, last)
+        elif op == READ:
+            last = self._ssd_read(flow, request, leaf, n_bytes, last)
+        else:
+            last = self._ssd_write(flow, request, leaf, n_bytes, last)
+        return self._pause(flow, leaf, flush, last) if op == FUA else last
+
+    def _pause(self, flow: Flow, leaf: Leaf, ns: float, last: list[int]) -> list[int]:
+        """A flush: on an SSD beside everything else, on a disk in the arm's turn."""
+        if not ns:
+            return last
+        station = leaf.ack if leaf.ack >= 0 else leaf.channels
+        return [flow.visit(station, ns, after=last)]
+
+    def _disk(self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
+              ) -> list[int]:
+        sector = request.sector
+        if self._hit(request):
+            return self._from_cache(flow, request, leaf, last)
+        rate = self.figures.get(request.device, "bandwidth")
+        return [flow.visit(leaf.channels, 0.0, transfer_ns(n_bytes, rate), after=last,
+                           sector=sector, end=sector + request.nr_sectors, op=request.op)]
+
+    def _hit(self, request: Request) -> bool:
+        ratio = request.device.service.get("hit_ratio")
+        return (request.op == READ and ratio is not None
+                and answered_by_cache(request.sector, float(ratio)))
+
+    def _from_cache(self, flow: Flow, request: Request, leaf: Leaf, last: list[int]) -> list[int]:
+        ns = float(request.device.service.get("hit_latency", 0))
+        return [flow.visit(leaf.cache, ns, after=last)]
+
+    def _ssd_read(self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
+                  ) -> list[int]:
+        get, device = self.figures.get, request.device
+        if self._hit(request):
+            last = self._from_cache(flow, request, leaf, last)
+        else:
+            last = [flow.visit(leaf.channels, float(get(device, "read_latency")), after=last)]
+        return self._bus(flow, request, leaf, transfer_ns(n_bytes, get(device, "bandwidth")), last)
+
+    def _bus(self, flow: Flow, request: Request, leaf: Leaf, ns: float, last: list[int]
+             ) -> list[int]:
+        return [flow.visit(leaf.bus, 0.0, ns, after=last, sector=request.sector,
+                           end=request.sector + request.nr_sectors, op=request.op)]
+
+    def _ssd_write(self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
+                   ) -> list[int]:
+        """Into the drive's power-safe buffer, from which it is programmed behind the answer."""
+        get, device = self.figures.get, request.device
+        rate = get(device, "write_bandwidth", None) or get(device, "bandwidth")
+        latency = float(get(device, "write_latency"))
+        if leaf.buffer < 0:
+            last = self._bus(flow, request, leaf, transfer_ns(n_bytes, rate), last)
+            return [flow.visit(leaf.channels, latency, after=last)]
+        last = [flow.visit(leaf.buffer, after=last)]
+        last = self._bus(flow, request, leaf, transfer_ns(n_bytes, rate), last)
+        last = [flow.visit(leaf.ack, latency, after=last)]
+        program = flow.visit(leaf.channels, float(get(device, "program")), after=last,
+                             flags=BACKGROUND)
+        flow.visit(leaf.buffer, after=[program], flags=RELEASE | BACKGROUND)
+        return last

@@ -1,0 +1,157 @@
+"""The front door: how fast does this stack go under this workload?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blockstack.engine.capacity.arrays import CLOSED, OPEN, Load
+from blockstack.engine.capacity.core import Counters, run
+from blockstack.engine.capacity.model import Model, build_model
+from blockstack.engine.capacity.report import result_of
+from blockstack.engine.capacity.result import CapacityResult, LoadSpec
+from blockstack.engine.simulate import as_kernel
+from blockstack.errors import ConfigError
+from blockstack.kernel import Kernel
+from blockstack.stack import Stack
+from blockstack.stack.machine import Machine
+from blockstack.workload import Workload
+
+DEFAULT_BIOS, BATCHES = 100_000, 20
+_MOST_BYTES = 256 * 2**20  # of visits in flight
+_VISIT_BYTES = 64
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """A compiled model that can be run under several loads; see `capacity`."""
+
+    model: Model
+    stack: str
+    kernel: Kernel
+    machine: Machine
+    seed: int
+
+    def run(self, load: LoadSpec, *, bios: int = DEFAULT_BIOS, trace: int = 0) -> CapacityResult:
+        """One load: ``bios`` measured after a warm-up; the last ``trace`` are written down."""
+        if load.numjobs != self.model.jobs:
+            raise ConfigError("the model was made for another number of jobs", path="numjobs",
+                              value=load.numjobs, hint=f"{self.model.jobs}")
+        closed = load.rate_iops is None
+        flying = load.iodepth * load.numjobs
+        most = _MOST_BYTES // (_VISIT_BYTES * self.model.width)
+        room = flying + self.model.behind + 16 if closed else max(64, min(100_000, most))
+        if closed and flying > most:
+            raise ConfigError("too many bios in flight", path="iodepth", value=load.iodepth,
+                              hint=f"iodepth times numjobs at most {most} for this stack")
+        # first the transient: full write buffers, longest queues
+        warmup = max(bios // 10, 4 * (flying + self.model.behind)) if closed else bios // 5
+        arrivals = Load(CLOSED if closed else OPEN, load.numjobs, load.iodepth,
+                        gap_ns=0.0 if load.rate_iops is None else 1e9 / load.rate_iops,
+                        think_ns=load.thinktime_ns)
+        counters = self._loop(arrivals, bios, warmup, room, trace)
+        if not counters.finished and warmup:  # perhaps before the warm-up was over
+            counters, warmup = self._loop(arrivals, bios, 0, room, trace), 0
+        return result_of(self.model, load, counters, self.stack, self.kernel.name,
+                         self._provenance(warmup), traced=trace > 0)
+
+    def _loop(self, arrivals: Load, bios: int, warmup: int, room: int, trace: int) -> Counters:
+        return run(self.model.plan, arrivals, bios=bios, warmup=warmup, batches=min(BATCHES, bios),
+                   seed=self.seed, max_flying=room, trace=(warmup, trace))
+
+    def _provenance(self, warmup: int) -> dict[str, Any]:
+        return self.kernel.provenance() | {
+            "seed": self.seed, "plan": self.model.digest, "warmup_bios": warmup,
+            "sampled_bios": self.model.sampled, "machine": self.machine.to_dict(),
+            "overrides": list(self.kernel.overrides), "stack": self.stack}
+
+
+def prepare(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
+            machine: Machine | None = None, numjobs: int = 1, submission: str | None = None,
+            seed: int | None = None) -> Capacity:
+    """Compile the model once, for several loads."""
+    chosen = as_kernel(kernel).override(submission=submission)
+    host = machine or Machine()
+    used = workload.seed if seed is None else seed
+    if isinstance(numjobs, bool) or not 1 <= numjobs <= 4096:
+        raise ConfigError("must be a whole number from 1 to 4096", path="numjobs", value=numjobs)
+    model = build_model(stack, workload, chosen, host, numjobs, seed)
+    return Capacity(model, stack.name, chosen, host, used)
+
+
+def capacity(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
+             iodepth: int = 1, numjobs: int = 1, rate_iops: float | None = None,
+             thinktime_ns: float = 0.0, machine: Machine | None = None,
+             submission: str | None = None, seed: int | None = None, bios: int = DEFAULT_BIOS,
+             trace: int = 0) -> CapacityResult:
+    """Rate, latencies, utilisations and the bottleneck of a stack under a workload.
+
+    A sample of the workload's bios goes through the submission engine, which says what requests
+    each makes and in which task; an event loop then runs them against servers: cores, devices,
+    links.
+
+    Parameters
+    ----------
+    stack : Stack
+        Devices with their ``service`` figures; what they do not say is taken from one published
+        device of the kind, and listed in ``assumed``.
+    workload : Workload
+    kernel : Kernel, str or Path
+    iodepth, numjobs : int
+        Closed load: so many bios of so many tasks are always in flight, each followed by the next
+        after ``thinktime_ns``.
+    rate_iops : float or None
+        Open load instead: Poisson arrivals at this rate.
+    thinktime_ns : float
+    machine : Machine or None
+        Cores, clock and instructions per cycle.
+    submission : str or None
+        What if: another submission rule.
+    seed : int or None
+        Same inputs and seed give the same result, bit for bit.
+    bios : int
+        Measured bios, after a warm-up.
+    trace : int
+        Bios whose visits are kept, for a picture.
+
+    Returns
+    -------
+    CapacityResult
+
+    Raises
+    ------
+    BlockstackError
+        A kind or operation that the kernel lacks, a workload that does not fit the stack, a load
+        that cannot be.
+
+    Examples
+    --------
+    >>> import blockstack as bs
+    >>> case = bs.load("configs/nvme-lvm-luks.toml")
+    >>> found = bs.capacity(case.stack, case.workload, kernel=case.kernel, iodepth=4, bios=2000)
+    >>> found.iops < found.next_ceiling_iops
+    True
+    """
+    check_load(iodepth, rate_iops, thinktime_ns, bios)
+    model = prepare(stack, workload, kernel=kernel, machine=machine, numjobs=numjobs,
+                    submission=submission, seed=seed)
+    mode = "closed" if rate_iops is None else "open"
+    return model.run(LoadSpec(mode, iodepth, numjobs, rate_iops, thinktime_ns), bios=bios,
+                     trace=trace)
+
+
+def check_load(iodepth: int, rate_iops: float | None, thinktime_ns: float, bios: int) -> None:
+    """Refuse figures that no load can have.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name, value, most in (("iodepth", iodepth, 65536), ("bios", bios, 10**10)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise ConfigError(f"must be a whole number from 1 to {most}", path=name, value=value)
+    if rate_iops is not None and not 1e-3 <= rate_iops <= 1e9:
+        raise ConfigError("must be a rate above 0 per second", path="rate_iops", value=rate_iops)
+    if not 0 <= thinktime_ns <= 1e13:
+        raise ConfigError("must be a time", path="thinktime", value=thinktime_ns)
+
+

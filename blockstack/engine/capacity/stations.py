@@ -1,0 +1,157 @@
+"""Devices, links and tasks as stations: what a bio can wait for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from blockstack.engine.capacity.arrays import (
+    CONSTANT,
+    DELAY,
+    DISK,
+    EMPIRICAL,
+    EXPONENTIAL,
+    QUEUE,
+    TOKENS,
+)
+from blockstack.engine.capacity.build import Builder, Disk, StationSpec
+from blockstack.engine.capacity.figures import Figures, disk_seek
+from blockstack.errors import ConfigError
+from blockstack.stack import Device
+from blockstack.stack.machine import Machine
+
+_DISTS = {"constant": CONSTANT, "exponential": EXPONENTIAL}
+#: how long a request may wait before its turn comes: mq-deadline's read_expire, 6.1
+#: block/mq-deadline.c (HZ / 2); a drive's own queue has some such bound, too
+EXPIRE_NS = 500e6
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a station is to the people who read a result.
+
+    ``part`` says what of a device or task: ``cpu``, ``media``, ``bus``, ``queue depth``, ``send``,
+    ``receive``, ``wire``, ``cache``, ``write buffer``.
+    """
+
+    name: str
+    part: str
+
+
+@dataclass
+class Leaf:
+    """The stations of one leaf; -1: it has none of that kind."""
+
+    device: Device
+    media: str
+    tags: int = -1
+    channels: int = -1
+    bus: int = -1
+    ack: int = -1
+    buffer: int = -1
+    cache: int = -1
+
+
+@dataclass
+class Link:
+    """The stations of one network card: a server per direction, and the wire."""
+
+    send: int
+    receive: int
+    wire: int
+
+
+@dataclass
+class Stations:
+    """Builds stations once per device or task, and remembers what they are.
+
+    Parameters
+    ----------
+    figures : Figures
+    machine : Machine
+    numjobs : int
+        Submitting tasks.
+    """
+
+    figures: Figures
+    machine: Machine
+    numjobs: int
+    builder: Builder = field(default_factory=Builder)
+    places: list[Place] = field(default_factory=list)
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+    links: dict[str, Link] = field(default_factory=dict)
+    tasks: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pool = self.builder.pool(self.machine.cpus)
+        self.submitters = len(self.places)
+        for job in range(self.numjobs):
+            self._add(f"job {job}", "cpu", dist=CONSTANT, pool=self.pool)
+
+    def _add(self, name: str, part: str, kind: int = QUEUE, dist: int = CONSTANT,
+             servers: int = 1, pool: int = -1, merge: bool = False, lookahead: int = 1,
+             disk: Disk | None = None, table: int = -1) -> int:
+        self.places.append(Place(name, part))
+        return self.builder.station(StationSpec(f"{name} {part}", kind, dist, servers, pool, merge,
+                                                lookahead, disk, table))
+
+    def task(self, name: str, servers: int = 1) -> int:
+        """A kernel thread, or a work queue of several."""
+        if name not in self.tasks:
+            self.tasks[name] = self._add(name, "cpu", servers=servers, pool=self.pool)
+        return self.tasks[name]
+
+    def link(self, nic: Device) -> Link:
+        """A network card's directions and its wire."""
+        if nic.name not in self.links:
+            self.links[nic.name] = Link(self._add(nic.name, "send"),
+                                        self._add(nic.name, "receive"),
+                                        self._add(nic.name, "wire", DELAY))
+        return self.links[nic.name]
+
+    def leaf(self, device: Device) -> Leaf:
+        """A leaf's stations."""
+        if device.name not in self.leaves:
+            self.leaves[device.name] = self._leaf(device)
+        return self.leaves[device.name]
+
+    def _leaf(self, device: Device) -> Leaf:
+        if device.kind_entry.role == "nic":  # an NFS client's lower device
+            raise ConfigError("what answers behind this card is not described",
+                              path=f"devices.{device.name}",
+                              hint="capacity needs the server's stack: put the file system on an "
+                                   "iscsi or nbd disk, or model the server itself")
+        get = self.figures.get
+        media = str(get(device, "media"))
+        leaf = Leaf(device, media)
+        if media == "memory":
+            return leaf
+        name = device.name
+        depth = int(get(device, "queue_depth"))
+        leaf.tags = self._add(name, "queue depth", TOKENS, servers=depth)
+        merge = get(device, "scheduler", "none") == "deadline"
+        if media == "disk":
+            track, root = disk_seek({k: get(device, k) for k in ("track_seek", "seek")},
+                                    device.size_sectors)
+            arm = Disk(track, root, 60e9 / get(device, "rpm"), EXPIRE_NS)
+            leaf.channels = self._add(name, "media", QUEUE, DISK, merge=merge,
+                                      lookahead=min(depth, 64), disk=arm)
+        else:
+            dist, table = self._shape(device)
+            leaf.channels = self._add(name, "media", QUEUE, dist, get(device, "channels"),
+                                      table=table)
+            leaf.bus = self._add(name, "bus", merge=merge, lookahead=32)
+            leaf.ack = self._add(name, "acknowledgement", DELAY, dist, table=table)
+            buffered = int(get(device, "write_buffer", 0))
+            if buffered and get(device, "program", 0):
+                leaf.buffer = self._add(name, "write buffer", TOKENS, servers=buffered)
+        if "hit_ratio" in device.service:
+            leaf.cache = self._add(name, "cache", DELAY)
+        return leaf
+
+    def _shape(self, device: Device) -> tuple[int, int]:
+        """The distribution of a device's latencies, and its table of quantiles."""
+        samples: Sequence[int] | None = device.service.get("samples")
+        if samples is not None:
+            return EMPIRICAL, self.builder.quantiles(np.array(samples, np.float64))
+        return _DISTS[str(self.figures.get(device, "distribution", "exponential"))], -1
