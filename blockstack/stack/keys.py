@@ -7,6 +7,7 @@ from typing import Any
 from blockstack.errors import ConfigError
 from blockstack.kinds import Kind
 from blockstack.kinds.model import REQUIRED
+from blockstack.kinds.params import text
 from blockstack.stack.checks import find_device, uses_nic
 from blockstack.stack.device import Device
 from blockstack.stack.shape import MAX_SECTORS
@@ -35,6 +36,8 @@ def topology_keys(kind: Kind) -> tuple[str, ...]:
         keys.append("size")
     if kind.name == "partition":
         keys.append("start")
+    if kind.name.startswith("md-"):
+        keys.append("container")  # arrays of one container (external metadata) share their disks
     if kind.name == "dm-linear":
         keys += ["table", "offset"]
     if kind.name == "dm-striped":
@@ -57,6 +60,8 @@ def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device
     known = {p.name for p in kind.params}
     check_keys(given, [*(p.name for p in kind.params), *(k for k in extra if k not in known)], path)
     params = _read_params(kind, given, path)
+    if "container" in given:
+        text(given["container"], f"{path}.container")
     size = _sectors(given, "size", path) if "size" in extra or "size" in known else None
     if size is None and kind.role == "leaf":
         raise ConfigError(f"{kind.name} needs this key", path=f"{path}.size",
