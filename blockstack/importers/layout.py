@@ -61,9 +61,11 @@ def _needs(devices: Mapping[str, Planned], order: Sequence[str], host: Host
     parts: dict[str, list[str]] = {}
     for name in reversed(order):
         one = devices[name]
-        if name in parts:
-            need[name] = max(need.get(name, 0), _lay_out(devices, parts[name], sizes, starts, host))
         told, exact = _told(one)
+        if name in parts:
+            need[name] = max(need.get(name, 0),
+                             _lay_out(devices, parts[name], sizes, starts, host,
+                                      told if exact and told else 0))
         if told is None:
             size = need.get(name) or ASSUMED_SECTORS
             if not one.on and one.kind in KINDS and KINDS[one.kind].role == "leaf":
@@ -84,9 +86,13 @@ def _needs(devices: Mapping[str, Planned], order: Sequence[str], host: Host
 
 
 def _lay_out(devices: Mapping[str, Planned], parts: Sequence[str], sizes: Mapping[str, int],
-             starts: dict[str, int], host: Host) -> int:
-    """Partitions whose start is not told follow each other; the end of the last one."""
-    free = FIRST_SECTORS
+             starts: dict[str, int], host: Host, room: int) -> int:
+    """Partitions whose start is not told follow each other; the end of the last one.
+
+    ``room`` is the disk's size when it is known: what then begins before 1 MiB does so here, too.
+    """
+    total = sum(sizes[name] for name in parts)
+    free = min(FIRST_SECTORS, max(room - total, 0)) if room else FIRST_SECTORS
     unknown = []
     for name in parts:
         node = devices[name].node

@@ -23,7 +23,7 @@ def read_json_tree(text: str, host: Host) -> None:
     rows = rows_of(data.get("blockdevices")) if isinstance(data, dict) else []
     if not rows:
         raise SourceError("lsblk --json: no blockdevices", hint="take it with: lsblk --json -O -b")
-    todo: list[tuple[dict[str, Any], Node | None, int]] = [(row, None, 0) for row in rows]
+    todo: list[tuple[dict[str, Any], Node | None, int]] = [(row, None, 0) for row in reversed(rows)]
     while todo:
         row, above, depth = todo.pop()
         if depth > MAX_DEPTH:

@@ -77,7 +77,8 @@ def _members(node: Node, found: list[tuple[int, str, str]], text: str, host: Hos
     node.put("md_container", container[1] if container else None, "mdstat")
     node.put("size_sectors", sectors(blocks[1], 1024) if blocks else None, "mdstat")
     of = _alias(level, slots.values())
-    if host.find(of) is None:
+    known = host.find(of)
+    if known is None or known.kname is None:
         host.node(next(iter(node.names)), of)
 
 
