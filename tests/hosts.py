@@ -9,6 +9,7 @@ from blockstack.importers.sniff import read_text, read_tree
 from blockstack.importers.tree import FolderTree
 
 KEY = "deadbeefcafe0123" * 4
+PCI = "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block"
 
 
 def read(*texts):

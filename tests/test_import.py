@@ -1,13 +1,28 @@
 """Importers: what each format gives, who wins, and the traps."""
 
 import pytest
-from hosts import CRYPT, INFO, KEY, LSBLK, TABLE, kinds, links, read, stack, tree_host, write_sysfs
+from hosts import (
+    CRYPT,
+    INFO,
+    KEY,
+    LSBLK,
+    PCI,
+    TABLE,
+    kinds,
+    links,
+    read,
+    stack,
+    tree_host,
+    write_sysfs,
+)
 
 from blockstack.errors import BlockstackError
 from blockstack.importers.build import build
 from blockstack.importers.host import Host, canonical
 from blockstack.importers.naming import disk_of_partition, name_of_number
 from blockstack.importers.sniff import FORMATS, read_sources, recognise
+from blockstack.importers.uname import kernel_for
+from blockstack.kernel import PROFILES
 
 
 def test_names_have_one_spelling():
@@ -73,7 +88,7 @@ def test_sources_that_contradict():
 def test_a_cycle_names_its_devices():
     table = "a: 0 8 linear 253:1 0\nb: 0 8 linear 253:0 0\n"
     info = INFO.splitlines()[0] + "\na 253 0 L--w 1 1 0 x\nb 253 1 L--w 1 1 0 y\n"
-    with pytest.raises(BlockstackError, match="stands on itself: . -> . -> .;"):
+    with pytest.raises(BlockstackError, match=r"stands on itself: . -> . -> .;"):
         stack(table, info)
 
 
@@ -140,9 +155,6 @@ MD_DEVICE_dev_sda1_DEV=/dev/sda1
     for texts in ((mdstat, export), (export, mdstat)):
         found = stack(*texts)
         assert [d.name for d in found.stack.devices.values() if d.kind == "md-raid1"] == ["md127"]
-
-
-PCI = "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block"
 
 
 def test_sysfs_wins_over_lsblk_and_tells_limits(tmp_path):
@@ -264,3 +276,15 @@ def test_every_format_is_one_entry_with_its_own_name():
 def test_an_empty_host_says_so():
     with pytest.raises(BlockstackError, match="no device"):
         build(Host())
+
+
+@pytest.mark.parametrize("release, machine, name, part", [
+    ("6.1.0-9-amd64", "x86_64", "linux-6.1-x86_64", ""),
+    ("6.1.0-9-686-pae", "i686", "linux-6.1-i386", ""),
+    ("2.6.18-412.el5", "i686", "linux-2.6.18-i386-4k", "8K"),
+    ("5.15.0-97-generic", "x86_64", "linux-6.1-x86_64", "5.15.0"),
+    ("", "", "linux-6.1-x86_64", "no source")])
+def test_which_kernel_stands_for_a_host(release, machine, name, part):
+    found, assumption = kernel_for(release, machine)
+    assert found == name and name in PROFILES
+    assert part in assumption and bool(part) == bool(assumption)

@@ -12,6 +12,7 @@ from blockstack.kinds import KINDS
 from blockstack.stack import Stack
 from blockstack.stack.checks import find_cycle, is_filesystem, uses_nic
 from blockstack.suggest import listed
+from blockstack.units import parse_bytes
 
 UNKNOWN = "unknown"  # --skip's word for every kind that the registry lacks
 NIC = "net0"
@@ -110,7 +111,7 @@ def _fit(one: Planned, keys: dict[str, Any], stack: Stack, host: Host) -> None:
     """Thin volumes and sparse files may be larger than what holds them: as large as that here."""
     if one.kind in ("dm-thin", "loop") and one.on and "size" in keys:
         below = stack.devices[one.on[0]].size_sectors * 512
-        if keys["size"] > below:
+        if parse_bytes(keys["size"]) > below:
             host.note(f"{one.name}: larger than {one.on[0]} under it (thin); as large as that here")
             del keys["size"]
 

@@ -11,6 +11,7 @@ from typing import Any
 from blockstack.importers.host import Host, Node
 from blockstack.kinds import KINDS
 from blockstack.stack.keys import topology_keys
+from blockstack.units import format_bytes
 
 ASSUMED_SECTORS = 100 << 21  # 100 GiB
 FIRST_SECTORS = 2048  # where partitioning tools begin: 1 MiB
@@ -136,24 +137,30 @@ def _spread(one: Planned, size: int) -> Iterator[tuple[str, int]]:
         yield lower, whole if i == 0 or not kind.startswith("dm-snapshot") else 1
 
 
+def _text(sectors: int) -> str | int:
+    """``"100 GiB"``, or bytes where no unit keeps the value short."""
+    text = format_bytes(sectors * 512)
+    return sectors * 512 if "," in text else text
+
+
 def _keys(one: Planned, size: int, start: int | None) -> dict[str, Any]:
     """The kind's keys: sizes in bytes, as a config has them."""
     keys = dict(one.keys)
     entry = KINDS[one.kind]
     allowed = (*topology_keys(entry), *(p.name for p in entry.params))
     if entry.role == "leaf" or one.kind == "nfs":
-        keys["size"] = size * 512
+        keys["size"] = _text(size)
     elif one.kind == "partition":
-        keys |= {"start": (start or 0) * 512, "size": size * 512}
+        keys |= {"start": _text(start or 0), "size": _text(size)}
     elif one.kind in ("loop", *_EXACT_ON_DM) and "size" not in keys:
         told, exact = _told(one)
         if told and exact:
-            keys["size"] = told * 512
+            keys["size"] = _text(told)
     if "size" in keys and "size" not in allowed:
         del keys["size"]
     if "table" in keys:
         keys.pop("size", None)
         if len(keys["table"]) == 1 and one.kind == "dm-linear":
             _, length, _, offset = keys.pop("table")[0]
-            keys |= {"size": length * 512} | ({"offset": offset * 512} if offset else {})
+            keys |= {"size": _text(length)} | ({"offset": _text(offset)} if offset else {})
     return {k: v for k, v in keys.items() if v is not None}

@@ -108,6 +108,24 @@ def recognise(text: str) -> Format | None:
     return next((f for f in FORMATS if f.looks(head)), None)
 
 
+def is_source(path: str | Path) -> bool:
+    """Whether a path is a host's description rather than a config."""
+    if str(path) == "-":
+        return True
+    try:
+        where = Path(path)
+        if where.is_dir():
+            return True
+        if where.suffix == ".toml" or not where.is_file():
+            return False
+        with where.open("rb") as stream:
+            head = stream.read(_HEAD)
+    except (OSError, ValueError):
+        return False
+    return (head.startswith(_ARCHIVES) or head[257:262] == b"ustar"
+            or recognise(decode(head)) is not None)
+
+
 def read_sources(sources: Iterable[str | Path]) -> Host:
     """Everything that the sources say about one host.
 
@@ -164,8 +182,8 @@ def _read(source: str, host: Host) -> None:
 
 
 def read_text(text: str, host: Host, source: str, kind: str = "") -> None:
-    """One text, of a known format or recognised by its content."""
-    found = by_name(kind) if kind else recognise(text)
+    """One text, recognised by its content, else of the format that its file's name says."""
+    found = recognise(text) or by_name(kind)
     if found is None:
         raise SourceError("is of no format that is read here",
                           hint="formats: " + "; ".join(f.doc for f in FORMATS))
@@ -183,8 +201,8 @@ def read_tree(tree: Tree, host: Host) -> None:
         found = True
     if where != "":  # below /sys itself there are no outputs
         found |= _known(tree, host)
-    if not found:
-        found = _unknown(tree, host)
+    if where is None:
+        found |= _by_content(tree, host)
     if not found:
         raise SourceError("holds nothing that is read here", hint="a sosreport, a dump of /sys, a "
                           "capture, or a folder with the outputs of lsblk, dmsetup, ...")
@@ -206,9 +224,10 @@ def _known(tree: Tree, host: Host) -> bool:
     return found
 
 
-def _unknown(tree: Tree, host: Host) -> bool:
+def _by_content(tree: Tree, host: Host) -> bool:
+    """Files at the top whose names say nothing."""
     found = False
-    for number, path in enumerate(tree.files(2)):
+    for number, path in enumerate(p for p in tree.files(2) if folders.format_of(p) is None):
         if number >= MAX_FILES:
             raise SourceError("too many files", hint="name the files instead of their folder")
         text = tree.text(path)

@@ -7,6 +7,7 @@ from blockstack.importers.readers.common import read_json, rows_of, sectors, tex
 
 #: file systems without a device of their own
 _NETWORK = ("nfs", "nfs4")
+_OCTAL = re.compile(r"\\([0-3][0-7]{2})")  # blanks in a path, as the kernel writes them
 
 
 def read_mountinfo(text: str, host: Host) -> None:
@@ -31,6 +32,7 @@ def read_mounts(text: str, host: Host) -> None:
 
 
 def _mount(host: Host, fstype: str, target: str, source: str, number: str) -> None:
+    source = _OCTAL.sub(lambda m: chr(int(m[1], 8)), source)
     host.elsewhere.pop(target, None)  # mounted over
     if fstype in _NETWORK:
         host.use("fs", fstype, target, (), "mounts")
