@@ -313,7 +313,8 @@ def _bottom_up(devices: Mapping[str, Planned]) -> list[str]:
     BlockstackError
         A cycle, with the names on it.
     """
-    lower_of = {name: one.on for name, one in devices.items()}
+    lower_of = {name: [*one.on, *([one.keys["nic"]] if "nic" in one.keys else ())]
+                for name, one in devices.items()}
     cycle = find_cycle(lower_of)
     if cycle:
         raise SourceError("stands on itself: " + " -> ".join(cycle[:20]), path=cycle[0],

@@ -136,6 +136,7 @@ class Host:
     elsewhere : mapping of mount point to file system type
         Mounts that stand on no block device (tmpfs, overlay ...): files below them do not lie on
         what is mounted above.
+    groups : mapping of volume group to its physical volumes
     release, machine, name : str
         ``uname``: empty when no source tells it.
     notes : dict used as an ordered set
@@ -146,6 +147,7 @@ class Host:
 
     uses: list[Use] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, dict[str, None]] = field(default_factory=dict)
     release: str = ""
     machine: str = ""
     name: str = ""

@@ -9,6 +9,7 @@ from blockstack.errors import BlockstackError
 from blockstack.importers.dm_table import Recipe, linear_recipe, target_recipe
 from blockstack.importers.host import Host, Node, SourceError
 from blockstack.importers.naming import disk_of_partition, dm_kind, leaf, name_of_number
+from blockstack.importers.readers.lvm import group_of
 from blockstack.kinds import KINDS
 
 _NUMBER = re.compile(r"\d{1,8}:\d{1,8}\Z")
@@ -67,11 +68,12 @@ def part_of(node: Node, host: Host, stores: Stores) -> Part | None:
         return _array(node, host)
     if node.get("md_inactive") or node.get("dm_empty"):
         return None
-    if node.get("parent") is None and (node.kname or "").startswith("bcache"):
+    if node.get("parent") is None and (node.get("bcache_backing") is not None
+                                       or (node.kname or "").startswith("bcache")):
         return _bcache(node, host)
     if node.get("parent") is not None:
         return Part("partition", (_named(host, node.get("parent"), node),))
-    if node.get("lvm_segtype") is not None or node.get("slaves") or node.mapped:
+    if node.get("lvm_group") is not None or node.get("slaves") or node.mapped:
         return _by_slaves(node, host)
     return _by_name(node, host)
 
@@ -103,6 +105,9 @@ def _by_name(node: Node, host: Host) -> Part | None:
         return None if node.get("backing_file") is None and not node.get("size_sectors") else (
             Part("loop"))
     kind = leaf(node, host)
+    if kind is None and node.get("disk"):
+        host.note("disks of which only a plan speaks: SCSI is assumed, host driver unknown")
+        kind = "scsi", {"driver": "generic"}
     return None if kind is None else Part(kind[0], (), kind[1])
 
 
@@ -185,7 +190,11 @@ def _one_path(part: Part, host: Host, node: Node) -> Part:
 
 def _by_slaves(node: Node, host: Host) -> Part | None:
     """A device of which only the lower ones are told: by sysfs, lsblk, LVM, probert."""
-    on = tuple(_named(host, name, node) for name in node.get("slaves") or ())
+    if node.get("lvm_problem"):
+        raise SourceError(str(node.get("lvm_problem")), path=node.label,
+                          hint="add: dmsetup table")
+    lower = node.get("slaves") or group_of(host, str(node.get("lvm_group", "")))
+    on = tuple(_named(host, name, node) for name in lower)
     name, kind = node.kname or "", dm_kind(node)
     if kind is None and not node.mapped and not name.startswith("dm-"):
         if name.startswith("md"):
@@ -194,15 +203,17 @@ def _by_slaves(node: Node, host: Host) -> Part | None:
         found = leaf(node, host)
         return None if found is None else Part(found[0], on, found[1])
     if not on:
+        pvs = "pvs --reportformat json, or " if node.get("lvm_group") else ""
         raise SourceError("what this device stands on, no source tells", path=node.label,
-                          hint="add: dmsetup table, or lsblk --json, or /sys")
+                          hint=f"add: {pvs}dmsetup table, or lsblk --json, or /sys")
     if kind is None:
-        kind = {"striped": "dm-striped", "raid1": "dm-raid1", "mirror": "dm-mirror"}.get(
-            str(node.get("lvm_segtype", "linear")), f"dm-{node.get('lvm_segtype', 'linear')}")
+        kind = f"dm-{node.get('lvm_segtype', 'linear')}"
         if node.get("lvm_segtype") is None:
             host.note("logical volumes: no source tells their targets; dm-linear is assumed "
                       "(dmsetup table would tell)")
-    keys = {"chunk": node.get("lvm_stripe_bytes")} if kind == "dm-striped" else {}
+    keys = {"chunk": node.get("lvm_stripe_bytes")} if _has(kind, "chunk") else {}
+    if kind == "dm-multipath" and _has(kind, "queue_mode"):
+        keys["queue_mode"] = node.get("queue_mode")
     return _one_path(Part(kind, on, keys), host, node)
 
 

@@ -13,7 +13,20 @@ from pathlib import Path
 
 from blockstack.errors import BlockstackError
 from blockstack.importers.host import Host, SourceError
-from blockstack.importers.readers import dmsetup, folders, listing, lsblk, md, mounts, sysfs
+from blockstack.importers.readers import (
+    dmsetup,
+    folders,
+    listing,
+    lsblk,
+    lvm,
+    md,
+    mounts,
+    plans,
+    probert,
+    sans,
+    sysfs,
+    udev,
+)
 from blockstack.importers.tree import (
     FolderTree,
     Tree,
@@ -25,6 +38,7 @@ from blockstack.importers.tree import (
 _HEAD = 1 << 16  # characters that a format is recognised by
 _ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 MAX_FILES = 2_000
+_CONTRADICTS = "has more than one"
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,9 @@ def _refuse_lsblk(text: str, host: Host) -> None:
     raise lsblk.usage_error(text)
 
 
+_plan = _has(r"^\s*-? *(\"?storage\"?|\"?config\"?|storage_pools|storage_volumes)\"?:(\s|$)")
+
+
 def _is_status(head: str) -> bool:
     """``dmsetup status`` has a table's form, with figures instead of devices."""
     rows = re.findall(r"^.+: \d+ \d+ (linear|thin-pool|thin|snapshot|crypt)( .*)?$", head,
@@ -69,6 +86,19 @@ FORMATS: tuple[Format, ...] = (
     Format("lsblk-json", _json_with("blockdevices"), lsblk.read_json_tree, "lsblk --json -O -b"),
     Format("losetup", lambda h: _json_with("loopdevices")(h) or h.startswith("/dev/loop"),
            mounts.read_losetup, "losetup -a, losetup --json"),
+    Format("lvm-json", _json_with("report"), lvm.read_report,
+           "lvs/vgs/pvs --reportformat json"),
+    Format("probert", _json_with("blockdev", "DEVPATH"), probert.read_dump, "probert's JSON"),
+    Format("nvme-json", _json_with("Devices", "hosts", "HostNQN", "hostnqn"), sans.read_nvme,
+           "nvme list -v -o json"),
+    Format("udev", _has(r"^E: SUBSYSTEM=block$|\AP: /devices/"), udev.read_db,
+           "udevadm info --export-db"),
+    Format("multipath", _has(r"^(\S.* )?dm-\d+ +\S.*\n\[?size=|^={5} paths list ={5}"),
+           sans.read_multipath, "multipath -ll"),
+    Format("iscsiadm", _has(r"Attached scsi disk|^\s*Iface Netdev:|^tcp: \[\d+\] "),
+           sans.read_iscsi, "iscsiadm -m session -P 3"),
+    Format("lsscsi", _has(r"^\[\d+:\d+:\d+:\d+\]\s+\S+ .*/dev/"), sans.read_lsscsi,
+           "lsscsi --transport"),
     Format("sysfs-lines", _has(r"\A/sys/\S+(=| -> )"), listing.read_lines, "a capture's sysfs"),
     Format("lsblk-refused", _has(r"^.*lsblk: invalid option"), _refuse_lsblk, "lsblk's usage"),
     Format("lsblk-pairs", _has(r'^(\S+="[^"]*" )*(NAME|KNAME)="'), lsblk.read_pairs,
@@ -82,6 +112,8 @@ FORMATS: tuple[Format, ...] = (
     Format("swaps", _has(r"\AFilename\s+Type\s+Size"), mounts.read_swaps, "/proc/swaps"),
     Format("mountinfo", _has(r"^\d+ \d+ \d+:\d+ \S+ \S+ .* - \S+ \S+"), mounts.read_mountinfo,
            "/proc/self/mountinfo"),
+    Format("storage-plan", _plan, plans.read_yaml,
+           "storage config of curtin or subiquity, ansible's storage variables (YAML, JSON)"),
     Format("dmsetup-info", _has(r"^\s*Name\s+Maj\s+Min\s"), dmsetup.read_info, "dmsetup info -c"),
     Format("dmsetup-deps", _has(r": \d+ dependenc(y|ies)\s*:"), dmsetup.read_deps,
            "dmsetup deps"),
@@ -218,7 +250,7 @@ def _known(tree: Tree, host: Host) -> bool:
             read_text(text, host, f"{tree.name}/{path}", kind)
             found = True
         except SourceError as error:
-            if "has more than one" in error.message:
+            if _CONTRADICTS in error.message:
                 raise error.under(path) from error
             host.note(f"{path}: passed over: {error.message}")
     return found
@@ -226,7 +258,7 @@ def _known(tree: Tree, host: Host) -> bool:
 
 def _by_content(tree: Tree, host: Host) -> bool:
     """Files at the top whose names say nothing."""
-    found = False
+    found, first = False, None
     for number, path in enumerate(p for p in tree.files(2) if folders.format_of(p) is None):
         if number >= MAX_FILES:
             raise SourceError("too many files", hint="name the files instead of their folder")
@@ -235,10 +267,15 @@ def _by_content(tree: Tree, host: Host) -> bool:
             try:
                 read_text(text, host, f"{tree.name}/{path}")
                 found = True
-            except BlockstackError as error:
-                raise error.under(path) from error
+            except SourceError as error:
+                if _CONTRADICTS in error.message:
+                    raise error.under(path) from error
+                first = first or error.under(path)
+                host.note(f"{path}: passed over: {error.message}")
         else:
             host.note(f"{path}: of no format that is read here; passed over")
+    if first is not None and not found and not host.sources:
+        raise first
     return found
 
 

@@ -91,7 +91,7 @@ class Tree:
     def text(self, path: str) -> str | None:
         """A file's text without outer blanks; None: no such file, or it cannot be read."""
         raw = self.raw(path)
-        return None if raw is None else decode(raw).strip()
+        return None if raw is None else decode(raw).strip(" \t\n\r\0")
 
     def raw(self, path: str) -> bytes | None:
         """A file's bytes; None: no such file, or it cannot be read."""
