@@ -33,6 +33,8 @@ class Imported:
     left_out : tuple of str
         Devices of the host that are not in the stack, each with the reason.
     sources : tuple of str
+    missing : tuple of str
+        Those left out because the registry lacks their kind: the verdict cannot be "fits".
     """
 
     stack: Stack
@@ -41,6 +43,7 @@ class Imported:
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 @dataclass
@@ -104,7 +107,7 @@ def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Import
         stack.add(one.name, one.kind, None if "table" in keys else one.on or None, **keys)
     left = tuple(f"{device}: {why}" for device, why in plan.left.items())
     return Imported(stack, host.release, host.machine, tuple(host.notes), left,
-                    tuple(host.sources))
+                    tuple(host.sources), tuple(plan.unknown))
 
 
 def _fit(one: Planned, keys: dict[str, Any], stack: Stack, host: Host) -> None:
@@ -358,6 +361,8 @@ def _loop(plan: _Plan, one: Planned, mounts: Mapping[str, Planned]) -> None:
            f"the file system that holds {file} is not in the stack" if file
            else "which file it stands on is not told")
     if "loop" in plan.skip or UNKNOWN in plan.skip:
+        if "loop" not in plan.skip:
+            plan.unknown[one.name] = ("loop", True)
         plan.left[one.name] = why
         del plan.devices[one.name]
         return

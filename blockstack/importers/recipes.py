@@ -211,6 +211,8 @@ def _by_slaves(node: Node, host: Host) -> Part | None:
         if node.get("lvm_segtype") is None:
             host.note("logical volumes: no source tells their targets; dm-linear is assumed "
                       "(dmsetup table would tell)")
+    if kind in ("dm-thin-pool", "dm-cache") and kind in KINDS:  # the last one holds metadata
+        on = on[:KINDS[kind].arity[1]]
     keys = {"chunk": node.get("lvm_stripe_bytes")} if _has(kind, "chunk") else {}
     if kind == "dm-multipath" and _has(kind, "queue_mode"):
         keys["queue_mode"] = node.get("queue_mode")

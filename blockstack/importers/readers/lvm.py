@@ -28,9 +28,10 @@ def read_report(text: str, host: Host) -> None:
     if not found:
         raise SourceError("LVM report: neither lv nor pv nor vg",
                           hint="take it with: lvs -a -o +devices --reportformat json --units b")
-    names = {(text_of(r.get("vg_name")), text_of(r.get("lv_name")).strip("[]")) for r in volumes}
+    rows = {(text_of(r.get("vg_name")), text_of(r.get("lv_name")).strip("[]")): r
+            for r in volumes}
     for row in volumes:
-        _logical(row, names, host)
+        _logical(row, rows, host)
 
 
 def _physical(row: Mapping[str, Any], host: Host) -> None:
@@ -46,24 +47,30 @@ def _physical(row: Mapping[str, Any], host: Host) -> None:
         host.groups.setdefault(group, {})[name] = None
 
 
-def _logical(row: Mapping[str, Any], names: set[tuple[str, str]], host: Host) -> None:
+Rows = Mapping[tuple[str, str], Mapping[str, Any]]
+#: the first letter of lv_attr, for reports without the column segtype
+_LETTERS = {"t": "thin-pool", "V": "thin", "C": "cache", "r": "raid1", "m": "mirror",
+            "d": "vdo-pool"}
+
+
+def _logical(row: Mapping[str, Any], rows: Rows, host: Host) -> None:
     volume, group = text_of(row.get("lv_name")).strip("[]"), text_of(row.get("vg_name"))
     if not volume or not group:
         return
     attr = text_of(row.get("lv_attr"))
-    if len(attr) > 4 and attr[4] not in "asIX" and attr[0] != "C":
+    if len(attr) > 4 and attr[4] not in "asIX":
         host.note(f"LVM: {group}/{volume} is not active")
         return
     node = host.node(mapper_name(group, volume))
     size = rounded_sectors(row.get("lv_size"))
     if size is not None:
         node.put("size_sectors", size[0], "lvm", exact=size[1])
-    segment = text_of(row.get("segtype")) or "linear"
+    segment = text_of(row.get("segtype")) or _LETTERS.get(attr[:1], "linear")
     node.put("lvm_segtype", segment.partition("_")[0], "lvm")
     node.put("lvm_stripe_bytes", whole(row.get("stripe_size")) or None, "lvm")
     if attr[:1] in ("s", "S"):
         node.put("lvm_problem", "a snapshot whose origin this report does not tell", "lvm")
-    inner = _inner(row, group, volume, segment, names)
+    inner = _inner(row, group, volume, segment, rows)
     devices = [_EXTENT.sub("", d) for d in text_of(row.get("devices")).split(",") if d.strip()]
     if inner:
         node.put("slaves", tuple(inner), "lvm")
@@ -74,12 +81,12 @@ def _logical(row: Mapping[str, Any], names: set[tuple[str, str]], host: Host) ->
         node.put("lvm_group", group, "lvm")
 
 
-def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str,
-           names: set[tuple[str, str]]) -> list[str]:
+def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str, rows: Rows
+           ) -> list[str]:
     """Hidden volumes under a volume, by column or by LVM's naming."""
     def named(*wanted: str) -> list[str]:
         found = [w.strip("[]") for w in wanted if w]
-        return [mapper_name(group, w) for w in found if (group, w) in names]
+        return [mapper_name(group, w) for w in found if (group, w) in rows]
 
     pool, data, metadata = (text_of(row.get(key)) for key in ("pool_lv", "data_lv", "metadata_lv"))
     if segment == "thin":
@@ -87,9 +94,12 @@ def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str,
     if segment in ("thin-pool", "cache-pool"):
         return named(data, metadata)
     if segment in ("cache", "writecache"):
-        return named(f"{volume}_corig", f"{volume}_wcorig", pool)
+        inside = rows.get((group, pool.strip("[]")), {})
+        cache = [text_of(inside.get(k)) for k in ("data_lv", "metadata_lv")] if text_of(
+            inside.get("segtype")) == "cache-pool" else [pool]
+        return named(f"{volume}_corig", f"{volume}_wcorig", *cache)
     mark = "mimage" if segment == "mirror" else "rimage" if segment.startswith("raid") else ""
-    images = sorted((int(m[1]) for g, n in names if mark and g == group and (
+    images = sorted((int(m[1]) for g, n in rows if mark and g == group and (
         m := re.fullmatch(rf"{re.escape(volume)}_{mark}_(\d{{1,4}})", n))))
     return named(*(f"{volume}_{mark}_{i}" for i in images))
 
