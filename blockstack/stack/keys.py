@@ -7,7 +7,6 @@ from typing import Any
 from blockstack.errors import ConfigError
 from blockstack.kinds import Kind
 from blockstack.kinds.model import REQUIRED
-from blockstack.kinds.params import text
 from blockstack.stack.checks import find_device, uses_nic
 from blockstack.stack.device import Device
 from blockstack.stack.shape import MAX_SECTORS
@@ -60,8 +59,9 @@ def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device
     known = {p.name for p in kind.params}
     check_keys(given, [*(p.name for p in kind.params), *(k for k in extra if k not in known)], path)
     params = _read_params(kind, given, path)
-    if "container" in given:
-        text(given["container"], f"{path}.container")
+    if not isinstance(given.get("container", ""), str):
+        raise ConfigError("not a name", path=f"{path}.container", value=given["container"],
+                          hint='write the container\'s name, such as "md127"')
     size = _sectors(given, "size", path) if "size" in extra or "size" in known else None
     if size is None and kind.role == "leaf":
         raise ConfigError(f"{kind.name} needs this key", path=f"{path}.size",
