@@ -11,7 +11,7 @@ from typing import Any
 from blockstack.importers.host import Host, Node
 from blockstack.kinds import KINDS
 from blockstack.stack.keys import topology_keys
-from blockstack.units import format_bytes
+from blockstack.units import format_bytes, parse_bytes
 
 ASSUMED_SECTORS = 100 << 21  # 100 GiB
 FIRST_SECTORS = 2048  # where partitioning tools begin: 1 MiB
@@ -118,7 +118,7 @@ def _spread(one: Planned, size: int) -> Iterator[tuple[str, int]]:
         for _, length, lower, offset in one.keys["table"]:
             yield lower, offset + length
         return
-    chunk = int(one.keys.get("chunk") or (512 << 10)) // 512
+    chunk = parse_bytes(one.keys.get("chunk") or "512 KiB") // 512
     kind = one.kind
     mapping = KINDS[kind].mapping if kind in KINDS else ""
     if kind == "dm-striped":

@@ -73,6 +73,9 @@ def _refuse_lsblk(text: str, host: Host) -> None:
 _plan = _has(r"^\s*-? *(\"?storage\"?|\"?config\"?|storage_pools|storage_volumes)\"?:(\s|$)")
 
 
+_json_plan = _json_with("config", "storage_pools", "storage_volumes")
+
+
 def _is_status(head: str) -> bool:
     """``dmsetup status`` has a table's form, with figures instead of devices."""
     rows = re.findall(r"^.+: \d+ \d+ (linear|thin-pool|thin|snapshot|crypt)( .*)?$", head,
@@ -112,7 +115,7 @@ FORMATS: tuple[Format, ...] = (
     Format("swaps", _has(r"\AFilename\s+Type\s+Size"), mounts.read_swaps, "/proc/swaps"),
     Format("mountinfo", _has(r"^\d+ \d+ \d+:\d+ \S+ \S+ .* - \S+ \S+"), mounts.read_mountinfo,
            "/proc/self/mountinfo"),
-    Format("storage-plan", _plan, plans.read_yaml,
+    Format("storage-plan", lambda h: _plan(h) or _json_plan(h), plans.read_yaml,
            "storage config of curtin or subiquity, ansible's storage variables (YAML, JSON)"),
     Format("dmsetup-info", _has(r"^\s*Name\s+Maj\s+Min\s"), dmsetup.read_info, "dmsetup info -c"),
     Format("dmsetup-deps", _has(r": \d+ dependenc(y|ies)\s*:"), dmsetup.read_deps,
