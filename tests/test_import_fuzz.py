@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import time
 
 import pytest
 from hosts import CRYPT, INFO, KEY, LSBLK, TABLE, tar_of
@@ -239,3 +240,19 @@ def test_any_tree(files):
 def test_bytes_decode_to_something_printable():
     assert decode(b"\xff\xfea\r\nb") == "\\xff\\xfea\nb"
     assert isinstance(io.StringIO(decode(bytes(range(256)))).read(), str)
+
+
+@pytest.mark.parametrize("piece", [
+    "A", "a ", "\n", " ", "\t\n", "[", "{", '"', "1:", " - ", 'A="" ', "dm-1 ", "(1, ", ": ",
+    "0 0 ", "- ", "x[1]", "md0 : active ", "E: A=B\n", "/dev/a ", "a: 0 8 ", "|-", "/sys/a -> "],
+    ids=repr)
+def test_no_pattern_hangs(piece):
+    """200 kB of the same piece into every reader: what backtracks would take minutes."""
+    text = piece * (200_000 // len(piece))
+    began = time.process_time()
+    with contextlib.suppress(BlockstackError):
+        read_text(text, Host(), "x")
+    for fmt in FORMATS:
+        with contextlib.suppress(BlockstackError):
+            fmt.read(text, Host())
+    assert time.process_time() - began < 5

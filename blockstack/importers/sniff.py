@@ -36,6 +36,7 @@ from blockstack.importers.tree import (
 )
 
 _HEAD = 1 << 16  # characters that a format is recognised by
+_LINE, _LINES = 500, 1000  # of a text that is not JSON: no pattern meets an endless line
 _ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 MAX_FILES = 2_000
 _CONTRADICTS = "has more than one"
@@ -70,7 +71,7 @@ def _refuse_lsblk(text: str, host: Host) -> None:
     raise lsblk.usage_error(text)
 
 
-_plan = _has(r"^\s*-? *(\"?storage\"?|\"?config\"?|storage_pools|storage_volumes)\"?:(\s|$)")
+_plan = _has(r'^[ \t]*(?:- *)?"?(storage|config|storage_pools|storage_volumes)"?:(\s|$)')
 
 
 _json_plan = _json_with("config", "storage_pools", "storage_volumes")
@@ -98,26 +99,27 @@ FORMATS: tuple[Format, ...] = (
            "udevadm info --export-db"),
     Format("multipath", _has(r"^(\S.* )?dm-\d+ +\S.*\n\[?size=|^={5} paths list ={5}"),
            sans.read_multipath, "multipath -ll"),
-    Format("iscsiadm", _has(r"Attached scsi disk|^\s*Iface Netdev:|^tcp: \[\d+\] "),
+    Format("iscsiadm", _has(r"Attached scsi disk|^[ \t]*Iface Netdev:|^tcp: \[\d+\] "),
            sans.read_iscsi, "iscsiadm -m session -P 3"),
     Format("lsscsi", _has(r"^\[\d+:\d+:\d+:\d+\]\s+\S+ .*/dev/"), sans.read_lsscsi,
            "lsscsi --transport"),
     Format("sysfs-lines", _has(r"\A/sys/\S+(=| -> )"), listing.read_lines, "a capture's sysfs"),
     Format("lsblk-refused", _has(r"^.*lsblk: invalid option"), _refuse_lsblk, "lsblk's usage"),
-    Format("lsblk-pairs", _has(r'^(\S+="[^"]*" )*(NAME|KNAME)="'), lsblk.read_pairs,
+    Format("lsblk-pairs", _has(r'^(?:[A-Z0-9:%_-]+="[^"\n]*" )*K?NAME="'), lsblk.read_pairs,
            "lsblk -O -P -b"),
     Format("lsblk-tree", _has(r"^NAME +.*MAJ:MIN"), lsblk.read_tree, "lsblk"),
     Format("mdstat", _has(r"^(Personalities :|unused devices:)"), md.read_mdstat, "/proc/mdstat"),
     Format("mdadm-export", _has(r"^MD_(LEVEL|METADATA|UUID|DEVICES)="), md.read_export,
            "mdadm --detail --export"),
-    Format("mdadm-examine", _has(r"^\s+Magic : a92b4efc|\"magic\":\s*\"a92b4efc\""),
+    Format("mdadm-examine", _has(r"^[ \t]+Magic : a92b4efc|\"magic\": ?\"a92b4efc\""),
            md.refuse_examine, "mdadm --examine (refused: one member's view)"),
     Format("swaps", _has(r"\AFilename\s+Type\s+Size"), mounts.read_swaps, "/proc/swaps"),
     Format("mountinfo", _has(r"^\d+ \d+ \d+:\d+ \S+ \S+ .* - \S+ \S+"), mounts.read_mountinfo,
            "/proc/self/mountinfo"),
     Format("storage-plan", lambda h: _plan(h) or _json_plan(h), plans.read_yaml,
            "storage config of curtin or subiquity, ansible's storage variables (YAML, JSON)"),
-    Format("dmsetup-info", _has(r"^\s*Name\s+Maj\s+Min\s"), dmsetup.read_info, "dmsetup info -c"),
+    Format("dmsetup-info", _has(r"^[ \t]*Name[ \t]+Maj[ \t]+Min\s"), dmsetup.read_info,
+           "dmsetup info -c"),
     Format("dmsetup-deps", _has(r": \d+ dependenc(y|ies)\s*:"), dmsetup.read_deps,
            "dmsetup deps"),
     Format("blockdev", _has(r"\ARO +RA +SSZ +BSZ"), mounts.read_blockdev, "blockdev --report"),
@@ -140,7 +142,8 @@ def by_name(name: str) -> Format | None:
 def recognise(text: str) -> Format | None:
     """The format of a text, by its first characters."""
     head = text[:_HEAD]
-    return next((f for f in FORMATS if f.looks(head)), None)
+    lines = "\n".join(line[:_LINE] for line in head.split("\n")[:_LINES])
+    return next((f for f in FORMATS if f.looks(head if head.lstrip()[:1] in ("{", "[") else lines)), None)
 
 
 def is_source(path: str | Path) -> bool:
@@ -194,9 +197,10 @@ def _read(source: str, host: Host) -> None:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            tree: Tree = FolderTree(path)
+            here = os.path.realpath(path) in ("/sys", "/")
+            tree: Tree = FolderTree(Path("/sys") if here else path)
             read_tree(tree, host)
-            if os.path.realpath(path) in ("/sys", "/"):
+            if here:
                 _running(host)
             return
         if not stat.S_ISREG(mode):

@@ -21,6 +21,7 @@ MAX_FILE_BYTES = 64 << 20
 MAX_ARCHIVE_BYTES = 1 << 30
 MAX_KEPT_BYTES = 256 << 20
 MAX_MEMBERS = 1_000_000
+MAX_WALKED = 200_000
 MAX_RATIO = 400  # a dump of sysfs is mostly padding of tar's 512-byte blocks: xz makes 1:100 of it
 RATIO_FREE_BYTES = 64 << 20  # below this size a ratio does no harm
 MAX_HOPS = 40  # as the kernel's MAXSYMLINKS
@@ -128,12 +129,16 @@ class Tree:
 
     def files(self, most_depth: int = 8) -> Iterator[str]:
         """Paths of all plain files, breadth first; links are not followed."""
-        level = [""]
+        level, count = [""], 0
         for _ in range(most_depth):
             below: list[str] = []
             for folder in level:
                 for name in self.names(folder):
                     path = f"{folder}/{name}" if folder else name
+                    count += 1
+                    if count > MAX_WALKED:
+                        raise SourceError("holds too many files", path=self.name,
+                                          hint="name the files, or the folder that holds them")
                     kind = self._kind(path)
                     if kind == "f":
                         yield path

@@ -12,7 +12,7 @@ from blockstack.errors import BlockstackError
 from blockstack.importers.host import Host, Node, SourceError
 from blockstack.importers.readers.common import read_json, rounded_sectors, rows_of, text_of, whole
 
-_PAIR = re.compile(r'([A-Z][A-Z0-9:%_-]*)="([^"]*)"')
+_PAIR = re.compile(r'(?<![A-Z0-9:%_-])([A-Z][A-Z0-9:%_-]*)="([^"]*)"')
 _HEX = re.compile(r"\\x([0-9a-fA-F]{2})")
 MAX_DEPTH = 200
 

@@ -11,7 +11,7 @@ from blockstack.importers.host import Host, Node, SourceError
 from blockstack.importers.readers.common import sectors, whole
 
 _ARRAY = re.compile(r"(md\S*) : (.*)\Z")
-_MEMBER = re.compile(r"([^\s\[\]]+)\[(\d{1,4})\]((?:\([A-Z]\))*)")
+_MEMBER = re.compile(r"(?<![^\s\[\]])([^\s\[\]]+)\[(\d{1,4})\]((?:\([A-Z]\))*)")
 _STATE = re.compile(r"\[(\d{1,4})/(\d{1,4})\]\s+\[([U_]+)\]")
 _WORDS = ("linear", "multipath", "raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "faulty")
 
