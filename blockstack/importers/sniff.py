@@ -142,8 +142,9 @@ def by_name(name: str) -> Format | None:
 def recognise(text: str) -> Format | None:
     """The format of a text, by its first characters."""
     head = text[:_HEAD]
-    lines = "\n".join(line[:_LINE] for line in head.split("\n")[:_LINES])
-    return next((f for f in FORMATS if f.looks(head if head.lstrip()[:1] in ("{", "[") else lines)), None)
+    if head.lstrip()[:1] not in ("{", "["):
+        head = "\n".join(line[:_LINE] for line in head.split("\n")[:_LINES])
+    return next((f for f in FORMATS if f.looks(head)), None)
 
 
 def is_source(path: str | Path) -> bool:
