@@ -73,9 +73,13 @@ def test_the_key_of_crypt_is_nowhere():
     assert found.stack.devices["secret"].params["workqueue"] == "write"
     assert KEY not in repr(found) and KEY not in repr(found.stack.devices)
     for broken in (CRYPT.replace("8:17", "8:17 8:18 x"), CRYPT.replace(" 0 8:17", " 8:17"),
-                   CRYPT + "secret: 5 6 zero \n", CRYPT.replace("aes", "")):
+                   CRYPT + "secret: 5 6 zero \n", CRYPT.replace("aes", ""),
+                   CRYPT.replace("aes-xts-plain64 ", ""),
+                   CRYPT.replace(KEY, ":64:logon:cryptsetup:" + KEY)):
         try:
-            assert KEY not in repr(build(read(broken)))
+            host = read(broken)
+            assert KEY not in repr(host)
+            assert KEY not in repr(build(host))
         except BlockstackError as error:
             assert KEY not in str(error) and KEY not in repr(error.__cause__)
 

@@ -142,7 +142,9 @@ def _by_table(node: Node, host: Host, stores: Stores) -> Part:
     except (ValueError, LookupError) as error:
         if isinstance(error, BlockstackError):
             raise
-        why = "" if targets[0] == "crypt" else f": {error}"  # nothing of a row with a key is shown
+        # a reason that quotes a word of the row is not shown for a row that had a key
+        quoted = targets[0] == "crypt" and any(len(w) > 3 and w in str(error) for w in rows[0][3:])
+        why = "" if quoted else f": {error}"
         raise SourceError(f"target {targets[0]} cannot be read{why}", path=node.label,
                           hint=f'take it with: dmsetup table; --skip "{node.label}" leaves it and '
                           "what stands on it out") from None

@@ -13,6 +13,7 @@ _ROW = re.compile(r"(?:(?P<name>.+?): )?(?P<start>\d{1,18}) (?P<length>\d{1,18})
 _NUMBER = re.compile(r"\d{1,8}:\d{1,8}\Z")
 _DEPS = re.compile(r"(?:(?P<name>.+?): )?\d+ dependenc(?:y|ies)\s*:\s*(?P<on>.*)\Z")
 _INFO = re.compile(r"\s*(\S.*?)\s+(\d{1,8})\s+(\d{1,8})\s+\S+\s+\d+\s+\d+\s+\d+\s*(\S*)")
+_CIPHER = re.compile(r"(capi:\S+|[a-z][a-z0-9_.]*(:[a-z0-9]+)?-\S+)\Z")  # not a hex or keyring key
 KEY = "-"  # stands where the key was
 MAX_ROWS = 1_000_000
 
@@ -55,8 +56,10 @@ def read_table(text: str, host: Host, only: str = "") -> None:
 def row_of(start: str, length: str, target: str, args: str) -> list[str]:
     """A row's words, a crypt target's key cut out."""
     words = args.split()
-    if target == "crypt" and len(words) > 1:
-        words[1] = KEY
+    if target == "crypt":
+        words[1:2] = [KEY] if len(words) > 1 else []
+        if words and not _CIPHER.match(words[0]):  # the cipher is missing: this may be the key
+            words[0] = KEY
     return [start, length, target, *words]
 
 
