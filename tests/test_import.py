@@ -1,5 +1,7 @@
 """Importers: what each format gives, who wins, and the traps."""
 
+import json
+
 import pytest
 from hosts import (
     CRYPT,
@@ -292,3 +294,21 @@ def test_which_kernel_stands_for_a_host(release, machine, name, part):
     found, assumption = kernel_for(release, machine)
     assert found == name and name in PROFILES
     assert part in assumption and bool(part) == bool(assumption)
+
+
+def test_skipping_what_nothing_tells():
+    text = json.dumps({"report": [{"pv": [{"pv_name": "/dev/md0", "vg_name": "v"},
+                                          {"pv_name": "/dev/sda", "vg_name": "w"}]},
+                                  {"lv": [{"lv_name": "a", "vg_name": "v"},
+                                          {"lv_name": "b", "vg_name": "w"}]}]})
+    with pytest.raises(BlockstackError, match="md0"):
+        stack(text)
+    for skip in (["unknown"], ["md0"]):
+        found = stack(text, skip=skip)
+        assert links(found) == {"sda": [], "w-b": ["sda"]}
+        assert any(line.startswith("v-a: stands on md0") for line in found.left_out)
+
+
+def test_network_file_systems_come_over_a_card():
+    found = stack("srv:/x /mnt nfs rw 0 0\n/dev/sda1 / ext4 rw 0 0\n")
+    assert kinds(found)["/mnt"] == "nfs" and found.stack.nic_of("/mnt").name == "net0"

@@ -65,8 +65,8 @@ class _Plan:
             self.names[id(node)] = name
         return self.names[id(node)]
 
-    def skips(self, kind: str, *words: str) -> bool:
-        return bool(self.skip & {kind, *words})
+    def skips(self, *words: str) -> bool:
+        return bool(self.skip & set(words))
 
 
 def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Imported:
@@ -152,31 +152,27 @@ def _used_only(plan: _Plan, parts: Mapping[int, tuple[Node, Part]]) -> None:
     host = plan.host
     below = {id(n) for _, part in parts.values() for n in part.on}
     below |= {id(n) for use in host.uses for name in use.on if (n := host.find(name))}
-    paths: set[int] = set()
-    for _, part in parts.values():
-        if part.kind.startswith("dm-multipath"):
-            paths |= {id(n) for n in (*part.on, *part.rest)}
-        paths_rest = {id(n): n for n in part.rest}
-        for key, node in paths_rest.items():
-            if key not in below:
-                plan.left[plan.name_of(node)] = "a further path of a multipath device"
+    maps = [part for _, part in parts.values() if part.kind.startswith("dm-multipath")]
+    paths = {id(n) for part in maps for n in (*part.on, *part.rest)}
+    for node in (n for part in maps for n in part.rest if id(n) not in below):
+        plan.left[plan.name_of(node)] = "a further path of a multipath device"
     for node in list(host.nodes()):
-        name = plan.name_of(node)
+        name, used = plan.name_of(node), id(node) in below
         if name in plan.left:
             continue
-        if name in plan.problems:
-            if plan.skips("", name, *node.names):
-                plan.left[name] = "skipped"
-            elif id(node) not in below and not _told(node):
-                plan.left[name] = "only named, nothing stands on it"
-            else:
-                raise plan.problems[name]
-        elif id(node) not in parts:
-            if id(node) in below and not node.get("md_inactive"):
-                plan.unknown[name] = ("a device of which nothing tells what it is", False)
+        if id(node) in parts:
+            _plan_one(plan, node, parts[id(node)][1], used, paths)
+        elif plan.skips(name, *node.names):
+            plan.left[name] = "skipped"
+        elif name not in plan.problems:
+            if used and not node.get("md_inactive"):
+                plan.unknown[name] = ("a device of which nothing tells what it is",
+                                      UNKNOWN in plan.skip)
             plan.left[name] = _why_absent(node)
+        elif used or _told(node):
+            raise plan.problems[name]
         else:
-            _plan_one(plan, node, parts[id(node)][1], id(node) in below, paths)
+            plan.left[name] = "only named, nothing stands on it"
 
 
 def _told(node: Node) -> bool:
