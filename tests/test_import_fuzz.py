@@ -18,6 +18,7 @@ from blockstack.importers import tree as trees
 from blockstack.importers.build import build
 from blockstack.importers.host import Host
 from blockstack.importers.readers import folders
+from blockstack.importers.readers.plans import load_yaml
 from blockstack.importers.sniff import FORMATS, read_sources, read_text, read_tree
 from blockstack.importers.tree import FolderTree, MemoryTree, decode, read_archive
 
@@ -145,6 +146,13 @@ def test_deep_nesting_and_alias_bombs_end():
         f"b{i}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in range(30))
     swallow(bomb)
     swallow("storage: &a {config: *a}\n")
+    merges = "storage_pools: []\nb0: &b0 {x: 1, y: 2}\n" + "".join(
+        f"b{i + 1}: &b{i + 1} {{<<: [*b{i}, *b{i}, *b{i}], k{i}: 1}}\n" for i in range(40))
+    swallow(merges)
+    for deep in ("[" * 100_000, "{a: " * 100_000, "- " * 50_000, "storage:\n" + "".join(
+            " " * i + "a:\n" for i in range(2000))):
+        with pytest.raises(BlockstackError, match=r"nested|not YAML"):
+            load_yaml(deep)
     chain = "".join(f"d{i}: 0 8 linear 253:{i + 1} 0\n" for i in range(3000)) + "d3000: 0 8 zero \n"
     info = "Name Maj Min Stat Open Targ Event UUID\n" + "".join(
         f"d{i} 253 {i} L--w 1 1 0 x\n" for i in range(3001))

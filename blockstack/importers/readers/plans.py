@@ -3,6 +3,7 @@
 Only the fields that say what stands on what are read: never a key or a password.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from blockstack.importers.host import Host, SourceError, mapper_name
@@ -10,27 +11,51 @@ from blockstack.importers.readers import lvm
 from blockstack.importers.readers.common import rounded_sectors, rows_of, table_of, text_of
 
 MAX_VISITED = 100_000
+MAX_DEPTH, MAX_EVENTS, MAX_MERGED = 100, 1_000_000, 10_000
 
 
 def load_yaml(text: str) -> Any:
-    """YAML (or JSON) without Python objects.
+    """YAML (or JSON) without Python objects, bounded in depth, events and merged keys.
+
+    libyaml's composer recurses in C: the depth is counted on its events before. Merge keys
+    (``<<``) copy what they merge, which doubles from level to level in a bomb.
 
     Raises
     ------
     BlockstackError
-        Damaged YAML, with the place.
+        Damaged YAML, with the place, or one that passes the bounds.
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc]
+        def flatten_mapping(self, node: Any) -> None:
+            super().flatten_mapping(node)
+            if len(node.value) > MAX_MERGED:
+                raise SourceError("YAML: merged keys without end", hint="take the << out")
+
     try:
-        return yaml.load(text, Loader=loader)
+        _bounded(yaml.parse(text, Loader=base))
+        return yaml.load(text, Loader=Loader)
     except (yaml.YAMLError, RecursionError, ValueError, TypeError, OverflowError,
             AttributeError, KeyError) as error:
+        if isinstance(error, SourceError):
+            raise
         place = getattr(error, "problem_mark", None)
         where = f"line {place.line + 1}" if place is not None else ""
         raise SourceError(f"not YAML: {getattr(error, 'problem', None) or type(error).__name__}",
                           path=where) from error
+
+
+def _bounded(events: Iterable[Any]) -> None:
+    depth = 0
+    for count, event in enumerate(events):
+        name = type(event).__name__
+        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
+        if depth > MAX_DEPTH or count > MAX_EVENTS:
+            raise SourceError("YAML: nested too deep, or too long", value=max(depth, count),
+                              hint=f"at most {MAX_DEPTH} levels and {MAX_EVENTS:,} values")
 
 
 def actions_of(data: Any) -> list[dict[str, Any]] | None:
