@@ -18,6 +18,7 @@ from blockstack.importers import tree as trees
 from blockstack.importers.build import build
 from blockstack.importers.host import Host
 from blockstack.importers.readers import folders
+from blockstack.importers.readers.common import read_json
 from blockstack.importers.readers.plans import load_yaml
 from blockstack.importers.sniff import FORMATS, read_sources, read_text, read_tree
 from blockstack.importers.tree import FolderTree, MemoryTree, decode, read_archive
@@ -149,6 +150,9 @@ def test_deep_nesting_and_alias_bombs_end():
     merges = "storage_pools: []\nb0: &b0 {x: 1, y: 2}\n" + "".join(
         f"b{i + 1}: &b{i + 1} {{<<: [*b{i}, *b{i}, *b{i}], k{i}: 1}}\n" for i in range(40))
     swallow(merges)
+    for deep in ('[' * 100_000, '{"]]]":[' * 100_000, '["\\"]",' * 100_000):
+        with pytest.raises(BlockstackError, match="nested"):
+            read_json(deep, "x")
     for deep in ("[" * 100_000, "{a: " * 100_000, "- " * 50_000, "storage:\n" + "".join(
             " " * i + "a:\n" for i in range(2000))):
         with pytest.raises(BlockstackError, match=r"nested|not YAML"):

@@ -7,6 +7,7 @@ import msgspec
 
 from blockstack.importers.host import SourceError
 
+MAX_DEPTH = 500
 MAX_SECTORS = 2**54 - 1
 _SIZE = re.compile(r"\s*([0-9]{1,18})(?:[.,]([0-9]{1,6}))?\s*([KMGTPE]?)(i?B)?\s*\Z", re.IGNORECASE)
 _POWER = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
@@ -51,13 +52,27 @@ def read_json(text: str, what: str) -> Any:
     Raises
     ------
     BlockstackError
-        Damaged or cut off JSON, with the place.
+        Damaged or cut off JSON, with the place; JSON nested too deep for a decoder in C.
     """
+    if _depth(text) > MAX_DEPTH:
+        raise SourceError(f"{what}: nested too deep", hint=f"at most {MAX_DEPTH} levels")
     try:
         return msgspec.json.decode(text.encode("utf-8", "surrogatepass"))
     except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError) as error:
         raise SourceError(f"{what}: not JSON, or cut off: {error}",
                           hint="take it again; redirect standard error elsewhere") from error
+
+
+def _depth(text: str) -> int:
+    """Levels of nesting outside strings; stops counting past the bound."""
+    plain = "".join(re.sub(r"\\.", "", text).split('"')[::2])
+    depth = deepest = 0
+    for char in re.sub(r"[^\[\]{}]+", "", plain):
+        depth += 1 if char in "[{" else -1
+        deepest = max(deepest, depth)
+        if deepest > MAX_DEPTH:
+            break
+    return deepest
 
 
 def text_of(value: Any) -> str:
