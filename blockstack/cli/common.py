@@ -3,8 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,11 @@ from rich.text import Text
 
 from blockstack.config import Config, load_config, parse_thread_size
 from blockstack.errors import BlockstackError, ConfigError, UnknownKernel
+from blockstack.importers.build import Imported, build
+from blockstack.importers.sniff import is_source, read_sources
+from blockstack.importers.uname import kernel_for
 from blockstack.kernel import FrameTable, Kernel, load_kernel, read_frames
+from blockstack.workload import Workload
 
 FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
 DEFAULT_KERNEL = "linux-6.1-x86_64"
@@ -27,13 +32,17 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="
                   epilog="Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input; judged on "
                          "the kernel's own rule unless `--submission` is given.")
 
-ConfigArg = Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file: see configs/.")]
+ConfigArg = Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file (see configs/), or "
+                           "a host: /sys, a sosreport, a capture, the output of lsblk --json ...")]
 KernelOpt = Annotated[str | None, typer.Option(
     "--kernel", help="A shipped kernel (`blockstack kernel list`) or the path of a frame table.")]
 SubmissionOpt = Annotated[str | None, typer.Option(
     "--submission", help="What if: recursive, fifo, two-list or lifo.")]
 ThreadOpt = Annotated[str | None, typer.Option(
     "--thread-size", help='What if: "4 KiB", "8 KiB", "16 KiB".')]
+SkipOpt = Annotated[list[str] | None, typer.Option(
+    "--skip", help="Of a host: leave out a device, a mount point or a kind, with what stands on "
+                   "it; `unknown`: all kinds that the registry lacks.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
 
 
@@ -62,9 +71,36 @@ def printer() -> Console:
     return Console(width=int(os.environ.get("COLUMNS") or 160), soft_wrap=False)
 
 
-def open_case(config: Path, kernel: str | None, thread_size: str | None) -> tuple[Config, Kernel]:
-    """The config and its kernel, with what the command line overrides."""
-    case = load_config(config)
+def open_host(sources: Sequence[str | Path], kernel: str | None = None,
+              skip: Iterable[str] = ()) -> tuple[Config, Imported]:
+    """A host as a config: its kernel is the host's own or stands for it, its workload mixed."""
+    first = Path(sources[0]).name if sources else ""
+    found = build(read_sources(sources), name=first.partition(".")[0] or "host", skip=skip)
+    name, assumption = kernel_for(found.release, found.machine)
+    notes = (*found.notes, *((assumption,) if assumption and not kernel else ()))
+    found = replace(found, notes=notes)
+    return Config(found.stack, Workload(rw="randrw"), kernel or name, name=found.stack.name,
+                  description="; ".join(found.sources)[:2000]), found
+
+
+def show_notes(found: Imported) -> None:
+    """What was assumed and what was left out, on standard error."""
+    console = Console(stderr=True)
+    for word, lines in (("assumed", found.notes), ("left out", found.left_out)):
+        for line in lines[:40]:
+            console.print(Text(f"{word}: {line}", "dim"))
+        if len(lines) > 40:
+            console.print(Text(f"{word}: {len(lines) - 40} more", "dim"))
+
+
+def open_case(config: Path, kernel: str | None, thread_size: str | None,
+              skip: Iterable[str] = ()) -> tuple[Config, Kernel]:
+    """The config (or the host) and its kernel, with what the command line overrides."""
+    if is_source(config):
+        case, found = open_host([config], kernel, skip)
+        show_notes(found)
+    else:
+        case = load_config(config)
     try:
         chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
     except BlockstackError as error:

@@ -19,6 +19,7 @@ from blockstack.cli.common import (
     ConfigArg,
     JsonOpt,
     KernelOpt,
+    SkipOpt,
     SubmissionOpt,
     ThreadOpt,
     app,
@@ -52,18 +53,24 @@ def run(config: ConfigArg, bios: Annotated[str | None, typer.Option(
         irq_per_hop: Annotated[float | None, typer.Option(
             "--irq-per-hop", help="Chance that an interrupt strikes during one make_request "
                                   "(shared stacks only; assumed 0.01).")] = None,
-        as_json: JsonOpt = False) -> None:
+        skip: SkipOpt = None, as_json: JsonOpt = False) -> None:
     """Send bios down a stack under every submission rule: peak depth, verdict, throughput."""
     with bad_input(as_json, config):
-        case, chosen = open_case(config, kernel, thread_size)
+        case, chosen = open_case(config, kernel, thread_size, skip or ())
         only = submission or case.overrides.submission
         rules = RULES if only is None else (parse_submission(only, "--submission"),)
         count = None if bios is None else parse_count(bios)
         results = [_simulate(case, chosen, rule, count, seed, threads, irq_per_hop, i, len(rules))
                    for i, rule in enumerate(rules)]
+    finish_run(case, chosen, results, str(config), as_json)
+
+
+def finish_run(case: Config, chosen: Kernel, results: Sequence[Result], config: str,
+               as_json: bool) -> None:
+    """Show the runs, and end with the verdict's status."""
     judged = next((r for r in results if r.submission == chosen.rule), results[0])
     if as_json:
-        print(json.dumps({"config": str(config), "name": case.name or case.stack.name,
+        print(json.dumps({"config": config, "name": case.name or case.stack.name,
                           "kernel": chosen.name, "own_submission": chosen.rule,
                           "judged": judged.submission, "fits": judged.fits,
                           "overrides": list(chosen.overrides),
@@ -127,6 +134,7 @@ def explain(config: Annotated[Path | None, typer.Argument(
                                                 "input.")] = None,
             max_layers: Annotated[str | None, typer.Option(
                 "--max-layers", metavar="KIND", help="How many nested layers of KIND fit?")] = None,
+            skip: SkipOpt = None,
             limits: Annotated[bool, typer.Option(
                 "--limits", help="Each device's queue limits, and who imposed them.")] = False,
             bs: Annotated[str | None, typer.Option(
@@ -143,7 +151,7 @@ def explain(config: Annotated[Path | None, typer.Argument(
         if config is None:
             raise ConfigError("say what to explain", path="explain",
                               hint="give a config, or a trace with --trace")
-        case, chosen = open_case(config, kernel, thread_size)
+        case, chosen = open_case(config, kernel, thread_size, skip or ())
         rule = submission or case.overrides.submission
         if limits or bs is not None or offset is not None:
             if max_layers is not None:

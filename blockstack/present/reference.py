@@ -26,7 +26,8 @@ A scenario is one TOML file (UTF-8). This page's tables are made from the regist
 
 Sizes are text with a unit (`"64 KiB"`, `"100 GiB"`, fio's `"4k"`) or a number of bytes. A dm-linear
 `table` is a list of `[start, length, device, offset]` in sectors of 512 bytes. A network device names
-its card with `nic`. Unknown keys are errors; an error cites the key's path, as in
+its card with `nic`; md arrays of one external-metadata container name it with `container` and may
+share their disks. Unknown keys are errors; an error cites the key's path, as in
 `host.toml: devices.md0.on[1]`.
 
 ## Workload

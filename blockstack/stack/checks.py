@@ -115,15 +115,20 @@ def _check_raid10_copies(figures: Mapping[str, int], failed: frozenset[int], whe
                               value=sorted(failed), hint="leave one member of each set of copies")
 
 
-def claim_of(kind: Kind) -> str | None:
-    """How a kind holds the devices under it, as bd_claim (fs/block_dev.c) sees it.
+def claim_of(kind: Kind, index: int = 0, container: str = "") -> str | None:
+    """How a kind holds its lower device number ``index``, as bd_claim (fs/block_dev.c) sees it.
 
-    All dm devices share one holder, so they may share a device. An md array, a mounted file
-    system and a swap area each hold theirs alone. A partition, a raw source, and what stands on
-    files hold nothing.
+    All dm devices share one holder, so they may share a device; so do the arrays of one container
+    (external metadata: lock_rdev with claim_rdev, drivers/md/md.c) and the bcache devices of one
+    cache set. Any other md array, a mounted file system and a swap area each hold theirs alone.
+    A partition, a raw source, and what stands on files hold nothing.
     """
     if kind.name in {"partition", "raw", *ON_FILES}:
         return None
+    if kind.name == "bcache" and index:
+        return "bcache"
+    if container:
+        return f"container {container}"
     return "dm" if kind.name.startswith("dm-") else "alone"
 
 
@@ -133,7 +138,8 @@ class Claims:
     def __init__(self) -> None:
         self._held: dict[str, tuple[str, str]] = {}  # device -> (class, first holder)
 
-    def take(self, kind: Kind, name: str, lower: Iterable[Device], path: str) -> None:
+    def take(self, kind: Kind, name: str, lower: Iterable[Device], path: str,
+             container: str = "") -> None:
         """Note that ``name`` holds each of the lower devices.
 
         Raises
@@ -141,11 +147,11 @@ class Claims:
         ConfigError
             One of them is held by another device already.
         """
-        claim = claim_of(kind)
-        if claim is None:
-            return
         new: dict[str, tuple[str, str]] = {}
         for i, device in enumerate(lower):
+            claim = claim_of(kind, i, container)
+            if claim is None:
+                return
             where = f"{path}.on[{i}]"
             if claim == "alone" and device.name in new:
                 raise ConfigError(f'"{name}" names this device twice', path=where,

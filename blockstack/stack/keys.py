@@ -39,6 +39,8 @@ def topology_keys(kind: Kind) -> tuple[str, ...]:
         keys.append("size")
     if kind.name == "partition":
         keys.append("start")
+    if kind.name.startswith("md-"):
+        keys.append("container")  # arrays of one container (external metadata) share their disks
     if kind.name == "dm-linear":
         keys += ["table", "offset"]
     if kind.name == "dm-striped":
@@ -65,6 +67,9 @@ def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device
     known = {p.name for p in kind.params}
     check_keys(given, [*(p.name for p in kind.params), *(k for k in extra if k not in known)], path)
     params = _read_params(kind, given, path)
+    if not isinstance(given.get("container", ""), str):
+        raise ConfigError("not a name", path=f"{path}.container", value=given["container"],
+                          hint='write the container\'s name, such as "md127"')
     size = _sectors(given, "size", path) if "size" in extra or "size" in known else None
     if size is None and kind.role == "leaf":
         raise ConfigError(f"{kind.name} needs this key", path=f"{path}.size",

@@ -147,7 +147,8 @@ class Stack(Verbs):
         entry = find_kind(kind, f"{path}.kind")
         device = self._build(name, entry, on, {k: v for k, v in keys.items() if v is not None})
         check_failed(device, path)
-        self._claims.take(entry, name, [self._devices[one] for one in device.on], path)
+        self._claims.take(entry, name, [self._devices[one] for one in device.on], path,
+                          str(device.given.get("container", "")))
         self._link(device)
         return device
 

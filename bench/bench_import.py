@@ -1,0 +1,87 @@
+"""Time to import a SAN host, by number of devices: linear, seconds for 10,000."""
+
+import json
+
+import pytest
+
+from blockstack.engine.simulate import simulate
+from blockstack.importers.build import Imported, build
+from blockstack.importers.host import Host
+from blockstack.importers.sniff import read_text
+from blockstack.kernel import load_kernel
+from blockstack.workload import Workload
+
+PATHS = 8
+SIZES = [100, 1_000, 10_000]
+
+
+def letters(index: int) -> str:
+    """``a`` ... ``z``, ``aa`` ... as the kernel names SCSI disks."""
+    text, index = "", index + 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text
+
+
+def san(devices: int) -> tuple[str, str, str]:
+    """lsblk, dmsetup table and info of a host: 8 paths, a multipath map and a volume per LUN."""
+    luns = devices // (PATHS + 2)
+    disks, tables, info = [], [], ["Name Maj Min Stat Open Targ Event  UUID"]
+    for lun in range(luns):
+        volume = {"name": f"vg{lun}-lv", "kname": f"dm-{luns + lun}", "type": "lvm",
+                  "maj:min": f"253:{luns + lun}", "size": 1 << 39, "fstype": "xfs",
+                  "mountpoint": f"/data/{lun}"}
+        mpath = {"name": f"mpath{lun}", "kname": f"dm-{lun}", "type": "mpath",
+                 "maj:min": f"253:{lun}", "size": 1 << 40, "children": [volume]}
+        numbers = []
+        for path in range(PATHS):
+            n = lun * PATHS + path
+            numbers.append(f"{600 + n // 256}:{n % 256}")
+            name = f"sd{letters(n)}"
+            disks.append({"name": name, "kname": name, "maj:min": numbers[-1], "size": 1 << 40,
+                          "type": "disk", "tran": "fc", "children": [mpath]})
+        paths = " ".join(f"{number} 1" for number in numbers)
+        tables += [f"mpath{lun}: 0 {1 << 31} multipath 2 queue_mode bio 0 1 1 "
+                   f"service-time 0 {PATHS} 1 {paths}",
+                   f"vg{lun}-lv: 0 {1 << 30} linear 253:{lun} 2048"]
+        info += [f"mpath{lun}  253 {lun} L--w 1 1 0 mpath-{lun}",
+                 f"vg{lun}-lv  253 {luns + lun} L--w 1 1 0 LVM-{lun}"]
+    return json.dumps({"blockdevices": disks}), "\n".join(tables) + "\n", "\n".join(info) + "\n"
+
+
+def imported(texts: tuple[str, ...]) -> Imported:
+    host = Host()
+    for text in texts:
+        read_text(text, host, "bench")
+    return build(host)
+
+
+@pytest.mark.parametrize("devices", SIZES)
+def bench_import(benchmark, devices):
+    """Three texts to a stack; seconds per device in ``extra_info``."""
+    benchmark.group = "import"
+    texts = san(devices)
+    found = benchmark.pedantic(imported, args=(texts,), rounds=1 if devices > 1_000 else 3)
+    luns = devices // (PATHS + 2)
+    kinds = [d.kind for d in found.stack.devices.values()]
+    assert kinds.count("dm-linear") == kinds.count("dm-multipath") == luns
+    assert kinds.count("xfs") == luns and kinds.count("scsi") >= luns
+    if benchmark.stats:  # not with --benchmark-disable
+        benchmark.extra_info["us_per_device"] = benchmark.stats.stats.min / devices * 1e6
+
+
+@pytest.mark.parametrize("devices", SIZES)
+def bench_import_and_run(benchmark, devices):
+    """From texts to a verdict: import, plan, 100,000 bios."""
+    benchmark.group = "import-run"
+    texts, kernel = san(devices), load_kernel("linux-6.1-x86_64")
+
+    def whole():
+        return simulate(imported(texts).stack, Workload(rw="randrw"), kernel=kernel,
+                        bios=100_000)
+
+    result = benchmark.pedantic(whole, rounds=1)
+    assert result.bios == 100_000 and result.fits is None  # the FC hosts' driver is unknown
+    if benchmark.stats:
+        benchmark.extra_info["us_per_device"] = benchmark.stats.stats.min / devices * 1e6

@@ -1,0 +1,195 @@
+"""``check``: one row per host of a fleet."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from blockstack.cli.common import (
+    BAD_INPUT,
+    STATUS,
+    JsonOpt,
+    SkipOpt,
+    app,
+    bad_input,
+    open_host,
+    printer,
+)
+from blockstack.config import load_config
+from blockstack.engine.explain import explain
+from blockstack.errors import BlockstackError, UnsupportedKind
+from blockstack.importers.build import UNKNOWN
+from blockstack.importers.sniff import is_source
+from blockstack.importers.uname import DEFAULT
+from blockstack.kernel import PROFILES, Kernel, load_kernel
+from blockstack.present.fleet import fleet_table, verdict_word
+from blockstack.result import TaskDepth
+from blockstack.stack import Stack
+
+Load = Callable[[str], Kernel]
+
+
+@dataclass
+class HostRow:
+    """One host: its deepest path on its own kernel, and the headroom on each kernel.
+
+    ``headroom`` None: that kernel cannot run the stack. ``fits`` None: cannot tell, see ``why``.
+    """
+
+    source: str
+    host: str = ""
+    devices: int = 0
+    kernel: str = ""
+    fits: bool | None = None
+    deepest: TaskDepth | None = None
+    headroom: dict[str, int | None] = field(default_factory=dict)
+    why: str = ""
+    assumed: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    failed: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        deepest = self.deepest
+        return {
+            "source": self.source, "host": self.host, "devices": self.devices,
+            "kernel": self.kernel, "fits": self.fits, "why": self.why,
+            "deepest": None if deepest is None else {
+                "task": deepest.task, "context": deepest.context,
+                "peak_bytes": deepest.peak_bytes, "limit_bytes": deepest.limit_bytes,
+                "headroom_bytes": deepest.headroom_bytes, "exact": deepest.exact},
+            "headroom_bytes": self.headroom, "assumed": list(self.assumed),
+            "left_out": list(self.left_out)}
+
+
+def hosts_of(patterns: Sequence[str]) -> list[str]:
+    """The sources, patterns that the shell did not expand expanded, each once."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        base = Path("/" if pattern.startswith("/") else ".")
+        names = [] if not re.search(r"[*?\[]", pattern) or _exists(pattern) else sorted(
+            str(path) for path in base.glob(pattern.lstrip("/")))
+        found |= dict.fromkeys(names or [pattern])
+    return list(found)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def check_host(source: str, kernels: Sequence[str], skip: Sequence[str], load: Load) -> HostRow:
+    """One row; a source that cannot be read says why, and stops nothing."""
+    row = HostRow(source)
+    try:
+        stack, missing = _open(row, source, skip)
+        row.host, row.devices = stack.name, len(stack.devices)
+        verdicts = [_on_kernel(row, stack, load(name)) for name in kernels or [row.kernel]]
+        if not kernels:
+            for name in PROFILES:
+                if name != row.kernel:
+                    _headroom(row, stack, load(name))
+        row.fits = False if False in verdicts else None if None in verdicts or missing else True
+        if missing and row.fits is None:
+            shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+            row.why = f"left out, the registry lacks their kinds: {shown}"
+    except BlockstackError as error:
+        row.why, row.failed, row.fits = str(error), True, None
+    return row
+
+
+def _open(row: HostRow, source: str, skip: Sequence[str]) -> tuple[Stack, tuple[str, ...]]:
+    if not is_source(source):
+        case = load_config(source)
+        row.kernel = case.kernel or DEFAULT
+        return case.stack, ()
+    case, found = open_host([source], None, (*skip, UNKNOWN))
+    row.kernel, row.assumed, row.left_out = case.kernel or "", found.notes, found.left_out
+    return case.stack, found.missing
+
+
+def _on_kernel(row: HostRow, stack: Stack, kernel: Kernel) -> bool | None:
+    found = explain(stack, kernel=kernel)
+    row.headroom[kernel.name] = found.worst.headroom_bytes
+    if row.deepest is None or found.worst.headroom_bytes < row.deepest.headroom_bytes:
+        row.deepest = found.worst
+        row.why = found.worst.why if not found.fits else ""
+    return found.fits
+
+
+def _headroom(row: HostRow, stack: Stack, kernel: Kernel) -> None:
+    try:
+        row.headroom[kernel.name] = explain(stack, kernel=kernel).worst.headroom_bytes
+    except UnsupportedKind:
+        row.headroom[kernel.name] = None
+
+
+@app.command(epilog="Example: `blockstack check 'captures/*.tar.gz' --csv > fleet.csv`")
+def check(sources: Annotated[list[str], typer.Argument(
+              metavar="SOURCE...", help="One host each: configs, captures, sosreports, folders; "
+                                        "patterns in quotes are expanded.")],
+          kernel: Annotated[list[str] | None, typer.Option(
+              "--kernel", help="Judge on these; default: on each host's own (or what stands for "
+                               "it), with the headroom on every shipped kernel.")] = None,
+          skip: SkipOpt = None,
+          as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+          as_json: JsonOpt = False) -> None:
+    """Will any host of a fleet overflow? One row per host; exit status 1 if one does.
+
+    Devices whose kind the registry lacks are left out and named; such a host cannot "fit".
+    """
+    with bad_input(as_json):
+        load = cache(load_kernel)  # a kernel's rows are remembered from host to host
+        names = list(kernel or ())
+        for name in names:
+            load(name)
+        rows = list(_rows(hosts_of(sources), names, skip or (), load))
+    answers = [row.fits for row in rows]
+    fits = False if False in answers else None if None in answers else True
+    if as_json:
+        print(json.dumps({"fits": fits, "hosts": [row.to_dict() for row in rows]}, indent=1))
+    elif as_csv:
+        print(_csv(rows), end="")
+    else:
+        printer().print(fleet_table([row.to_dict() for row in rows]))
+        for row in rows:
+            if row.why:
+                printer().print(f"{row.source}: {row.why}", style="dim", markup=False,
+                                highlight=False)
+    raise typer.Exit(BAD_INPUT if rows and all(row.failed for row in rows) else STATUS[fits])
+
+
+def _rows(sources: Sequence[str], kernels: Sequence[str], skip: Sequence[str], load: Load
+          ) -> Iterator[HostRow]:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        for source in bar.track(sources, description="hosts"):
+            yield check_host(source, kernels, skip, load)
+
+
+def _csv(rows: Sequence[HostRow]) -> str:
+    kernels = list(dict.fromkeys(name for row in rows for name in row.headroom))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["source", "host", "devices", "kernel", "verdict", "task", "peak_bytes",
+                     "limit_bytes", "headroom_bytes", "exact",
+                     *(f"headroom_bytes {k}" for k in kernels), "left_out", "why"])
+    for row in rows:
+        d = row.deepest
+        figures = [d.task, d.peak_bytes, d.limit_bytes, d.headroom_bytes, d.exact] if d else (
+            [""] * 5)
+        writer.writerow([row.source, row.host, row.devices, row.kernel,
+                         "error" if row.failed else verdict_word(row.fits), *figures,
+                         *(row.headroom.get(k, "") for k in kernels), len(row.left_out), row.why])
+    return out.getvalue()

@@ -1,0 +1,93 @@
+"""``import`` and ``capture``: any real machine in."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from blockstack.cli.common import JsonOpt, KernelOpt, SkipOpt, app, bad_input, open_host, show_notes
+from blockstack.cli.run import finish_run
+from blockstack.config import Config, config_to_dict, dump_config
+from blockstack.engine.simulate import simulate
+from blockstack.errors import ConfigError
+from blockstack.importers.build import Imported
+from blockstack.importers.capture import script
+from blockstack.kernel import RULES, load_kernel
+
+SourcesArg = Annotated[list[str], typer.Argument(
+    metavar="SOURCE...", help="/sys, a folder with a dumped tree, a sosreport or a capture "
+    "(folder or tar), outputs of lsblk, dmsetup, mdadm ...; - is standard input.")]
+
+
+@app.command("import", epilog="Example: `blockstack import /sys -o host.toml`; "
+                              "`lsblk --json -O -b | blockstack import - --run`")
+def import_(sources: SourcesArg,
+            output: Annotated[Path | None, typer.Option(
+                "-o", "--output", help="A TOML file; default: standard output.")] = None,
+            run: Annotated[bool, typer.Option("--run", help="Run it at once.")] = False,
+            kernel: KernelOpt = None, skip: SkipOpt = None,
+            bios: Annotated[int, typer.Option("--bios", min=1, help="For --run.")] = 200_000,
+            as_json: JsonOpt = False) -> None:
+    """Read what tools say about one host, all sources together, and write it as a config.
+
+    Devices are merged by number and name; where sources differ, the one that stands nearer to the
+    kernel wins (docs/import.md). What is assumed and what is left out is printed and written.
+    """
+    with bad_input(as_json):
+        case, found = open_host(sources, kernel, skip or ())
+        text = toml_of(case, found)
+        if output is not None:
+            _write(output, text)
+        chosen = load_kernel(case.kernel or "")
+        results = [simulate(case.stack, case.workload, kernel=chosen, submission=rule, bios=bios)
+                   for rule in (RULES if run else ())]
+    if run:
+        if not as_json:
+            show_notes(found)
+        finish_run(case, chosen, results, ", ".join(sources), as_json)
+    elif as_json:
+        print(json.dumps(view(case, found), indent=1))
+    else:
+        show_notes(found)
+        if output is None:
+            print(text, end="")
+        else:
+            Console(stderr=True).print(f"wrote {output}: {len(case.stack.devices)} devices",
+                                       highlight=False)
+
+
+def view(case: Config, found: Imported) -> dict[str, object]:
+    """`import --json`."""
+    return {"config": config_to_dict(case), "kernel": case.kernel, "release": found.release,
+            "machine": found.machine, "devices": len(case.stack.devices),
+            "edges": case.stack.graph.number_of_edges(), "assumed": list(found.notes),
+            "left_out": list(found.left_out), "sources": list(found.sources)}
+
+
+def toml_of(case: Config, found: Imported) -> str:
+    """The config, with what was assumed and left out as comments before it."""
+    lines = [*(f"assumed: {note}" for note in found.notes),
+             *(f"left out: {line}" for line in found.left_out)]
+    plain = ("".join(c if c.isprintable() else "?" for c in line) for line in lines)
+    return "".join(f"# {line}\n" for line in plain) + dump_config(case)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot be written: {error}", path=str(path)) from error
+
+
+@app.command(epilog="Example: `blockstack capture > capture.sh`; on the host: `sh capture.sh`")
+def capture(mask: Annotated[bool, typer.Option(
+        "--mask", help="Mask serial numbers, WWNs, UUIDs, host name and IQNs as well.")] = False
+        ) -> None:
+    """Print a POSIX shell script that collects what `import` reads into one archive.
+
+    It needs neither Python nor root on the host (as root it sees more: dmsetup, multipath), writes
+    no keys or passwords, and changes nothing.
+    """
+    print(script(mask=mask), end="")

@@ -1,0 +1,1 @@
+"""One module per family of formats: text in, facts about a host out."""

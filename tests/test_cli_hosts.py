@@ -1,0 +1,108 @@
+"""The commands that take hosts: import, capture, run and explain of a source."""
+
+import json
+
+import pytest
+from hosts import INFO, LSBLK, TABLE
+from typer.testing import CliRunner
+
+from blockstack.cli import app
+from blockstack.config import load_config
+
+
+def call(*words, **options):
+    return CliRunner().invoke(app, [str(w) for w in words], **options)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    for name, text in (("lsblk.json", LSBLK), ("dmsetup_table", TABLE), ("dmsetup_info_-c", INFO)):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_import_writes_a_config_that_loads(sources):
+    out = sources / "host.toml"
+    result = call("import", sources / "lsblk.json", sources / "dmsetup_table",
+                  sources / "dmsetup_info_-c", "-o", out)
+    assert result.exit_code == 0, result.output
+    case = load_config(out)
+    assert case.kernel == "linux-6.1-x86_64"
+    assert case.stack.devices["my--vg-the--root"].on == ("sda2", "sdb")
+    assert "# assumed: no source tells the host's kernel" in out.read_text()
+    assert "assumed:" in result.stderr
+
+
+def test_a_folder_of_outputs_and_json(sources):
+    data = json.loads(call("import", sources, "--json").stdout)
+    assert data["devices"] == 7 and data["kernel"] == "linux-6.1-x86_64"
+    assert data["config"]["devices"]["/"]["kind"] == "xfs"
+    assert len(data["sources"]) == 3
+
+
+def test_run_and_explain_take_sources(sources):
+    assert call("run", sources, "--bios", "500").exit_code == 0
+    assert call("explain", sources / "lsblk.json").exit_code == 0
+    assert call("import", sources, "--run", "--bios", 500, "-o", sources / "x.toml",
+                "--json").exit_code == 0
+    assert (sources / "x.toml").exists()
+    piped = call("import", "-", input=LSBLK)
+    assert piped.exit_code == 0 and '[devices."/"]' in piped.stdout
+
+
+@pytest.mark.parametrize("words, part", [
+    (("import", "/nowhere"), "cannot be read"), (("import", "{}/lsblk.json", "-o", "/no/x.toml"),
+                                                 "cannot be written"),
+    (("import", "{}/bad"), "is of"), (("run", "{}/bad"), "TOML")])
+def test_bad_sources_are_status_2(sources, words, part):
+    (sources / "bad").write_text("hello world\n")
+    result = call(*(w.format(sources) for w in words))
+    assert result.exit_code == 2 and part in result.output and "Traceback" not in result.output
+
+
+def test_capture_prints_a_script():
+    assert call("capture").stdout.startswith("#!/bin/sh")
+    assert "MASK:-yes" in call("capture", "--mask").stdout
+
+
+ONE = ("--kernel", "linux-6.1-x86_64")
+DEEP = """kernel = "linux-2.6.18-i386-4k"
+[devices.sda]
+kind = "scsi"
+size = "100 GiB"
+""" + "".join(f'[devices.lv{i}]\nkind = "dm-linear"\non = "{f"lv{i - 1}" if i else "sda"}"\n'
+              for i in range(24))
+
+
+def test_check_one_row_per_host_and_status_1(sources):
+    (sources / "deep.toml").write_text(DEEP)
+    (sources / "bad").write_text("hello world\n")
+    result = call("check", sources / "lsblk.json", sources / "deep.toml", sources / "bad",
+                  "--json")
+    assert result.exit_code == 1
+    data = json.loads(result.stdout)
+    good, deep, bad = data["hosts"]
+    assert data["fits"] is False and deep["fits"] is False
+    assert deep["deepest"]["headroom_bytes"] < 0 < deep["headroom_bytes"]["linux-2.6.24-i386-8k"]
+    assert good["fits"] is True and good["devices"] == 7
+    assert good["headroom_bytes"]["linux-6.1-i386"] > 0
+    assert good["headroom_bytes"]["linux-2.6.18-i386-4k"] is None  # it has no ext4
+    assert bad["fits"] is None and "TOML" in bad["why"]
+
+
+def test_check_csv_patterns_and_status(sources):
+    result = call("check", f"{sources}/*.json", "--csv", *ONE)
+    assert result.exit_code == 0
+    head, row = result.stdout.splitlines()
+    assert head.startswith("source,host,devices,kernel,verdict,task,peak_bytes")
+    assert row.split(",")[1:5] == ["lsblk", "7", "linux-6.1-x86_64", "fits"]
+    assert call("check", sources / "nothing").exit_code == 2
+    assert "fits" in call("check", sources / "lsblk.json", *ONE).stdout
+
+
+def test_check_never_fits_what_it_left_out(sources):
+    (sources / "odd.json").write_text(LSBLK.replace('"ext4"', '"oddfs"'))
+    data = json.loads(call("check", sources / "odd.json", "--json", *ONE).stdout)["hosts"][0]
+    assert data["fits"] is None and "/boot" in data["why"]
+    skipped = call("check", sources / "odd.json", "--skip", "oddfs", *ONE)
+    assert skipped.exit_code == 0

@@ -1,0 +1,433 @@
+"""Formats beyond the first: LVM, probert, curtin, ansible, SAN tools, udev, dm targets."""
+
+import json
+
+import pytest
+from hosts import INFO, kinds, links, read, stack, tree_host
+
+from blockstack.errors import BlockstackError
+from blockstack.importers.build import build
+
+PVS = {
+    "pv": [
+        {"pv_name": "/dev/sda1", "vg_name": "vg-a"},
+        {"pv_name": "/dev/sdb", "vg_name": "vg-a"},
+        {"pv_name": "[unknown]", "vg_name": "vg-a"},
+    ]
+}
+
+
+def report(*tables):
+    return json.dumps({"report": list(tables)})
+
+
+def lv(name, segtype="linear", **more):
+    return {
+        "lv_name": name,
+        "vg_name": "vg-a",
+        "lv_attr": "-wi-ao----",
+        "lv_size": "1073741824",
+        "segtype": segtype,
+        **more,
+    }
+
+
+def test_lvm_without_devices_stands_on_the_whole_group():
+    found = stack(report(PVS, {"lv": [lv("root-1")]}))
+    assert links(found)["vg--a-root--1"] == ["sda1", "sdb"]
+    assert any("which of the 2 physical volumes" in note for note in found.notes)
+    assert any("missing" in note for note in found.notes)
+
+
+def test_lvm_with_devices_and_hidden_volumes():
+    found = stack(
+        report(
+            PVS,
+            {
+                "lv": [
+                    lv("r", devices="/dev/sdb(10)"),
+                    lv("s", "striped", devices="/dev/sda1(0),/dev/sdb(0)", stripe_size="65536"),
+                    lv("m", "raid1", devices="m_rimage_0(0),m_rimage_1(0)"),
+                    lv("[m_rimage_0]", devices="/dev/sda1(5)"),
+                    lv("[m_rimage_1]", devices="/dev/sdb(5)"),
+                    lv("off", lv_attr="-wi-------"),
+                ]
+            },
+        )
+    )
+    on, kind = links(found), kinds(found)
+    assert on["vg--a-r"] == ["sdb"]
+    assert (kind["vg--a-s"], on["vg--a-s"]) == ("dm-striped", ["sda1", "sdb"])
+    assert found.stack.devices["vg--a-s"].segments[0].chunk_sectors == 128
+    assert (kind["vg--a-m"], on["vg--a-m"]) == (
+        "dm-raid1",
+        ["vg--a-m_rimage_0", "vg--a-m_rimage_1"],
+    )
+    assert "vg--a-off" not in on and any("not active" in note for note in found.notes)
+
+
+def test_lvm_thin_and_what_a_report_does_not_tell():
+    found = stack(
+        report(
+            {"pv": PVS["pv"][:1]},
+            {
+                "lv": [
+                    lv("p", "thin-pool", data_lv="[p_tdata]", metadata_lv="[p_tmeta]"),
+                    lv("[p_tdata]"),
+                    lv("[p_tmeta]"),
+                    lv("t", "thin", pool_lv="p", lv_size="9999999488"),
+                ]
+            },
+        )
+    )
+    on = links(found)
+    assert on["vg--a-t"] == ["vg--a-p"] and on["vg--a-p"][0] == "vg--a-p_tdata"
+    assert any("thin" in note for note in found.notes)
+    with pytest.raises(BlockstackError, match="origin"):
+        stack(report({"lv": [lv("snap", lv_attr="swi-a-s---")]}))
+    with pytest.raises(BlockstackError, match="pvs"):
+        stack(report({"lv": [lv("x")]}))
+
+
+PROBERT = {
+    "blockdev": {
+        "/dev/vda": {
+            "DEVNAME": "/dev/vda",
+            "DEVTYPE": "disk",
+            "MAJOR": "252",
+            "MINOR": "0",
+            "DEVPATH": "/devices/pci0/virtio0/block/vda",
+            "attrs": {"size": "10737418240"},
+        },
+        "/dev/vda1": {
+            "DEVNAME": "/dev/vda1",
+            "DEVTYPE": "partition",
+            "MAJOR": "252",
+            "MINOR": "1",
+            "DEVPATH": "/devices/pci0/virtio0/block/vda/vda1",
+            "ID_PART_ENTRY_OFFSET": "4096",
+            "attrs": {"size": "1073741824", "start": "4096"},
+        },
+        "/dev/vdb": {
+            "DEVNAME": "/dev/vdb",
+            "DEVTYPE": "disk",
+            "MAJOR": "252",
+            "MINOR": "16",
+            "DEVPATH": "/devices/pci0/virtio1/block/vdb",
+            "attrs": {"size": "10737418240"},
+        },
+        "/dev/bcache0": {
+            "DEVNAME": "/dev/bcache0",
+            "DEVTYPE": "disk",
+            "MAJOR": "251",
+            "MINOR": "0",
+            "DEVLINKS": "/dev/bcache/by-uuid/U1",
+            "DEVPATH": "/devices/virtual/block/b",
+            "attrs": {"size": "1073733632"},
+        },
+        "/dev/dm-0": {
+            "DEVNAME": "/dev/dm-0",
+            "DEVTYPE": "disk",
+            "MAJOR": "253",
+            "MINOR": "0",
+            "DM_NAME": "vg-lv",
+            "DM_UUID": "LVM-x",
+            "DEVPATH": "/devices/virtual/block/dm-0",
+            "attrs": {"size": "536870912"},
+        },
+    },
+    "bcache": {
+        "backing": {
+            "U1": {
+                "blockdev": "/dev/vda1",
+                "superblock": {"cset.uuid": "C", "dev.data.cache_mode": "1 [writeback]"},
+            }
+        },
+        "caching": {"U2": {"blockdev": "/dev/vdb", "superblock": {"cset.uuid": "C"}}},
+    },
+    "lvm": {
+        "logical_volumes": {"vg/lv": {"name": "lv", "volgroup": "vg", "size": "536870912B"}},
+        "physical_volumes": {"vg": ["/dev/vdb"]},
+    },
+    "mount": [
+        {
+            "target": "/",
+            "source": "overlay",
+            "children": [{"target": "/a", "source": "/dev/mapper/vg-lv", "fstype": "xfs"}],
+        }
+    ],
+}
+
+
+def test_probert_bcache_by_uuid_and_lvm_by_group():
+    host = read(json.dumps({"storage": PROBERT}))
+    bcache = host.find("bcache0")
+    assert (
+        bcache.get("bcache_backing"),
+        bcache.get("bcache_caches"),
+        bcache.get("bcache_mode"),
+    ) == ("/dev/vda1", ("/dev/vdb",), "writeback")
+    assert host.find("vda").get("size_sectors") == 10737418240 // 512
+    plain = {k: v for k, v in PROBERT.items() if k != "bcache"}
+    plain["blockdev"] = {k: v for k, v in PROBERT["blockdev"].items() if "bcache" not in k}
+    found = stack(json.dumps(plain))
+    assert links(found)["vg-lv"] == ["vdb"] and links(found)["/a"] == ["vg-lv"]
+    assert found.stack.devices["vda1"].offset_sectors == 4096
+
+
+CURTIN = """storage:
+  version: 1
+  config:
+  - {id: d0, type: disk, serial: x, ptable: gpt}
+  - {id: sdb, type: disk, path: "iscsi:target"}
+  - {id: ext, type: partition, device: d0, size: 2G, flag: extended}
+  - {id: p1, type: partition, device: d0, size: 1GB, offset: 4194304B}
+  - {id: p2, type: partition, device: d0, size: 2G}
+  - {id: md0, type: raid, name: md0, raidlevel: mirror, devices: [p1, p2], spare_devices: []}
+  - {id: vg, type: lvm_volgroup, name: vg-a, devices: [md0]}
+  - {id: lv, type: lvm_partition, volgroup: vg, name: root, size: 512M}
+  - {id: c, type: dm_crypt, volume: lv, dm_name: c0, key: deadbeefcafe0123}
+  - {id: f, type: format, fstype: xfs, volume: c}
+  - {id: m, type: mount, device: f, path: /}
+  - {id: s, type: format, fstype: swap, volume: sdb}
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CURTIN,
+        json.dumps(
+            {
+                "autoinstall": {
+                    "storage": {
+                        "config": [
+                            {"id": "d0", "type": "disk"},
+                            {"id": "f", "type": "format", "fstype": "xfs", "volume": "d0"},
+                            {"id": "m", "type": "mount", "device": "f", "path": "/"},
+                        ]
+                    }
+                }
+            }
+        ),
+    ],
+    ids=["yaml", "json"],
+)
+def test_a_plan_of_curtin(text):
+    host = read(text)
+    assert "deadbeef" not in repr(host)
+    found = build(host)
+    assert kinds(found)["d0"] == "scsi" and kinds(found)["/"] == "xfs"
+    if text is CURTIN:
+        on = links(found)
+        assert (
+            on["md0"] == ["p1", "p2"] and on["vg--a-root"] == ["md0"] and on["c0"] == ["vg--a-root"]
+        )
+        assert on["/"] == ["c0"] and "ext" not in on
+        assert kinds(found)["sdb"] == "iscsi" and found.stack.nic_of("sdb").name == "net0"
+        assert found.stack.devices["p1"].offset_sectors == 8192
+        assert on["swap-sdb"] == ["sdb"]
+
+
+ANSIBLE = """- hosts: all
+  vars:
+    storage_pools:
+      - name: foo
+        disks: [sdb, sdc]
+        raid_level: raid1
+        encryption: true
+        encryption_password: hunter2
+        volumes:
+          - {name: test, size: 5g, mount_point: /opt/test}
+    storage_volumes:
+      - {name: raw, type: disk, disks: [sdd], fs_type: ext4, mount_point: /raw}
+"""
+
+
+def test_ansible_storage_variables():
+    host = read(ANSIBLE)
+    assert "hunter2" not in repr(host)
+    on = links(build(host))
+    assert on["foo-test"] == ["luks-foo"] and on["luks-foo"] == ["md/foo"]
+    assert (
+        on["md/foo"] == ["sdb", "sdc"] and on["/opt/test"] == ["foo-test"] and on["/raw"] == ["sdd"]
+    )
+    with pytest.raises(BlockstackError, match="template"):
+        read(ANSIBLE.replace("[sdb, sdc]", '"{{ unused_disks }}"'))
+    with pytest.raises(BlockstackError, match="not YAML"):
+        read("storage:\n  - [\n")
+    with pytest.raises(BlockstackError, match="no such id"):
+        read(CURTIN.replace("device: d0", "device: d9", 1).replace("flag: extended", "number: 1"))
+
+
+MPATH = """mpatha (36f0) dm-2 DELL,MD36xxi
+size=54T features='1 queue_mode bio' hwhandler='1 rdac' wp=rw
+|-+- policy='round-robin 0' prio=0 status=active
+| |- 12:0:0:1 sdc 8:32   active ready running
+`-+- policy='round-robin 0' prio=0 status=enabled
+  `- 13:0:0:1 sdf 8:80   active ready running
+"""
+OLD_MPATH = """mpatha (36f0) dm-2 DGC,RAID 5
+[size=100G][features=0][hwhandler=1 emc][rw]
+\\_ round-robin 0 [prio=1][active]
+ \\_ 3:0:1:4 sdc  8:32  [active][ready]
+ \\_ 5:0:0:4 sdf  8:80  [active][ready]
+"""
+
+
+@pytest.mark.parametrize("text", [MPATH, OLD_MPATH], ids=["new", "old"])
+def test_multipath_and_the_transport_of_its_paths(text):
+    iscsi = (
+        "Target: iqn.x (non-flash)\n\tIface Netdev: eth1\n\tAttached scsi disk sdc\tState: run\n"
+        "\tAttached scsi disk sdf\tState: running\n"
+    )
+    host = read(text, iscsi)
+    assert list(host.find("dm-2").get("slaves")) == ["sdc", "sdf"]
+    found = build(host)
+    assert links(found)["mpatha"][0] == "sdc" and kinds(found)["sdc"] == "iscsi"
+    assert found.stack.nic_of("sdc").name == "eth1"
+    with pytest.raises(BlockstackError, match="-P 3"):
+        read("tcp: [1] 10.0.0.1:3260,1 iqn.x (non-flash)\n")
+
+
+def test_nvme_in_both_schemas_and_over_tcp():
+    old = json.dumps({"Devices": [{"DevicePath": "/dev/nvme0n1", "PhysicalSize": 1073741824}]})
+    space = {"NameSpace": "nvme1n1", "PhysicalSize": 1073741824}
+    new = {
+        "Devices": [
+            {
+                "HostNQN": "x",
+                "Subsystems": [
+                    {
+                        "Controllers": [
+                            {"Controller": "nvme1", "Transport": "tcp", "Namespaces": [space]}
+                        ]
+                    }
+                ],
+            }
+        ]
+    }
+    shared = {
+        "Devices": [
+            {
+                "Subsystems": [
+                    {
+                        "Namespaces": [space],
+                        "Controllers": [
+                            {"Controller": "nvme1", "Transport": "pcie", "Namespaces": []}
+                        ],
+                    }
+                ]
+            }
+        ]
+    }
+    assert kinds(stack(old)) == {"nvme0n1": "nvme"}
+    assert kinds(stack(json.dumps(shared))) == {"nvme1n1": "nvme"}
+    assert read(json.dumps(new)).find("nvme1n1").get("nvme_transport") == "tcp"
+    with pytest.raises(BlockstackError, match="without namespaces"):
+        read('[{"hostnqn": "x", "subsystems": []}]')
+
+
+def test_udev_blockdev_and_lsscsi_fill_gaps():
+    udev = """P: /devices/pci0/virtio1/block/vdb
+N: vdb
+E: DEVPATH=/devices/pci0/virtio1/block/vdb
+E: DEVNAME=/dev/vdb
+E: DEVTYPE=disk
+E: MAJOR=252
+E: MINOR=16
+E: SUBSYSTEM=block
+
+P: /devices/pci0/virtio1/block/vdb/vdb1
+E: DEVPATH=/devices/pci0/virtio1/block/vdb/vdb1
+E: DEVNAME=/dev/vdb1
+E: DEVTYPE=partition
+E: MAJOR=252
+E: MINOR=17
+E: SUBSYSTEM=block
+E: ID_PART_ENTRY_OFFSET=2048
+E: ID_PART_ENTRY_SIZE=4096
+"""
+    size = (
+        "RO    RA   SSZ   BSZ   StartSec            Size   Device\n"
+        "rw   256   512  4096          0    1073741824   /dev/vdb\n"
+    )
+    found = stack(udev, size)
+    assert found.stack.devices["vdb"].size_sectors == 2097152
+    part = found.stack.devices["vdb1"]
+    assert (part.offset_sectors, part.size_sectors) == (2048, 4096)
+    host = read("[0:0:0:1] disk fc:0x500,0x1 /dev/sdc\n[1:0:0:0] disk iqn.x:1,t,0x1 /dev/sdd\n")
+    assert (host.find("sdc").get("transport"), host.find("sdd").get("transport")) == ("fc", "iscsi")
+
+
+HEAD = INFO.splitlines()[0] + "\n"
+
+
+def names(*dm):
+    return HEAD + "".join(f"{n} 253 {i} L--w 1 1 0 x\n" for i, n in enumerate(dm))
+
+
+def test_dm_raid_takes_data_devices_only():
+    found = stack(
+        names("r", "meta0", "d0", "meta1", "d1"),
+        "\n".join(
+            [
+                "meta0: 0 8192 linear 8:0 0",
+                "d0: 0 2097152 linear 8:0 8192",
+                "meta1: 0 8192 linear 8:16 0",
+                "d1: 0 2097152 linear 8:16 8192",
+                "r: 0 2097152 raid raid1 3 0 region_size 4096 2 253:1 253:2 253:3 253:4\n",
+            ]
+        ),
+    )
+    assert (kinds(found)["r"], links(found)["r"]) == ("dm-raid1", ["d0", "d1"])
+
+
+def test_snapshots_know_their_stores_and_chunk():
+    found = stack(
+        names("o", "real", "cow", "s"),
+        "\n".join(
+            [
+                "o: 0 2097152 snapshot-origin 253:1",
+                "real: 0 2097152 linear 8:0 0",
+                "cow: 0 262144 linear 8:0 2097152",
+                "s: 0 2097152 snapshot 253:1 253:2 P 32\n",
+            ]
+        ),
+    )
+    assert links(found)["o"] == ["real", "cow"] and links(found)["s"] == ["real", "cow"]
+    assert {found.stack.devices[n].geometry["chunk_sectors"] for n in ("o", "s")} == {32}
+
+
+def test_striped_offsets_and_sizes_of_disks_that_nobody_tells():
+    found = stack("v: 0 4194304 striped 2 128 8:0 2048 8:16 384\n")
+    segment = found.stack.devices["v"].segments[0]
+    assert (segment.offsets, segment.chunk_sectors, segment.end) == ((2048, 384), 128, 4194304)
+    assert found.stack.devices["sda"].size_sectors == 2048 + 2097152
+    assert any("no source tells" in note for note in found.notes)
+
+
+def test_tables_of_mixed_targets_are_refused():
+    with pytest.raises(BlockstackError, match=r"linear, zero.*--skip"):
+        stack("v: 0 8 linear 8:0 0\nv: 8 8 zero \n")
+    assert "x" in links(
+        stack("v: 0 8 linear 8:0 0\nv: 8 8 zero \nx: 0 8 linear 8:0 8\n", skip=["v"])
+    )
+
+
+def test_a_sosreport_by_its_file_names(tmp_path):
+    for path, text in {
+        "sos_commands/devicemapper/dmsetup_table": "a-b: 0 2048 linear 252:17 0\n",
+        "sos_commands/devicemapper/dmsetup_info_-c": names("a-b"),
+        "sos_commands/block/lsblk_-O_-P": 'NAME="vdb" MAJ:MIN="252:16" SIZE="1G" TYPE="disk"\n'
+        'NAME="vdb1" MAJ:MIN="252:17" SIZE="512M" TYPE="part" PKNAME="vdb"\n',
+        "sos_commands/kernel/uname_-a": "Linux node1 6.1.0-9-amd64 #1 SMP x86_64 GNU/Linux\n",
+        "proc/mounts": "/dev/mapper/a-b /srv xfs rw 0 0\n",
+        "etc/passwd": "root:x:0:0\n",
+    }.items():
+        (tmp_path / "sos" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sos" / path).write_text(text)
+    for root in (tmp_path, tmp_path / "sos"):
+        host = tree_host(root)
+        assert (host.name, host.release, host.machine) == ("node1", "6.1.0-9-amd64", "x86_64")
+        assert links(build(host))["/srv"] == ["a-b"] and links(build(host))["a-b"] == ["vdb1"]
