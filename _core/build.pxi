@@ -47,6 +47,20 @@ cdef u32 wants(const Plan *p, u32 pos, u32 op, u32 k) noexcept nogil:
                 return WANT_JOB_READ
             return WANT_JOB_WRITE | WANT_JOB | (here if raid[1] else 0)
         return here if op == READ or k == 1 else 0
+    if kind == CACHE and op != FLUSH:
+        if k > 1:               # its metadata's device: flushes only
+            return 0
+        if writes:
+            if raid[2] == WRITE_BACK:
+                if k == 0:
+                    return WANT_JOB_WRITE if raid[3] & DRAINED else 0
+                return here | (WANT_JOB_READ if raid[3] & DRAINED else 0)
+            return here if k == 0 or raid[2] == WRITE_THROUGH else 0
+        if k == 0:
+            return here
+        if op != READ:
+            return 0
+        return (here if raid[1] else 0) | (WANT_JOB_WRITE if raid[3] & FILLED else 0)
     if kind == RAID456:
         if (raid[5] >> k) & 1:
             return 0
@@ -177,7 +191,7 @@ cdef inline u64 inverse(u64 d, u64 reach) noexcept nogil:
 cdef u8 step_of(const Plan *p, Node *n) noexcept nogil:
     """What the engines may do with this node without a general driver call."""
     cdef bint one = n.nkids == 1
-    if n.worker or (n.max_sectors and n.op != FLUSH):
+    if n.worker or n.limit != NULL:
         return STEP_CALL
     if n.kind == LEAF:
         return STEP_LEAF
@@ -220,7 +234,7 @@ cdef void fill_chunk(const Plan *p, Node *n) noexcept nogil:
     elif n.kind == RAID456:
         if n.op == READ and r[6] & 2 and r[5] == 0:
             n.chunk = <u64>r[2]
-    elif n.kind == SNAPSHOT_ORIGIN or n.kind == SNAPSHOT:
+    elif n.kind == SNAPSHOT_ORIGIN or n.kind == SNAPSHOT or n.kind == CACHE:
         n.chunk = <u64>r[0]
     n.chunk_inv = inverse(n.chunk, p.reach)
 
@@ -243,17 +257,20 @@ cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
     n.rule = p.rule[key.op]
     n.task = p.task[pos]
     n.queue = <u32>p.queue[pos]
-    n.max_sectors = <u64>p.max_sectors[pos]
+    if n.op != FLUSH and p.limit[NLIMITS * row + HOW] != NO_LIMIT:
+        n.limit = &p.limit[NLIMITS * row]
     n.pos = key.pos
     n.kids = &s.kid_arena[key.kid]
     n.nkids = <u32>(p.child_start[pos + 1] - p.child_start[pos])
     n.segs = &s.seg_arena[p.seg_start[pos]]
     n.nsegs = <u32>(p.seg_start[pos + 1] - p.seg_start[pos])
     if n.op == FLUSH and (n.kind == SEGMENTS or n.kind == MIRROR or n.kind == RAID10
-                          or n.kind == RAID456):
+                          or n.kind == RAID456 or n.kind == CACHE):
         n.kind = EVERY_CHILD
     elif n.kind == MIRROR and n.op != READ:
         n.kind = EVERY_CHILD
+    elif n.kind == PATHS:       # whatever the op: as a mirror is read
+        n.kind = MIRROR
     for k in range(n.nkids):
         if n.kids[k].node != NO_NODE and p.queue[s.keys[n.kids[k].node].pos] == p.queue[pos]:
             n.flags |= KIN

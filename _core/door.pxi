@@ -3,7 +3,7 @@
 
 cdef tuple PLAN_FIELDS = (      # name, dtype, what the length is made of
     ("op_kind", "uint8", "P"), ("split", "uint8", "P"), ("immediate", "uint8", "P"),
-    ("queue", "int32", "P"), ("task", "int32", "P"), ("max_sectors", "int64", "P"),
+    ("queue", "int32", "P"), ("task", "int32", "P"), ("limit", "int64", "P30"),
     ("context", "uint8", "P5"), ("through", "int32", "P5"), ("peak", "int32", "P5"),
     ("self_bytes", "int32", "P"), ("child_start", "int32", "P1"), ("child", "int32", "C"),
     ("wchild", "int32", "C"), ("child_offset", "int64", "C"), ("seg_start", "int32", "P1"),
@@ -75,6 +75,7 @@ def _fields(arrays):
     sizes["P1"] = sizes["P"] + 1
     sizes["P5"] = sizes["P"] * NOPS
     sizes["P8"] = sizes["P"] * 8
+    sizes["P30"] = sizes["P"] * NOPS * NLIMITS
     sizes["R5"] = sizes["R"] * NOPS
     if sizes["P"] == 0 or sizes["R"] == 0:
         raise ValueError("op_kind, roots: a plan has at least one position and one root")
@@ -137,7 +138,8 @@ def _check_raid(f):
     r = f["raid"].reshape(-1, 8)
     snap = (kind == SNAPSHOT_ORIGIN) | (kind == SNAPSHOT)
     ten, five = kind == RAID10, kind == RAID456
-    cells = r[ten | five | snap]
+    cache = kind == CACHE
+    cells = r[ten | five | snap | cache]
     if cells.size and (cells.min() < 0 or cells[:, 0:5].max() > 1 << 62):
         raise ValueError("raid: numbers must not be negative")
     raid5 = (r[:, 0] == count) & (count <= 62) & (r[:, 1] >= 1) & (count > r[:, 1])
@@ -149,22 +151,42 @@ def _check_raid(f):
     raid10 &= (r[:, 4] >= 1) & (r[:, 4] <= MOST_NR) & (r[:, 5] <= MOST_SECTORS)
     shot = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF)
     shot &= np.where(kind == SNAPSHOT, count == 2, count >= 1)
+    two = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF) & (count >= 2)
+    two &= (r[:, 2] <= WRITE_AROUND) & (r[:, 3] <= (FILLED | DRAINED))
     for wrong, text in (
         (five & ~raid5, "not the numbers of a raid4/5/6 of its children"),
         (ten & ~raid10, "not the numbers of a raid10 of its children"),
         (snap & ~shot, "not the numbers of a snapshot"),
-        ((kind == REMAP) & (count != 1), "a remap has one child"),
-        ((kind == MIRROR) & (count < 1), "a mirror has children"),
+        (cache & ~two, "not the numbers of a cache"),
+        ((kind == REMAP) & (count < 1), "a remap has a child"),
+        (((kind == MIRROR) | (kind == PATHS)) & (count < 1), "a mirror has children"),
     ):
         if np.any(wrong):
             raise ValueError(f"raid[{np.flatnonzero(wrong)[0] * 8}]: {text}")
 
 
+def _check_limit(rows):
+    """A split must leave something on both sides of every cut."""
+    how, most, chunk = rows[:, HOW], rows[:, MOST], rows[:, CHUNK]
+    physical, logical = rows[:, PHYSICAL], rows[:, LOGICAL]
+    rest, discard = how == LIMIT_REST, how == LIMIT_DISCARD
+    powers = (physical > 0) & (physical & (physical - 1) == 0)
+    powers &= (logical > 0) & (logical & (logical - 1) == 0)
+    for wrong, text in (
+        (how > LIMIT_DISCARD, "no such way to split"),
+        ((how != NO_LIMIT) & ((most < 1) | (most > MOST_NR)), "the longest piece is out of range"),
+        (rest & ~powers, "blocks are powers of two"),
+        (discard & ((chunk < 1) | (physical >= chunk)), "the alignment is below the granularity"),
+    ):
+        if np.any(wrong):
+            raise ValueError(f"limit[{np.flatnonzero(wrong)[0] * NLIMITS}]: {text}")
+
+
 def _check_plan(f):
     P, T = len(f["op_kind"]), len(f["task_limit"])
     for name, low, high in (
-        ("op_kind", LEAF, SNAPSHOT), ("split", LOOP, REST_MAPPED), ("immediate", 0, 1),
-        ("context", 0, 1), ("task", 0, T - 1), ("max_sectors", 0, MOST_SECTORS),
+        ("op_kind", LEAF, CACHE), ("split", LOOP, REST_MAPPED), ("immediate", 0, 1),
+        ("context", 0, 1), ("task", 0, T - 1), ("limit", 0, MOST_SECTORS),
         ("through", 0, MOST_BYTES), ("peak", 0, MOST_BYTES), ("self_bytes", 0, MOST_BYTES),
         ("roots", 0, P - 1), ("rule", RECURSIVE, LIFO), ("entry", 0, MOST_BYTES),
         ("task_entry", 0, MOST_BYTES),
@@ -174,6 +196,7 @@ def _check_plan(f):
     _check_links(f)
     _check_segments(f)
     _check_raid(f)
+    _check_limit(f["limit"].reshape(-1, NLIMITS))
 
 
 cdef double _reach(Plan *p, double most, double *reach) noexcept nogil:
@@ -239,7 +262,7 @@ cdef class _Plan:
         c.immediate = <const u8 *>_at(f["immediate"])
         c.queue = <const i32 *>_at(f["queue"])
         c.task = <const i32 *>_at(f["task"])
-        c.max_sectors = <const i64 *>_at(f["max_sectors"])
+        c.limit = <const i64 *>_at(f["limit"])
         c.context = <const u8 *>_at(f["context"])
         c.through = <const i32 *>_at(f["through"])
         c.peak = <const i32 *>_at(f["peak"])

@@ -129,6 +129,29 @@ cdef size_t snapshot_piece(State *s, const Node *n, size_t top, u64 sector,
     return emit_job(s, top, n.kids[1].job, sector + n.kids[1].offset, nr)
 
 
+cdef size_t cache_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
+    """Origin (child 0) and cache (child 1): which of them a bio goes to, and what the worker does
+    with it later (bcache drivers/md/bcache/request.c, dm-writecache.c; 6.1)."""
+    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef bint hit
+    if n.op == DISCARD:
+        return hand(s, n, top, 0, sector, nr, n.worker)
+    if n.op == READ:
+        hit = hash32(sector // <u64>r[0]) < <u64>r[1]
+        top = hand(s, n, top, 1 if hit else 0, sector, nr, n.worker)
+        if not hit and r[3] & FILLED:
+            top = emit_job(s, top, n.kids[1].job_write, sector + n.kids[1].offset, nr)
+        return top
+    if r[2] != WRITE_BACK:
+        top = hand(s, n, top, 0, sector, nr, n.worker)
+        return hand(s, n, top, 1, sector, nr, n.worker) if r[2] == WRITE_THROUGH else top
+    top = hand(s, n, top, 1, sector, nr, n.worker)
+    if r[3] & DRAINED:
+        top = emit_job(s, top, n.kids[1].job_read, sector + n.kids[1].offset, nr)
+        top = emit_job(s, top, n.kids[0].job_write, sector + n.kids[0].offset, nr)
+    return top
+
+
 cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
     """children(piece) of the plan: a part that no boundary cuts (segments.pxi has its own)."""
     if n.kind == LEAF:
@@ -143,6 +166,8 @@ cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr
         return raid456_piece(s, n, top, sector, nr)
     if n.kind == SNAPSHOT_ORIGIN:
         return origin_piece(s, n, top, sector, nr)
+    if n.kind == CACHE:
+        return cache_piece(s, n, top, sector, nr)
     return snapshot_piece(s, n, top, sector, nr)
 
 
@@ -188,14 +213,65 @@ cdef size_t cut_call(State *s, Node *n, size_t top, u64 sector, u64 end, u64 sto
     return piece(s, n, top, sector, stop - sector)
 
 
+cdef u64 longest(const i64 *limit, u64 sector, u64 nr) noexcept nogil:
+    """Sectors of a bio of `nr` sectors that the queue takes at once; never 0.
+
+    6.1 block/blk-merge.c get_max_io_size and bio_split_rw, bio_split_discard; drivers/md/dm.c
+    max_io_len.
+    """
+    cdef u64 most = <u64>limit[MOST]
+    cdef u64 chunk = <u64>limit[CHUNK], physical = <u64>limit[PHYSICAL]
+    cdef u64 start, end
+    if limit[HOW] == LIMIT_DISCARD:
+        if nr <= most:
+            return nr
+        end = (sector + most - physical) % chunk if sector + most >= physical else 0
+        return most - end if most > end else most
+    if chunk:
+        end = chunk - sector % chunk
+        if end < most:
+            most = end
+    if limit[HOW] == LIMIT_FRONT:
+        return most
+    start = sector & (physical - 1)
+    end = (start + most) & ~(physical - 1)
+    if end > start:
+        most = end - start
+    elif most & ~(<u64>limit[LOGICAL] - 1):     # 0: a bio that is no whole blocks
+        most &= ~(<u64>limit[LOGICAL] - 1)
+    if limit[MEMORY] and <u64>limit[MEMORY] < most:
+        return <u64>limit[MEMORY]
+    return most
+
+
+cdef size_t front_first(State *s, Node *n, u64 sector, u64 nr, u64 most,
+                        size_t top) noexcept nogil:
+    """dm: the front is mapped, and cut further by its targets; then what is left is given back."""
+    cdef size_t before
+    top = mapped(s, n, sector, most, top)
+    if s.why != BAD_NONE:
+        return top
+    if n.split == FRONT and s.resubmitted:      # the rest of the front is one with the rest
+        s.buf[top - 1].nr += <u32>(nr - most)
+        return top
+    s.cut = True
+    s.resubmitted = True
+    s.splits += 1
+    s.pieces += 1
+    before = top
+    top = emit(s, top, <u32>(n - s.nodes), sector + most, nr - most)
+    if s.why == BAD_NONE:
+        number(s, n, before, top, 0)
+    return top
+
+
 cdef size_t map_call(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept nogil:
     """One driver call: append what it emits, in order; say in `s` whether the bio was cut.
 
     Sources: 2.6.20 drivers/md/dm.c __split_bio (loops), 4.4 block/blk-merge.c blk_queue_split
     (resubmits the rest), 6.1 drivers/md/dm.c dm_split_and_process_bio (front, then the rest).
     """
-    cdef u64 stop
-    cdef size_t before = top
+    cdef u64 most
     s.cut = False
     s.gave_jobs = False
     s.resubmitted = False
@@ -204,15 +280,26 @@ cdef size_t map_call(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept
         return mirror_write(s, n, top, sector, nr)
     if n.how == STEP_STRIPE and n.split != FRONT and n.split != REST:
         return stripe_pieces(s, n, top, sector, nr)
-    if n.max_sectors and nr > n.max_sectors and n.op != FLUSH:
-        s.cut = True
-        s.resubmitted = True
-        s.splits += 1
-        top = emit(s, top, <u32>(n - s.nodes), sector + n.max_sectors, nr - n.max_sectors)
-        if s.why != BAD_NONE:
-            return top
-        number(s, n, top - 1, top, 0)
-        nr = n.max_sectors
+    if n.limit != NULL:
+        most = longest(n.limit, sector, nr)
+        if nr > most:
+            if n.limit[HOW] == LIMIT_FRONT:
+                return front_first(s, n, sector, nr, most, top)
+            s.cut = True
+            s.resubmitted = True
+            s.splits += 1
+            top = emit(s, top, <u32>(n - s.nodes), sector + most, nr - most)
+            if s.why != BAD_NONE:
+                return top
+            number(s, n, top - 1, top, 0)
+            nr = most
+    return mapped(s, n, sector, nr, top)
+
+
+cdef size_t mapped(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept nogil:
+    """What is left when the queue's limits are kept: the driver's own cuts and its children."""
+    cdef u64 stop
+    cdef size_t before = top
     if n.kind == SEGMENTS:
         return segments_call(s, n, top, sector, nr)
     if n.kind == EVERY_CHILD:

@@ -45,13 +45,37 @@ cdef enum:              # what a position does (PlanArrays.op_kind)
     RAID456 = 5
     SNAPSHOT_ORIGIN = 6
     SNAPSHOT = 7
-    EVERY_CHILD = 8     # internal: a flush, or a write to a mirror
+    PATHS = 8           # every bio takes one of the children
+    CACHE = 9           # origin and cache
+    EVERY_CHILD = 10    # internal: a flush, or a write to a mirror
+
+cdef enum:              # a cache: what a write does (raid[2]), and its worker (raid[3])
+    WRITE_BACK = 0
+    WRITE_THROUGH = 1
+    WRITE_AROUND = 2
+    FILLED = 1          # a read that misses is then written to the cache
+    DRAINED = 2         # what is written to the cache is then copied to the origin
 
 cdef enum:              # how a call whose bio straddles a boundary emits the parts
     LOOP = 0
     FRONT = 1
     REST = 2
     REST_MAPPED = 3
+
+cdef enum:              # a row of PlanArrays.limit
+    MOST = 0
+    MEMORY = 1
+    CHUNK = 2
+    PHYSICAL = 3
+    LOGICAL = 4
+    HOW = 5
+    NLIMITS = 6
+
+cdef enum:              # ... and its HOW
+    NO_LIMIT = 0
+    LIMIT_REST = 1
+    LIMIT_FRONT = 2
+    LIMIT_DISCARD = 3
 
 cdef enum:              # what the engines do with a node without leaving their loop
     STEP_LINEAR = 0     # one child, never cut
@@ -122,7 +146,7 @@ cdef struct Node:               # one (position, op, entry class): two cache lin
     # second line
     Kid *kids
     Seg *segs
-    u64 max_sectors
+    const i64 *limit            # NULL: the queue takes bios of any length
     u64 chunk                   # where a bio is cut: STEP_STRIPE, all kinds but SEGMENTS
     u64 chunk_inv
     u64 width_inv
@@ -140,7 +164,7 @@ cdef struct Plan:               # borrowed pointers into the checked numpy array
     const u8 *immediate
     const i32 *queue
     const i32 *task
-    const i64 *max_sectors
+    const i64 *limit
     const u8 *context
     const i32 *through
     const i32 *peak

@@ -15,8 +15,10 @@ from blockstack.engine.arrays import (
     FRONT,
     LEAF,
     LIFO,
+    LIMIT_REST,
     LOOP,
     MIRROR,
+    NO_LIMIT,
     NOPS,
     RAID10,
     RAID456,
@@ -192,6 +194,13 @@ def _links(rows: list[_Row]) -> dict[str, NDArray[np.int32] | NDArray[np.int64]]
     }
 
 
+def _limits(devices: list[Device]) -> NDArray[np.int64]:
+    """The rest is given back first, by no other limit than a length."""
+    rows = [(d.max_sectors, 0, 0, 1, 1, LIMIT_REST if d.max_sectors else NO_LIMIT)
+            for d in devices for _ in range(NOPS)]  # fmt: skip
+    return np.array(rows, dtype=np.int64).reshape(-1)
+
+
 def plan_of(root: Device, rule: int) -> PlanArrays:
     """Compile a tree; every op follows one rule."""
     rows = _numbered(root)
@@ -204,7 +213,7 @@ def plan_of(root: Device, rule: int) -> PlanArrays:
         immediate=np.array([d.immediate for d in devices], dtype=np.uint8),
         queue=np.arange(count, dtype=np.int32),
         task=_i32([row.task for row in rows]),
-        max_sectors=np.array([d.max_sectors for d in devices], dtype=np.int64),
+        limit=_limits(devices),
         context=np.zeros(count * NOPS, dtype=np.uint8),
         through=_i32(np.repeat([200 + 8 * (p % 7) for p in numbers], NOPS)),
         peak=_i32(np.repeat([300 + 8 * (p % 5) for p in numbers], NOPS)),

@@ -61,5 +61,9 @@ class UnknownFrame(BlockstackError):
     """A function that a call path needs is not in the kernel's frame table."""
 
 
+class UnknownKernel(BlockstackError):
+    """A frame table of a kernel or an architecture that no generation of the model covers."""
+
+
 class LimitExceeded(BlockstackError):
     """A run that would pass a bound of the program itself (nesting, memory)."""

@@ -52,6 +52,11 @@ class TaskDepth:
         What the verdict rests on, when it is not the frame table alone.
     path : tuple of Frame
         Outermost first; the bytes sum to ``peak_bytes``.
+    how : {"bound", "simulated"}
+    interrupts_bytes : int
+        What an interrupt may put on top, on the same stack.
+    budget_bytes : int
+        The largest of what else may come on top (page reclaim, the scheduler); one at a time.
     """
 
     task: str
@@ -64,6 +69,8 @@ class TaskDepth:
     why: str = ""
     path: tuple[Frame, ...] = ()
     how: str = "bound"
+    interrupts_bytes: int = 0
+    budget_bytes: int = 0
 
     @property
     def headroom_bytes(self) -> int:
@@ -243,7 +250,7 @@ class Result:
 
 def _task(data: Mapping[str, Any]) -> TaskDepth:
     plain = {k: data[k] for k in ("task", "context", "peak_bytes", "limit_bytes", "fits", "exact",
-                                  "why", "how")}
+                                  "why", "how", "interrupts_bytes", "budget_bytes")}
     return TaskDepth(**plain, missing=tuple(data["missing"]),
                      path=tuple(Frame(**f) for f in data["path"]))
 

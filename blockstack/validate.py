@@ -1,32 +1,27 @@
-"""Measured stacks against bounds: what the kernel's stack tracer saw, and what the model allows.
+"""One measured stack against its bounds: what the kernel's stack tracer saw, and what the model
+allows.
 
 The figure compared is that of the ``block`` pass: the deepest stack at the entry of a function of
 the block layer or a driver. A bound holds when it is not below it. A stack that cannot be
 modelled is refused with the reason; it never gets a small number.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from statistics import median
-from typing import Any
 
-from blockstack.engine.arrays import OP_NAMES
-from blockstack.engine.plan import Plan, compile_plan
-from blockstack.engine.static import StaticTasks
-from blockstack.errors import BlockstackError, UnsupportedKind
-from blockstack.importers.measured import Measured, Measurements, load_measurements, stack_of
-from blockstack.kernel import PROFILES, Kernel, load_kernel
+from blockstack.engine.explain import static_tasks
+from blockstack.engine.static import each_deepest
+from blockstack.errors import BlockstackError
+from blockstack.importers.measured import Measured, stack_of
+from blockstack.kernel import Kernel
 from blockstack.kernel.cuts import RARE_CUTS
 from blockstack.kernel.paths import Entered
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import base_name
+from blockstack.kernel.traced import TracedPath, traced_path
 from blockstack.result import Frame, TaskDepth
 from blockstack.stack import Stack
 
-#: the workload's largest bio (1 MiB) and its alignment (4 KiB), in sectors
-_MAX_SECTORS, _ALIGN_SECTORS = 2048, 8
 _LOOP = ("loop_workfn", "loop_rootcg_workfn", "loop_process_work")
 #: functions that only a task of that context has on its stack; another word: itself
 _CONTEXTS: dict[str, tuple[str, ...]] = {
@@ -68,8 +63,11 @@ class Comparison:
     Attributes
     ----------
     name, context : str
-    measured_bytes : int or None
+    measured_bytes : int
         The ``block`` pass; ``all_bytes`` is the pass that traced every function.
+    traced : TracedPath
+        What the frame table has for the functions of the trace, call by call: it must add up to
+        ``measured_bytes`` but for alignment.
     predicted_bytes : int or None
         The bound for the traced context; of all contexts when none was told or none matches.
     worst_bytes : int or None
@@ -88,6 +86,7 @@ class Comparison:
     name: str
     context: str
     measured_bytes: int
+    traced: TracedPath = field(default=TracedPath(()), repr=False)
     all_bytes: int | None = None
     predicted_bytes: int | None = None
     worst_bytes: int | None = None
@@ -98,6 +97,11 @@ class Comparison:
     refused: str = ""
     differs: str = ""
     path: tuple[Frame, ...] = field(default=(), repr=False)
+
+    @property
+    def traced_bytes(self) -> int | None:
+        """Sum over the traced path, told its functions only; None: no trace."""
+        return self.traced.bytes if self.traced.frames else None
 
     @property
     def ratio(self) -> float | None:
@@ -114,14 +118,8 @@ class Comparison:
 
 def bounds_of(stack: Stack, kernel: Kernel) -> tuple[TaskDepth, ...]:
     """The deepest path of every task, for every operation, buffered and direct."""
-    found: dict[tuple[str, str], TaskDepth] = {}
-    for direct in (False, True):
-        plan = _plan(stack, kernel, direct)
-        for task in StaticTasks(plan, _MAX_SECTORS, _ALIGN_SECTORS).all():
-            key = (task.task, task.context)
-            if key not in found or task.peak_bytes > found[key].peak_bytes:
-                found[key] = task
-    return tuple(found.values())
+    return each_deepest(task for static in static_tasks(stack, kernel, None)
+                        for task in static.all())
 
 
 def as_traced(kernel: Kernel, *, rare: bool = True) -> Kernel:
@@ -138,20 +136,6 @@ def as_traced(kernel: Kernel, *, rare: bool = True) -> Kernel:
     return replace(kernel, rows=rows)
 
 
-def _plan(stack: Stack, kernel: Kernel, direct: bool) -> Plan:
-    """A plan for every operation that the stack takes."""
-    ops, refused = [], None
-    for op in OP_NAMES:
-        try:
-            compile_plan(stack, kernel, ops=(op,), direct=direct)
-            ops.append(op)
-        except UnsupportedKind as error:
-            refused = error
-    if not {"read", "write"} & set(ops) and refused is not None:
-        raise refused
-    return compile_plan(stack, kernel, ops=ops, direct=direct)
-
-
 def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -> Comparison:
     """Bound one measured stack on ``kernel`` and put both side by side.
 
@@ -163,6 +147,7 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
     block = measured.block
     assert block is not None
     base = Comparison(measured.name, block.context, block.max_bytes,
+                      traced_in(kernel, [name for name, _ in block.functions]),
                       None if measured.all is None else measured.all.max_bytes)
     try:
         stack = stack_of(measured)
@@ -178,17 +163,26 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
     task = max(told, key=lambda t: t.peak_bytes)
     if not task.exact:
         return _refuse(base, "the frame table lacks " + ", ".join(task.missing), worst)
-    return Comparison(
-        base.name, base.context, base.measured_bytes, base.all_bytes, task.peak_bytes,
-        worst.peak_bytes, worst.task, max((t.peak_bytes for t in seldom), default=None),
-        task.exact, task.task, "",
-        _differs([name for name, _ in block.functions], [f.function for f in task.path]), task.path)
+    return replace(
+        base, predicted_bytes=task.peak_bytes, worst_bytes=worst.peak_bytes, worst_task=worst.task,
+        typical_bytes=max((t.peak_bytes for t in seldom), default=None), exact=task.exact,
+        task=task.task, path=task.path, differs=_differs(
+            [name for name, _ in block.functions], [f.function for f in task.path]))
+
+
+def traced_in(kernel: Kernel, functions: Sequence[str]) -> TracedPath:
+    """The traced path in the kernel's frame table: function names in (outermost first), bytes out.
+
+    The tracer sees the innermost function at its entry: its own row stands for that frame.
+    """
+    arch = kernel.platform.arch
+    roots = {name: root for (a, name), root in kernel.generation.roots.items() if a == arch}
+    return traced_path(kernel.rows.table, functions, roots, leaf_bytes=_LEAF_BYTES[arch])
 
 
 def _refuse(base: Comparison, why: str, worst: TaskDepth | None = None) -> Comparison:
-    return Comparison(base.name, base.context, base.measured_bytes, base.all_bytes, refused=why,
-                      worst_bytes=worst.peak_bytes if worst else None,
-                      worst_task=worst.task if worst else "")
+    return replace(base, refused=why, worst_bytes=worst.peak_bytes if worst else None,
+                   worst_task=worst.task if worst else "")
 
 
 def _told(tasks: Iterable[TaskDepth], context: str) -> list[TaskDepth]:
@@ -219,128 +213,3 @@ def _differs(traced: Sequence[str], path: Sequence[str]) -> str:
         else:
             return f"{function} | {plain[at] if at < len(plain) else 'end'}"
     return ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """All comparisons of one file."""
-
-    kernel: str
-    measured_kernel: str
-    rows: tuple[Comparison, ...]
-    budgets: dict[str, int] = field(default_factory=dict)
-    table: str = ""
-
-    @property
-    def modelled(self) -> tuple[Comparison, ...]:
-        """Stacks that have a bound."""
-        return tuple(r for r in self.rows if not r.refused)
-
-    @property
-    def holds_all(self) -> bool:
-        """No bound is below what was measured."""
-        return all(r.holds for r in self.modelled)
-
-    def summary(self) -> dict[str, Any]:
-        """Counts and ratios, with the keys of ``--json``."""
-        ratios = [r.ratio for r in self.modelled if r.ratio is not None]
-        typical = [r.typical_bytes / r.measured_bytes for r in self.modelled
-                   if r.typical_bytes is not None]
-        untold = [r.worst_bytes / r.measured_bytes for r in self.modelled
-                  if r.worst_bytes is not None]
-        return {"stacks": len(self.rows), "modelled": len(self.modelled),
-                "refused": len(self.rows) - len(self.modelled),
-                "holds": sum(bool(r.holds) for r in self.rows),
-                "median_ratio": _round(_quantile(ratios, 0.5)),
-                "p90_ratio": _round(_quantile(ratios, 0.9)),
-                "typical_median_ratio": _round(_quantile(typical, 0.5)),
-                "typical_p90_ratio": _round(_quantile(typical, 0.9)),
-                "untold_median_ratio": _round(_quantile(untold, 0.5)),
-                "untold_p90_ratio": _round(_quantile(untold, 0.9))}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        stacks = {r.name: {
-            "measured_bytes": r.measured_bytes, "all_bytes": r.all_bytes,
-            "predicted_bytes": r.predicted_bytes, "typical_bytes": r.typical_bytes,
-            "ratio": _round(r.ratio), "context": r.context, "exact": r.exact, "task": r.task,
-            "holds": r.holds, "refused": r.refused or None, "differs": r.differs,
-            "worst_bytes": r.worst_bytes, "worst_task": r.worst_task} for r in self.rows}
-        return {"kernel": self.kernel, "measured_kernel": self.measured_kernel,
-                "table": self.table, "budgets_bytes": self.budgets, "summary": self.summary(),
-                "stacks": stacks}
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
-
-
-def _quantile(values: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least ``share`` of them do not exceed (0.5: the median)."""
-    if not values:
-        return None
-    if share == 0.5:
-        return median(values)
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def validate(measurements: Measurements, kernel: Kernel) -> Report:
-    """Compare every stack of a file that has a ``block`` figure.
-
-    The guests were booted with randomize_kstack_offset=off, so it is left out of the bounds.
-    """
-    plain = as_traced(kernel.override(stack_offset=False))
-    typical = as_traced(plain, rare=False)
-    rows = tuple(compare(m, plain, typical) for m in measurements.stacks if m.block is not None)
-    budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
-    return Report(plain.name, measurements.kernel, rows, budgets, kernel.table.digest)
-
-
-def merged(reports: Sequence[Report]) -> dict[str, Any]:
-    """Plain data of all files: ``summary`` and ``stacks`` over all of them, ``kernels`` each.
-
-    A stack that several files have is named ``NAME (ARCH)`` from the second on.
-    """
-    whole = Report("", "", tuple(row for report in reports for row in report.rows))
-    stacks: dict[str, Any] = {}
-    for report in reports:
-        for name, row in report.to_dict()["stacks"].items():
-            key = name if name not in stacks else f"{name} ({report.kernel})"
-            stacks[key] = {"kernel": report.kernel, **row}
-    return {"summary": whole.summary(), "stacks": stacks,
-            "kernels": {r.kernel: r.to_dict() for r in reports}}
-
-
-def measured_files(where: Path) -> Iterator[Measurements]:
-    """The files of measured stacks in a folder.
-
-    Raises
-    ------
-    BlockstackError
-        There is none.
-    """
-    paths = sorted(where.glob("*.json")) if where.is_dir() else [where]
-    if not paths:
-        raise BlockstackError("no files of measured stacks", path=str(where),
-                              hint="give a folder of *.json files, or one of them")
-    yield from (load_measurements(path) for path in paths)
-
-
-def kernel_for(measurements: Measurements, kernels: Iterable[str] = ()) -> Kernel:
-    """The kernel to compare with: of those named, the one of the same architecture; else the
-    shipped one of the same version and architecture.
-
-    Raises
-    ------
-    BlockstackError
-        There is none.
-    """
-    named = [load_kernel(name) for name in kernels]
-    fit = [k for k in named if k.platform.arch == measurements.arch]
-    version = re.match(r"\d+\.\d+", measurements.kernel)
-    name = f"linux-{version[0] if version else '?'}-{measurements.arch}"
-    if fit or (not named and name in PROFILES):
-        return fit[0] if fit else load_kernel(name)
-    raise BlockstackError("no frame table for the measured kernel", path=str(measurements.path),
-                          value=f"{measurements.kernel}, {measurements.arch}",
-                          hint="name one with --kernel (blockstack kernel extract makes it)")

@@ -8,8 +8,10 @@ from blockstack.engine.arrays import (
     FIFO,
     LEAF,
     LIFO,
+    LIMIT_REST,
     LOOP,
     MIRROR,
+    NLIMITS,
     NOPS,
     RAID456,
     READ,
@@ -33,6 +35,16 @@ def i32(values):
     return np.ascontiguousarray(values, dtype=np.int32)
 
 
+def limits(rows) -> np.ndarray:
+    """One row of `PlanArrays.limit` per position for all operations; None: no limit."""
+    flat = [row or (0,) * NLIMITS for row in rows for _ in range(NOPS)]
+    return np.array(flat, dtype=np.int64).reshape(-1)
+
+
+def at_most(sectors, *, memory=0, chunk=0, physical=1, logical=1, how=LIMIT_REST):
+    return sectors, memory, chunk, physical, logical, how
+
+
 def make(nodes, *, rule=FIFO, tasks=1, **changes) -> PlanArrays:
     """Plan of (kind, children, options) rows; every row costs the same bytes."""
     count = len(nodes)
@@ -53,7 +65,7 @@ def make(nodes, *, rule=FIFO, tasks=1, **changes) -> PlanArrays:
         immediate=np.array([o.get("immediate", 0) for o in options], dtype=np.uint8),
         queue=i32([o.get("queue", p) for p, o in enumerate(options)]),
         task=i32([o.get("task", 0) for o in options]),
-        max_sectors=np.array([o.get("max_sectors", 0) for o in options], dtype=np.int64),
+        limit=limits([o.get("limit") for o in options]),
         context=np.zeros(count * NOPS, dtype=np.uint8),
         through=i32([THROUGH] * count * NOPS),
         peak=i32([PEAK] * count * NOPS),

@@ -14,11 +14,19 @@ from typing import Any
 import numpy as np
 
 from blockstack.engine.arrays import (
+    CACHE,
+    DISCARD,
     FRONT,
     LEAF,
+    LIMIT_DISCARD,
+    LIMIT_FRONT,
+    LIMIT_REST,
     LOOP,
     MIRROR,
+    NLIMITS,
+    NO_LIMIT,
     NOPS,
+    PATHS,
     RAID10,
     RAID456,
     REMAP,
@@ -31,7 +39,7 @@ from blockstack.engine.arrays import (
 )
 
 Pick = Callable[[int, int], int]  # an integer between two bounds, both included
-ALL_KINDS = (REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT)
+ALL_KINDS = (REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, PATHS, CACHE)
 ALL_SPLITS = (LOOP, FRONT, REST, REST_MAPPED)
 U32_MAX = 2**32 - 1
 
@@ -45,7 +53,7 @@ class Shape:
     immediate: bool = True
     shared_queues: bool = True
     workers: bool = True
-    max_sectors: bool = True
+    limits: bool = True
     dag: bool = True
     max_roots: int = 3
     max_positions: int = 24
@@ -120,18 +128,20 @@ class Grower:
         simple = [kind for kind in (REMAP, SEGMENTS) if kind in self.shape.kinds]
         node.kind = self.one_of(simple if simple and self.pick(0, 1) else self.shape.kinds)
         needs = {
-            REMAP: lambda n: [n.need],
+            REMAP: lambda n: [n.need] * (2 if self.rarely() else 1),
             SEGMENTS: self.segments,
             MIRROR: lambda n: [n.need] * self.pick(1, 3),
             RAID10: self.raid10,
             RAID456: self.raid456,
             SNAPSHOT_ORIGIN: self.snapshot,
             SNAPSHOT: self.snapshot,
+            PATHS: lambda n: [n.need] * self.pick(1, 3),
+            CACHE: self.cache,
         }[node.kind](node)
         task = self.worker_task() if self.shape.workers else node.task
         # Stripe and copy-on-write kinds need both; the others a worker's child only when the
         # position hands jobs over (context).
-        both = node.kind in (RAID456, SNAPSHOT_ORIGIN, SNAPSHOT)
+        both = node.kind in (RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, CACHE)
         worker = self.shape.workers and (both or self.rarely())
         caller = both or not worker or not self.rarely()
         for need in needs:
@@ -173,6 +183,11 @@ class Grower:
         node.raid = [disks, parity, chunk, level, rmw, failed, flags, 0]
         return [(node.need // chunk // (disks - parity) + 1) * chunk] * disks
 
+    def cache(self, node: Node) -> list[int]:
+        threshold = self.one_of((0, U32_MAX, U32_MAX // 2, U32_MAX // 10))
+        node.raid = [self.pick(5, 130), threshold, self.pick(0, 2), self.pick(0, 3), 0, 0, 0, 0]
+        return [node.need] * self.pick(2, 3)
+
     def snapshot(self, node: Node) -> list[int]:
         chunk = self.pick(5, 130)
         threshold = self.one_of((0, U32_MAX, U32_MAX // 2, U32_MAX // 10))
@@ -191,6 +206,16 @@ def contexts(g: Grower, node: Node) -> list[int]:
     if child < 0:
         return [1] * NOPS
     return [g.pick(0, 1) for _ in range(NOPS)]
+
+
+def limit_row(g: Grower, op: int) -> list[int]:
+    if op == DISCARD:
+        grain = g.pick(1, 40)
+        return [g.pick(7, 300), 0, grain, g.pick(0, grain - 1), 1, LIMIT_DISCARD]
+    how = g.one_of([NO_LIMIT, LIMIT_REST, LIMIT_REST, LIMIT_FRONT])
+    chunk = g.one_of([0, 0, 8, 24, 64])
+    return [g.pick(7, 300), g.one_of([0, 0, 8, 16]), chunk, 1 << g.pick(0, 4),
+            1 << g.pick(0, 3), how]
 
 
 def cumulative(g: Grower, n: int) -> list[int]:
@@ -221,8 +246,11 @@ def arrays_of(g: Grower, roots: int, rule: int | None) -> PlanArrays:
     if shape.shared_queues:
         queue = [g.pick(0, positions - 1) if g.rarely() else p for p in queue]
 
-    def limit() -> int:
-        return g.pick(7, 300) if shape.max_sectors and g.rarely() else 0
+    def limit() -> list[int]:
+        """A limit per operation, rarely."""
+        if not shape.limits or not g.rarely():
+            return [0] * NLIMITS * NOPS
+        return [x for op in range(NOPS) for x in limit_row(g, op)]
 
     rules = [rule] * NOPS if rule is not None else [g.pick(0, 3) for _ in range(NOPS)]
     maybe = [0, 1] if shape.immediate else [0]
@@ -230,7 +258,7 @@ def arrays_of(g: Grower, roots: int, rule: int | None) -> PlanArrays:
         split=integers([g.one_of(shape.splits) for _ in g.nodes], np.uint8),
         immediate=integers([g.one_of(maybe) for _ in g.nodes], np.uint8),
         queue=integers(queue, np.int32),
-        max_sectors=integers([limit() for _ in g.nodes], np.int64),
+        limit=integers([x for _ in g.nodes for x in limit()], np.int64),
         context=integers([c for n in g.nodes for c in contexts(g, n)], np.uint8),
         roots=integers(list(range(roots)), np.int32),
         root_threshold=integers(cumulative(g, roots), np.uint32),

@@ -7,12 +7,19 @@ from typing import NamedTuple
 from reference_draws import Bio, hash32
 
 from blockstack.engine.arrays import (
+    CACHE,
     DISCARD,
     FLUSH,
     FRONT,
+    LIMIT_DISCARD,
+    LIMIT_FRONT,
+    LIMIT_REST,
     LOOP,
     MIRROR,
+    NLIMITS,
+    NO_LIMIT,
     NOPS,
+    PATHS,
     RAID10,
     RAID456,
     READ,
@@ -70,7 +77,7 @@ def next_boundary(plan: SimpleNamespace, bio: Bio) -> int | None:
         chunk = raid[4]
     elif kind == RAID456 and bio.op == READ and raid[6] & 2 and raid[5] == 0:
         chunk = raid[2]
-    elif kind in (SNAPSHOT_ORIGIN, SNAPSHOT):
+    elif kind in (SNAPSHOT_ORIGIN, SNAPSHOT, CACHE):
         chunk = raid[0]
     else:
         return None
@@ -97,9 +104,9 @@ def map_piece(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
         yield down(plan, bio, slots[0], bio)
     elif kind == SEGMENTS and op != FLUSH:
         yield map_segment(plan, bio)
-    elif kind == MIRROR and op == READ:
+    elif kind == PATHS or (kind == MIRROR and op == READ):
         yield down(plan, bio, slots[(sector >> 7) % len(slots)], bio)
-    elif kind in (SEGMENTS, MIRROR) or (kind == RAID10 and op == FLUSH):
+    elif kind in (SEGMENTS, MIRROR) or (kind in (RAID10, CACHE) and op == FLUSH):
         for c in slots:
             yield down(plan, bio, c, bio)
     elif kind == RAID10:
@@ -114,6 +121,8 @@ def map_piece(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
         yield from map_origin(plan, bio)
     elif kind == SNAPSHOT:
         yield from map_snapshot(plan, bio)
+    elif kind == CACHE:
+        yield from map_cache(plan, bio)
 
 
 def map_segment(plan: SimpleNamespace, bio: Bio) -> Emission:
@@ -282,25 +291,72 @@ def map_snapshot(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
         yield down(plan, bio, cow, bio, worker=True)
 
 
+def map_cache(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
+    """Origin and cache; a worker fills the cache after a miss and drains what was written."""
+    p = bio.position
+    origin, cache, *_ = children_of(plan, p)
+    chunk, threshold, mode, flags = plan.raid[8 * p : 8 * p + 4]
+    fills, drains = bool(flags & 1), bool(flags & 2)
+    if bio.op == DISCARD:
+        yield down(plan, bio, origin, bio)
+    elif bio.op == READ:
+        hit = hash32(bio.sector // chunk) < threshold
+        yield down(plan, bio, cache if hit else origin, bio)
+        if fills and not hit:
+            yield down(plan, bio, cache, bio._replace(op=WRITE), worker=True)
+    elif mode == 0:  # write-back
+        yield down(plan, bio, cache, bio)
+        if drains:
+            yield down(plan, bio, cache, bio._replace(op=READ), worker=True)
+            yield down(plan, bio, origin, bio._replace(op=WRITE), worker=True)
+    else:  # through or around
+        yield down(plan, bio, origin, bio)
+        if mode == 1:
+            yield down(plan, bio, cache, bio)
+
+
 class Call(NamedTuple):
     """What one driver call does."""
 
     emissions: list[Emission]
     splits: int
     pieces: int
-    served: int  # sectors left after the max_sectors cut
+    served: int  # sectors left after the limits' cut
     immediate: bool
+
+
+def longest(plan: SimpleNamespace, bio: Bio) -> tuple[int, int]:
+    """Sectors of the bio that the queue takes at once, and how it splits the rest off."""
+    row = NLIMITS * (NOPS * bio.position + bio.op)
+    most, memory, chunk, physical, logical, how = plan.limit[row : row + NLIMITS]
+    if how == NO_LIMIT or bio.op == FLUSH:
+        return bio.nr, NO_LIMIT
+    if how == LIMIT_DISCARD:
+        if bio.nr > most:
+            beyond = max(0, bio.sector + most - physical) % chunk
+            most -= beyond if beyond < most else 0
+        return most, how
+    if chunk:
+        most = min(most, (bio.sector // chunk + 1) * chunk - bio.sector)
+    if how == LIMIT_REST:
+        whole = (bio.sector + most) // physical * physical - bio.sector
+        most = whole if whole > 0 else most // logical * logical or most
+        most = min(most, memory or most)
+    return most, how
 
 
 def driver_call(plan: SimpleNamespace, bio: Bio) -> Call:
     """One make_request call: cut, map, and put in the order of the split style."""
     p, style = bio.position, plan.split[bio.position]
     out: list[Emission] = []
-    longest, front, splits = plan.max_sectors[p], bio, 0
-    if longest and bio.nr > longest and bio.op != FLUSH:
-        rest = bio._replace(sector=bio.sector + longest, nr=bio.nr - longest)
-        out.append(Emission(rest, worker=False))
-        front, splits = bio._replace(nr=longest), 1
+    most, how = longest(plan, bio)
+    front, splits, left = bio._replace(nr=min(bio.nr, most)), 0, []
+    if bio.nr > most:
+        rest = bio._replace(sector=bio.sector + most, nr=bio.nr - most)
+        left = [Emission(rest, worker=False)]
+        splits = 1
+    if how != LIMIT_FRONT:
+        out += left
     pieces = cut(plan, front)
     m, first = len(pieces), pieces[0]
     after = front._replace(sector=first.sector + first.nr, nr=front.nr - first.nr)
@@ -323,6 +379,13 @@ def driver_call(plan: SimpleNamespace, bio: Bio) -> Call:
         assert style == REST_MAPPED
         out += children(range(1, m)) + front_part
         splits += m - 1
+    if how == LIMIT_FRONT and left:
+        if style == FRONT and m > 1:  # the rest of the front is one with the rest
+            out[-1] = Emission(after._replace(nr=after.nr + left[0].bio.nr), worker=False)
+            splits -= 1
+        else:
+            out += left
+            m += 1
     callers = sum(not e.worker for e in out)
     immediate = bool(plan.immediate[p]) and splits == 0 and callers == 1
     return Call(out, splits, m, front.nr, immediate)

@@ -171,5 +171,5 @@ DEPTH_FIRST = Shape(
     kinds=(REMAP, SEGMENTS, MIRROR, RAID10),
     splits=(LOOP, FRONT, REST_MAPPED),
     shared_queues=False,
-    max_sectors=False,
+    limits=False,
 )

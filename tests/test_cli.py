@@ -90,7 +90,7 @@ def test_tables_for_people():
     for word in ("Depth", "Size", "Location", "completion", "reclaim", "Note:"):
         assert word in explained
     layers = call("explain", MAIN, "--max-layers", "dm-linear").output
-    assert "6 nested in this stack" in layers and "completion md0" in layers
+    assert "8 nested in this stack" in layers and "completion md0" in layers
     assert "linux-2.6.24-i386-8k" in layers and "linux-6.1-i386 has no ext3" in layers
     kernels = call("kernel", "list").output
     assert "linux-6.1-x86_64" in kernels and "hits the guard page" in kernels

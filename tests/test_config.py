@@ -279,7 +279,12 @@ SHOWN = {  # every kind that has a scenario
     "partition", "dm-linear", "dm-striped", "dm-mirror", "dm-crypt", "dm-snapshot",
     "dm-snapshot-origin", "md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5",
     "md-raid6", "loop", "nbd", "iscsi", "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic",
-    "raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "reiser4", "nfs", "nfsd", "swap"}
+    "raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "reiser4", "nfs", "nfsd", "swap",
+    "bcache", "drbd",
+    "dm-multipath", "dm-cache", "dm-writecache", "dm-raid0", "dm-raid1", "dm-raid4", "dm-raid5",
+    "dm-raid6",
+    "dm-raid10", "dm-thin", "dm-thin-pool", "dm-integrity", "dm-verity", "dm-flakey", "dm-delay",
+    "dm-switch", "dm-zero", "zram"}
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -320,7 +325,7 @@ def test_the_main_scenario() -> None:
     config = load_config(CONFIGS / "dm-md-iscsi.toml")
     kinds = [d.kind for d in config.stack.devices.values()]
     assert config.kernel == "linux-2.6.18-i386-4k"
-    assert kinds.count("dm-linear") == 6
+    assert kinds.count("dm-linear") == 8
     assert {"ext3", "md-raid5", "iscsi", "nic"} <= set(kinds)
     deep = load_config(CONFIGS / "dm-deep-4k.toml")
     assert [d.kind for d in deep.stack.devices.values()].count("dm-linear") == 16

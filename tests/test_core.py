@@ -1,7 +1,11 @@
 """The compiled core by itself: hand-computed counters, the worked example, threads, limits."""
 
+from dataclasses import asdict
+
+import core_engine
 import numpy as np
 import pytest
+import reference
 from core_plans import (
     ALL,
     CHUNK,
@@ -11,6 +15,7 @@ from core_plans import (
     RULE_IDS,
     RULES,
     THROUGH,
+    at_most,
     chain,
     drawn,
     every_rule,
@@ -30,6 +35,8 @@ from blockstack.engine.arrays import (
     FRONT,
     LEAF,
     LIFO,
+    LIMIT_FRONT,
+    LIMIT_REST,
     LOOP,
     NOPS,
     READ,
@@ -90,8 +97,8 @@ def test_self_calls_of_a_looping_driver():
 
 
 @every_rule
-def test_max_sectors_gives_the_rest_back_first(rule):
-    nodes = [(REMAP, [1], {"max_sectors": 16}), (LEAF, [])]
+def test_a_limit_gives_the_rest_back_first(rule):
+    nodes = [(REMAP, [1], {"limit": at_most(16)}), (LEAF, [])]
     calls = core.replay(make(nodes, rule=rule), one(WRITE, 0, 40), 0)
     got = core.run(make(nodes, rule=rule), one(WRITE, 0, 40), count=1)
     assert (got.splits, got.sectors.tolist()) == (2, [0, 40])
@@ -99,6 +106,21 @@ def test_max_sectors_gives_the_rest_back_first(rule):
     assert leaves == {RECURSIVE: [32, 16, 0], TWO_LIST: [0, 16, 32], LIFO: [0, 16, 32]}.get(
         rule, [0, 16, 32]
     )
+
+
+@every_rule
+@pytest.mark.parametrize("split", [LOOP, FRONT, REST, REST_MAPPED])
+@pytest.mark.parametrize("how", [LIMIT_REST, LIMIT_FRONT])
+def test_limits_and_a_drivers_own_cuts_agree_with_the_twin(rule, split, how):
+    """A striped device whose limits fall inside and outside its chunks, over a limited leaf."""
+    limit = at_most(20, memory=17, chunk=44, physical=4, logical=2, how=how)
+    top = stripe([1, 2, 3], split=split, limit=limit)
+    nodes = [top, (LEAF, [], {"limit": at_most(5)}), (LEAF, []), linear(4), (LEAF, [])]
+    spec = drawn(1 << 12, size_lo=3, size_step=3, size_count=40, align_sectors=1)
+    plan = make(nodes, rule=rule)
+    twin = reference.run(plan, spec, count=50)
+    assert twin.splits > 300
+    assert asdict(core_engine.run(plan, spec, count=50)) == asdict(twin)
 
 
 @every_rule

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from core_plans import (
     ALL,
+    at_most,
     drawn,
     i32,
+    limits,
     make,
     one,
     raid5,
@@ -28,7 +30,7 @@ TINY = [stripe([1, 2]), (LEAF, []), (LEAF, [])]
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("op_kind", np.array([9, 0, 0], dtype=np.uint8), r"op_kind\[0\]"),
+        ("op_kind", np.array([11, 0, 0], dtype=np.uint8), r"op_kind\[0\]"),
         ("op_kind", np.array([2, 0, 0], dtype=np.int64), "dtype uint8"),
         ("peak", i32([0]), "15 elements"),
         ("peak", [1, 2], "numpy array"),
@@ -45,7 +47,12 @@ TINY = [stripe([1, 2]), (LEAF, []), (LEAF, [])]
         ("roots", i32([3]), "roots"),
         ("root_threshold", np.array([5], dtype=np.uint32), "root_threshold"),
         ("through", i32([1 << 25] * 15), "through"),
-        ("max_sectors", np.array([1, 2, 3, 4, 5, 6], dtype=np.int64)[::2], "C-contiguous"),
+        ("child_offset", np.array([0, 1, 0, 1], dtype=np.int64)[::2], "C-contiguous"),
+        ("limit", limits([at_most(0), None, None]), r"limit\[0\]: the longest piece"),
+        ("limit", limits([None, at_most(8, physical=3), None]), r"limit\[30\]: blocks are powers"),
+        ("limit", limits([at_most(8, how=4), None, None]), "no such way"),
+        ("limit", limits([at_most(8, how=3, chunk=4, physical=4), None, None]), "granularity"),
+        ("limit", np.zeros(3, dtype=np.int64), "90 elements"),
     ],
 )
 def test_a_wrong_plan_is_refused(field, value, message):

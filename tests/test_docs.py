@@ -1,14 +1,18 @@
 """README and docs: what they show runs, and what is generated is current."""
 
+import json
 import re
 import shlex
 from pathlib import Path
+from statistics import median
 
 import pytest
 from typer.testing import CliRunner
 
+from blockstack import history
 from blockstack.cli import app
 from blockstack.present.reference import lines
+from blockstack.validation import measured_files
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -43,6 +47,41 @@ def test_readme_commands_name_real_commands_and_files():
 def test_config_reference_is_current():
     """Made by: python -m blockstack.present.reference > docs/config.md"""
     assert (ROOT / "docs/config.md").read_text().splitlines() == list(lines())
+
+
+def test_history_is_current():
+    """Made by: python -m blockstack.pages. Its quick sections whole, and rows of the slow one."""
+    page = (ROOT / "docs/2005-and-now.md").read_text()
+    for section in (history.layer_costs, history.randomised):
+        assert "\n".join(section()) in page, section.__name__
+    for name, source, size in ((history.OLD, "", 4096), (history.NEW[1], "", 4096)):
+        row, why = history.fit_row(name, source, size)
+        assert row in page.splitlines() and all(line in page for line in why)
+    assert (ROOT / "docs/img/growth.svg").stat().st_size > 10_000
+
+
+def test_history_says_where_figures_come_from():
+    """Every table stands under a line that says measured, derived, published or assumed."""
+    page = (ROOT / "docs/2005-and-now.md").read_text()
+    for part in re.split(r"^## ", page, flags=re.MULTILINE)[1:]:
+        before, *tables = re.split(r"(?:^\|.*\n)+", part, flags=re.MULTILINE)
+        assert tables
+        assert re.search(r"[Mm]easured|[Dd]erived|[Pp]ublished|[Aa]ssumed", before), part[:60]
+
+
+def test_validation_summary_has_the_recorded_set():
+    """Made by: python -m blockstack.pages. The figures themselves are those of the golden files."""
+    page = (ROOT / "docs/validate.md").read_text()
+    for measured in measured_files():
+        (row,) = re.findall(rf"^\| {re.escape(measured.kernel)} \|.*$", page, re.MULTILINE)
+        stacks, modelled, holds = (int(cell) for cell in row.split(" | ")[1:4])
+        recorded = json.loads((ROOT / f"tests/golden/linux-6.1-{measured.arch}.json").read_text())
+        depth = {m.name: m.block.max_bytes for m in measured.stacks}
+        bounds = {name: n for name, (n, _) in recorded.items() if n is not None}
+        assert (stacks, modelled) == (len(recorded), len(bounds))
+        assert holds == sum(n >= depth[name] for name, n in bounds.items())
+        ratios = [n / depth[name] for name, n in bounds.items()]
+        assert f" {median(ratios):.3f}, " in row
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.stem)

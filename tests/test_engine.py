@@ -109,24 +109,35 @@ def test_main_story_recursion_overflows_4k_and_serialised_does_not():
 
 STACKED = ["dm-linear", "dm-crypt", "md-raid0", "md-raid1", "md-raid5", "md-linear", "dm-striped",
            "md-raid10", "dm-mirror"]
+NEWER = ["dm-linear", "bcache", "dm-writecache", "dm-cache", "dm-raid5", "dm-raid10", "drbd",
+         "dm-multipath", "dm-switch", "dm-raid1"]
+MEMBERS = {"md-raid5": 3, "md-raid10": 2, "md-raid1": 2, "md-raid0": 2, "md-linear": 2,
+           "dm-striped": 2, "dm-mirror": 2, "bcache": 2, "dm-writecache": 2, "dm-cache": 3,
+           "dm-raid5": 3, "dm-raid10": 2, "dm-raid1": 2}
+CHUNKED = ("md-raid0", "md-raid5", "dm-striped", "md-raid10", "dm-raid5", "dm-raid10")
+MODES = {"bcache": ("mode", ["writeback", "writethrough", "writearound", "none"]),
+         "dm-cache": ("mode", ["writeback", "writethrough"]),
+         "dm-multipath": ("queue_mode", ["bio"]), "md-raid10": ("layout", ["n2", "f2", "o2"]),
+         "dm-raid10": ("layout", ["n2", "f2", "o2"]), "dm-raid5": ("bitmap", ["none", "internal"])}
 
 
 @st.composite
 def stacks(draw, kinds=tuple(STACKED)):
     """Random unbalanced stacks over scsi disks."""
     stack = bs.Stack("random")
-    tops = [stack.scsi(f"sd{i}", size="10 GiB") for i in range(draw(st.integers(2, 7)))]
+    limits = st.sampled_from([None, {"max_sectors": 64}, {"max_sectors": 40, "chunk_sectors": 48,
+                                                         "physical_block_size": 4096}])
+    tops = [stack.scsi(f"sd{i}", size="10 GiB", limits=draw(limits))
+            for i in range(draw(st.integers(2, 7)))]
     for i in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from(kinds))
-        need = {"md-raid5": 3, "md-raid10": 2, "md-raid1": 2, "md-raid0": 2, "md-linear": 2,
-                "dm-striped": 2, "dm-mirror": 2}.get(kind, 1)
+        need = MEMBERS.get(kind, 1)
         if len(tops) < need:
             continue
         members = [tops.pop(draw(st.integers(0, len(tops) - 1))) for _ in range(need)]
-        keys = {"chunk": "64 KiB"} if kind in ("md-raid0", "md-raid5", "dm-striped",
-                                               "md-raid10") else {}
-        if kind == "md-raid10":
-            keys["layout"] = draw(st.sampled_from(["n2", "f2", "o2"]))
+        keys = {"chunk": "64 KiB"} if kind in CHUNKED else {}
+        if kind in MODES:
+            keys[MODES[kind][0]] = draw(st.sampled_from(MODES[kind][1]))
         tops.append(stack.add(f"d{i}", kind, on=members, **keys))
     stack.add("fs", "raw", on=tops[-1])
     return stack
@@ -136,6 +147,18 @@ def stacks(draw, kinds=tuple(STACKED)):
 @given(stack=stacks(), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
     ["randread", "randwrite", "randrw"]), kernel=st.sampled_from([OLD, NEW]))
 def test_engine_never_passes_the_bound(stack, rule, rw, kernel):
+    check_against_the_bound(stack, rule, rw, kernel)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(stack=stacks(tuple(NEWER)), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
+    ["randread", "randwrite", "randrw"]))
+def test_engine_never_passes_the_bound_of_newer_kinds(stack, rule, rw):
+    check_against_the_bound(stack, rule, rw, NEW)
+
+
+def check_against_the_bound(stack, rule, rw, kernel):
+    """Simulate, and compare every task's peak with its bound."""
     workload = bs.Workload(rw=rw, bs="4 KiB-256 KiB", direct=True)
     the_kernel = _kernel(kernel).override(submission=rule)
     demand = demand_of(workload)
@@ -149,6 +172,58 @@ def test_engine_never_passes_the_bound(stack, rule, rw, kernel):
     reached = all(counters.visits[v.position * NOPS + v.op] for v in bound[root].visits)
     if reached and not _splits(plan):
         assert counters.peak_bytes[root] == bound[root].bytes
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(stack=stacks(), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
+    ["randread", "randwrite", "randrw"]), kernel=st.sampled_from([OLD, NEW]))
+def test_explain_is_never_below_a_run(stack, rule, rw, kernel):
+    """The public answers: every task of a run, beside the same task explained; no workload: any."""
+    workload = bs.Workload(rw=rw, bs="4 KiB-256 KiB", direct=True)
+    ran = bs.simulate(stack, workload, kernel=_kernel(kernel), submission=rule, bios=300)
+    for told in (workload, None):
+        found = bs.explain(stack, kernel=_kernel(kernel), submission=rule, workload=told)
+        bound = {(t.task, t.context): t for t in found.tasks}
+        for task in ran.tasks:
+            assert task.peak_bytes <= bound[task.task, task.context].peak_bytes, task.task
+            assert sum(f.bytes for f in bound[task.task, task.context].path) == bound[
+                task.task, task.context].peak_bytes
+
+
+@pytest.mark.parametrize("level", ["raid0", "raid10"])
+@pytest.mark.parametrize("bs_text", ["4k-128k", "4k-256k", "512-1m"])
+def test_self_calls_of_md_are_in_the_explained_path(level, bs_text, old):
+    """md of 2.6 calls itself for the halves of a cut bio: more levels the longer the bio."""
+    stack = bs.Stack("self")
+    disks = [stack.scsi(f"sd{c}", size="1 GiB") for c in "abcd"]
+    stack.filesystem("fs", kind="ext3", on=stack.md("md0", level=level, members=disks,
+                                                    chunk="64 KiB"))
+    workload = bs.Workload(rw="randwrite", bs=bs_text)
+    ran = bs.simulate(stack, workload, kernel=old, bios=5000)
+    found = bs.explain(stack, kernel=old, workload=workload)
+    assert submitter(ran).peak_bytes == next(
+        t.peak_bytes for t in found.tasks if t.task == submitter(ran).task)
+
+
+def test_a_run_that_missed_the_deepest_path_is_no_proof(old):
+    """Bios that never complete a stripe in the caller: the bound passes the limit all the same."""
+    stack = bs.Stack("parity")
+    disks = [stack.scsi(f"sd{c}", size="1 GiB") for c in "abc"]
+    top = stack.md("md0", level="raid5", members=disks, chunk="64 KiB")
+    for i in range(9):
+        top = stack.dm(f"lv{i}", target="linear", on=top)
+    stack.filesystem("fs", kind="ext3", on=top)
+    ran = submitter(bs.simulate(stack, bs.Workload(rw="write", bs="4k"), kernel=old, bios=2000))
+    assert ran.how == "simulated" and ran.peak_bytes <= ran.limit_bytes
+    assert ran.fits is None and "the bound is" in ran.why
+
+
+def test_an_overflow_says_what_it_rests_on(old):
+    stack = bs.Stack("ndis")
+    nic = stack.nic("wlan0", driver="ndiswrapper", driver_stack="8 KiB")
+    stack.filesystem("fs", kind="ext3", on=stack.nbd("nbd0", size="1 GiB", nic=nic))
+    worst = bs.explain(stack, kernel=old).worst
+    assert worst.fits is False and "rests on assumed" in worst.why
 
 
 _KERNELS = {}
@@ -303,13 +378,18 @@ def test_max_layers_is_the_last_that_fits(old):
     row = rows["submission"]
     assert row.bytes_per_layer == 176
     assert row.layers > 0
-    for n, fits in ((row.layers, True), (row.layers + 1, False)):
+    assert row.may_fit > row.layers  # page reclaim may need stack on top
+
+    def verdicts(n):
         piled = with_layers(without_layers(stack, "dm-linear"), "dm-linear", n)
-        found = bs.explain(piled, kernel=old, submission="recursive",
-                           workload=DIRECT)
-        room = min(t.headroom_bytes for t in found.tasks if t.context not in (
-            "softirq", "hardirq")) - old.platform.irq_entry_bytes
-        assert (room >= 0) is fits
+        found = bs.explain(piled, kernel=old, submission="recursive", workload=DIRECT)
+        return [(t.fits, t.headroom_bytes >= t.interrupts_bytes) for t in found.tasks
+                if not t.task.startswith("completion")]
+
+    assert all(fits for fits, _ in verdicts(row.layers))
+    assert not all(fits for fits, _ in verdicts(row.layers + 1))
+    assert all(room for _, room in verdicts(row.may_fit))
+    assert not all(room for _, room in verdicts(row.may_fit + 1))
 
 
 def test_max_layers_counts_the_layers_that_the_stack_has(old):

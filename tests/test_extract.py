@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from blockstack.cli import app
 from blockstack.errors import BlockstackError
+from blockstack.kernel.extract import vmlinuz
 from blockstack.kernel.extract.build import collect, extract, write_table
 from blockstack.kernel.extract.compare import compare
 from blockstack.kernel.extract.elf import load_elf
@@ -153,9 +154,19 @@ def test_by_hand_64(tmp_path: Path) -> None:
 
 @needs_gcc
 def test_by_hand_32(tmp_path: Path) -> None:
-    """What a callee pops is off the caller's stack; a call to the next line is a push."""
+    """What a callee pops is off the caller's stack; a call to the next line is a push; and what
+    `test_by_hand_64` has."""
     data = extract([compiled(tmp_path, CORPUS / "hand32.s", "-m32")])
-    rows, calls = data["functions"], data["calls"]
+    rows, calls, tail = data["functions"], data["calls"], data["tail"]
+    assert rows["on_other_stack"][1:] == [8, "stack-switch"]
+    # 8, worst padding 28, 72 more; the second alignment is then exact: 72 + 8 is 5 times 16
+    assert rows["aligned_twice"][1:] == [8 + 28 + 72 + 8, "aligned"]
+    assert data["indirect"]["through_thunk"] == [20]
+    assert tail["through_thunk"] == {"*": 0}
+    assert "returns_by_thunk" not in tail
+    assert calls["stops"] == {"panic": 16}
+    assert calls["traced"] == {"other": 8, "complain": 20}
+    assert "traced.cold" not in rows
     assert calls["caller"] == {"pops_eight": 28, "plain": 24}
     assert rows["caller"][1] == 28
     assert rows["pops_eight"][1] == 8
@@ -285,6 +296,24 @@ def test_missing_extra_names_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_pa
     path.write_bytes(b"\x7fELF\x02\x01" + bytes(10) + b"\x01\x00\x3e\x00" + bytes(44))
     with pytest.raises(BlockstackError, match=r"blockstack\[frames\]"):
         extract([path])
+
+
+def test_boot_image_packed_by_lz4() -> None:
+    """The legacy format of CONFIG_KERNEL_LZ4, in blocks of 8 MiB."""
+    block = pytest.importorskip("lz4.block")
+    inside = bytes(9 << 20) + b"the end"
+    packed = b"\x02\x21\x4c\x18"
+    for part in (inside[:8 << 20], inside[8 << 20:]):
+        chunk = block.compress(part, store_size=False)
+        packed += len(chunk).to_bytes(4, "little") + chunk
+    packed += len(inside).to_bytes(4, "little")
+    image = bytearray(1024 + 300) + packed + bytes(64)
+    image[0x1F1] = 1
+    image[0x202:0x206] = b"HdrS"
+    image[0x248:0x250] = (300).to_bytes(4, "little") + len(packed).to_bytes(4, "little")
+    assert vmlinuz._lz4_payload(bytes(image)) == inside
+    image[1024 + 300] = 0
+    assert vmlinuz._lz4_payload(bytes(image)) is None
 
 
 def test_module_names_and_folders(tmp_path: Path) -> None:

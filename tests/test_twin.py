@@ -44,7 +44,7 @@ NO_RESUBMIT = Shape(
     splits=(LOOP, REST_MAPPED),
     immediate=False,
     workers=False,
-    max_sectors=False,
+    limits=False,
     dag=False,
     max_roots=1,
 )
@@ -140,7 +140,7 @@ def test_generator_far_out(data: st.DataObject) -> None:
 @given(st.data())
 def test_generator(data: st.DataObject) -> None:
     """Root, op, sector and size of many draws on bare leaves."""
-    drawn = data.draw(strategies.plans(Shape(kinds=(), max_sectors=False)))
+    drawn = data.draw(strategies.plans(Shape(kinds=(), limits=False)))
     spec = data.draw(strategies.specs(drawn))
     for index in range(60):
         twin = reference.replay(drawn.arrays, spec, index)
@@ -217,7 +217,7 @@ def test_two_lists_keep_the_order_of_recursion(engine: Any, data: st.DataObject)
 
     Holds for drivers that emit nothing before the front's children (LOOP, FRONT) or map the rest
     at once (REST_MAPPED), when every position has a queue of its own; immediate remaps and workers
-    change nothing. It does not hold where the rest is resubmitted first (REST, max_sectors):
+    change nothing. It does not hold where the rest is resubmitted first (REST, limits):
     recursion then serves the rest before the front, while the lists put the rest, being of the
     same queue, behind the front. Nor where a child shares its parent's queue (a partition and its
     disk) and its siblings do not. raid4/5/6 and snapshots are left out: one call can both submit

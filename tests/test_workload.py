@@ -178,7 +178,7 @@ def test_bios_are_never_larger_than_the_device() -> None:
         Workload(bs="1 MiB").draw_spec([GIB, 8])
     with pytest.raises(ConfigError, match=r"workload\.size"):
         Workload(size="2 GiB").draw_spec(GIB)
-    with pytest.raises(ConfigError, match="larger than the device"):
+    with pytest.raises(ConfigError, match=r"workload\.offset: is beyond the end"):
         Workload(offset="1 GiB").draw_spec(GIB)
     with pytest.raises(ConfigError, match="no roots"):
         Workload().draw_spec([])

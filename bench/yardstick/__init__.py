@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from blockstack.engine.arrays import NOPS, DrawSpec, PlanArrays
+from blockstack.engine.arrays import MOST, NLIMITS, NOPS, DrawSpec, PlanArrays
 from blockstack.engine.core import RunCounters
 
 HERE = Path(__file__).parent
@@ -80,8 +81,9 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL(str(built))
 
 
-def _plan(arrays: PlanArrays) -> _Plan:
-    pointers = {name: getattr(arrays, name).ctypes.data for name in _POINTERS}
+def _plan(arrays: PlanArrays, max_sectors: NDArray[np.int64]) -> _Plan:
+    columns = arrays._asdict() | {"max_sectors": max_sectors}
+    pointers = {name: columns[name].ctypes.data for name in _POINTERS}
     return _Plan(
         positions=len(arrays.op_kind),
         tasks=len(arrays.task_limit),
@@ -112,7 +114,9 @@ def run(arrays: PlanArrays, spec: DrawSpec, *, first: int = 0, count: int) -> Ru
     peak, peak_bio = np.zeros(tasks, dtype=np.int64), np.zeros(tasks, dtype=np.int64)
     columns = (visits, sectors, overflows, peak, peak_bio)
     out = _Counters(*(column.ctypes.data for column in columns))
-    plan, draw = _plan(arrays), _draw(spec)
+    # the benchmark's limits are lengths, the same for every operation
+    max_sectors = arrays.limit.reshape(-1, NOPS, NLIMITS)[:, 0, MOST].copy()
+    plan, draw = _plan(arrays, max_sectors), _draw(spec)
     status = _library().yardstick_run(
         ctypes.byref(plan),
         ctypes.byref(draw),

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from blockstack.config import Config, load_config, parse_thread_size
-from blockstack.errors import BlockstackError, ConfigError
-from blockstack.kernel import Kernel, load_kernel
+from blockstack.errors import BlockstackError, ConfigError, UnknownKernel
+from blockstack.kernel import FrameTable, Kernel, load_kernel, read_frames
 
 FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
 DEFAULT_KERNEL = "linux-6.1-x86_64"
@@ -72,6 +72,14 @@ def open_case(config: Path, kernel: str | None, thread_size: str | None) -> tupl
     size = (parse_thread_size(thread_size, "--thread-size") if thread_size
             else case.overrides.thread_size_bytes)
     return case, chosen.override(thread_size_bytes=size)
+
+
+def kernel_or_frames(name: str) -> Kernel | FrameTable:
+    """A kernel; or the frames alone of a file that no generation of the model covers."""
+    try:
+        return load_kernel(name)
+    except UnknownKernel:
+        return read_frames(Path(name))
 
 
 def parse_count(text: str) -> int:

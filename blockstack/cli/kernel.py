@@ -1,6 +1,8 @@
 """``kernel`` and ``validate``: frame tables, and how far they can be trusted."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +10,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from blockstack.cli.common import FITS, OVERFLOWS, JsonOpt, app, bad_input, printer
+from blockstack.cli.common import (
+    CANNOT_TELL,
+    FITS,
+    OVERFLOWS,
+    JsonOpt,
+    app,
+    bad_input,
+    printer,
+)
 from blockstack.kernel import PROFILES, load_kernel, load_table
 from blockstack.present import plots, tables
 
@@ -37,23 +47,20 @@ def kernel_list(threads: Annotated[int, typer.Option(
 def kernel_extract(
         inputs: Annotated[list[Path], typer.Argument(
             metavar="FILE...", help="vmlinux or vmlinuz, .ko or .o files, folders of them (an "
-                                    "unpacked package), or gcc's .su and .ci files.")],
+                                    "unpacked package), gcc's .su and .ci files, or lists of "
+                                    "checkstack.pl.")],
         output: Annotated[Path, typer.Option("-o", "--output", help="A .json.gz or .json file.")],
         name: Annotated[str, typer.Option(
             "--name", help='Kernel, when the files do not say: "Linux 6.1".')] = "",
         arch: Annotated[str, typer.Option(
-            "--arch", help="x86_64 or i386; of .su and .ci files only.")] = "",
+            "--arch", help="x86_64 or i386; of .su and .ci files and lists only.")] = "",
         as_json: JsonOpt = False) -> None:
     """Read the frames of a kernel out of its machine code: a table for `--kernel`."""
     from blockstack.kernel.extract.build import extract, write_table
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with bad_input(as_json), Progress(*columns, console=console, transient=True,
-                                      disable=not console.is_terminal) as bar:
-        task = bar.add_task("reading")
-        data = extract(inputs, kernel=name, arch=arch, progress=lambda done, total, what:
-                       bar.update(task, completed=done, total=total, description=what))
+    with bad_input(as_json), _progress() as bar:
+        data = extract(inputs, kernel=name, arch=arch, progress=bar)
         write_table(data, output)
     if as_json:
         print(json.dumps({"table": str(output), "meta": data["meta"]}, indent=1))
@@ -87,28 +94,46 @@ def kernel_compare(before: Annotated[str, typer.Argument(help="A shipped kernel 
         out.print(part)
 
 
-@app.command(epilog="Example: `blockstack validate measured/ --plot validate.svg`")
-def validate(where: Annotated[Path, typer.Argument(
-                metavar="DIR", help="A folder of measured stacks (*.json), or one file.")],
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal's standard error: done, total, what."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True,
+                  disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading")
+        yield lambda done, total, what: bar.update(task, completed=done, total=total,
+                                                   description=what)
+
+
+@app.command(epilog="Example: `blockstack validate --plot validate.svg`")
+def validate(where: Annotated[Path | None, typer.Argument(
+                metavar="[DIR]", help="A folder of measured stacks (*.json, *.json.gz), or one "
+                                      "file; none: the set that ships, Debian's 6.1.")] = None,
              kernel: Annotated[list[str] | None, typer.Option(
                  "--kernel", help="Frame tables to compare with, chosen by architecture; "
                                   "default: the shipped ones.")] = None,
              plot: Annotated[Path | None, typer.Option(
                  "--plot", help="Predicted against measured: .svg, .png or .pdf.")] = None,
              as_json: JsonOpt = False) -> None:
-    """Measured stacks against their bounds: exit status 1 when a bound does not hold."""
-    from blockstack.present import validation
-    from blockstack.validate import kernel_for, measured_files, merged
-    from blockstack.validate import validate as compare_all
+    """Measured stacks against their bounds.
+
+    Exit status: 0 every bound holds, 1 one does not, 3 no stack could be modelled, 2 bad input.
+    """
+    from blockstack.present.validation import report_view
+    from blockstack.validation import kernel_for, measured_files, merged
+    from blockstack.validation import validate as compare_all
 
     out, reports = printer(), []
     with bad_input(as_json):
         for measured in measured_files(where):
-            reports.append(compare_all(measured, kernel_for(measured, kernel or ())))
+            with _progress() as bar:
+                reports.append(compare_all(measured, kernel_for(measured, kernel or ()), bar))
             if not as_json:
-                out.print(validation.report_view(reports[-1]))
+                out.print(report_view(reports[-1], out.width))
         if plot is not None:
-            plots.save(validation.predicted_against_measured(reports), str(plot))
+            plots.save(plots.validated(reports), str(plot))
     if as_json:
         print(json.dumps(merged(reports), indent=1))
-    raise typer.Exit(FITS if all(r.holds_all for r in reports) else OVERFLOWS)
+    answers = [r.holds_all for r in reports]
+    raise typer.Exit(OVERFLOWS if False in answers else FITS if True in answers else CANNOT_TELL)

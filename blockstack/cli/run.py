@@ -3,7 +3,8 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -22,17 +23,19 @@ from blockstack.cli.common import (
     ThreadOpt,
     app,
     bad_input,
+    kernel_or_frames,
     open_case,
     parse_count,
     printer,
 )
-from blockstack.config import Config, parse_submission
+from blockstack.cli.limits import show_limits
+from blockstack.config import Config, parse_submission, parse_thread_size
 from blockstack.engine.explain import explain as explain_stack
 from blockstack.engine.explain import notes_of
 from blockstack.engine.nesting import LayerLimit
 from blockstack.engine.nesting import max_layers as find_max_layers
 from blockstack.engine.simulate import simulate
-from blockstack.errors import UnsupportedKind
+from blockstack.errors import ConfigError, UnsupportedKind
 from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel
 from blockstack.present import tables
 from blockstack.result import Result
@@ -111,17 +114,44 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
         out.print(Text(f"Note: {note}", "dim"))
 
 
-@app.command(epilog="Example: `blockstack explain configs/dm-md-iscsi.toml --max-layers dm-linear`")
-def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionOpt = None,
+@app.command(epilog="Examples: `blockstack explain configs/dm-md-iscsi.toml --max-layers "
+                    "dm-linear`, `blockstack explain --trace oops.txt --thread-size '4 KiB'`")
+def explain(config: Annotated[Path | None, typer.Argument(
+                metavar="CONFIG", help="A TOML file: see configs/. Not with --trace.")] = None,
+            kernel: KernelOpt = None, submission: SubmissionOpt = None,
             thread_size: ThreadOpt = None,
+            trace: Annotated[Path | None, typer.Option(
+                "--trace", metavar="FILE", help="A stack trace instead: ftrace's stack_trace, an "
+                                                "oops, a do_IRQ report, a checkstack or .su list, "
+                                                "as pasted from a log or a mail; - for standard "
+                                                "input.")] = None,
             max_layers: Annotated[str | None, typer.Option(
                 "--max-layers", metavar="KIND", help="How many nested layers of KIND fit?")] = None,
-            whole: Annotated[bool, typer.Option("--all", help="Every task's path.")] = False,
+            limits: Annotated[bool, typer.Option(
+                "--limits", help="Each device's queue limits, and who imposed them.")] = False,
+            bs: Annotated[str | None, typer.Option(
+                "--bs", metavar="SIZE", help="With --limits: where a bio is split.")] = None,
+            offset: Annotated[int | None, typer.Option(
+                "--offset", metavar="SECTORS", min=0, help="With --bs: where it begins.")] = None,
+            whole: Annotated[bool, typer.Option(
+                "--all", help="Every task's path; every limit and piece.")] = False,
             as_json: JsonOpt = False) -> None:
-    """The deepest path of every task, frame by frame, without simulating."""
+    """The deepest path of every task, frame by frame, without simulating; or a trace explained."""
+    if trace is not None:
+        _explain_traces(config, trace, kernel, thread_size, as_json)
     with bad_input(as_json, config):
+        if config is None:
+            raise ConfigError("say what to explain", path="explain",
+                              hint="give a config, or a trace with --trace")
         case, chosen = open_case(config, kernel, thread_size)
         rule = submission or case.overrides.submission
+        if limits or bs is not None or offset is not None:
+            if max_layers is not None:
+                raise ConfigError("does not go with --max-layers", path="--limits",
+                                  hint="ask one after the other")
+            show_limits(case, chosen.override(submission=rule), bs, offset, whole=whole,
+                        as_json=as_json, config=config, limits=limits)
+            return
         if max_layers is not None:
             kernels = [chosen] if kernel or thread_size else _others(chosen)
             rows = _show_layers(case, kernels, max_layers, rule, as_json)
@@ -137,12 +167,43 @@ def explain(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionO
     raise typer.Exit(STATUS[found.fits])
 
 
+def _explain_traces(config: Path | None, file: Path, kernel: str | None,
+                    thread_size: str | None, as_json: bool) -> NoReturn:
+    """Every trace of a text: whose frames they are, what they cost, what would fit."""
+    from blockstack.annotate import explain_trace
+    from blockstack.importers.stack_trace import load_traces
+    from blockstack.present.trace import trace_view
+
+    with bad_input(as_json):
+        if config is not None:
+            raise ConfigError("explains a config or a trace, not both", path="explain",
+                              value=str(config), hint="leave one out")
+        size = parse_thread_size(thread_size, "--thread-size") if thread_size else None
+        frames = None if kernel is None else kernel_or_frames(kernel)
+        found = [explain_trace(one, kernel=frames, thread_size_bytes=size)
+                 for one in load_traces(file)]
+    if as_json:
+        print(json.dumps({"trace": str(file), "traces": [f.to_dict() for f in found]}, indent=1))
+    else:
+        out = printer()
+        for one in found:
+            out.print(trace_view(one, out.width))
+    answers = [f.fits for f in found if f.form != "frames"]
+    raise typer.Exit(OVERFLOWS if False in answers else FITS if answers and None not in answers
+                     else CANNOT_TELL)
+
+
 def _layers_status(rows: Sequence[LayerLimit]) -> int:
     """Whether the layers that the stack has are among those that fit."""
-    bounded = [(row.layers, row) for row in rows if row.layers is not None]
-    if any(layers < max(0, row.present_layers) for layers, row in bounded):
+    if any(_below(row.may_fit, row.present_layers) for row in rows):
         return OVERFLOWS
-    return FITS if all(row.exact for _, row in bounded) else CANNOT_TELL
+    certain = all(row.layers is None or row.exact for row in rows) and not any(
+        _below(row.layers, row.present_layers) for row in rows)
+    return FITS if certain else CANNOT_TELL
+
+
+def _below(layers: int | None, present: int) -> bool:
+    return layers is not None and layers < max(0, present)
 
 
 def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str | None,

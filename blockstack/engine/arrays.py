@@ -20,9 +20,15 @@ OP_NAMES = ("read", "write", "flush", "discard", "fua")
 RECURSIVE, FIFO, TWO_LIST, LIFO = range(4)
 RULE_NAMES = ("recursive", "fifo", "two-list", "lifo")
 
-LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT = range(8)
+(LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, PATHS,
+ CACHE) = range(10)
 LOOP, FRONT, REST, REST_MAPPED = range(4)
 CALLER, WORKER = range(2)
+#: how a queue's limits split a bio, see `PlanArrays.limit`
+NO_LIMIT, LIMIT_REST, LIMIT_FRONT, LIMIT_DISCARD = range(4)
+#: columns of a row of `PlanArrays.limit`
+MOST, MEMORY, CHUNK, PHYSICAL, LOGICAL, HOW = range(6)
+NLIMITS = 6
 
 
 class PlanArrays(NamedTuple):
@@ -30,14 +36,21 @@ class PlanArrays(NamedTuple):
 
     A position is a device as it is reached on one path prefix in one task. Positions are
     numbered parents before children. Sectors have 512 bytes.
+
+    A row of ``limit``, per position and operation, in sectors: the longest piece; what the
+    segments allow (0: anything); a multiple that no piece crosses (0: none); physical and logical
+    block (powers of two); how. LIMIT_REST is get_max_io_size (6.1 block/blk-merge.c): the rest is
+    given back before the front goes on. LIMIT_FRONT is dm's max_io_len: neither block counts, the
+    front goes on first. LIMIT_DISCARD is bio_split_discard: chunk is the granularity, physical its
+    alignment.
     """
 
-    op_kind: NDArray[np.uint8]  # [P] LEAF .. SNAPSHOT
+    op_kind: NDArray[np.uint8]  # [P] LEAF .. CACHE
     split: NDArray[np.uint8]  # [P] LOOP .. REST_MAPPED
     immediate: NDArray[np.uint8]  # [P] 1: an uncut remap goes on in the same frame
     queue: NDArray[np.int32]  # [P] request queue identity
     task: NDArray[np.int32]  # [P]
-    max_sectors: NDArray[np.int64]  # [P] 0: no limit
+    limit: NDArray[np.int64]  # [P*NOPS*6] MOST .. HOW
     context: NDArray[np.uint8]  # [P*NOPS] CALLER or WORKER
     through: NDArray[np.int32]  # [P*NOPS] bytes, entry to the nested submit
     peak: NDArray[np.int32]  # [P*NOPS] bytes, entry to the deepest local point

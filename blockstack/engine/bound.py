@@ -10,8 +10,14 @@ from math import gcd
 
 from blockstack.engine import arrays as arr
 from blockstack.engine.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE
-from blockstack.engine.mapping import ALIGNED_READ, FULL_STRIPE_IN_CALLER, READ_IN_CALLER
-from blockstack.engine.paths import LayeredPath
+from blockstack.engine.mapping import (
+    ALIGNED_READ,
+    CACHE_DRAINED,
+    CACHE_FILLED,
+    FULL_STRIPE_IN_CALLER,
+    READ_IN_CALLER,
+)
+from blockstack.engine.paths import LayeredPath, self_calls
 from blockstack.engine.plan import Plan
 
 _BLOCK = 8  # sectors: raid4/5/6 work in pages
@@ -20,12 +26,14 @@ _State = tuple[int, int, int, int]  # position, op, sectors, alignment
 
 @dataclass(frozen=True)
 class Visit:
-    """One make_request call of a longest path: the position, the operation, and whether the path
-    goes on below it (its `through`) or ends in it (its `peak`)."""
+    """One make_request call of a longest path: the position, the operation, whether the path
+    goes on below it (its `through`) or ends in it (its `peak`), and the bytes of the driver's
+    calls of itself beyond the one that its rows hold."""
 
     position: int
     op: int
     goes_on: bool
+    self_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,12 +50,13 @@ class TaskBound:
 @dataclass(frozen=True)
 class _Choice:
     """How the deepest path goes on: ``levels`` of this position (a remainder resubmits itself),
-    then the state below, or its end here."""
+    then the state below, or its end here; ``self_bytes`` of calls of itself at one level."""
 
     bytes: int
     levels: int
     below: _State | None
     ends: bool
+    self_bytes: int = 0
 
 
 @dataclass
@@ -99,6 +108,8 @@ class Bound:
             position = self.plan.positions[visit.position]
             rows = position.through if visit.goes_on else position.peak
             total = total + rows.get(visit.op, LayeredPath())
+            if visit.self_bytes:
+                total = total + self_calls(position.device.name, visit.self_bytes)
         return total
 
     def _roots(self) -> list[_State]:
@@ -147,7 +158,7 @@ class Bound:
         if kind == arr.RAID456:
             yield from self._parity(p, op, nr, worker)
             return
-        size = self._piece(p, nr) if op != FLUSH else 0
+        size = self._piece(p, op, nr) if op != FLUSH else 0
         for i in range(lo, hi):
             child = int(a.wchild[i] if worker else a.child[i])
             if child >= 0 and self._takes(p, op, i - lo):
@@ -157,6 +168,18 @@ class Bound:
                 for job_op, job_nr in ((READ, chunk), (WRITE, chunk), (op, size)):
                     if a.wchild[i] >= 0 and self._copies(kind, job_op, op, i - lo):
                         yield job_op, int(a.wchild[i]), job_nr, True
+            if kind == arr.CACHE:
+                for job_op in self._cached(p, op, i - lo):
+                    yield job_op, int(a.wchild[i]), size, True
+
+    def _cached(self, p: int, op: int, member: int) -> tuple[int, ...]:
+        """What a cache's worker does at a member after a bio: it fills, or it drains."""
+        writes, flags = (int(v) for v in self.plan.arrays.raid[p * 8 + 2:p * 8 + 4])
+        if op == READ:
+            return (WRITE,) if member == 1 and flags & CACHE_FILLED else ()
+        if op in (WRITE, FUA) and writes == 0 and flags & CACHE_DRAINED:
+            return (READ,) if member == 1 else (WRITE,)
+        return ()
 
     def _takes(self, p: int, op: int, member: int) -> bool:
         """Whether a snapshot's member gets the bio itself (all members of other kinds may)."""
@@ -168,6 +191,15 @@ class Bound:
             if op == READ:
                 return member == 0 or threshold > 0
             return member == 1 and (op == FLUSH or threshold > 0)
+        if kind == arr.REMAP:
+            return member == 0  # a further one holds metadata
+        if kind == arr.CACHE and op != FLUSH:
+            if member > 1:
+                return False  # its metadata's device: flushes only
+            writes = int(self.plan.arrays.raid[p * 8 + 2])
+            if op in (WRITE, FUA):
+                return member == 1 if writes == 0 else member == 0 or writes == 1
+            return member == 0 or (op == READ and threshold > 0)
         return True
 
     @staticmethod
@@ -191,8 +223,8 @@ class Bound:
             if failed or not flags & ALIGNED_READ:
                 ways.append((READ, _BLOCK, not flags & READ_IN_CALLER or worker))
         else:
-            full = (disks - parity - 1) * chunk + _BLOCK <= nr
-            if full:
+            # a bio that alone covers a stripe, or completes one whose other blocks are there
+            if flags & FULL_STRIPE_IN_CALLER or (disks - parity - 1) * chunk + _BLOCK <= nr:
                 ways.append((op, _BLOCK, not flags & FULL_STRIPE_IN_CALLER or worker))
             ways += [(READ, _BLOCK, True), (op, _BLOCK, True)]
         lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
@@ -204,13 +236,18 @@ class Bound:
                 if child >= 0:
                     yield way_op, child, size, job
 
-    def _piece(self, p: int, nr: int) -> int:
+    def _limit(self, p: int, op: int) -> tuple[int, ...]:
+        """The queue's limits, as `PlanArrays.limit` has them."""
+        at = (p * arr.NOPS + op) * arr.NLIMITS
+        return tuple(int(v) for v in self.plan.arrays.limit[at:at + arr.NLIMITS])
+
+    def _piece(self, p: int, op: int, nr: int) -> int:
         """Largest piece that one call hands on."""
         chunks = self._chunks(p)
         if len(chunks) == max(1, self._rows(p)):
             nr = min(nr, max(chunks, default=nr)) if chunks else nr
-        limit = int(self.plan.arrays.max_sectors[p])
-        return min(nr, limit) if limit else nr
+        most, memory, *_, how = self._limit(p, op)
+        return min(nr, most, memory or most) if how != arr.NO_LIMIT else nr
 
     def _rows(self, p: int) -> int:
         a = self.plan.arrays
@@ -225,14 +262,14 @@ class Bound:
             return [int(c) for c in rows if c > 0]
         if kind == arr.RAID10:
             return [int(a.raid[p * 8 + 4])]
-        if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
+        if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT, arr.CACHE):
             return [int(a.raid[p * 8])]
         if kind == arr.RAID456 and int(a.raid[p * 8 + 6]) & ALIGNED_READ:
             return [int(a.raid[p * 8 + 2])]
         return []
 
     def _pieces(self, p: int, op: int, nr: int, align: int) -> int:
-        """Most pieces into which a bio of ``nr`` sectors can be cut at ``p``."""
+        """Most pieces into which the driver of ``p`` itself can cut a bio of ``nr`` sectors."""
         if op == FLUSH or nr <= 1:
             return 1
         a = self.plan.arrays
@@ -246,10 +283,18 @@ class Bound:
         if len(ends):
             inside = [int(((ends > e) & (ends < e + nr - 1)).sum()) for e in ends[:256]]
             cuts += 1 + max(inside) if len(ends) <= 256 else len(ends)
-        limit = int(a.max_sectors[p])
-        if limit:
-            cuts += -(-nr // limit) - 1
         return 1 + cuts
+
+    def _limit_cuts(self, p: int, op: int, nr: int) -> int:
+        """Most cuts that the queue's limits make: every piece as short as alignment can make it,
+        and one more at every multiple of the chunk."""
+        most, memory, chunk, physical, _, how = self._limit(p, op)
+        if how == arr.NO_LIMIT:
+            return 0
+        if how == arr.LIMIT_DISCARD:
+            return -(-nr // max(1, most - chunk + 1)) - 1
+        least = max(1, most - physical + 1) if how == arr.LIMIT_REST else most
+        return -(-nr // min(least, memory or least)) - 1 + (nr // chunk + 1 if chunk else 0)
 
     def _best(self, p: int, op: int, nr: int, align: int) -> _Choice:
         """Bytes from the entry of the call on, and how the deepest path goes on."""
@@ -258,9 +303,10 @@ class Bound:
         serial = int(a.rule[op]) != RECURSIVE
         pieces = self._pieces(p, op, nr, align)
         loops = int(a.split[p]) in (arr.LOOP, arr.REST_MAPPED)
+        rests = self._limit_cuts(p, op, nr)  # each is resubmitted, whatever the driver does
         extra = int(a.self_bytes[p]) * max(0, pieces - 2) if loops and not serial else 0
-        levels = 1 if loops or serial else pieces
-        best = _Choice((levels - 1) * through + peak + extra, levels, None, True)
+        levels = 1 if serial else rests + (1 if loops else pieces)
+        best = _Choice((levels - 1) * through + peak + extra, levels, None, True, extra)
         for child_op, child, size, job in self._children(p, op, nr):
             if job:
                 continue
@@ -269,10 +315,10 @@ class Bound:
             same_frame = serial or bool(a.immediate[p])
             if same_frame and below > best.bytes:
                 best = _Choice(below, 0, state, False)
-            if not serial and not (a.immediate[p] and pieces == 1):
+            if not serial and not (a.immediate[p] and pieces + rests == 1):
                 depth = levels * through + extra + below
                 if depth > best.bytes:
-                    best = _Choice(depth, levels, state, False)
+                    best = _Choice(depth, levels, state, False, extra)
         return best
 
     def _visits(self, state: _State) -> tuple[Visit, ...]:
@@ -281,10 +327,10 @@ class Bound:
         here: _State | None = state
         while here is not None:
             choice = self._memo[here]
-            through = choice.levels - 1 if choice.ends else choice.levels
-            visits += [Visit(here[0], here[1], True)] * through
-            if choice.ends:
-                visits.append(Visit(here[0], here[1], False))
+            levels = max(choice.levels, int(choice.ends))
+            visits += [Visit(here[0], here[1], not choice.ends or i < levels - 1,
+                             choice.self_bytes if i == levels - 1 else 0)
+                       for i in range(levels)]
             here = choice.below
         return tuple(visits)
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from blockstack.engine.arrays import FLUSH, NOPS, RECURSIVE, RULE_NAMES, PlanArrays
 from blockstack.engine.entries import Entries
 from blockstack.engine.layers import Layers
+from blockstack.engine.limits import NO_ROW, Row
 from blockstack.engine.mapping import SPLITS
 from blockstack.engine.paths import LayeredPath
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def build_arrays(positions: "Sequence[Position]", number: "Mapping[Key, int]", layers: Layers,
-                 tasks: "Sequence[Task]", roots: Sequence[int],
-                 entries: Sequence[Entries]) -> PlanArrays:
+                 tasks: "Sequence[Task]", roots: Sequence[int], entries: Sequence[Entries],
+                 limits: Mapping[tuple[str, int], Row]) -> PlanArrays:
     """Flatten the positions; `PlanArrays` tells the columns."""
     links = [[(number[c] if c else -1, number[w] if w else -1, o) for c, w, o in p.children]
              for p in positions]
@@ -35,7 +36,8 @@ def build_arrays(positions: "Sequence[Position]", number: "Mapping[Key, int]", l
         immediate=_array((c.immediate for c in calls), np.uint8),
         queue=_queues(positions),
         task=_array((p.task for p in positions), np.int32),
-        max_sectors=_array((c.options.get("max_sectors", 0) for c in calls), np.int64),
+        limit=_array((v for p in positions for op in range(NOPS)
+                      for v in limits.get((p.device.name, op), NO_ROW)), np.int64),
         context=_array((op in p.in_worker for p in positions for op in range(NOPS)), np.uint8),
         through=_bytes(p.through for p in positions), peak=_bytes(p.peak for p in positions),
         self_bytes=_array((layers.self_bytes(p.device) for p in positions), np.int32),

@@ -29,6 +29,8 @@ class Way:
         The simulated bios of ``op`` come this way; other ways are bounded only.
     context : {"caller", "worker"}
         Whose stack: the calling task's, or a kernel thread's (flusher, journal, kswapd).
+    path : Path or None
+        The anchors that it was made from; None: network traffic.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Way:
     submit: LayeredPath
     data: bool
     context: str = "caller"
+    path: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ def _way(layers: Layers, source: str, name: str, op: int, path: Path, lower: Dev
         sent = send(layers.kernel, path, lower).path
         return Way(name, op, layered(source, sent), data, context)
     goal = gen.flush_link if name == "flush" and gen.flush_link else gen.submit_link
-    return Way(name, op, layered(source, rows.spine(path, goal)), data, context)
+    return Way(name, op, layered(source, rows.spine(path, goal)), data, context, path)
 
 
 def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -> LayeredPath:

@@ -2,24 +2,56 @@
 
 from pathlib import Path
 
+from blockstack.engine.arrays import OP_NAMES
 from blockstack.engine.demand import demand_of
 from blockstack.engine.interrupts import ASSUMED_IRQ_PER_HOP
 from blockstack.engine.paths import layered
 from blockstack.engine.plan import Plan, compile_plan
 from blockstack.engine.simulate import as_kernel
-from blockstack.engine.static import StaticTasks
+from blockstack.engine.static import StaticTasks, each_deepest
+from blockstack.errors import UnsupportedKind
 from blockstack.kernel import Kernel
 from blockstack.result import Explanation
 from blockstack.stack import Stack
 from blockstack.workload import Workload
 
+#: without a workload: the largest bio of a block layer of any age, aligned to pages
+_ANY_SECTORS, _ANY_ALIGN_SECTORS = 2048, 8
 
-def plan_for(stack: Stack, kernel: Kernel, workload: Workload | None) -> tuple[Plan, StaticTasks]:
-    """A plan for the workload's operations (reads and writes without one), and its bounds."""
-    demand = demand_of(workload or Workload(rw="randrw", bs="4 KiB"))
-    plan = compile_plan(stack, kernel, ops=demand.ops,
-                        direct=workload is not None and workload.direct)
-    return plan, StaticTasks(plan, demand.max_sectors, demand.align_sectors)
+
+def static_tasks(stack: Stack, kernel: Kernel, workload: Workload | None
+                 ) -> tuple[StaticTasks, ...]:
+    """The bounds of a workload's ways into the kernel.
+
+    Without a workload: of every operation that the stack takes, with bios of up to 1 MiB,
+    buffered and direct.
+
+    Raises
+    ------
+    UnsupportedKind
+        A kind or operation that the kernel does not have.
+    """
+    if workload is not None:
+        demand = demand_of(workload)
+        plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct,
+                            max_sectors=demand.max_sectors)
+        return (StaticTasks(plan, demand.max_sectors, demand.align_sectors),)
+    return tuple(StaticTasks(_whole_plan(stack, kernel, direct), _ANY_SECTORS, _ANY_ALIGN_SECTORS)
+                 for direct in (False, True))
+
+
+def _whole_plan(stack: Stack, kernel: Kernel, direct: bool) -> Plan:
+    """A plan for every operation that the stack takes."""
+    ops, refused = [], None
+    for op in OP_NAMES:
+        try:
+            compile_plan(stack, kernel, ops=(op,), direct=direct, max_sectors=_ANY_SECTORS)
+            ops.append(op)
+        except UnsupportedKind as error:
+            refused = error
+    if not {"read", "write"} & set(ops) and refused is not None:
+        raise refused
+    return compile_plan(stack, kernel, ops=ops, direct=direct, max_sectors=_ANY_SECTORS)
 
 
 def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None = None,
@@ -34,7 +66,8 @@ def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None
     submission : str or None
         None: the kernel's own rule.
     workload : Workload or None
-        Operations, direct or buffered, and the largest bio; None: reads and writes of 4 KiB.
+        Operations, direct or buffered, and the largest bio; None: every operation that the stack
+        takes, buffered and direct, up to 1 MiB.
 
     Returns
     -------
@@ -47,15 +80,16 @@ def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None
         A kind or operation that the kernel does not have.
     """
     the_kernel = as_kernel(kernel).override(submission=submission)
-    plan, static = plan_for(stack, the_kernel, workload)
+    bounds = static_tasks(stack, the_kernel, workload)
     budgets = {name: layered(name, path) for name, path in the_kernel.rows.budgets().items()}
-    budgets |= {f"interrupt, {k}": p for k, p in static.shared.paths.items()}
+    budgets |= {f"interrupt, {k}": p for k, p in bounds[0].shared.paths.items()}
     return Explanation(
-        stack=stack.name, kernel=the_kernel.name, submission=the_kernel.rule, tasks=static.all(),
+        stack=stack.name, kernel=the_kernel.name, submission=the_kernel.rule,
+        tasks=each_deepest(task for static in bounds for task in static.all()),
         budgets={name: path.bytes for name, path in budgets.items()},
         budget_paths={name: path.frames() for name, path in budgets.items()},
         notes=notes_of(stack, the_kernel), provenance=the_kernel.provenance() | {
-            "plan": plan.digest, "overrides": list(the_kernel.overrides)})
+            "plan": bounds[0].plan.digest, "overrides": list(the_kernel.overrides)})
 
 
 def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
@@ -69,6 +103,8 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
         notes.append(f"interrupts run on the task's stack; runs assume that one strikes in "
                      f"{1 / ASSUMED_IRQ_PER_HOP:.0f} make_request calls, that half of them raise "
                      "a softirq, and the frames of do_IRQ and its helpers")
+    if kernel.generation.doubt:
+        notes.append(f"assumed: {kernel.generation.doubt}")
     if kernel.generation.note:
         notes.append(f"frames: {kernel.generation.note}")
     notes.append(f"an overflow {kernel.platform.overflow_outcome}")

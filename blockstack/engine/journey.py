@@ -134,7 +134,8 @@ def _setup(stack: Stack, workload: Workload, kernel: Kernel | str | Path, submis
            seed: int | None) -> _Setup:
     chosen = as_kernel(kernel).override(submission=submission)
     demand = demand_of(workload)
-    plan = compile_plan(stack, chosen, ops=demand.ops, direct=workload.direct)
+    plan = compile_plan(stack, chosen, ops=demand.ops, direct=workload.direct,
+                        max_sectors=demand.max_sectors)
     static = StaticTasks(plan, demand.max_sectors, demand.align_sectors)
     provenance = chosen.provenance() | {
         "seed": workload.seed if seed is None else seed, "plan": plan.digest,

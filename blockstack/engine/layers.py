@@ -1,15 +1,16 @@
 """One device on one kernel: its rows per operation, its worker, its completion."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blockstack.engine.arrays import OP_NAMES
 from blockstack.engine.network import over_nic, send, windows_driver
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
+from blockstack.kernel.absent import why_absent
 from blockstack.kinds import Calls
-from blockstack.kinds.model import Worker
+from blockstack.kinds.model import Path, Worker
 from blockstack.stack import Device, Stack
 
 EMPTY = LayerRow(CallPath(), CallPath())
@@ -28,6 +29,7 @@ class Layers:
     kernel: Kernel
     stack: Stack
     _rows: dict[tuple[str, str], LayerRow] = field(default_factory=dict)
+    _absent: dict[str, str] = field(default_factory=dict)
 
     def calls(self, device: Device) -> Calls:
         """How this kernel's generation runs the device's kind.
@@ -44,11 +46,22 @@ class Layers:
             raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}",
                                   path=f"devices.{device.name}.kind", value=device.kind,
                                   hint=f"kernel generations that have it: {have}")
+        self._check_present(device, calls)
         return calls
+
+    def _check_present(self, device: Device, calls: Calls) -> None:
+        key = device.kind + repr(sorted(device.params.items(), key=str))
+        if key not in self._absent:
+            self._absent[key] = why_absent(self.kernel, calls)
+        if self._absent[key]:
+            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}: {self._absent[key]}",
+                                  path=f"devices.{device.name}.kind", value=device.kind,
+                                  hint="extract the kernel with all of its modules, or name "
+                                       "another one")
 
     def row(self, device: Device, op: str) -> LayerRow:
         """Through and peak of the device for one operation of `OP_NAMES`."""
-        key = (device.kind + repr(sorted(device.params.items(), key=str)) + str(device.nic), op)
+        key = (self._identity(device), op)
         if key not in self._rows:
             self._rows[key] = self._row(device, op)
         return self._rows[key]
@@ -68,6 +81,10 @@ class Layers:
             if calls.flush is None:
                 return EMPTY
             return self.kernel.rows.layer(calls.flush, gen.flush_link, nested=nested)
+        if calls.options.get("clones_requests"):
+            rows = (self.kernel.rows.layer(path, gen.submit_link, nested=False)
+                    for path in self._cloned(device, op))
+            return max(rows, key=lambda row: row.peak.bytes)
         path = calls.submit_ops.get(op, calls.submit)
         if path is None:  # a partition: generic_make_request itself remaps
             return EMPTY
@@ -90,6 +107,37 @@ class Layers:
         level = CallPath((Step(f"{calls.options['self_function']} (itself)", n_bytes),))
         inside = calls.options.get("self_from_pieces") == 2
         return LayerRow(row.through + level if inside else row.through, row.peak + level)
+
+    def _identity(self, device: Device) -> str:
+        """What the rows of a device depend on: its kind and parameters, and of a request-based
+        dm device those of the disks that it issues to."""
+        own = device.kind + repr(sorted(device.params.items(), key=str)) + str(device.nic)
+        if not self.calls(device).options.get("clones_requests"):
+            return own
+        return own + "".join(self._identity(self.stack.devices[name]) for name in device.on)
+
+    def _cloned(self, device: Device, op: str) -> Iterator[Path]:
+        """A request-based dm device's path, continued by ->queue_rq of the disks under it.
+
+        Raises
+        ------
+        UnsupportedKind
+            A lower device without a request queue that takes clones (dm-table.c
+            device_is_rq_stackable), or one whose queue only kblockd runs.
+        """
+        own = self.calls(device).submit_ops.get(op, self.calls(device).submit)
+        assert own is not None
+        for lower in (self.stack.devices[name] for name in device.on):
+            calls = self.calls(lower)
+            path = calls.submit_ops.get(op, calls.submit) or Path(())
+            start = next((i for i, a in enumerate(path.via) if a.startswith(">")), 0)
+            has_queue = path.via[:1] == ("blk_mq_submit_bio",) and start
+            if lower.kind_entry.role != "leaf" or not has_queue:
+                raise UnsupportedKind(
+                    f"request-based {device.kind} does not stand on {lower.kind}",
+                    path=f"devices.{device.name}.on", value=lower.name,
+                    hint='queue_mode = "bio", or disks with a request queue')
+            yield own.then(replace(path, via=path.via[start:]))
 
     def check_op(self, device: Device, op: str) -> None:
         """Raise `UnsupportedKind` when the device does not pass ``op`` on in this kernel."""
@@ -144,9 +192,12 @@ class Layers:
     def transmissions(self, device: Device) -> Iterator[tuple[str, CallPath, int, str]]:
         """Tasks in which a network leaf sends: (name, path, limit in bytes, context)."""
         nic = self.nic(device)
-        for worker in dict.fromkeys(self.calls(device).worker.values()):
-            sending = send(self.kernel, worker.path, nic)
-            yield worker.name, sending.path, self.kernel.platform.limit_bytes, "worker"
+        calls = self.calls(device)
+        senders = {worker.name: worker.path for worker in calls.worker.values()}
+        senders = calls.options.get("peer", {}).get("senders", senders)
+        for name, path in senders.items():
+            sending = send(self.kernel, path, nic)
+            yield name, sending.path, self.kernel.platform.limit_bytes, "worker"
             if sending.private is not None:
                 yield "ndiswrapper", sending.private, sending.private_bytes, "private"
         driver = None if nic is None or self.calls(device).worker else windows_driver(

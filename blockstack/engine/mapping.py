@@ -10,9 +10,14 @@ from blockstack.stack import Device, Stack
 
 _KINDS = {"leaf": arr.LEAF, "remap": arr.REMAP, "segments": arr.SEGMENTS, "stripe": arr.SEGMENTS,
           "mirror": arr.MIRROR, "raid10": arr.RAID10, "raid456": arr.RAID456,
-          "snapshot-origin": arr.SNAPSHOT_ORIGIN, "snapshot": arr.SNAPSHOT}
+          "snapshot-origin": arr.SNAPSHOT_ORIGIN, "snapshot": arr.SNAPSHOT, "paths": arr.PATHS,
+          "cache": arr.CACHE}
+#: what a write does at a cache; flags of its worker: a miss fills it, what was written is drained
+CACHE_WRITES = {"writeback": 0, "writethrough": 1, "writearound": 2}
+CACHE_FILLED, CACHE_DRAINED = 1, 2
 SPLITS = {"loop": arr.LOOP, "front": arr.FRONT, "rest": arr.REST, "rest-mapped": arr.REST_MAPPED}
-_PARITY = {"md-raid4": (4, 1), "md-raid5": (5, 1), "md-raid6": (6, 2)}
+_PARITY = {f"{owner}-raid{level}": (level, 2 if level == 6 else 1)
+           for owner in ("md", "dm") for level in (4, 5, 6)}
 #: flags of a raid4/5/6 row
 FULL_STRIPE_IN_CALLER, ALIGNED_READ, READ_IN_CALLER = 1, 2, 4
 _U32 = 2**32 - 1
@@ -40,7 +45,7 @@ class Shape:
     @property
     def both(self) -> bool:
         """Whether the data decide if an operation goes on in the caller or in the worker."""
-        return self.op_kind in (arr.RAID456, arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT)
+        return self.op_kind in (arr.RAID456, arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT, arr.CACHE)
 
 
 def shape_of(stack: Stack, device: Device, calls: Calls) -> Shape:
@@ -79,6 +84,28 @@ def _mapped(stack: Stack, device: Device) -> Shape:
     return Shape(arr.RAID10, _raid10(g), (), children)
 
 
+def next_boundary(shape: Shape, op: int, sector: int) -> int | None:
+    """The first sector above ``sector`` at which the driver itself cuts; None: nowhere."""
+    if op == arr.FLUSH:
+        return None
+    if shape.op_kind == arr.SEGMENTS:
+        begin, end, _, _, chunk = next(
+            (s for s in shape.segments if sector < s[1]), shape.segments[-1])
+        ends = [end] if end < shape.segments[-1][1] else []
+        if chunk:
+            ends.append(begin + ((sector - begin) // chunk + 1) * chunk)
+        return min(ends, default=None)
+    chunk = 0
+    if shape.op_kind == arr.RAID10:
+        chunk = shape.raid[4]
+    elif shape.op_kind == arr.RAID456:
+        cuts = op == arr.READ and shape.raid[6] & ALIGNED_READ and not shape.raid[5]
+        chunk = shape.raid[2] if cuts else 0
+    elif shape.op_kind in (arr.SNAPSHOT, arr.SNAPSHOT_ORIGIN):
+        chunk = shape.raid[0]
+    return (sector // chunk + 1) * chunk if chunk else None
+
+
 def _segments(device: Device) -> Shape:
     rows: list[tuple[int, int, int, int, int]] = []
     children: list[tuple[str, int]] = []
@@ -106,6 +133,10 @@ def _raid(device: Device, op_kind: int, calls: Calls) -> tuple[int, ...]:
                 sum(1 << i for i in device.failed), flags, 0)
     if op_kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
         return (p["chunk"], round(p["copied"] * _U32), 0, 0, 0, 0, 0, 0)
+    if op_kind == arr.CACHE:
+        c = calls.options["cache"]
+        return (p["block"], round(p["hits"] * _U32), CACHE_WRITES[c["writes"]],
+                CACHE_FILLED * c["filled"] + CACHE_DRAINED * c["drained"], 0, 0, 0, 0)
     return _NO_RAID
 
 

@@ -1,12 +1,15 @@
 """How deep is safe: the largest number of nested layers of a kind that still fits."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blockstack.engine.explain import plan_for
+from blockstack.engine.explain import static_tasks
 from blockstack.engine.simulate import as_kernel
+from blockstack.engine.static import each_deepest
 from blockstack.errors import ConfigError
 from blockstack.kernel import Kernel
 from blockstack.kinds import find_kind
@@ -25,15 +28,18 @@ class LayerLimit:
     kernel, submission, kind : str
     direction : {"submission", "completion"}
     layers : int or None
-        Largest number of nested layers of the kind that fits, those that the stack has included;
-        None: any number fits, no layer makes it deeper. -1: it overflows without any.
+        Largest number of nested layers of the kind that fits for certain, as `explain` judges,
+        those that the stack has included; None: any number fits, no layer makes it deeper. -1: it
+        does not fit without any.
+    may_fit : int or None
+        The same while neither page reclaim nor the scheduler needs stack on top.
     present_layers : int
         How many the stack nests now.
     bytes_per_layer : int
     peak_bytes : int
         Depth of the task that decides, with that many layers.
     on_top_bytes : int
-        What an interrupt may put on top of it on the same stack.
+        What an interrupt and reclaim or the scheduler may put on top of it on the same stack.
     limit_bytes : int
     task : str
         The task that decides.
@@ -45,6 +51,7 @@ class LayerLimit:
     kind: str
     direction: str
     layers: int | None
+    may_fit: int | None
     present_layers: int
     bytes_per_layer: int
     peak_bytes: int
@@ -93,9 +100,14 @@ def max_layers(stack: Stack, kind: str, *, kernel: Kernel | str | Path,
     limits = []
     for direction in ("submission", "completion"):
         found = _limit(bare, kind, the_kernel, workload, direction)
-        fit = found.layers if found.layers in (None, -1) else found.layers + kept
-        limits.append(replace(found, layers=fit, present_layers=present))
+        limits.append(replace(found, layers=_plus(found.layers, kept),
+                              may_fit=_plus(found.may_fit, kept), present_layers=present))
     return tuple(limits)
+
+
+def _plus(layers: int | None, kept: int) -> int | None:
+    """Layers in all; ``kept`` of them were never taken out."""
+    return layers if layers in (None, -1) else layers + kept
 
 
 def _nested(stack: Stack, kind: str) -> list[int]:
@@ -109,42 +121,52 @@ def _nested(stack: Stack, kind: str) -> list[int]:
 
 def _limit(stack: Stack, kind: str, kernel: Kernel, workload: Workload | None,
            direction: str) -> LayerLimit:
-    """Depth grows by the same bytes with every layer, task by task: two probes tell the step, a
-    third and a fourth check the answer."""
-    def rooms(n: int) -> dict[str, tuple[int, TaskDepth]]:
-        _, static = plan_for(with_layers(stack, kind, n), kernel, workload)
-        wanted = direction == "completion"
-        return {t.task: (t.headroom_bytes - static.on_top(t.context).interrupts_bytes
-                         - static.on_top(t.context).struck_bytes, t)
-                for t in static.all() if t.task.startswith("completion ") == wanted}
+    """What fits for certain, and what fits while no budget is needed."""
+    @cache
+    def tasks(n: int) -> dict[str, TaskDepth]:
+        bounds = static_tasks(with_layers(stack, kind, n), kernel, workload)
+        # the uppermost of the layers put in names a raw device's tasks
+        named = (replace(t, task=re.sub(rf"\+{re.escape(kind)}-\d+", "", t.task))
+                 for static in bounds for t in static.all())
+        return {t.task: t for t in each_deepest(named)
+                if t.task.startswith("completion ") == (direction == "completion")}
 
-    probes = [rooms(n) for n in (0, _PROBE, _PROBE + 1)]
-    if not probes[0]:
-        return LayerLimit(kernel.name, kernel.rule, kind, direction, None, 0, 0, 0, 0,
+    if not tasks(0):
+        return LayerLimit(kernel.name, kernel.rule, kind, direction, None, None, 0, 0, 0, 0,
                           kernel.platform.limit_bytes, "completes inline", True)
-    steps = {name: probes[1][name][0] - probes[2][name][0]
-             for name in probes[1].keys() & probes[2].keys()}
-    tightest = min(probes[0].values(), key=lambda r: r[0])
-    if tightest[0] < 0:
-        return _row(kernel, kind, direction, -1, steps.get(tightest[1].task, 0), tightest)
+    layers, task, step = _most_layers(tasks, lambda t: _room(t) - t.budget_bytes)
+    may_fit, _, _ = _most_layers(tasks, _room)
+    return LayerLimit(kernel.name, kernel.rule, kind, direction, layers, may_fit, 0, step,
+                      task.peak_bytes, task.interrupts_bytes + task.budget_bytes,
+                      task.limit_bytes, task.task, task.exact)
+
+
+def _room(task: TaskDepth) -> int:
+    return task.headroom_bytes - task.interrupts_bytes
+
+
+def _most_layers(tasks: Callable[[int], Mapping[str, TaskDepth]],
+                 room: Callable[[TaskDepth], int]) -> tuple[int | None, TaskDepth, int]:
+    """The largest number with room for every task, the task that decides, its bytes per layer.
+
+    Depth grows by the same bytes with every layer, task by task: two probes tell the step, more
+    check the answer.
+    """
+    first, second = tasks(_PROBE), tasks(_PROBE + 1)
+    steps = {name: room(first[name]) - room(second[name]) for name in first.keys() & second.keys()}
+    tightest = min(tasks(0).values(), key=room)
+    if room(tightest) < 0:
+        return -1, tightest, steps.get(tightest.task, 0)
     growing = {name: step for name, step in steps.items() if step > 0}
     if not growing:
-        return _row(kernel, kind, direction, None, 0, tightest)
-    best = min(_PROBE + probes[1][name][0] // step for name, step in growing.items())
-    while min(r[0] for r in rooms(best).values()) < 0:  # a path that another one overtakes later
+        return None, tightest, 0
+    best = max(0, min(_PROBE + room(first[name]) // step for name, step in growing.items()))
+    while min(map(room, tasks(best).values())) < 0:  # a path that another one overtakes later
         best -= 1
-    while best < _MOST and min(r[0] for r in rooms(best + 1).values()) >= 0:
+    while best < _MOST and min(map(room, tasks(best + 1).values())) >= 0:
         best += 1
-    room = min(rooms(best).values(), key=lambda r: (r[0] // max(1, steps.get(r[1].task, 0))))
-    return _row(kernel, kind, direction, best, max(growing.values()) if room[1].task not in steps
-                else steps[room[1].task], room)
-
-
-def _row(kernel: Kernel, kind: str, direction: str, layers: int | None, step: int,
-         tightest: tuple[int, TaskDepth]) -> LayerLimit:
-    room, task = tightest
-    return LayerLimit(kernel.name, kernel.rule, kind, direction, layers, 0, step, task.peak_bytes,
-                      task.headroom_bytes - room, task.limit_bytes, task.task, task.exact)
+    decides = min(tasks(best).values(), key=lambda t: room(t) // max(1, steps.get(t.task, 0)))
+    return best, decides, steps.get(decides.task, max(growing.values()))
 
 
 def with_layers(stack: Stack, kind: str, count: int) -> Stack:

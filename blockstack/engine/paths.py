@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from blockstack.kernel import CallPath
+from blockstack.kernel import CallPath, Step
 from blockstack.result import Frame
 
 
@@ -40,7 +40,8 @@ class LayeredPath:
     def frames(self) -> tuple[Frame, ...]:
         """Rows of the stack; functions that keep nothing (tail calls) are left out."""
         return tuple(Frame(step.function, step.bytes, layer, step.source)
-                     for layer, path in self.parts for step in path.steps if step.bytes)
+                     for layer, path in self.parts for step in path.steps
+                     if step.bytes or step.source == "assumed")
 
 
 def deepest(paths: Iterable[LayeredPath]) -> LayeredPath:
@@ -53,3 +54,9 @@ def deepest(paths: Iterable[LayeredPath]) -> LayeredPath:
 def layered(layer: str, path: CallPath) -> LayeredPath:
     """One part."""
     return LayeredPath(((layer, path),))
+
+
+def self_calls(layer: str, n_bytes: int) -> LayeredPath:
+    """Frames of a driver that calls itself for each further piece of a cut bio (md of 2.6)."""
+    return layered(layer, CallPath((Step("the driver calls itself for the second half",
+                                         n_bytes),)))

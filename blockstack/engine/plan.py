@@ -21,11 +21,14 @@ from blockstack.engine.entries import (
     worker_entry,
 )
 from blockstack.engine.layers import Layers
+from blockstack.engine.limits import MOST_SECTORS, Row, limit_rows
 from blockstack.engine.mapping import Shape, shape_of
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import ConfigError
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
+from blockstack.stack.limit_tree import DeviceLimits, limit_tree
+from blockstack.stack.limits import rules_for
 
 Key = tuple[str, int, int]
 
@@ -90,6 +93,8 @@ class Plan:
         File systems in the middle of the stack: their own ways in, and where these lead.
     ops : tuple of int
         Operations of the workload that the plan was compiled for.
+    limits : mapping of str to DeviceLimits
+        Queue limits of the stack's devices on the kernel.
     """
 
     stack: Stack
@@ -100,6 +105,7 @@ class Plan:
     entries: tuple[Entries, ...]
     inner: tuple[tuple[Entries, int], ...]
     ops: tuple[int, ...]
+    limits: Mapping[str, DeviceLimits]
 
     @property
     def capacity_sectors(self) -> tuple[int, ...]:
@@ -116,7 +122,7 @@ class Plan:
 
 
 def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", "write"),
-                 direct: bool = False) -> Plan:
+                 direct: bool = False, max_sectors: int = MOST_SECTORS) -> Plan:
     """Compile a stack for a kernel.
 
     Parameters
@@ -127,6 +133,8 @@ def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", 
         Operations that the workload has, of ``read write flush discard fua``.
     direct : bool
         O_DIRECT: which ways in the sources use.
+    max_sectors : int
+        Longest bio: queue limits that it does not pass are left out.
 
     Raises
     ------
@@ -136,7 +144,7 @@ def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", 
         A stack without a device that takes bios.
     """
     numbers = tuple(sorted({OP_NAMES.index(op) for op in ops}))
-    return _Compiler(stack, kernel, numbers, direct).compile()
+    return _Compiler(stack, kernel, numbers, direct, max_sectors).compile()
 
 
 def _in_worker(workers: Mapping[str, object], shape: Shape) -> frozenset[int]:
@@ -155,6 +163,7 @@ class _Compiler:
     kernel: Kernel
     ops: tuple[int, ...]
     direct: bool
+    max_sectors: int
     tasks: list[Task] = field(default_factory=list)
     found: dict[Key, Position] = field(default_factory=dict)
     todo: deque[Key] = field(default_factory=deque)
@@ -180,10 +189,23 @@ class _Compiler:
             self._unplug(self.found[key])
         number = {key: i for i, key in enumerate(order)}
         positions = tuple(self.found[key] for key in order)
+        tree = limit_tree(self.stack, self.kernel.generation.name)
+        limits = self._limits([self.found[key] for key in order], tree)
         arrays = build_arrays(positions, number, self.layers, self.tasks,
-                              [number[r] for r in roots], entries)
+                              [number[r] for r in roots], entries, limits)
         return Plan(self.stack, self.kernel, arrays, positions, tuple(self.tasks),
-                    tuple(entries), tuple(self._inner(positions)), self.ops)
+                    tuple(entries), tuple(self._inner(positions)), self.ops, tree)
+
+    def _limits(self, order: Iterable[Position], tree: Mapping[str, DeviceLimits]
+                ) -> Mapping[tuple[str, int], Row]:
+        """Where devices split bios; kernels to 2.6.24 build none that passes the limits."""
+        if not rules_for(self.kernel.generation.name).topology:
+            return {}
+        walk = ((here.device, here.shape, {self.found[key].device.name
+                                           for caller, worker, _ in here.children
+                                           for key in (caller, worker) if key is not None})
+                for here in order)
+        return limit_rows(walk, tree, self.ops, self.max_sectors)
 
     def _inner(self, positions: tuple[Position, ...]) -> Iterator[tuple[Entries, int]]:
         """File systems that no bio of the workload comes from, but that have tasks of their own."""

@@ -9,16 +9,17 @@ from blockstack.engine.arrays import NOPS, DrawSpec, IrqSpec
 from blockstack.engine.core import Call, Columns, RunCounters, replay, run
 from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.interrupts import irq_spec
-from blockstack.engine.paths import LayeredPath, layered
+from blockstack.engine.limits import check_blocks
+from blockstack.engine.paths import LayeredPath, self_calls
 from blockstack.engine.plan import Plan, compile_plan
-from blockstack.engine.static import StaticTasks, task_depth
+from blockstack.engine.static import StaticTasks, each_deepest, task_depth
 from blockstack.errors import ConfigError
-from blockstack.kernel import CallPath, Kernel, Step, load_kernel
+from blockstack.kernel import Kernel, load_kernel
 from blockstack.result import Interrupts, Result, TaskDepth
 from blockstack.stack import Stack
 from blockstack.workload import Workload
 
-_SLICE = 1 << 20  # bios between two calls of the progress callback
+_SLICE = 1 << 18  # bios between two calls of the progress callback
 Progress = Callable[[int, int], None]
 
 
@@ -69,16 +70,21 @@ def simulate(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     """
     the_kernel = as_kernel(kernel).override(submission=submission)
     demand = demand_of(workload)
-    plan = compile_plan(stack, the_kernel, ops=demand.ops, direct=workload.direct)
+    plan = compile_plan(stack, the_kernel, ops=demand.ops, direct=workload.direct,
+                        max_sectors=demand.max_sectors)
+    check_blocks([e.lower.name for e in plan.entries], plan.limits, demand.align_sectors,
+                 "workload.bs")
     total = demand.bios if bios is None else bios
     if total <= 0:
         raise ConfigError("must be a positive number", path="bios", value=total)
+    if threads <= 0:
+        raise ConfigError("must be a positive number", path="threads", value=threads)
     source = source_of(workload, plan.capacity_sectors, seed)
     static = StaticTasks(plan, demand.max_sectors, demand.align_sectors)
     irq = irq_spec(static.shared, irq_per_hop)
     counters, seconds = _run(plan, source, total, threads, irq, progress)
     used = workload.seed if seed is None else seed
-    tasks = (*_simulated(static, source, counters), *static.beside_a_run())
+    tasks = each_deepest((*_simulated(static, source, counters), *static.beside_a_run()))
     return _result(plan, tasks, counters, seconds, irq, used)
 
 
@@ -144,8 +150,8 @@ def _simulated(static: StaticTasks, source: DrawSpec | Columns, counters: RunCou
             entries = plan.entries[number_of_root(plan, number)]
             way = next(w for w in entries.ways if w.data and w.op == calls[0].op)
             name = f"{way.name} {entries.source}"
-        yield task_depth(name, task.context, path, task.limit_bytes,
-                         static.on_top(task.context), how="simulated")
+        yield task_depth(name, task.context, path, task.limit_bytes, static.on_top(task.context),
+                         reached=True, bound_bytes=bounds[number].bytes)
 
 
 def number_of_root(plan: Plan, task: int) -> int:
@@ -178,8 +184,7 @@ def _rows(plan: Plan, call: Call, n_bytes: int, goes_on: bool) -> LayeredPath:
     position = plan.positions[call.position]
     path = (position.through if goes_on else position.peak)[call.op]
     if n_bytes > path.bytes:
-        more = Step("the driver calls itself for the second half", n_bytes - path.bytes)
-        path = path + layered(position.device.name, CallPath((more,)))
+        path = path + self_calls(position.device.name, n_bytes - path.bytes)
     return path
 
 

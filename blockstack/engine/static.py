@@ -1,16 +1,17 @@
 """Depths that need no simulation: every task of a stack, its deepest path, and the verdict."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from blockstack.engine.arrays import FLUSH, LEAF, WRITE
+from blockstack.engine.arrays import FLUSH, FUA, LEAF, OP_NAMES, WRITE
 from blockstack.engine.bound import Bound
 from blockstack.engine.entries import Entries, Way
 from blockstack.engine.interrupts import SharedInterrupts, shared_interrupts
 from blockstack.engine.layers import Layers
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.engine.plan import Plan, Position
+from blockstack.kinds.model import Path
 from blockstack.result import TaskDepth, judge
 
 #: md writes its superblock by pages (drivers/md/md.c md_super_write)
@@ -41,8 +42,15 @@ class OnTop:
 
 
 def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_top: OnTop,
-               how: str = "bound") -> TaskDepth:
-    """A path on a stack, judged; ``how`` is ``bound`` or ``simulated``.
+               reached: bool = False, bound_bytes: int = 0) -> TaskDepth:
+    """A path on a stack, judged.
+
+    Parameters
+    ----------
+    reached : bool
+        By a simulated bio; False: the path is the bound.
+    bound_bytes : int
+        For a simulated task: how deep its bound is.
 
     What may come on top never makes a fit certain: a path that fits only without it is "cannot
     tell".
@@ -62,12 +70,28 @@ def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_
         if fits and whole + n_bytes > limit_bytes:
             fits = None
             why.append(f"fits only without {budget}, which may need {n_bytes} bytes")
+    if fits is not False and bound_bytes > limit_bytes:
+        fits = None
+        why.append(f"no bio of this run went deeper, but some may: the bound is {bound_bytes:,} "
+                   "bytes")
     frames = path.frames()
     rests = sorted({f.function for f in frames if f.source in ("assumed", "published")})
-    if rests and fits is not False:
+    if rests:
         why.append("rests on assumed or published rows: " + ", ".join(rests))
     return TaskDepth(name, context, depth, limit_bytes, fits, path.exact, path.missing,
-                     "; ".join(why), frames, how)
+                     "; ".join(why), frames, "simulated" if reached else "bound",
+                     on_top.interrupts_bytes + on_top.struck_bytes,
+                     max(on_top.budgets.values(), default=0))
+
+
+def each_deepest(tasks: Iterable[TaskDepth]) -> tuple[TaskDepth, ...]:
+    """Every task once, where it is deepest."""
+    found: dict[tuple[str, str], TaskDepth] = {}
+    for task in tasks:
+        key = (task.task, task.context)
+        if key not in found or task.peak_bytes > found[key].peak_bytes:
+            found[key] = task
+    return tuple(found.values())
 
 
 @dataclass(frozen=True)
@@ -92,12 +116,12 @@ class StaticTasks:
 
     def all(self) -> tuple[TaskDepth, ...]:
         """Submitters by way in, workers, unplug, transmission, completion."""
-        return (*self.ways(data=True), *self.ways(data=False), *self.workers(), *self.unplug(),
-                *self.beyond())
+        return (*self.ways(data=True), *self.ways(data=False), *self.workers(), *self.plugs(),
+                *self.unplug(), *self.beyond())
 
     def beside_a_run(self) -> tuple[TaskDepth, ...]:
         """What a run's bios set off beside the simulated tasks."""
-        return (*self.ways(data=False), *self.unplug(), *self.beyond())
+        return (*self.ways(data=False), *self.plugs(), *self.unplug(), *self.beyond())
 
     def ways(self, *, data: bool) -> Iterator[TaskDepth]:
         """One task per source and way in: its deepest path over the operations that take it."""
@@ -131,6 +155,38 @@ class StaticTasks:
                 path = path.lacking(sorted(tasks[number].missing))
                 yield self._depth(task.name, "worker", path)
 
+    def plugs(self) -> Iterator[TaskDepth]:
+        """Writes that a driver keeps in the task's plug (md's raid1 and raid10 with a bitmap):
+        submitted below blk_finish_plug, wherever the way in or the worker ends its plug."""
+        rows, layers = self.plan.kernel.rows, Layers(self.plan.kernel, self.plan.stack)
+        for number, position in enumerate(self.plan.positions):
+            callback = layers.calls(position.device).options.get("plugged")
+            members = _children(self.plan, number)
+            if callback is None or not members or not {WRITE, FUA} & set(self.plan.ops):
+                continue
+            below = deepest(self.bound.below(c, WRITE, self.max_sectors, self.align_sectors)
+                            for c in members)
+            for name, source, context, path in self._plugging(position, layers):
+                flush = rows.plug_flush(path, callback)
+                if flush is not None:
+                    yield self._depth(f"{name} (plug of {position.device.name})", context,
+                                      layered(source, flush) + below)
+
+    def _plugging(self, position: Position, layers: Layers
+                  ) -> Iterator[tuple[str, str, str, Path]]:
+        """Ways in and workers on whose stack a position's bios are submitted."""
+        for entries, root in (*self._roots(), *self.plan.inner):
+            if self.plan.positions[root].task != position.task:
+                continue
+            for way in dict.fromkeys(entries.ways):
+                if way.path is not None and way.op in (WRITE, FUA, FLUSH):
+                    yield f"{way.name} {entries.source}", entries.source, way.context, way.path
+        for other in self.plan.positions:
+            worker = layers.worker(other.device)
+            handed = [w for _, w, _ in other.children if w is not None]
+            if worker is not None and any(task == position.task for _, task, _ in handed):
+                yield f"{worker.name} {other.device.name}", other.device.name, "worker", worker.path
+
     def unplug(self) -> Iterator[TaskDepth]:
         """unplug_fn of kernels to 2.6.3x: recursion through the stack under every rule."""
         for entries, position in (*self._roots(), *self.plan.inner):
@@ -162,8 +218,9 @@ class StaticTasks:
     def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
         """Where a leaf (or an array whose thread ends bios) calls bio_endio; what sends."""
         kernel, device = self.plan.kernel, position.device
-        path, platform = layers.calls(device).completion, kernel.platform
-        if path is not None:
+        calls, platform = layers.calls(device), kernel.platform
+        peer = calls.options.get("peer", {}) if device.nic else {}
+        for path in filter(None, (calls.completion, peer.get("completion"))):
             start = kernel.rows.spine(path, kernel.generation.endio_link)
             context = path.via[0].removeprefix("@").replace("kthread", "worker")
             on_irq = context in ("softirq", "hardirq") and platform.irq_limit_bytes
@@ -172,7 +229,7 @@ class StaticTasks:
         for name, work in layers.calls(device).options.get("tasks", {}).items():
             yield name, "worker", layered(device.name, kernel.rows.spine(work)), (
                 platform.limit_bytes)
-        if position.shape.op_kind == LEAF:
+        if device.nic:
             for name, sent, limit, context in layers.transmissions(device):
                 yield name, context, layered(device.name, sent), limit
 
@@ -181,12 +238,15 @@ class StaticTasks:
         position, kernel = self.plan.positions[number], self.plan.kernel
         options = layers.calls(position.device).options
         threads = dict(options.get("threads", {}))
+        threads |= options.get("peer", {}).get("threads", {}) if position.device.nic else {}
         if "superblock" in options:
             threads["superblock write"] = options["superblock"]
         members = _children(self.plan, number)
         if not threads or not members:
             return
-        below = deepest(self.bound.below(c, WRITE, SUPERBLOCK_SECTORS) for c in members)
+        below = deepest(self.bound.below(c, op, SUPERBLOCK_SECTORS) for c in members
+                        for op in (WRITE, FUA) if OP_NAMES[op] in layers.calls(
+                            self.plan.positions[c].device).ops)
         for name, path in threads.items():
             start = layered(position.device.name,
                             kernel.rows.spine(path, kernel.generation.submit_link))

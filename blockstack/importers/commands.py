@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.errors import ConfigError
-from blockstack.importers.dm_table import Recipe, kcryptd_sides, linear_recipe, target_recipe
+from blockstack.importers.dm_table import Recipe
 from blockstack.importers.file_systems import mkfs_recipe, mount_keys, nfs_keys
 from blockstack.importers.shell import Options, Simple, options, printed, simple_commands
+from blockstack.importers.storage_commands import STORAGE_READERS, written
 
 DISK_SIZE = "400 MiB"
 
@@ -92,7 +93,10 @@ def read_commands(name: str, commands: Sequence[str]) -> Machine:
 def _command(simple: Simple, machine: Machine) -> None:
     tool = simple.tool
     if tool in ("echo", "printf"):
-        _written(simple, machine)
+        written(printed(simple), simple.writes_to, machine.recipes)
+    elif tool in STORAGE_READERS:
+        storage, valued = STORAGE_READERS[tool]
+        storage(simple, options(simple.words, valued.split()), machine.recipes, machine.stores)
     elif tool.startswith("mkfs") or tool in ("mke2fs", "mkswap"):
         _mkfs(simple, machine)
     elif tool in _READERS:
@@ -100,15 +104,6 @@ def _command(simple: Simple, machine: Machine) -> None:
         reader(simple, options(simple.words, valued.split()), machine)
     elif tool not in _HARMLESS:
         raise ValueError(f"{tool} is not known; if it changes no device, leave it out")
-
-
-def _written(simple: Simple, machine: Machine) -> None:
-    """``echo ... > file``: some files in /sys change the path of every bio."""
-    target = simple.writes_to
-    if target.startswith("/sys/block/zram") and target.endswith("/disksize"):
-        return
-    if re.match(r"/sys/(block|module|class/block|kernel/config)/", target):
-        raise ValueError(f"writes {printed(simple)!r} to {target}, which the model does not follow")
 
 
 def _configfs(command: str, machine: Machine) -> None:
@@ -126,59 +121,6 @@ def _modprobe(simple: Simple, given: Options, machine: Machine) -> None:
         machine.recipes["null_blk"] = _null_blk(" ".join(given.words))
     elif given.words[:1] == ("scsi_debug",):
         raise ValueError("the disks of scsi_debug are not modelled")
-
-
-def _dmsetup(simple: Simple, given: Options, machine: Machine) -> None:
-    words = given.words
-    if words[:1] in (("create",), ("reload",), ("load",)):
-        text = given.get("--table", default=simple.text_in)
-        rows = [line.split() for line in text.splitlines() if line.strip()]
-        if not rows or len(words) != 2:
-            raise ValueError("the table is neither in --table nor in a pipe")
-        machine.recipes[f"/dev/mapper/{Path(words[1]).name}"] = target_recipe(
-            rows[0], machine.stores) if len(rows) == 1 else linear_recipe(rows)
-
-
-def _mdadm(simple: Simple, given: Options, machine: Machine) -> None:
-    if given.has("--create", "-C", "--build", "-B"):
-        device, *members = (*given.all("--create", "-C", "--build", "-B"), *given.words)
-        machine.recipes[device] = _array(given, members)
-    elif given.has("--fail", "-f", "--set-faulty"):
-        device, *failed = given.words
-        machine.recipes[device] = _failing(machine.recipes[device], failed)
-    elif given.has("--grow", "-G", "--add", "-a", "--re-add", "--replace"):
-        raise ValueError("an array that is changed while it runs is not modelled")
-
-
-def _array(given: Options, members: list[str]) -> Recipe:
-    level = given.get("--level", "-l").removeprefix("raid")
-    if not level:
-        raise ValueError("no level")
-    if given.has("--spare-devices", "-x", "--write-journal", "--write-mostly",
-                 "--consistency-policy"):
-        raise ValueError("spares, journals and write-mostly members are not modelled")
-    keys: dict[str, Any] = {}
-    if given.has("--chunk", "-c") and level != "1":
-        keys["chunk"] = f"{given.get('--chunk', '-c').removesuffix('K')} KiB"
-    if given.get("--bitmap", "-b", default="none") != "none":
-        keys["bitmap"] = "internal"
-    if given.has("--layout", "-p") and level == "10":
-        keys["layout"] = given.get("--layout", "-p")
-    missing = [i for i, m in enumerate(members) if m == "missing"]
-    if missing and level in ("4", "5", "6"):  # a mirror simply has fewer members
-        keys["failed"] = missing
-    kind = {"mirror": "1", "stripe": "0"}.get(level, level)
-    kind = f"md-raid{kind}" if kind.isdigit() else f"md-{kind}"
-    return Recipe(kind, tuple(m for m in members if m != "missing" or "failed" in keys), keys)
-
-
-def _failing(array: Recipe, failed: Sequence[str]) -> Recipe:
-    """An array some members of which have failed."""
-    numbers = {i for i, member in enumerate(array.on) if member in failed}
-    if array.kind == "md-raid1":
-        return Recipe(array.kind, tuple(m for m in array.on if m not in failed), array.keys)
-    return Recipe(array.kind, array.on, {
-        **array.keys, "failed": sorted({*array.keys.get("failed", ()), *numbers})})
 
 
 def _mkfs(simple: Simple, machine: Machine) -> None:
@@ -256,48 +198,13 @@ def _umount(simple: Simple, given: Options, machine: Machine) -> None:
         machine.recipes.pop(place, None)
 
 
-def _integritysetup(simple: Simple, given: Options, machine: Machine) -> None:
-    if given.words[:1] == ("open",):
-        device, name = given.words[1:3]
-        mode = {"mode": "bitmap"} if given.has("--integrity-bitmap-mode", "-B") else {}
-        machine.recipes[f"/dev/mapper/{name}"] = Recipe("dm-integrity", (device,), mode)
-
-
-def _cryptsetup(simple: Simple, given: Options, machine: Machine) -> None:
-    if given.has("--integrity"):
-        raise ValueError("dm-crypt over dm-integrity in one command is not modelled")
-    if given.words[:1] in (("open",), ("luksOpen",), ("plainOpen",), ("create",)):
-        pair = given.words[1:3] if given.words[0] != "create" else given.words[2:0:-1]
-        flags = [option.removeprefix("--perf-") for option, _ in given.pairs]
-        machine.recipes[f"/dev/mapper/{pair[1]}"] = Recipe(
-            "dm-crypt", (pair[0],), {"workqueue": kcryptd_sides(flags)})
-
-
-def _bcache(simple: Simple, given: Options, machine: Machine) -> None:
-    machine.recipes["/dev/bcache0"] = Recipe("bcache", (*given.all("-C"), *given.all("-B")))
-
-
-def _drbd(simple: Simple, given: Options, machine: Machine) -> None:
-    machine.recipes["/dev/drbd0"] = Recipe("drbd", ("/dev/vdb",))
-
-
 #: tool: reader, and its options that are followed by a value
 _READERS: Mapping[str, tuple[Callable[[Simple, Options, Machine], None], str]] = {
-    "dmsetup": (_dmsetup, "--table -u --uuid --readahead"),
-    "mdadm": (_mdadm, """--create -C --build -B --level -l --raid-devices -n --chunk -c --metadata
-        -e --bitmap -b --layout -p --name -N --size -z --homehost --spare-devices -x
-        --write-journal --consistency-policy --bitmap-chunk --data-offset"""),
     "mount": (_mount, "-t --types -o --options -L -U"), "umount": (_umount, "-t -O"),
     "losetup": (_losetup, """-o --offset --sizelimit -b --sector-size -j --associated -d --detach
         -c --set-capacity"""),
     "swapon": (_swapon, "-p --priority -L -U"), "swapoff": (_swapoff, "-L -U"),
-    "integritysetup": (_integritysetup, """--integrity -I --tag-size -t --journal-size -j
-        --sector-size -s --journal-watermark --journal-commit-time --buffer-sectors
-        --interleave-sectors --integrity-key-file --integrity-key-size"""),
-    "cryptsetup": (_cryptsetup, """--key-file -d --type -M --cipher -c --key-size -s --hash -h
-        --offset -o --skip -p --size -b --sector-size --header --integrity -I --pbkdf --iter-time
-        -i --key-slot -S --label --uuid"""),
-    "make-bcache": (_bcache, "-C -B"), "drbdadm": (_drbd, ""), "modprobe": (_modprobe, "")}
+    "modprobe": (_modprobe, "")}
 _PSEUDO = frozenset((
     "nfsd", "rpc_pipefs", "proc", "sysfs", "tmpfs", "devtmpfs", "debugfs", "tracefs",
     "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))

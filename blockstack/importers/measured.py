@@ -5,7 +5,9 @@ A file of measurements (JSON) names, per stack, the shell commands that built it
 depth that the kernel's stack tracer reported. Nothing is run here: the commands are text.
 """
 
+import gzip
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +104,7 @@ class _File(msgspec.Struct):
 
 
 def load_measurements(path: Path) -> Measurements:
-    """Read one file of measured stacks.
+    """Read one file of measured stacks: ``*.json``, or gzip'ed.
 
     Raises
     ------
@@ -110,16 +112,29 @@ def load_measurements(path: Path) -> Measurements:
         Unreadable, or not of this form.
     """
     try:
-        data = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (OSError, ValueError) as error:
+        raw = path.read_bytes()
+        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        data = msgspec.json.decode(text, type=_File)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise BlockstackError(f"cannot be read as measured stacks: {error}", path=str(path),
                               hint='a JSON object with "meta" and "stacks"') from error
     for key in ("kernel", "arch"):
         if not isinstance(data.meta.get(key), str):
             raise BlockstackError(f"meta lacks {key}", path=str(path))
+    for name, entry in data.stacks.items():
+        _sound(path, name, entry)
     stacks = tuple(Measured(name, tuple(e.commands), e.target, _depth(e.block), _depth(e.all))
                    for name, e in data.stacks.items())
     return Measurements(path, data.meta["kernel"], data.meta["arch"], data.meta, stacks)
+
+
+def _sound(path: Path, name: str, entry: _Entry) -> None:
+    """A depth is a positive number of bytes."""
+    for word, one in (("block", entry.block), ("all", entry.all)):
+        if one is not None and one.max_bytes <= 0:
+            raise BlockstackError("a measured depth is a positive number of bytes",
+                                  path=f"{path}: stacks.{name}.{word}.max_bytes",
+                                  value=one.max_bytes)
 
 
 def _depth(one: _Pass | None) -> Depth | None:

@@ -2,9 +2,16 @@
 
 from blockstack.kernel.paths import CallPath, Step
 from blockstack.kernel.platform import Platform
-from blockstack.kernel.profiles import PROFILES, RULES, Kernel, load_kernel
+from blockstack.kernel.profiles import (
+    PROFILES,
+    RULES,
+    Kernel,
+    kernel_of,
+    load_kernel,
+    read_frames,
+)
 from blockstack.kernel.rows import LayerRow, RowSource
 from blockstack.kernel.table import FrameTable, load_table
 
 __all__ = ["PROFILES", "RULES", "CallPath", "FrameTable", "Kernel", "LayerRow", "Platform",
-           "RowSource", "Step", "load_kernel", "load_table"]
+           "RowSource", "Step", "kernel_of", "load_kernel", "load_table", "read_frames"]

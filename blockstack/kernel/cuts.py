@@ -9,7 +9,9 @@ No cut may rest on a depth that somebody measured: only on what the kernel's cod
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Literal
 
 from blockstack.kernel.table import base_name
@@ -44,10 +46,13 @@ class CutTable:
     cuts : tuple of Cut
     wanted : frozenset of (caller, callee)
         Calls that a path asks for by name: no ``budget`` cut applies (a way in through reclaim).
+    once : mapping of str to tuple of str
+        Functions that had other names: a cut may call them by these.
     """
 
     cuts: tuple[Cut, ...]
     wanted: frozenset[tuple[str, str]] = frozenset()
+    once: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _names: dict[str, list[Cut]] = field(default_factory=dict)
     _globs: list[tuple[re.Pattern[str], Cut]] = field(default_factory=list)
     _any: re.Pattern[str] = field(default=re.compile(r"(?!)"))
@@ -66,15 +71,18 @@ class CutTable:
         """The cut that stops ``caller`` -> ``callee``, if one does."""
         key = (base_name(caller).partition("@")[0], base_name(callee).partition("@")[0])
         if key not in self._memo:
-            self._memo[key] = self._search(*key)
+            pairs = list(product(*((name, *self.once.get(name, ())) for name in key)))
+            wanted = any(pair in self.wanted for pair in pairs)
+            found = (self._search(*pair, wanted=wanted) for pair in pairs)
+            self._memo[key] = next((cut for cut in found if cut), None)
         return self._memo[key]
 
-    def _search(self, caller: str, callee: str) -> Cut | None:
+    def _search(self, caller: str, callee: str, *, wanted: bool) -> Cut | None:
         named = self._names.get(callee, [])
         hits = list(named)
         if self._any.match(callee):
             hits += [cut for pattern, cut in self._globs if pattern.match(callee)]
-        if (caller, callee) in self.wanted:
+        if wanted:
             hits = [cut for cut in hits if cut.cls != "budget"]
         return next((c for c in hits if c.caller == "*" or _pattern(c.caller).match(caller)), None)
 
@@ -191,4 +199,9 @@ RARE_CUTS: tuple[Cut, ...] = (
     *_rows("rare", "a stale buffer is pinned in the log", "xfs_buf_lock->xfs_log_force"),
     *_rows("rare", "a segment was lost and is sent again", "tcp_xmit_retransmit_queue"),
     *_rows("rare", "the pool is empty", "mempool_alloc->io_schedule_timeout"),
+    *_rows("rare", "a btree node is full (bcache; 256 KiB of keys)",
+           "bch_btree_insert_node->btree_split"),
+    *_rows("rare", "the btree has a second level: more than some 10,000 extents (bcache)",
+           "bch_btree_map_keys_recurse->bch_btree_map_keys_recurse",
+           "bch_btree_map_nodes_recurse->bch_btree_map_nodes_recurse"),
 )

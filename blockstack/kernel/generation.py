@@ -5,9 +5,10 @@ frame table of any build of that generation can stand behind one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blockstack.errors import BlockstackError
+from blockstack.kernel.later import CUTS, EDGES, FROM_SCHEDULE, GONE, RENAMES, UNCUT
 from blockstack.kinds.model import Path
 
 
@@ -26,7 +27,7 @@ class Generation:
     Attributes
     ----------
     name : str
-        ``"2.6.18"``, ``"2.6.24"`` or ``"6.1"``.
+        ``"2.6.18"``, ``"2.6.24"``, ``"6.1"`` or ``"6.12"``.
     rule : str
         The submission rule that these kernels ship.
     submit_link : str
@@ -51,6 +52,17 @@ class Generation:
         ``@syscall``, ``@kthread``, ``@fault``, ``@softirq``, ``@hardirq``.
     budgets : mapping of name to Path
         What may come on top of a block path and is bounded by itself (reclaim, schedule).
+    renames : mapping of function to tuple of str
+        What took the place of a function that the kinds name, where a table lacks it or the path
+        does not lead to it; empty: its caller did.
+    gone : mapping of function to str
+        Functions without which there is no such device, and why.
+    uncut : frozenset of str
+        Callees of the kinds' cuts that do not hold in this generation.
+    read_in : tuple of tuple of int
+        The versions in whose source the names were read.
+    doubt : str
+        Set for a kernel of another version: what is assumed of it.
     """
 
     name: str
@@ -68,6 +80,11 @@ class Generation:
     assumed: Mapping[str, int] = field(default_factory=dict)
     roots: Mapping[tuple[str, str], Root] = field(default_factory=dict)
     budgets: Mapping[str, Path] = field(default_factory=dict)
+    renames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
+    uncut: frozenset[str] = frozenset()
+    read_in: tuple[tuple[int, ...], ...] = ()
+    doubt: str = ""
 
 
 # struct pt_regs of i386: 15 words in 2.6.18 (include/asm-i386/ptrace.h), 16 in 2.6.24, which also
@@ -142,13 +159,13 @@ _BUDGETS = {
 # return address and one spilled word, of 8 bytes each.
 _NEW_ASSUMED = {"async_trigger_callback": 64}
 
-GENERATIONS: Mapping[str, Generation] = {
+_READ = {
     "2.6.18": Generation(
         name="2.6.18", rule="recursive", submit_link="generic_make_request",
         dispatch=("generic_make_request",), flush_link="@issue_flush_fn", unplug_link="@unplug_fn",
         files=_OLD_FILES, edges=_OLD_EDGES, cuts=_OLD_CUTS,
         assumed=_OLD_ASSUMED, note=_OLD_COMPILER, roots=_old_i386(60, 4) | _IRQ_ROOTS,
-        budgets=_OLD_BUDGETS),
+        budgets=_OLD_BUDGETS, read_in=((2, 6, 18),)),
     "2.6.24": Generation(
         name="2.6.24", rule="fifo", submit_link="generic_make_request",
         dispatch=("generic_make_request", "__generic_make_request"),
@@ -157,7 +174,7 @@ GENERATIONS: Mapping[str, Generation] = {
         # its table lacks drivers/ata/ahci.c. Assumed: 2.6.18's frame of the same function
         assumed={**_OLD_ASSUMED, "ahci_qc_prep": 28},
         note=_OLD_COMPILER, roots=_old_i386(64, 8) | _IRQ_ROOTS,
-        budgets=_OLD_BUDGETS),
+        budgets=_OLD_BUDGETS, read_in=((2, 6, 24),)),
     "6.1": Generation(
         name="6.1", rule="two-list", submit_link="submit_bio_noacct",
         dispatch=("__submit_bio", "submit_bio_noacct_nocheck"),
@@ -184,8 +201,24 @@ GENERATIONS: Mapping[str, Generation] = {
             ("i386", "@copy"): Root((("copy_user", 4), ("saved frame", 24), ("pt_regs", 68)),
                                     "derived"),
         } | _IRQ_ROOTS,
-        budgets=_BUDGETS),
+        budgets=_BUDGETS, renames=RENAMES, gone=GONE, read_in=((6, 1),)),
 }
+_6_1 = _READ["6.1"]
+_6_12 = replace(
+    _6_1, name="6.12", edges=_6_1.edges + EDGES, cuts=_6_1.cuts + CUTS,
+    uncut=UNCUT, read_in=((6, 12),),
+    budgets={name: replace(path, cuts=path.cuts + FROM_SCHEDULE)
+             for name, path in _BUDGETS.items()})
+GENERATIONS: Mapping[str, Generation] = {**_READ, "6.12": _6_12}
+
+#: first version, the one after the last, generation: one submission rule and one set of links each.
+#: 2.6.22 serialised submission, 5.9 renamed generic_make_request to submit_bio_noacct; raid1 and
+#: raid10 account for every bio by a clone of it in 6.12, not in 6.1 (md_account_bio; 6.6 is from
+#: memory, and versions between are assumed anyway). From 2.6.30 to 5.8 no kind has anchors: void
+#: make_request_fn, and request queues without blk-mq.
+SPANS: tuple[tuple[tuple[int, ...], tuple[int, ...], str], ...] = (
+    ((2, 6, 0), (2, 6, 22), "2.6.18"), ((2, 6, 22), (2, 6, 30), "2.6.24"),
+    ((5, 9), (6, 6), "6.1"), ((6, 6), (8,), "6.12"))
 
 
 def generation(name: str) -> Generation:
@@ -200,3 +233,18 @@ def generation(name: str) -> Generation:
         raise BlockstackError("no such kernel generation", path="generation", value=name,
                               hint="known: " + ", ".join(GENERATIONS))
     return GENERATIONS[name]
+
+
+def generation_of(version: tuple[int, ...]) -> Generation | None:
+    """The generation of a kernel version; None: no generation has its links.
+
+    A version in whose source the anchors were not read is in `Generation.doubt`.
+    """
+    name = next((name for low, high, name in SPANS if low <= version < high), None)
+    if name is None:
+        return None
+    gen = GENERATIONS[name]
+    if any(version[:len(read)] == read for read in gen.read_in):
+        return gen
+    read, asked = (".".join(map(str, v)) for v in (gen.read_in[0], version[:3 - (version[0] > 2)]))
+    return replace(gen, doubt=f"calls between layers were read in Linux {read}, assumed of {asked}")

@@ -92,7 +92,8 @@ class CallGraph:
     table : FrameTable
     files : tuple of str
         Followed source files; an entry that ends in ``/`` is a directory. A call to a function
-        elsewhere counts that function's own frame and goes no further.
+        elsewhere counts that function's own frame and goes no further. A function of which only
+        the module is known (``drivers/md/[raid1.ko]``) is followed with any file of its folder.
     edges : tuple of (caller, callee)
         Indirect calls that the topology resolves; both names as `FrameTable.find` takes them.
     cuts : CutTable
@@ -108,11 +109,13 @@ class CallGraph:
     _extra: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     _exact: frozenset[str] = frozenset()
     _dirs: tuple[str, ...] = ()
+    _folders: frozenset[str] = frozenset()
     _callees: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._exact = frozenset(f for f in self.files if not f.endswith("/"))
         self._dirs = tuple(f for f in self.files if f.endswith("/"))
+        self._folders = frozenset(f.rpartition("/")[0] for f in self._exact)
         for caller, callee in self.edges:
             self._add_edge(caller, callee)
 
@@ -134,8 +137,9 @@ class CallGraph:
         """Whether calls made by ``function`` are looked at."""
         if function.startswith("@") or function in self._extra:
             return True
-        row = self.table.functions.get(function)
-        return row is not None and (row[0] in self._exact or row[0].startswith(self._dirs))
+        file = self.table.functions.get(function, ("",))[0]
+        return file in self._exact or file.startswith(self._dirs) or (
+            file.endswith(".ko]") and file.rpartition("/")[0] in self._folders)
 
     def callees(self, function: str) -> dict[str, int]:
         """Callees of ``function`` and the bytes it keeps during each call."""
@@ -170,6 +174,18 @@ class CallGraph:
         row = self.table.functions.get(function)
         seen = row is not None and self.entered.sees(function, row[0])
         return self.entered.leaf_bytes if seen else None
+
+    def reaches(self, start: str, goal: str, avoid: Iterable[str] = ()) -> bool:
+        """Whether some path leads from ``start`` to ``goal``."""
+        seen, todo = {start, *avoid} - {goal}, [start]
+        while todo:
+            for callee in self.callees(todo.pop()):
+                if callee == goal:
+                    return True
+                if callee not in seen:
+                    seen.add(callee)
+                    todo.append(callee)
+        return False
 
     def longest(self, start: str, goal: str | None, avoid: Iterable[str] = ()) -> CallPath | None:
         """The path from ``start`` that keeps most bytes.

@@ -1,16 +1,18 @@
 """Kernels by name: frame table, submission rule, platform; every part can be overridden."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
-from blockstack.errors import BlockstackError
-from blockstack.kernel.generation import GENERATIONS, Generation, generation
+from blockstack.errors import BlockstackError, UnknownKernel
+from blockstack.kernel.generation import GENERATIONS, SPANS, Generation, generation, generation_of
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.rows import RowSource
-from blockstack.kernel.table import FrameTable, load_table
+from blockstack.kernel.table import FrameTable, base_name, load_table
+from blockstack.kinds.model import LIKE
 
 RULES = ("recursive", "fifo", "two-list", "lifo")
 
@@ -29,6 +31,10 @@ def _old(thread_size_bytes: int, thread_info_bytes: int, saved_bytes: int) -> Pl
                     irq_note="40 bytes of do_IRQ are assumed")
 
 
+
+
+#: kernel/softirq.c, kernel/irq/manage.c and kernel/locking/spinlock_rt.c with CONFIG_PREEMPT_RT
+_REAL_TIME = "PREEMPT_RT: interrupts run in threads and spinlocks sleep, the model has neither"
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class Kernel:
     @classmethod
     def make(cls, name: str, table: FrameTable, gen: Generation, platform: Platform) -> "Kernel":
         """A kernel with its generation's own rule."""
-        whole = table.with_assumed(gen.assumed)
+        whole = replace(table, renames=gen.renames).with_assumed(gen.assumed)
         return cls(name, table, gen, platform, gen.rule, RowSource(whole, gen, platform))
 
     def override(self, *, submission: str | None = None, thread_size_bytes: int | None = None,
@@ -132,6 +138,27 @@ class Kernel:
         return {k: str(meta[k]) for k in keys if k in meta} | {"table": self.table.digest}
 
 
+def read_frames(path: Path) -> FrameTable:
+    """A frame table, or gcc's ``.su`` and ``.ci`` files and checkstack.pl's lists as one.
+
+    Raises
+    ------
+    BlockstackError
+        Unreadable, or of no known form.
+    """
+    if not path.is_file():
+        raise BlockstackError("no such kernel", path="kernel", value=str(path),
+                              hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame "
+                              "table")
+    with path.open("rb") as file:
+        start = file.read(64).lstrip()
+    if start[:1] == b"{" or start[:2] == b"\x1f\x8b":
+        return load_table(path)
+    from blockstack.kernel.extract.usage import usage_table
+
+    return usage_table(path)
+
+
 def load_kernel(name: str | Path) -> Kernel:
     """A shipped kernel by name, or any frame table by file path.
 
@@ -139,7 +166,8 @@ def load_kernel(name: str | Path) -> Kernel:
     ----------
     name : str or Path
         A key of `PROFILES`, or the path of a ``blockstack-frames-1`` file (made by
-        ``blockstack kernel extract``).
+        ``blockstack kernel extract``); lists of frames without calls (``.su``, checkstack.pl)
+        make every path a lower bound.
 
     Raises
     ------
@@ -155,39 +183,99 @@ def load_kernel(name: str | Path) -> Kernel:
         gen = generation(profile.generation)
         return Kernel.make(text, table, gen, profile.platform)
     path = Path(text)
-    if not path.is_file():
-        raise BlockstackError("no such kernel", path="kernel", value=text,
-                              hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame "
-                              "table")
-    table = load_table(path)
+    table = read_frames(path)
     gen = _generation_of(table, path)
+    table = replace(table, expected=_expected(gen, table.arch))
     return Kernel.make(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
                        _platform_of(table, gen, path))
+
+
+@lru_cache(maxsize=8)
+def shipped_functions(generation_name: str, arch: str) -> Mapping[str, str]:
+    """Source files by function of the shipped kernel of a generation, or of the one it is like."""
+    like = LIKE.get(generation_name, generation_name)
+    name = next((n for n, profile in PROFILES.items() if profile.generation == like
+                 and profile.platform.arch == arch), None)
+    functions = {} if name is None else load_kernel(name).table.functions
+    return {function: row[0] for function, row in functions.items()}
+
+
+def _expected(gen: Generation, arch: str) -> frozenset[str]:
+    return frozenset(map(base_name, shipped_functions(gen.name, arch)))
 
 
 def _generation_of(table: FrameTable, path: Path) -> Generation:
     if str(table.meta.get("generation", "")) in GENERATIONS:
         return generation(str(table.meta["generation"]))
-    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", str(table.meta["kernel"]))
-    version = tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-    if (2, 6, 0) <= version <= (2, 6, 21):
-        return generation("2.6.18")
-    if (2, 6, 22) <= version < (2, 6, 30):
-        return generation("2.6.24")
-    if version >= (5, 9, 0):
-        return generation("6.1")
-    raise BlockstackError("no generation of the model covers this kernel", path=str(path),
-                          value=table.meta["kernel"],
-                          hint='set meta.generation in the file to one of: '
-                          + ", ".join(GENERATIONS))
+    gen = generation_of(version_of(str(table.meta["kernel"])))
+    if gen is None:
+        raise UnknownKernel(
+            "no generation of the model covers this kernel", path=str(path),
+            value=table.meta["kernel"], hint="covered: " + ", ".join(
+                f"{_dotted(low)} to before {_dotted(high)}" for low, high, _ in SPANS)
+            + "; or set meta.generation in the file to one of: " + ", ".join(GENERATIONS))
+    if "PREEMPT_RT" in str(table.meta["kernel"]):
+        return replace(gen, doubt="; ".join(filter(None, (gen.doubt, _REAL_TIME))))
+    return gen
+
+
+def version_of(kernel: str) -> tuple[int, ...]:
+    """``"Linux 6.12.117+deb12-amd64 ..."`` -> (6, 12, 117); (0, 0, 0) when it names none."""
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", kernel)
+    return tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
     sizes = table.meta.get("thread_size")
     size = min(sizes) if isinstance(sizes, list) else sizes
     for profile in PROFILES.values():
-        if profile.generation == gen.name and profile.platform.arch == table.arch:
+        if profile.generation == LIKE.get(gen.name, gen.name) and (
+                profile.platform.arch == table.arch):
             base = profile.platform
             return base if size is None else base.with_thread_size(int(size))
-    raise BlockstackError("no platform is known for this architecture and generation",
+    raise UnknownKernel("no platform is known for this architecture and generation",
                           path=str(path), value=f"{table.arch}, {gen.name}")
+
+
+def kernel_of(release: str, arch: str, named: Iterable[str | Path] = ()) -> Kernel:
+    """The kernel that stands for a release: what fits it best of those named and those that ship.
+
+    Parameters
+    ----------
+    release : str
+        As ``uname -r`` prints it: ``6.1.0-56-amd64``.
+    arch : str
+    named : iterable of str or Path
+        Kernels as `load_kernel` takes them.
+
+    Returns
+    -------
+    Kernel
+        A named one of this release, else of its version (6.1), else the shipped one of its
+        version, else a named one of the architecture.
+
+    Raises
+    ------
+    BlockstackError
+        There is none.
+    """
+    version = version_of(release)[:2]
+    fit = [k for k in map(load_kernel, named) if k.platform.arch == arch]
+    same = [k for k in fit if version_of(str(k.table.meta["kernel"]))[:2] == version]
+    exact = [k for k in same if release in re.split(r"linux-image-|\s", str(
+        k.table.meta["kernel"]))]
+    shipped = f"linux-{_dotted(version)}-{arch}"
+    if exact or same:
+        return (exact or same)[0]
+    if shipped in PROFILES:
+        return load_kernel(shipped)
+    if fit:
+        return fit[0]
+    raise BlockstackError(
+        "no frame table for this kernel", path="kernel", value=f"{release}, {arch}",
+        hint=f"make one of its vmlinuz and modules: blockstack kernel extract /boot/vmlinuz-"
+             f"{release} /lib/modules/{release} -o TABLE.json.gz, then --kernel TABLE.json.gz")

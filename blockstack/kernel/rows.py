@@ -4,9 +4,9 @@ Every figure comes from `CallGraph.longest` between the anchors that a kind name
 build of the same generation needs no new figures, only its frame table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from blockstack.errors import BlockstackError
@@ -41,6 +41,7 @@ class _Anchor:
     name: str
     indirect: bool
     optional: bool
+    asked: str  # what the path calls it
 
 
 @dataclass
@@ -86,9 +87,7 @@ class RowSource:
         return self._layers[key]
 
     def _layer(self, path: Path, link: str, nested: bool) -> LayerRow:
-        anchors, missing = self._anchors(path)
-        graph = self._graph(path, anchors, link)
-        names = [a.name for a in anchors]
+        names, missing, graph = self._follow(path, link)
         if not names:
             return LayerRow(CallPath((), missing), CallPath((), missing))
         head = self._segments(graph, [link, names[0]], link)
@@ -97,25 +96,41 @@ class RowSource:
         tail = self.submit_tail(link)
         peak = max(head + (deepest or CallPath()), tail, self._later_peak(graph, names, link),
                    key=lambda p: p.bytes)
-        peak = peak + CallPath((), head.missing + missing)
+        again = self._again(path)
+        peak = peak + again + CallPath((), head.missing + missing)
         if not nested:
             return LayerRow(CallPath((), missing), peak)
-        through = self._segments(graph, [link, *names, link], link) + CallPath((), missing)
+        through = self._segments(graph, [link, *names, link], link) + again + CallPath((), missing)
         return LayerRow(through, max(peak, through + tail, key=lambda p: p.bytes))
 
     def layer_to(self, path: Path, link: str, goal: str) -> CallPath:
         """From the link through the driver's anchors to ``goal`` (inline completion)."""
         key = (path, link, goal)
         if key not in self._to:
-            anchors, missing = self._anchors(path)
-            names = [a.name for a in anchors]
+            names, missing, graph = self._follow(path, link)
             if goal.startswith("@") and names:  # a pseudo function: the last anchor calls it
                 path = replace(path, edges=(*path.edges, (names[-1], goal)))
-            graph = self._graph(path, anchors, link)
-            spine = names if goal in names else [*names, goal]
+                names, missing, graph = self._follow(path, link)
+            spine = names if names[-1:] == [goal] else [*names, goal]
             found = self._segments(graph, [link, *spine], link)
             self._to[key] = found + CallPath((), missing)
         return self._to[key]
+
+    def _again(self, path: Path) -> CallPath:
+        """One more round of the path's cycles (`Path.again`)."""
+        steps = []
+        cuts = CutTable(self.more_cuts)
+        for names in path.again:
+            if cuts.is_cut(names[0], names[1 % len(names)]):
+                continue
+            keys = [self.table.find(name) for name in names]
+            for caller, callee in zip(keys, keys[1:] + keys[:1], strict=True):
+                n = self.table.site(caller, callee) if caller and callee else None
+                if caller and n is None:  # inlined into the other, or called through a pointer
+                    n = self.table.indirect_site(caller) or 0
+                if caller and n:
+                    steps.append(Step(f"{caller} (again)", n))
+        return CallPath(tuple(steps))
 
     def _later_peak(self, graph: CallGraph, names: list[str], link: str) -> CallPath:
         """Deepest local point behind a link that the anchors themselves pass: dm-crypt ends its
@@ -138,15 +153,13 @@ class RowSource:
         """
         key = (path, goal)
         if key not in self._spines:
-            anchors, missing = self._anchors(path)
-            graph = self._graph(path, anchors, None)
-            names = [a.name for a in anchors]
+            names, missing, graph = self._follow(path, None)
             if goal is not None:
                 ends = names[:-1] if names[-1:] == [goal] else names
                 found = self._segments(graph, [*ends, goal], None)
             else:
                 found = self._deepest(graph, names, path.via[-1:] == ("submit_bio",))
-            self._spines[key] = self._rooted(found) + CallPath((), missing)
+            self._spines[key] = self._rooted(found) + self._again(path) + CallPath((), missing)
         return self._spines[key]
 
     def _deepest(self, graph: CallGraph, names: list[str], off: bool) -> CallPath:
@@ -167,6 +180,36 @@ class RowSource:
             whole = top + (rest or CallPath())
             found = max(found, whole, key=lambda p: p.bytes)
         return found
+
+    def plug_flush(self, path: Path, callback: Path) -> CallPath | None:
+        """A way in that ends its plug: down to the deepest blk_finish_plug that it reaches, and
+        through a driver's plug callback to the submit of what the driver had plugged.
+
+        Parameters
+        ----------
+        path : Path
+            The way in, from its root.
+        callback : Path
+            From blk_finish_plug on.
+
+        Returns
+        -------
+        CallPath or None
+            None: this way holds no plug.
+        """
+        anchors, missing = self._anchors(path)
+        graph = self._graph(path, anchors, None)
+        names, goal = _reached(graph, anchors), self.table.find(callback.via[0])
+        found: CallPath | None = None
+        for i in range(len(names) if goal else 0):
+            top = self._segments(graph, names[:i + 1], None, names[i + 1:])
+            rest = graph.longest(names[i], goal, avoid=self._links("") | set(names[:i]))
+            if rest is not None and (found is None or (top + rest).bytes > found.bytes):
+                found = top + rest
+        if found is None:
+            return None
+        after = self.spine(callback, self.generation.submit_link)
+        return self._rooted(found) + after + CallPath((), missing)
 
     def submit_tail(self, link: str) -> CallPath:
         """What a nested submit needs when it only queues the bio (serialised rules)."""
@@ -196,15 +239,54 @@ class RowSource:
         """Anchors that the table has; the names of those that it lacks."""
         found, missing = [], []
         for text in path.via:
-            indirect, optional = text.startswith(">"), text.endswith("?")
+            indirect = text.startswith(">")
             names = text.removeprefix(">").removesuffix("?").split("|")
-            keys = [n if n.startswith("@") else self.table.find(n) for n in names]
-            key = next((k for k in keys if k), None)
-            if key is not None:
-                found.append(_Anchor(key, indirect, optional))
-            elif not optional:
+            renamed = [(new, n) for n in names for new in self.generation.renames.get(n, ())]
+            options = [*((n, indirect, n) for n in names),
+                       *((new.removeprefix(">"), indirect or new[0] == ">", n)
+                         for new, n in renamed)]
+            anchor = next((_Anchor(key, mark, text.endswith("?"), asked)
+                           for name, mark, asked in options if (
+                               key := name if name[0] == "@" else self.table.own(name))), None)
+            if anchor is not None:
+                found.append(anchor)
+            elif not text.endswith("?") and not any(
+                    self.generation.renames.get(n) == () for n in names):
                 missing.append(names[0])
         return found, tuple(missing)
+
+    def _follow(self, path: Path, link: str | None
+                ) -> tuple[list[str], tuple[str, ...], CallGraph]:
+        """A path's anchors in this table, those that it lacks, and the graph between them."""
+        anchors, missing = self._anchors(path)
+        graph = self._graph(path, anchors, link)
+        better = self._connected(graph, anchors, link)
+        if better != anchors:
+            anchors, graph = better, self._graph(path, better, link)
+        edges = (*self.generation.edges, *path.edges)
+        lost = tuple(f"{a} -> {b}" for a, b in edges if self.table.lacks(a) or self.table.lacks(b))
+        return [a.name for a in anchors], missing + lost, graph
+
+    def _connected(self, graph: CallGraph, anchors: list[_Anchor], link: str | None
+                   ) -> list[_Anchor]:
+        """The anchors, but those that are there and not called from where the path says.
+
+        An optional one was inlined into the anchor before and stands in the table for other
+        callers; a renamed one is taken by its other name, if it has one.
+        """
+        found: list[_Anchor] = []
+        for anchor in anchors:
+            renamed = () if anchor.optional else self.generation.renames.get(anchor.asked)
+            before = found[-1].name if found else None if anchor.optional else link
+            if anchor.indirect or renamed is None or before is None or graph.reaches(
+                    before, anchor.name, () if anchor.optional else self._links(link or "")):
+                found.append(anchor)
+                continue
+            keys = [(k, n) for n in renamed if (k := self.table.find(n.removeprefix(">")))]
+            found += [replace(anchor, name=k, indirect=n.startswith(">")) for k, n in keys[:1]] or (
+                [anchor] if renamed else [])
+        return [a for a, b in zip(found, (None, *found), strict=False)
+                if b is None or a.name != b.name]
 
     def _graph(self, path: Path, anchors: list[_Anchor], link: str | None) -> CallGraph:
         gen = self.generation
@@ -221,10 +303,11 @@ class RowSource:
                 edges.append((link, first.name))
             if link.startswith("@"):
                 edges.append((anchors[-1].name, link))
-        cuts = tuple(Cut(a, b, reason, "topology") for a, b, reason in (*gen.cuts, *path.cuts))
-        return CallGraph(self.table, gen.files + path.files, tuple(edges),
-                         CutTable(cuts + self.more_cuts + COMMON_CUTS, frozenset(path.edges)),
-                         self.entered)
+        cuts = tuple(Cut(a, b, reason, "topology") for a, b, reason in (*gen.cuts, *path.cuts)
+                     if b not in gen.uncut)
+        return CallGraph(self.table, gen.files + path.files, tuple(edges), CutTable(
+            cuts + self.more_cuts + COMMON_CUTS, frozenset(path.edges), _once(gen.renames)),
+            self.entered)
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""
@@ -261,4 +344,34 @@ class RowSource:
                 # CONFIG_RANDOMIZE_KSTACK_OFFSET, include/linux/randomize_kstack.h: at most 10 bits
                 steps.append(Step("randomize_kstack_offset", self.platform.offset_bytes,
                                   "published"))
+        if self.generation.doubt:
+            steps.append(Step(self.generation.doubt, 0, "assumed"))
         return CallPath(tuple(steps), path.missing)
+
+
+@lru_cache(maxsize=8)
+def _reversed(renames: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[str, ...]]:
+    once: dict[str, tuple[str, ...]] = {}
+    for old, new in renames:
+        for name in new:
+            once[name.removeprefix(">")] = (*once.get(name.removeprefix(">"), ()), old)
+    return once
+
+
+def _once(renames: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    """The former names of what was renamed."""
+    return _reversed(tuple(renames.items()))
+
+
+def _reached(graph: CallGraph, anchors: Sequence[_Anchor]) -> list[str]:
+    """The anchors' names, without the optional ones that gcc inlined into the anchor before.
+
+    Such a function may still stand in the table, for other callers.
+    """
+    names: list[str] = []
+    for anchor in anchors:
+        inlined = anchor.optional and not anchor.indirect and names and (
+            graph.longest(names[-1], anchor.name) is None)
+        if not inlined:
+            names.append(anchor.name)
+    return names

@@ -2,16 +2,17 @@
 
 ``python -m blockstack.kernel.subset FULL.json.gz GENERATION OUT.json.gz`` makes the tables in
 ``blockstack/kernel/data``. A function is kept with its calls when its source file is followed by
-any path of the generation or an anchor names it; what those call is kept with its frame alone.
-No row that a shipped kind asks for changes by it. Modules that FULL lacks are added from the
-tables ``more/OUT's name+MODULE.json.gz`` beside OUT (``blockstack kernel extract`` of the module's
-``.ko`` of the same package).
+any path of the generation, an anchor names it, or a measured trace that ships has it; what those
+call is kept with its frame alone. No row that a shipped kind asks for changes by it. Modules that
+FULL lacks are added from the tables ``more/OUT's name+MODULE.json.gz`` beside OUT (``blockstack
+kernel extract`` of the module's ``.ko`` of the same package).
 """
 
 import gzip
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -19,6 +20,9 @@ from blockstack.kernel.generation import Generation, generation
 from blockstack.kernel.interrupts import followed_paths
 from blockstack.kernel.table import FrameTable, load_table
 from blockstack.kinds import KINDS, Calls, Kind, Path
+from blockstack.kinds.model import in_generation
+
+MEASURED = File(__file__).parent.parent / "measured"
 
 
 def paths_of(gen: Generation) -> Iterator[Path]:
@@ -27,19 +31,29 @@ def paths_of(gen: Generation) -> Iterator[Path]:
     yield from followed_paths(gen.name)
     for kind in KINDS.values():
         for entries in (kind.entries, *kind.entry_variants.values()):
-            yield from entries.get(gen.name, {}).values()
-        for calls in _calls_of(kind, gen.name):
+            yield from (in_generation(entries, gen.name) or {}).values()
+        for calls in calls_of(kind, gen.name):
             yield from calls.submit_ops.values()
             yield from (worker.path for worker in calls.worker.values())
-            yield from calls.options.get("tasks", {}).values()
+            yield from _in_options(calls.options)
             several = (calls.submit, calls.endio, calls.flush, calls.unplug, calls.completion)
             yield from (path for path in several if path is not None)
 
 
-def _calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
+def _in_options(value: object) -> Iterator[Path]:
+    """Paths of further threads, tasks and of a peer's, however deep they lie."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _in_options(inner)
+
+
+def calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
     for by_generation in (kind.calls, *kind.variants.values()):
-        if gen in by_generation:
-            yield by_generation[gen]
+        calls = in_generation(by_generation, gen)
+        if calls is not None:
+            yield calls
 
 
 def anchors_of(path: Path) -> Iterator[str]:
@@ -50,6 +64,17 @@ def anchors_of(path: Path) -> Iterator[str]:
         yield from edge
 
 
+def traced_names(table: FrameTable) -> Iterator[str]:
+    """Functions on the measured traces that ship of the table's version and architecture."""
+    version = re.search(r"\d+\.\d+", str(table.meta["kernel"]))
+    for path in sorted(MEASURED.glob("*.json.gz")):
+        data = json.loads(gzip.decompress(path.read_bytes()))
+        meta = data["meta"]
+        if version and meta["arch"] == table.arch and meta["kernel"].startswith(f"{version[0]}."):
+            for stack in data["stacks"].values():
+                yield from (name for name, _ in stack.get("block", {}).get("frames", ()))
+
+
 def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
     """The part of ``table`` that the registry needs, as a file of format blockstack-frames-1."""
     paths = list(paths_of(gen))
@@ -58,6 +83,7 @@ def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
     named = {name for path in paths for name in anchors_of(path)}
     named |= {gen.submit_link, gen.endio_link, *gen.dispatch, *(n for e in gen.edges for n in e)}
     keys = {table.find(name) for name in named if not name.startswith("@")}
+    keys |= {key for name in traced_names(table) for key in table.named(name)}
     kept = {name for name, row in table.functions.items()
             if row[0] in files or row[0].startswith(dirs) or name in keys}
     called = {callee for name in kept for side in (table.calls, table.tail)

@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,19 @@ ASSUMED = "(assumed)"
 #: what gcc appends when it clones or splits a function
 _CLONE = re.compile(r"\.(?:part|isra|constprop|cold)(?:\.\d+)?(?=\.|\Z)")
 
+_SUFFIX = re.compile(r"(\.c|\.ko\])\Z")
+
 
 @lru_cache(maxsize=200_000)
 def base_name(name: str) -> str:
     """``"f.isra.0@fs/x.c"`` without gcc's clone suffixes: ``"f@fs/x.c"``."""
     function, at, file = name.partition("@")
     return _CLONE.sub("", function) + at + file
+
+
+def _stem(place: str) -> str:
+    """A file's or a module's bare name: ``drivers/md/dm-io.c``, ``[dm_io.ko]`` -> ``dm_io``."""
+    return _SUFFIX.sub("", place.rpartition("/")[2].lstrip("[")).replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,10 @@ class FrameTable:
     functions : mapping of str to (file, frame_bytes, kind)
     calls, tail : mapping of caller to mapping of callee to bytes
     indirect : mapping of caller to list of bytes
+    renames : mapping of function to tuple of str
+        Other names (a leading ``>`` is ignored) under which `find` looks for what is not there.
+    expected : frozenset of str
+        Functions that a kernel like this one has: what is missing of them is told.
     """
 
     meta: Mapping[str, Any]
@@ -53,12 +64,17 @@ class FrameTable:
     tail: Mapping[str, Mapping[str, int]]
     indirect: Mapping[str, list[int]]
     digest: str = ""
+    renames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    expected: frozenset[str] = field(default=frozenset(), repr=False)
     _by_base: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
+    _named: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.functions:
             plain = base_name(name)
+            self._named.setdefault(plain.partition("@")[0], []).append(name)
             self._by_base.setdefault(plain, []).append(name)
+            self._named.setdefault(plain.partition("@")[0], []).append(name)
             if "@" not in name:  # the unqualified one of several same-named functions
                 self._by_base.setdefault(f"{plain}@{self.functions[name][0]}", []).append(name)
 
@@ -66,6 +82,13 @@ class FrameTable:
     def pointer_bytes(self) -> int:
         """Size of a return address."""
         return int(self.meta["pointer_bytes"])
+
+    @cached_property
+    def least_call_bytes(self) -> int:
+        """What every call of this build keeps at least: the return address, and the saved frame
+        pointer where it has one."""
+        return min((n for sites in self.calls.values() for n in sites.values()),
+                   default=self.pointer_bytes)
 
     @property
     def arch(self) -> str:
@@ -106,17 +129,35 @@ class FrameTable:
             indirect={**self.indirect, **{names[f]: n for f, n in more.indirect.items()}})
 
     def find(self, name: str) -> str | None:
+        """The table's key for ``name``, as `own` finds it, or for what took its place."""
+        names = (name, *(n.removeprefix(">") for n in self.renames.get(name, ())))
+        return next((key for key in map(self.own, names) if key), None)
+
+    def lacks(self, name: str) -> bool:
+        """Whether a function is missing that a kernel like this one has, and nothing replaced."""
+        return (name in self.expected and self.find(name) is None
+                and self.renames.get(name) != ())
+
+    def own(self, name: str) -> str | None:
         """The table's key for ``name`` or for the clone of it that gcc kept.
 
-        ``"f@file"`` asks for the definition in that file. With several clones the whole
-        function wins, then the one with the largest frame.
+        ``"f@file"`` asks for the definition in that file, ``"f@module"`` for that in the module,
+        by whichever of the two the table tells them apart. With several clones the whole function
+        wins, then the one with the largest frame.
         """
         if name in self.functions:
             return name
         found = self._by_base.get(name, [])
         if not found and "@" in name:
-            return None
+            function, _, place = name.partition("@")
+            wanted = {place, _stem(place)}
+            found = [n for n in self._named.get(function, [])
+                     if wanted & {n.partition("@")[2], _stem(self.functions[n][0])}]
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
+
+    def named(self, name: str) -> list[str]:
+        """Every function of this name, in whatever file, and what gcc split off it."""
+        return self._named.get(base_name(name).partition("@")[0], [])
 
     def frame(self, name: str) -> int:
         """Frame of ``name`` in bytes.
@@ -182,6 +223,23 @@ def load_table(path: Path, column: int = 1) -> FrameTable:
         data = msgspec.json.decode(text, type=_File)
     except (OSError, EOFError, ValueError, zlib.error, gzip.BadGzipFile) as error:
         raise _fail(path, f"cannot be read as a frame table: {error}") from error
+    return _made(data, path, column, hashlib.sha256(text).hexdigest()[:16])
+
+
+def make_table(data: Mapping[str, Any], path: Path) -> FrameTable:
+    """The table that a file with this content would be; ``path`` is for errors.
+
+    Raises
+    ------
+    BlockstackError
+        Not of this format.
+    """
+    text = msgspec.json.encode(data)
+    return _made(msgspec.json.decode(text, type=_File), path, 1,
+                 hashlib.sha256(text).hexdigest()[:16])
+
+
+def _made(data: _File, path: Path, column: int, digest: str) -> FrameTable:
     if data.meta.get("format") != FORMAT:
         raise _fail(path, f"has format {data.meta.get('format')!r}")
     for key in ("pointer_bytes", "arch", "kernel"):
@@ -189,8 +247,7 @@ def load_table(path: Path, column: int = 1) -> FrameTable:
             raise _fail(path, f"meta lacks {key}")
     functions = {name: _row(path, name, row, data.files, column)
                  for name, row in data.functions.items()}
-    return FrameTable(data.meta, functions, data.calls, data.tail, data.indirect,
-                      hashlib.sha256(text).hexdigest()[:16])
+    return FrameTable(data.meta, functions, data.calls, data.tail, data.indirect, digest)
 
 
 def _row(path: Path, name: str, row: list[int | str | None], files: list[str], column: int

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from blockstack.errors import ConfigError
+from blockstack.kinds.bcache import BCACHE
 from blockstack.kinds.dm import DM_KINDS
+from blockstack.kinds.drbd import DRBD
 from blockstack.kinds.leaves import LEAF_KINDS
 from blockstack.kinds.md import MD_KINDS
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
@@ -13,7 +15,8 @@ from blockstack.suggest import did_you_mean
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
-    for kind in (*DM_KINDS, *MD_KINDS, *LEAF_KINDS, *NETWORK_KINDS, *SOURCE_KINDS)
+    for kind in (*DM_KINDS, *MD_KINDS, *LEAF_KINDS, *NETWORK_KINDS, BCACHE, DRBD,
+                 *SOURCE_KINDS)
 }
 
 __all__ = ["KINDS", "Calls", "Kind", "Param", "Path", "Worker", "find_kind"]

@@ -1,7 +1,11 @@
 """Device mapper targets that only remap or copy: linear, striped, mirror."""
 
 import blockstack.kinds.dm_paths as dm
+from blockstack.kinds.dm_cached import CACHED_KINDS
 from blockstack.kinds.dm_crypt import CRYPT_KINDS
+from blockstack.kinds.dm_more import MORE_KINDS
+from blockstack.kinds.dm_multipath import MULTIPATH_KINDS
+from blockstack.kinds.dm_raid import DM_RAID_KINDS
 from blockstack.kinds.dm_snapshot import SNAPSHOT_KINDS
 from blockstack.kinds.dm_targets import TARGET_KINDS
 from blockstack.kinds.model import Calls, Kind, Param, Path
@@ -96,4 +100,8 @@ DM_KINDS = (
     *CRYPT_KINDS,
     *SNAPSHOT_KINDS,
     *TARGET_KINDS,
+    *MULTIPATH_KINDS,
+    *CACHED_KINDS,
+    *DM_RAID_KINDS,
+    *MORE_KINDS,
 )

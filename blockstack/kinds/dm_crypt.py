@@ -5,10 +5,13 @@
 submits them sorted from the dmcrypt_write thread, unless the work queues are switched off.
 """
 
+from typing import Any
+
 import blockstack.kinds.dm_paths as dm
+from blockstack.errors import ConfigError
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.network_paths import WORK_FILES, kworker
-from blockstack.kinds.params import choice
+from blockstack.kinds.params import choice, size_bytes
 
 _FILE = ("dm-crypt.c",)
 _CRYPTO_OLD = ("crypto/cipher.c", "crypto/aes.c")
@@ -118,6 +121,14 @@ def _new(read_queue: bool, write_queue: bool) -> Calls:
                  note=f"{_NOTE}; discard as with allow_discards; {dm.FUA}")
 
 
+def _sector_size(value: Any, path: str) -> int:
+    """The crypt target's sector_size."""
+    n_bytes = size_bytes(512, 4096)(value, path)
+    if n_bytes & (n_bytes - 1):
+        raise ConfigError("must be a power of two", path=path, value=value)
+    return n_bytes
+
+
 _MODES = {"read+write": (True, True), "write": (False, True), "read": (True, False),
           "none": (False, False)}
 
@@ -128,6 +139,8 @@ CRYPT_KINDS = (
              Param("workqueue", choice(*_MODES), "read+write",
                    "which side uses kcryptd on 6.1: no_read_workqueue leaves \"write\", "
                    "no_write_workqueue leaves \"read\", both leave \"none\""),
+             Param("sector_size", _sector_size, 512, "bytes that are encrypted as one (512, 1024, "
+                   "2048 or 4096): the logical block"),
          ),
          calls={"2.6.18": _OLD_18, "2.6.24": _OLD_24, "6.1": _new(True, True)},
          variant="workqueue",

@@ -6,7 +6,7 @@ itself completes through dm.c's ``clone_endio``; the targets differ in what ``ma
 
 from collections.abc import Iterable
 
-from blockstack.kinds.model import Path, Worker
+from blockstack.kinds.model import Calls, Path, Worker
 
 Cuts = tuple[tuple[str, str, str], ...]
 Edges = tuple[tuple[str, str], ...]
@@ -120,3 +120,22 @@ def new_worker(name: str, work: str, *own: str, files: Iterable[str] = (), edges
     return Worker(name, Path(via, edges=edges, files=("kernel/workqueue.c", "kernel/kthread.c",
                                                       *(MD + f for f in files)), cuts=cuts),
                   per_device)
+
+
+def remapping(target: str, *files: str, cuts: Cuts = (), edges: Edges = (), ends: Edges = (),
+              worker: Worker | None = None, worker_ops: tuple[str, ...] = (), note: str = ""
+              ) -> Calls:
+    """A target of 6.1 whose ``map`` leaves the submit to dm.c, some operations to a worker.
+
+    ``ends`` are the indirect calls of ``clone_endio`` (the target's ``end_io``).
+    """
+    paths = {op: new_map(target, op=op, files=files, cuts=cuts, edges=edges)
+             for op in ("read", "discard", "flush")}
+    endio = Path(NEW_ENDIO.via, edges=ends, cuts=NEW_ENDIO.cuts,
+                 files=(*CORE, *(MD + f for f in files)))
+    return Calls(submit=paths["read"],
+                 submit_ops={"discard": paths["discard"], "flush": paths["flush"],
+                             "fua": paths["flush"]},
+                 worker=dict.fromkeys(worker_ops, worker) if worker else {}, endio=endio,
+                 split="front", ops=("read", "write", "flush", "discard", "fua"),
+                 note=f"{note}; {FUA}" if note else FUA)

@@ -1,26 +1,13 @@
-"""More device mapper targets: delay, multipath, thin provisioning, LVM's raid1."""
+"""More device mapper targets: delay, thin provisioning, integrity, md's levels below dm."""
+
+from dataclasses import replace
 
 import blockstack.kinds.dm_paths as dm
-from blockstack.kinds.md_new import raid1_new
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
-from blockstack.kinds.params import choice
+from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.kinds.network_paths import WORK_FILES, kworker
+from blockstack.kinds.params import choice, sectors
 
 _OPS = ("read", "write", "flush", "discard", "fua")
-
-
-def _remapping(target: str, *files: str, cuts: dm.Cuts = (), ends: dm.Edges = (),
-               worker: Worker | None = None, worker_ops: tuple[str, ...] = (), note: str = ""
-               ) -> Calls:
-    """A target of 6.1 whose ``map`` leaves the submit to dm.c, some operations to a worker."""
-    paths = {op: dm.new_map(target, op=op, files=files, cuts=cuts)
-             for op in ("read", "discard", "flush")}
-    endio = Path(dm.NEW_ENDIO.via, edges=ends, cuts=dm.NEW_ENDIO.cuts,
-                 files=(*dm.CORE, *(dm.MD + f for f in files)))
-    return Calls(submit=paths["read"],
-                 submit_ops={"discard": paths["discard"], "flush": paths["flush"],
-                             "fua": paths["flush"]},
-                 worker=dict.fromkeys(worker_ops, worker) if worker else {}, endio=endio,
-                 split="front", ops=_OPS, note=f"{note}; {dm.FUA}" if note else dm.FUA)
 
 
 # delay_bio puts every bio on a list; a timer wakes kdelayd, which submits (dm-delay.c)
@@ -31,17 +18,9 @@ _DELAY = {
     "2.6.24": Calls(submit=dm.old_map("delay_map", files=("dm-delay.c",)),
                     worker={"read": _DELAY_24, "write": _DELAY_24}, endio=dm.OLD_ENDIO,
                     unplug=dm.OLD_UNPLUG_24, ops=("read", "write"), note="the delay is not zero"),
-    "6.1": _remapping("delay_map", "dm-delay.c", worker=_DELAY_NEW, worker_ops=_OPS,
+    "6.1": dm.remapping("delay_map", "dm-delay.c", worker=_DELAY_NEW, worker_ops=_OPS,
                       note="the delay is not zero"),
 }
-
-_QUEUED = "only while no path is usable: all are taken to work"
-_MULTIPATH = _remapping(
-    "multipath_map_bio", "dm-mpath.c", "dm-ps-service-time.c",
-    cuts=(("__multipath_map_bio", "__multipath_queue_bio", _QUEUED),
-          ("__multipath_map_bio", "__pg_init_all_paths", "only when a path group is activated")),
-    ends=(("clone_endio", "multipath_end_io_bio"),),
-    note="bio-based (queue_mode bio), one usable path; request-based multipath clones requests")
 
 # thin_map looks blocks up through a non-blocking clone of the btree's transaction manager: it
 # never reads metadata itself (dm_tm_create_non_blocking_clone); what is not cached, not mapped, or
@@ -65,12 +44,14 @@ _THIN_WORKER = dm.new_worker(
     cuts=(("*", "metadata_operation_failed*", "only when metadata cannot be written"),
           ("*", "dm_bm_read_try_lock", "only in the non-blocking clone"),
           ("do_worker", "process_discard*", "discards: a worker call of their own")))
-_THIN_NOTE = ("the metadata device's own I/O counts for its stack, not for its traffic; a bio is "
-              "not cut at the pool's block boundaries")
+_THIN_NOTE = "the metadata device's own I/O counts for its stack, not for its traffic"
+# the pool's worker also reads and writes the metadata, on a device of its own
+_POOL = replace(dm.remapping("pool_map", "dm-thin.c"),
+                options={"threads": {"do_worker of dm-thin-pool": _THIN_WORKER.path}})
 
 
 def _thin(*worker_ops: str) -> Calls:
-    return _remapping("thin_map", *_THIN_FILES, cuts=_NO_METADATA_READ,
+    return dm.remapping("thin_map", *_THIN_FILES, cuts=_NO_METADATA_READ,
                       ends=(("clone_endio", "thin_endio"),), worker=_THIN_WORKER,
                       worker_ops=worker_ops, note=_THIN_NOTE)
 
@@ -95,8 +76,7 @@ _INTEGRITY_ENDIO = Path(("integrity_end_io", "dec_in_flight", "do_endio_flush", 
                          "bio_endio", ">clone_endio", "__dm_io_complete"),
                         files=(*dm.CORE, dm.MD + "dm-integrity.c"), cuts=dm.NEW_ENDIO.cuts)
 _INTEGRITY_NOTE = ("what goes on in the workers shares one task, that of the reads, which is the "
-                   "deepest; completions that end in integrity_metadata, on a kworker, are not "
-                   "followed there; discards are left out")
+                   "deepest; discards are left out")
 
 
 def _integrity(*, journal: bool) -> Calls:
@@ -109,11 +89,16 @@ def _integrity(*, journal: bool) -> Calls:
     paths = {op: dm.new_map("dm_integrity_map", op=op, files=_INTEGRITY_FILES,
                             cuts=cuts + _MAP_ONLY) for op in ("read", "flush")}
     in_worker = ("read", "flush", "write", "fua") if journal else ("read", "flush")
-    # dm-integrity.c 6.1: commit_work and writer_work, each on a workqueue of its own
+    # dm-integrity.c 6.1: commit_work and writer_work with a journal, the bitmap's two without;
+    # tags are read and written by metadata_wq, and made anew by recalc_wq; each is a work queue
     threads = {f"{work} of dm-integrity": dm.new_worker(
-        work, work, "dm_io", files=_INTEGRITY_FILES).path
-        for work in ("integrity_writer", "integrity_commit")} if journal else {}
-    return Calls(submit=paths["read"], options={"threads": threads},
+        work, work, *via, files=_INTEGRITY_FILES, cuts=_MATCH).path for work, via in (
+            *((("integrity_writer", ("dm_io",)), ("integrity_commit", ("dm_io",))) if journal else
+              (("bitmap_flush_work", ()), ("bitmap_block_work", ()))),
+            ("integrity_metadata", ()), ("integrity_recalc", ()))}
+    ended = Path((*kworker("integrity_metadata"), *_INTEGRITY_ENDIO.via[1:], "bio_endio"),
+                 files=(*WORK_FILES, *_INTEGRITY_ENDIO.files), cuts=_INTEGRITY_ENDIO.cuts)
+    return Calls(submit=paths["read"], options={"threads": threads}, completion=ended,
                  submit_ops={"flush": paths["flush"], "fua": paths["flush"], "write": write},
                  worker=dict.fromkeys(in_worker, worker),
                  endio=_INTEGRITY_ENDIO, split="front", ops=("read", "write", "flush", "fua"),
@@ -124,34 +109,15 @@ _INTEGRITY = {"journal": _integrity(journal=True), "bitmap": _integrity(journal=
               "direct": _integrity(journal=False)}
 
 
-def _under_dm(calls: Calls) -> Calls:
-    """An md personality called by dm-raid: raid_map instead of md_submit_bio, and dm's own clone
-    to complete behind md's bio (dm-raid.c, md_handle_request)."""
-
-    def path(md: Path, op: str) -> Path:
-        own = dm.new_map("raid_map", "md_handle_request", op=op, files=("dm-raid.c",))
-        return own.then(md.replace_via(md.via[2:]))
-
-    assert calls.submit is not None and calls.endio is not None
-    ops = {op: path(p, {"fua": "flush"}.get(op, op)) for op, p in calls.submit_ops.items()}
-    end = calls.endio
-    endio = Path((*end.via, "bio_endio", ">clone_endio", "__dm_io_complete"),
-                 files=(*dm.CORE, *end.files), edges=end.edges,
-                 cuts=end.cuts + dm.NEW_ENDIO.cuts)
-    return Calls(submit=path(calls.submit, "read"), submit_ops=ops, worker=calls.worker,
-                 endio=endio, split="front", ops=calls.ops, options=calls.options,
-                 note=f"{calls.note} {dm.FUA}")
-
-
 TARGET_KINDS = (
     Kind("dm-delay", "stacked", "remap", (1, 1), "dm delay target: every bio waits for a timer",
          verb="dm", calls=_DELAY),
-    Kind("dm-multipath", "stacked", "remap", (1, 1),
-         "dm multipath target, bio-based, over its active path", verb="dm",
-         calls={"6.1": _MULTIPATH}),
-    Kind("dm-thin-pool", "stacked", "remap", (1, 1),
-         "dm thin-pool target: passes thin devices' bios to the data device", verb="dm",
-         calls={"6.1": _remapping("pool_map", "dm-thin.c")}),
+    Kind("dm-thin-pool", "stacked", "remap", (1, 2),
+         "dm thin-pool target: passes thin devices' bios to the data device; the metadata device "
+         "after it", verb="dm",
+         params=(Param("block", sectors(128, 2**21, multiple=128), 128,
+                       "the pool's block: 64 KiB to 1 GiB; default LVM's 64 KiB"),),
+         calls={"6.1": _POOL}),
     Kind("dm-thin", "stacked", "remap", (1, 1), "dm thin target, on a pool", verb="dm",
          params=(Param("blocks", choice(*_THIN), "mapped",
                        '"mapped": writes find their blocks; "unmapped": they need new ones'),),
@@ -163,7 +129,4 @@ TARGET_KINDS = (
                        "how data and tags stay consistent"),),
          calls={"6.1": _INTEGRITY["journal"]}, variant="mode",
          variants={word: {"6.1": calls} for word, calls in _INTEGRITY.items()}),
-    Kind("dm-raid1", "stacked", "mirror", (2, None),
-         "dm raid target, raid1 (LVM's): md's raid1 with a bitmap", verb="dm",
-         calls={"6.1": _under_dm(raid1_new(bitmap=True)["6.1"])}),
 )

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from blockstack.errors import ConfigError
+from blockstack.kinds.md_612 import later_md
 from blockstack.kinds.md_new import LINEAR, RAID0, raid1_new, raid10_new
 from blockstack.kinds.md_old import LINEAR_OLD, RAID0_OLD, raid1_old, raid10_old
 from blockstack.kinds.md_parity import parity_calls
@@ -16,7 +17,8 @@ _LAYOUT = re.compile(r"[nfo][1-9]\d?\Z")
 #: mdadm's default since 3.1 (2009); 64 KiB before
 _CHUNK_SECTORS = 1024
 
-_BITMAP = Param("bitmap", choice("none", "internal"), "none",
+BITMAP_WORDS = ("none", "internal")
+_BITMAP = Param("bitmap", choice(*BITMAP_WORDS), "none",
                 "write-intent bitmap: none or internal (mdadm --bitmap)")
 
 
@@ -26,7 +28,7 @@ def _chunk(*, power_of_two: bool) -> Param:
                  _CHUNK_SECTORS, "chunk size, e.g. \"64 KiB\" (a multiple of 4 KiB)")
 
 
-def _layout(value: Any, path: str) -> str:
+def layout(value: Any, path: str) -> str:
     """A raid10 layout as mdadm writes it."""
     if not isinstance(value, str) or not _LAYOUT.match(value):
         raise ConfigError("not a RAID 10 layout", path=path, value=value,
@@ -34,14 +36,15 @@ def _layout(value: Any, path: str) -> str:
     return value
 
 
-def _failed(most: int) -> Callable[[Any, str], tuple[int, ...]]:
+def failed_members(most: int) -> Callable[[Any, str], tuple[int, ...]]:
     """Failed members; with more than ``most`` the array is gone."""
 
     def parse(value: Any, path: str) -> tuple[int, ...]:
         members = indices(value, path)
         if len(members) > most:
             raise ConfigError(f"survives the loss of {most} member{'s' * (most > 1)} only",
-                              path=path, value=value)
+                              path=path, value=value,
+                              hint=f"name at most {most} of the members")
         return members
 
     return parse
@@ -57,16 +60,16 @@ def _with_bitmap(name: str, mapping: str, least: int, doc: str, *, params: tuple
 
 
 def _raid1(*, bitmap: bool) -> Mapping[str, Calls]:
-    return {**raid1_old(bitmap=bitmap), **raid1_new(bitmap=bitmap)}
+    return {**raid1_old(bitmap=bitmap), **later_md(raid1_new(bitmap=bitmap), clones=True)}
 
 
 def _raid10(*, bitmap: bool) -> Mapping[str, Calls]:
-    return {**raid10_old(bitmap=bitmap), **raid10_new(bitmap=bitmap)}
+    return {**raid10_old(bitmap=bitmap), **later_md(raid10_new(bitmap=bitmap), clones=True)}
 
 
 def _parity(level: int, least: int, doc: str) -> Kind:
     most = 2 if level == 6 else 1
-    failed = Param("failed", _failed(most), (), "numbers of failed members, from 0")
+    failed = Param("failed", failed_members(most), (), "numbers of failed members, from 0")
     # 63: the core keeps failed members as bits of a word
     return _with_bitmap(f"md-raid{level}", "raid456", least, doc, most=63,
                         params=(_chunk(power_of_two=True), failed),
@@ -77,15 +80,15 @@ MD_KINDS = (
     Kind("md-linear", "stacked", "segments", (1, None), "md linear: members one after the other",
          params=(Param("chunk", sectors(0, 2**31), 0,
                        "members are rounded down to this (0: not at all)"),),
-         calls={**LINEAR_OLD, "6.1": LINEAR}, verb="md"),
+         calls={**LINEAR_OLD, **later_md({"6.1": LINEAR}, endio=RAID0.endio)}, verb="md"),
     Kind("md-raid0", "stacked", "stripe", (1, None), "md raid0: striping, with zones when members "
          "differ in size", params=(_chunk(power_of_two=False),),
-         calls={**RAID0_OLD, "6.1": RAID0}, verb="md"),
+         calls={**RAID0_OLD, **later_md({"6.1": RAID0})}, verb="md"),
     _with_bitmap("md-raid1", "mirror", 1, "md raid1: mirrors; writes go on in raid1d",
                  calls=_raid1),
     _with_bitmap("md-raid10", "raid10", 2, "md raid10: striped copies, near, far or offset",
                  params=(_chunk(power_of_two=True), Param(
-                     "layout", _layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset')),
+                     "layout", layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset')),
                  calls=_raid10),
     _parity(4, 2, "md raid4: striping with a parity disk"),
     _parity(5, 2, "md raid5: rotating parity, left-symmetric"),

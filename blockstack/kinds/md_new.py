@@ -113,10 +113,12 @@ def _with_bitmap(name: str, pending: tuple[str, ...], discard: tuple[str, ...], 
     if not discard:
         worker["discard"] = thread
     return replace(
-        plain, submit_ops=ops, worker=worker,
+        plain, submit_ops=ops, worker=worker, options={**plain.options, "plugged": Path(
+            ("blk_finish_plug", "__blk_flush_plug", f">{name}_unplug"), files=files,
+            cuts=BITMAP_CUTS)},
         note=f"{name}_unplug submits plugged writes in the stack of blk_finish_plug unless the "
-             f"task is about to sleep or a bio list is active; then {name}d does. The model takes "
-             f"{name}d; the path below blk_finish_plug is not bounded.")
+             f"task is about to sleep or a bio list is active; then {name}d does. The simulation "
+             f"takes {name}d; both are bounded.")
 
 
 def raid1_new(*, bitmap: bool = False) -> Mapping[str, Calls]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from blockstack.kinds.md_612 import later_md
 from blockstack.kinds.md_new import BITMAP as NEW_BITMAP
 from blockstack.kinds.md_new import ENTRY, FLUSH_WORKER, THREAD_FILES
 from blockstack.kinds.md_new import THREAD as NEW_THREAD
@@ -121,4 +122,5 @@ def _new(level: int, *, bitmap: bool) -> Calls:
 def parity_calls(level: int, *, bitmap: bool = False) -> Mapping[str, Calls]:
     """Call paths of one level in every generation."""
     return {"2.6.18": _old(level, "2.6.18", bitmap=bitmap),
-            "2.6.24": _old(level, "2.6.24", bitmap=bitmap), "6.1": _new(level, bitmap=bitmap)}
+            "2.6.24": _old(level, "2.6.24", bitmap=bitmap),
+            **later_md({"6.1": _new(level, bitmap=bitmap)})}

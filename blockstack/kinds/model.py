@@ -7,8 +7,12 @@ never here; they come from the frame tables of real kernels.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+#: a generation whose kinds are those of an earlier one, but for what a kind gives anew
+LIKE: Mapping[str, str] = {"6.12": "6.1"}
+
+_T = TypeVar("_T")
 Role = Literal["source", "stacked", "leaf", "nic"]
 Split = Literal["loop", "front", "rest", "rest-mapped"]
 Where = Literal["caller", "worker"]
@@ -61,12 +65,16 @@ class Path:
         generation's common ones.
     cuts : tuple of (caller, callee, reason)
         Calls that this path cannot take, with the reason in the kernel's code.
+    again : tuple of tuple of str
+        Cycles of calls (a function that calls itself: one name) that are run once more than the
+        longest simple path has them: a tree that is walked down by recursion.
     """
 
     via: tuple[str, ...]
     edges: tuple[tuple[str, str], ...] = ()
     files: tuple[str, ...] = ()
     cuts: tuple[tuple[str, str, str], ...] = ()
+    again: tuple[tuple[str, ...], ...] = ()
 
     def replace_via(self, via: tuple[str, ...]) -> "Path":
         """Other anchors through the same indirect calls, files and cuts.
@@ -85,7 +93,7 @@ class Path:
         protocol's path that ends at ``dev_hard_start_xmit`` to the network driver under it.
         """
         return Path(self.via + lower.via, self.edges + lower.edges, self.files + lower.files,
-                    self.cuts + lower.cuts)
+                    self.cuts + lower.cuts, self.again + lower.again)
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,9 @@ class Calls:
         Mapping switches of this generation (raid456: full_stripe_in_caller, aligned_read,
         read_in_caller, rmw); ``superblock``, ``threads`` (name to `Path`): what further tasks of
         the device write to its lower devices; ``tasks`` (name to `Path`): further tasks that
-        submit nothing, to their deepest point.
+        submit nothing, to their deepest point; ``plugged`` (`Path`): from blk_finish_plug to the
+        submit of writes that wait in the task's plug; ``cache``: where writes go; ``peer``: what
+        there is only with a network card; ``clones_requests``: no second bio.
     note : str
         What is assumed, with its source.
     files : mapping of word to tuple of Path
@@ -217,9 +227,15 @@ class Kind:
     def calls_for(self, generation: str, params: Mapping[str, Any]) -> Calls | None:
         """How ``generation`` runs a device with these parameters; None: it does not have it."""
         calls = self.variants.get(params.get(self.variant), {}) if self.variants else self.calls
-        return calls.get(generation)
+        return in_generation(calls, generation)
 
-    def entries_for(self, generation: str, params: Mapping[str, Any]) -> Mapping[str, Path] | None:
+    def entries_for(self, generation: str, params: Mapping[str, Any] | None = None
+                    ) -> Mapping[str, Path] | None:
         """The ways in of a source with these parameters; None: ``generation`` does not have it."""
-        word = params.get(self.variant)
-        return self.entry_variants.get(word, self.entries).get(generation)
+        word = (params or {}).get(self.variant)
+        return in_generation(self.entry_variants.get(word, self.entries), generation)
+
+
+def in_generation(rows: Mapping[str, _T], generation: str) -> _T | None:
+    """What ``rows`` has for a generation or for the one that it is like."""
+    return rows.get(generation, rows.get(LIKE.get(generation, "")))

@@ -4,6 +4,8 @@ The paths begin at the function that the block layer calls for such a disk (``__
 2.6.24, ``blk_mq_submit_bio`` in 6.1) and end at the driver's own entry.
 """
 
+from dataclasses import replace
+
 from blockstack.kinds.model import Path
 
 Edges = tuple[tuple[str, str], ...]
@@ -155,4 +157,4 @@ def unscheduled(queue_rq: str, via: tuple[str, ...], files: tuple[str, ...], *,
 
 def with_cuts(path: Path, cuts: Cuts) -> Path:
     """The same path for an op that cannot take some calls."""
-    return Path(path.via, path.edges, path.files, path.cuts + cuts)
+    return replace(path, cuts=path.cuts + cuts)

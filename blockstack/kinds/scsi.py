@@ -132,6 +132,13 @@ _AHCI = (">ata_scsi_queuecmd", "__ata_scsi_queuecmd?", "ata_scsi_translate?", "a
 _VIRTIO = (">virtscsi_queuecommand", "virtscsi_add_cmd", "__virtscsi_add_cmd?",
            "virtqueue_add_sgs")
 
+# drivers/scsi/megaraid 6.1: instancet->build_and_issue_cmd and ->fire_cmd, by controller
+_MEGASAS_EDGES: Edges = (
+    ("megasas_queue_command", "megasas_build_and_issue_cmd"),
+    ("megasas_queue_command", "megasas_build_and_issue_cmd_fusion"),
+    *(("megasas_build_and_issue_cmd", f"megasas_fire_cmd_{chip}")
+      for chip in ("xscale", "ppc", "skinny", "gen2")))
+
 _HOSTS: dict[str, dict[str, Calls]] = {
     "ahci": {
         "2.6.18": old_scsi_calls("2.6.18", _AHCI, _OLD_LIBATA, edges=_AHCI_EDGES, note=_NOTE),
@@ -144,11 +151,12 @@ _HOSTS: dict[str, dict[str, Calls]] = {
         "2.6.24": old_scsi_calls("2.6.24", (">queuecommand",), note=_UNKNOWN_HOST),
         "6.1": scsi_calls(scsi_path((">queuecommand",))),
     },
-    # the drivers exist in all three (megaraid_sas.c since 2.6.13); no table has them
+    # the drivers exist in all three (megaraid_sas.c since 2.6.13); no shipped table has them
     "megasas": {
         "2.6.18": old_scsi_calls("2.6.18", (">megasas_queue_command",), note=_NOTE),
         "2.6.24": old_scsi_calls("2.6.24", (">megasas_queue_command",), note=_NOTE),
-        "6.1": scsi_calls(scsi_path((">megasas_queue_command",))),
+        "6.1": scsi_calls(scsi_path((">megasas_queue_command",), ("drivers/scsi/megaraid/",),
+                                    edges=_MEGASAS_EDGES)),
     },
     "virtio-scsi": {
         "6.1": scsi_calls(scsi_path(_VIRTIO, ("drivers/scsi/virtio_scsi.c",

@@ -44,7 +44,16 @@ _CUTS: Cuts = (
     ("*", "ext3_free_blocks*", "frees only after an allocation that failed half-way"),
     ("*", "journal_revoke", "frees only after an allocation that failed half-way"),
     ("*", "journal_destroy*", "at unmount only"),
+    ("ext3_dirty_inode", "*journal_start*",
+     "every caller on these ways holds a handle, which journal_start hands back "
+     "(fs/jbd/transaction.c); ext3_ordered_writepage and ext3_prepare_write start theirs deeper"),
     ("*", "DQUOT_*", "no quota"), ("*", "dquot_*", "no quota"), ("*", "ext3_*_dquot", "no quota"),
+)
+#: ext3_get_block (fs/ext3/inode.c): 2.6.18 skips the journal for a single block, which is all that
+#: a page's buffer asks for; 2.6.24 starts a handle only where none is held
+_CACHED_CUTS: Cuts = (
+    ("ext3_get_block", "*journal_*", "direct I/O only: a page's buffer asks for one block, with a "
+                                     "handle held"),
 )
 
 
@@ -55,7 +64,8 @@ def _ext3(read: tuple[str, ...], readv: tuple[str, ...], writev: tuple[str, ...]
               direct=(">ext3_direct_IO",), fsync="ext3_sync_file", read_edges=_READ,
               write_edges=_WRITE, sync_edges=_SYNC, direct_edges=_DIRECT,
               writepage="ext3_ordered_writepage", unplug=WAIT_BUFFER, files=FILES_EXT3, cuts=_CUTS,
-              read_cuts=_READ_CUTS, more={"journal": journal})
+              read_cuts=_READ_CUTS, cached_cuts=_CACHED_CUTS,
+              more={"journal": journal})
 
 
 EXT3_2_6_18 = _ext3(("do_sync_read", ">generic_file_aio_read", "__generic_file_aio_read"),

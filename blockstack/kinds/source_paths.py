@@ -61,8 +61,8 @@ class Fs:
     unplug : tuple of str
         Anchors from the buffered write to the deepest wait that kicks the device (2.6).
     files : tuple of str
-    cuts, read_cuts : tuple of (caller, callee, reason)
-        For all entries, and for reads only.
+    cuts, read_cuts, cached_cuts : tuple of (caller, callee, reason)
+        For all entries, for reads only, for all that is not direct.
     more : mapping of name to Path
         Further entries, or ones that take the place of the common ones.
     """
@@ -82,6 +82,7 @@ class Fs:
     files: tuple[str, ...] = ()
     cuts: Cuts = ()
     read_cuts: Cuts = ()
+    cached_cuts: Cuts = ()
     more: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -117,8 +118,10 @@ RECLAIM_CUTS_26: Cuts = (
 #: generic_writepages gives no get_block, so that mpage_writepages calls ->writepage (fs/mpage.c)
 _COMMON_CUTS: Cuts = (
     ("mpage_writepages", "__mpage_writepage", "get_block is NULL: pages go through ->writepage"),
-    ("__set_page_dirty_nobuffers", "__mark_inode_dirty",
-     "marks I_DIRTY_PAGES only: ->dirty_inode is for the other flags (fs/fs-writeback.c)"),
+    *((caller, "__mark_inode_dirty",
+       "marks I_DIRTY_PAGES only: ->dirty_inode is for the other flags (fs/fs-writeback.c)")
+      for caller in ("__set_page_dirty", "__set_page_dirty_buffers",
+                     "__set_page_dirty_nobuffers")),
 )
 
 _NOT_CACHED = "no cached pages: no buffered I/O mixed in"
@@ -135,13 +138,13 @@ _NO_MIX: Cuts = (
 
 def entries_26(fs: Fs) -> dict[str, Path]:
     """Ways in of a 2.6.18 or 2.6.24 file system, from the root to ``submit_bio``."""
-    fs = replace(fs, cuts=fs.cuts + _COMMON_CUTS)
+    dio_cuts = fs.cuts + _COMMON_CUTS + _NO_MIX
+    fs = replace(fs, cuts=fs.cuts + _COMMON_CUTS + fs.cached_cuts)
     files = FILES_26 + fs.files
     write_edges = fs.write_edges + fs.sync_edges
     direct = ("generic_file_direct_IO?", *fs.direct, "__blockdev_direct_IO")
     dio_read = (*READ_26, *fs.read, *direct)
     dio_write = (*WRITE_26, *fs.write, "generic_file_direct_write", *direct)
-    dio_cuts = fs.cuts + _NO_MIX
     buffered = (*WRITE_26, *fs.write, "generic_file_buffered_write")
     found = {
         "read": Path((*READ_26, *fs.read, "do_generic_mapping_read", "submit_bio"),

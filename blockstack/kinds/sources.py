@@ -10,6 +10,7 @@ from blockstack.kinds.source_61 import (
     OPEN_61,
     RAW_61,
     XFS_61,
+    Fs61,
     discard_61,
     entries_61,
     swap_61,
@@ -217,9 +218,18 @@ def _nfsd() -> Kind:
 
 
 _COMPRESSORS = ("none", "zlib", "lzo", "zstd")
+#: block/fops.c since 6.6: buffered writes go through iomap (over buffer heads)
+_RAW_612 = replace(RAW_61, write=(">blkdev_write_iter", "iomap_file_buffered_write"),
+                   write_edges=(("iomap_iter", "blkdev_iomap_begin"),))
+
+
+def _raw_61(fs: Fs61) -> Mapping[str, Path]:
+    return entries_61(fs, {"open": OPEN_61, "discard": discard_61(
+        (">blkdev_ioctl", "blkdev_common_ioctl?", "blk_ioctl_discard?"))})
+
+
 _RAW = {"2.6.18": entries_26(RAW_2_6_18), "2.6.24": entries_26(RAW_2_6_24),
-        "6.1": entries_61(RAW_61, {"open": OPEN_61, "discard": discard_61(
-            (">blkdev_ioctl", "blkdev_common_ioctl?", "blk_ioctl_discard?"))})}
+        "6.1": _raw_61(RAW_61), "6.12": _raw_61(_RAW_612)}
 _EXT3 = {"2.6.18": entries_26(EXT3_2_6_18), "2.6.24": entries_26(EXT3_2_6_24)}
 _EXT4 = {"6.1": entries_61(EXT4_61, {
     "journal": thread_61("kjournald2", EXT4_61.files, "jbd2_journal_commit_transaction"),
@@ -236,7 +246,7 @@ SOURCE_KINDS: tuple[Kind, ...] = (
     _fs("raw", "block device opened as a file", _RAW, {
         "2.6.18": _calls(_RAW["2.6.18"], _AIO_END, ">blkdev_prepare_write"),
         "2.6.24": _calls(_RAW["2.6.24"], _BUFFER_END, ">blkdev_write_begin"),
-        "6.1": _calls(_RAW["6.1"], _endio("mpage_end_io@fs/mpage.c"))}),
+        **{gen: _calls(_RAW[gen], _endio("mpage_end_io@fs/mpage.c")) for gen in ("6.1", "6.12")}}),
     _fs("ext3", "ext3 file system, data=ordered", _EXT3, {
         "2.6.18": _calls(_EXT3["2.6.18"], _AIO_END, ">ext3_prepare_write"),
         "2.6.24": _calls(_EXT3["2.6.24"], _BUFFER_END, ">ext3_write_begin")}),

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 
 from blockstack.kinds import KINDS, Kind
-from blockstack.kinds.model import REQUIRED
+from blockstack.kinds.model import LIKE, REQUIRED
 from blockstack.units import SECTOR_BYTES, format_bytes
 
 _HEAD = """# Config reference
@@ -19,6 +19,7 @@ A scenario is one TOML file (UTF-8). This page's tables are made from the regist
 | `submission` | what-if: `recursive`, `fifo`, `two-list`, `lifo`; absent: the kernel's own rule |
 | `thread_size` | what-if: `"4 KiB"`, `"8 KiB"`, `"16 KiB"` |
 | `[devices.NAME]` | one table per device: `kind`, `on` (one name or a list, in member order), and the kind's parameters |
+| `[devices.NAME.limits]` | queue limits that differ from the driver's: [limits](limits.md) |
 | `[workload]` | what arrives, in fio's words |
 
 Sizes are text with a unit (`"64 KiB"`, `"100 GiB"`, fio's `"4k"`) or a number of bytes. A dm-linear
@@ -62,7 +63,9 @@ def _row(kind: Kind) -> str:
     count = "nothing" if most == 0 else (
         f"{least}" if least == most else f"{least} or more" if most is None else
         f"{least} to {most}")
-    have = ", ".join(sorted({*kind.calls, *kind.entries}, key=lambda g: (len(g) < 5, g)))
+    own = {*kind.calls, *kind.entries}
+    own |= {later for later, like in LIKE.items() if like in own}
+    have = ", ".join(sorted(own, key=lambda g: (len(g) < 5, g)))
     params = "; ".join(f"`{p.name}`{_default(p.name, p.default)}: {p.doc}" for p in kind.params)
     return f"| `{kind.name}`: {kind.doc} | {count} | {have or 'none'} | {params} |"
 
@@ -70,7 +73,7 @@ def _row(kind: Kind) -> str:
 def _default(name: str, value: object) -> str:
     if value is REQUIRED:
         return " (required)"
-    if name == "chunk" and isinstance(value, int) and value:  # kept in sectors
+    if name in ("chunk", "block") and isinstance(value, int) and value:  # kept in sectors
         return f" ({format_bytes(value * SECTOR_BYTES)})"
     if value is None or value == ():
         return ""

@@ -148,6 +148,7 @@ def layers_table(rows: Sequence[LayerLimit], own: Mapping[str, str]) -> Table:
     for head in ("direction", "rule"):
         table.add_column(head)
     table.add_column("layers that fit", justify="right")
+    table.add_column("without reclaim", justify="right")
     for head in ("B each", "peak B"):
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("decided by", overflow="fold")
@@ -160,22 +161,23 @@ def layers_table(rows: Sequence[LayerLimit], own: Mapping[str, str]) -> Table:
         mine = [(row, rules) for row, rules in merged.items() if row.kernel == kernel]
         for i, (row, rules) in enumerate(mine):
             table.add_row(kernel if i == 0 else "", row.direction, ", ".join(rules),
-                          _count_text(row), f"{row.bytes_per_layer:,}",
-                          _peak_of(row), row.task, end_section=i + 1 == len(mine))
+                          _count_text(row, row.layers), _count_text(row, row.may_fit),
+                          f"{row.bytes_per_layer:,}", _peak_of(row), row.task,
+                          end_section=i + 1 == len(mine))
     return table
 
 
 def _peak_of(row: LayerLimit) -> str:
     if not row.peak_bytes:  # the leaf completes inside the submit call
         return "-"
-    on_top = f" + {row.on_top_bytes:,} irq" if row.on_top_bytes else ""
+    on_top = f" + {row.on_top_bytes:,} on top" if row.on_top_bytes else ""
     return f"{peak_text(row.peak_bytes, row.exact)}{on_top} of {row.limit_bytes:,}"
 
 
-def _count_text(row: LayerLimit) -> str:
-    if row.layers is None:
+def _count_text(row: LayerLimit, layers: int | None) -> str:
+    if layers is None:
         return "any number" if row.peak_bytes else "see submission"
-    count = "none: overflows without" if row.layers < 0 else f"{row.layers:,}"
+    count = "none" if layers < 0 else f"{layers:,}"
     return count if row.exact else f"at most {count}"
 
 

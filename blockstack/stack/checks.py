@@ -10,6 +10,7 @@ from blockstack.suggest import did_you_mean
 NO_FILES = frozenset({"raw", "swap", "nfs", "nfsd"})  # sources that keep no files for others
 ON_FILES = frozenset({"loop", "nfsd"})  # what stands on a file system, not on a block device
 NEEDS_NIC = frozenset({"iscsi", "nbd", "nfs", "nfsd"})
+MAY_HAVE_NIC = NEEDS_NIC | {"drbd"}  # drbd: alone, or connected to its peer
 
 
 def is_filesystem(kind: Kind) -> bool:
@@ -20,6 +21,11 @@ def is_filesystem(kind: Kind) -> bool:
 def uses_nic(kind: Kind) -> bool:
     """Whether a network card stands under devices of this kind."""
     return kind.name in NEEDS_NIC
+
+
+def takes_nic(kind: Kind) -> bool:
+    """Whether devices of this kind may have a network card under them."""
+    return kind.name in MAY_HAVE_NIC
 
 
 def find_device(name: object, devices: Mapping[str, Device], path: str) -> Device:

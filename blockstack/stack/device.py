@@ -77,6 +77,8 @@ class Device:
         (``member_sectors``, ``disks``, ``near_copies``, ``stride_sectors`` ...).
     offset_sectors : int
         Added to a sector on the way to the one lower device (a partition's start).
+    limits : mapping of str to int
+        Queue limits that a config sets, in the kernel's units.
     given : mapping
         The keys as a config would say them.
     """
@@ -90,6 +92,7 @@ class Device:
     segments: tuple[Segment, ...] = ()
     geometry: Mapping[str, int] = field(default_factory=dict, hash=False)
     offset_sectors: int = 0
+    limits: Mapping[str, int] = field(default_factory=dict, hash=False)
     given: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False, repr=False)
 
     @property

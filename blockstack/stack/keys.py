@@ -1,14 +1,15 @@
 """The keys of one device, from text to checked values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from blockstack.errors import ConfigError
 from blockstack.kinds import Kind
 from blockstack.kinds.model import REQUIRED
-from blockstack.stack.checks import find_device, uses_nic
+from blockstack.stack.checks import find_device, takes_nic
 from blockstack.stack.device import Device
+from blockstack.stack.limit_keys import has_queue, read_limits
 from blockstack.stack.shape import MAX_SECTORS
 from blockstack.suggest import check_keys
 from blockstack.units import parse_sectors
@@ -24,6 +25,7 @@ class Keys:
     nic: Device | None = None
     ranges: tuple[tuple[int, int, Device, int], ...] = ()
     offsets: tuple[int, ...] | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 def topology_keys(kind: Kind) -> tuple[str, ...]:
@@ -39,8 +41,10 @@ def topology_keys(kind: Kind) -> tuple[str, ...]:
         keys += ["table", "offset"]
     if kind.name == "dm-striped":
         keys.append("offsets")
-    if uses_nic(kind):
+    if takes_nic(kind):
         keys.append("nic")
+    if has_queue(kind):
+        keys.append("limits")
     return tuple(keys)
 
 
@@ -63,14 +67,15 @@ def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device
                           hint='write size = "100 GiB"')
     start_key = "offset" if kind.name == "dm-linear" else "start"
     nic = None
-    if "nic" in given and uses_nic(kind):
+    if "nic" in given and takes_nic(kind):
         nic = find_device(given["nic"].name if isinstance(given["nic"], Device)
                           else given["nic"], devices, f"{path}.nic")
         if nic.kind_entry.role != "nic":
             raise ConfigError("is not a network card", path=f"{path}.nic", value=nic.name,
                               hint='name a device of kind "nic"')
     return Keys(params, size, _sectors(given, start_key, path, least=0), nic,
-                _read_table(given, devices, path), _read_offsets(given, path))
+                _read_table(given, devices, path), _read_offsets(given, path),
+                read_limits(kind, given["limits"], path) if "limits" in given else {})
 
 
 def _read_params(kind: Kind, given: Mapping[str, Any], path: str) -> dict[str, Any]:

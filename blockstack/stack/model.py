@@ -16,6 +16,7 @@ from blockstack.stack.checks import (
     check_failed,
     check_lower_kinds,
     find_device,
+    takes_nic,
     uses_nic,
 )
 from blockstack.stack.device import Device, LinkRole, Lower
@@ -130,7 +131,7 @@ class Stack(Verbs):
             Lower devices in order.
         **keys
             What a config would say: the kind's parameters, and ``size``, ``start``, ``nic``,
-            ``table``, ``offsets`` where the kind has them. None means absent.
+            ``table``, ``offsets``, ``limits`` where the kind has them. None means absent.
 
         Returns
         -------
@@ -166,7 +167,7 @@ class Stack(Verbs):
                               hint="the table names the lower devices")
         lower = self._find_lower(on, path) if not read.ranges else _distinct(read.ranges)
         nic = read.nic
-        if uses_nic(entry) and nic is None:
+        if takes_nic(entry) and nic is None:
             lower, nic = _split_nic(lower)
         check_arity(entry, len(lower), path)
         check_lower_kinds(entry, lower, path)
@@ -177,7 +178,7 @@ class Stack(Verbs):
             given = {"on": _plain_on(on), **given}
         return Device(name, entry.name, read.params, tuple(d.name for d in lower),
                       None if nic is None else nic.name, shape.size_sectors, shape.segments,
-                      shape.geometry, shape.offset_sectors,
+                      shape.geometry, shape.offset_sectors, read.limits,
                       {key: _plain(one) for key, one in given.items()})
 
     def _find_lower(self, on: On, path: str) -> list[Device]:
@@ -255,4 +256,6 @@ def _plain(value: Any) -> Any:
         return value.name
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
     return value

@@ -15,6 +15,7 @@ from blockstack.stack.device import Device, Segment
 from blockstack.units import SECTOR_BYTES, format_bytes
 
 MAX_SECTORS = 2**54 - 1  # loff_t counts bytes in 63 bits
+_THIN_BLOCK_SECTORS = 128  # on anything but a pool: LVM's 64 KiB
 _LAYOUT = re.compile(r"([nfo])([1-9]\d?)\Z")
 
 
@@ -76,6 +77,10 @@ def remap(draft: Draft) -> Shape:
         return Shape(draft.size or 0)
     lower = draft.lower[0]
     start = draft.start or 0
+    if start >= lower.size_sectors > 0:
+        raise ConfigError(f'is beyond the end of "{lower.name}"', path=f"{draft.path}.start",
+                          value=start, hint=f"{lower.name} has {lower.size_sectors} sectors "
+                                            f"({text_of(lower.size_sectors)})")
     key = "start" if draft.size is None else "size"
     length = lower.size_sectors - start if draft.size is None else draft.size
     check_fits(f"{draft.path}.{key}", start, length, lower)
@@ -218,8 +223,17 @@ def parity(draft: Draft) -> Shape:
                                  "chunk_sectors": chunk, "member_sectors": room})
 
 
+def paths(draft: Draft) -> Shape:
+    """Several ways to one disk: as large as any of them."""
+    sizes = {d.size_sectors for d in draft.lower}
+    if len(sizes) > 1:
+        raise ConfigError("the paths lead to disks of different sizes", path=f"{draft.path}.on",
+                          value=sorted(sizes), hint="all paths of a multipath device are one disk")
+    return remap(draft)
+
+
 def snapshot(draft: Draft) -> Shape:
-    """dm-snapshot and its origin: as large as the real device under them."""
+    """dm-snapshot, its origin, and caches: as large as the real device under them."""
     real = draft.lower[0]
     size = real.size_sectors if draft.size is None else draft.size
     check_fits(f"{draft.path}.size", 0, size, real)
@@ -263,14 +277,23 @@ def btrfs(draft: Draft) -> Shape:
     return raid10(mapped) if copies > 1 else zoned_stripes(mapped)
 
 
+def thin(draft: Draft) -> Shape:
+    """dm-thin: its pool's block is its own."""
+    shape = remap(draft)
+    block = int(draft.lower[0].params.get("block", _THIN_BLOCK_SECTORS))
+    return Shape(shape.size_sectors, geometry={"block_sectors": block},
+                 offset_sectors=shape.offset_sectors)
+
+
 _BY_KIND: dict[str, Callable[[Draft], Shape]] = {
+    "dm-thin": thin,
     "dm-linear": linear, "dm-striped": striped, "md-linear": concatenated,
     "md-raid0": zoned_stripes, "btrfs": btrfs,
 }
 _BY_MAPPING: dict[str, Callable[[Draft], Shape]] = {
     "leaf": remap, "remap": remap, "segments": linear, "stripe": zoned_stripes,
     "mirror": mirror, "raid10": raid10, "raid456": parity, "snapshot-origin": snapshot,
-    "snapshot": snapshot,
+    "snapshot": snapshot, "paths": paths, "cache": snapshot,
 }
 
 

@@ -283,11 +283,15 @@ class Workload:
         capacity = np.atleast_1d(np.asarray(sectors, np.int64)) - self.offset_sectors
         if not capacity.size:
             raise ConfigError("the stack has no roots", path="workload")
+        if int(capacity.min()) <= 0:
+            raise ConfigError("is beyond the end of the device", path="workload.offset",
+                              value=self.offset, hint="use less than " + format_bytes(
+                                  (int(capacity.min()) + self.offset_sectors) * 512))
         if self.size_sectors is not None:
             if self.size_sectors > int(capacity.min()):
                 raise ConfigError("is larger than the device", path="workload.size",
                                   value=self.size,
-                                  hint=f"at most {format_bytes(max(int(capacity.min()), 0) * 512)}")
+                                  hint=f"at most {format_bytes(int(capacity.min()) * 512)}")
             capacity = np.minimum(capacity, self.size_sectors)
         smallest = int(capacity.min())
         largest = self.sizes.high_sectors
@@ -295,7 +299,7 @@ class Workload:
             key = "bssplit" if self.bssplit else "bs"
             raise ConfigError(
                 f"the largest bio ({format_bytes(largest * 512)}) is larger than the device "
-                f"({format_bytes(max(smallest, 0) * 512)})", path=f"workload.{key}",
+                f"({format_bytes(smallest * 512)})", path=f"workload.{key}",
                 value=self.bssplit or self.bs, hint="use smaller bios or a larger device")
         return np.ascontiguousarray(capacity)
 

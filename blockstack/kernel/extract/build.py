@@ -14,15 +14,17 @@ from typing import Any
 from blockstack.errors import BlockstackError
 from blockstack.kernel.extract.decode import Decoder
 from blockstack.kernel.extract.elf import Image, load_elf
+from blockstack.kernel.extract.lists import looks_like_checkstack
 from blockstack.kernel.extract.naming import Batch, assemble, count, found_of
 from blockstack.kernel.extract.orc import Orc, orc_table
 from blockstack.kernel.extract.scan import Known, Scanner
 from blockstack.kernel.extract.sources import (
     BUILT_IN,
+    Hints,
     SourceFiles,
-    fill_between,
     module_file,
     module_name,
+    place,
     shipped_hints,
 )
 from blockstack.kernel.extract.usage import from_usage
@@ -54,7 +56,7 @@ class _Run:
     known: Known = field(default_factory=Known)
     orc: Orc = field(default_factory=Orc)
     decoder: Decoder | None = None
-    hints: dict[str, str] = field(default_factory=dict)
+    hints: Hints = field(default_factory=dict)
     hints_from: str = ""
     hinted: int = 0
     kernel: str = ""
@@ -111,13 +113,13 @@ def extract(inputs: Sequence[Path], *, progress: Progress | None = None, kernel:
     ----------
     inputs : sequence of Path
         vmlinux or vmlinuz, modules, objects, or folders of them (an unpacked package); or
-        gcc's ``.su`` and ``.ci`` files.
+        gcc's ``.su`` and ``.ci`` files, or lists of scripts/checkstack.pl.
     progress : callable, optional
         ``progress(done_bytes, total_bytes, file_name)``.
     kernel : str
         What to call the kernel when its files do not say.
     arch : {"", "x86_64", "i386"}
-        Of ``.su`` and ``.ci`` files, which do not say.
+        Of ``.su`` and ``.ci`` files and lists, which do not say.
 
     Returns
     -------
@@ -146,7 +148,12 @@ def extract(inputs: Sequence[Path], *, progress: Progress | None = None, kernel:
 
 
 def _is_text(path: Path) -> bool:
-    return path.suffix in (".su", ".ci")
+    """gcc's own files by their ending, a checkstack list by its first line."""
+    if path.suffix in (".su", ".ci"):
+        return True
+    with path.open("rb") as file:
+        start = file.read(4096)
+    return b"\0" not in start and looks_like_checkstack(start.decode(errors="replace"))
 
 
 def _from_texts(paths: Sequence[Path], kernel: str, arch: str) -> dict[str, Any]:
@@ -225,11 +232,10 @@ def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
             flow.points = []
         found.append(found_of(image, r, flow, files.find(
             r.names[0], r.start, r.file, unique=times[r.names[0]] == 1)))
-    if not image.relocatable:
-        found.sort(key=lambda f: f.start)
-        for f, file in zip(found, fill_between([f.file for f in found]), strict=True):
-            run.hinted += f.file != file
-            f.file = file
+    found.sort(key=lambda f: f.start)
+    for f, file in zip(found, place(found, files), strict=True):
+        run.hinted += f.file != file
+        f.file = file
     run.hinted += files.hinted
     run.tell(start + size - run.done, image.name)
     return found

@@ -1,6 +1,6 @@
 """Two frame tables side by side: what grew on the block path."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,18 +53,25 @@ def compare(before: FrameTable, after: FrameTable, folders: Sequence[str] = BLOC
             ) -> Comparison:
     """Frames of the functions in ``folders`` that both kernels have.
 
-    Clones (``.isra``, ``.constprop``, ``.part``) are compared with whatever the other compiler
-    run made of the function; a name that only several files share is told apart by its file.
+    A function that only one of them has counts if the other has its file at all: the shipped
+    tables are parts of a kernel. Clones (``.isra``, ``.constprop``, ``.part``) are compared with
+    whatever the other compiler run made of the function; a name that only several files share is
+    told apart by its file.
     The largest changes come first.
     """
     first, second = _frames(before, folders), _frames(after, folders)
     both = sorted(first.keys() & second.keys())
+    files = {file for file, _ in first.values()} & {file for file, _ in second.values()}
     rows = [Change(n, second[n][0], first[n][1], second[n][1]) for n in both]
     changed = sorted((r for r in rows if r.delta_bytes),
                      key=lambda r: (-abs(r.delta_bytes), r.name))
     return Comparison(_title(before), _title(after), tuple(changed), len(rows) - len(changed),
-                      tuple(sorted(first.keys() - second.keys())),
-                      tuple(sorted(second.keys() - first.keys())))
+                      _only(first, second, files), _only(second, first, files))
+
+
+def _only(here: Mapping[str, tuple[str, int]], there: Mapping[str, tuple[str, int]],
+          files: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(n for n in here.keys() - there.keys() if here[n][0] in files))
 
 
 def _title(table: FrameTable) -> str:

@@ -102,12 +102,11 @@ def _named(rows: dict[Ref, int], batch: Batch) -> dict[str, int]:
 def _name_all(batches: list[Batch]) -> None:
     """The first definition keeps the plain name: exported ones, then those of a known file."""
     taken: set[str] = set()
-    for want_global in (True, False):
-        for batch in batches:
-            for f in sorted(batch.found, key=lambda f: f.file.startswith("[")):
-                if f.is_global == want_global:
-                    f.names = _unique(f, batch, taken)
-                    batch.keys[f.start] = f.names[0]
+    everything = [(f, batch) for batch in batches for f in batch.found]
+    for f, batch in sorted(everything, key=lambda row: (not row[0].is_global,
+                                                        row[0].file.endswith("]"))):
+        f.names = _unique(f, batch, taken)
+        batch.keys[f.start] = f.names[0]
     for batch in batches:
         batch.starts = sorted(batch.keys)
 

@@ -3,16 +3,22 @@
 import bisect
 import io
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from blockstack.errors import BlockstackError
 from blockstack.kernel.extract.elf import Image
+from blockstack.kernel.extract.naming import Found
 from blockstack.kernel.table import base_name, load_table
 
 BUILT_IN = "[vmlinux]"
+#: source files by function name; several where several files have such a function
+Hints = Mapping[str, tuple[str, ...]]
+#: a file is in an image when one in so many of the functions that it had is
+_LEAST_SHARE = 5
 _SUFFIX = re.compile(r"\.ko(\.\w+)?\Z")
 
 
@@ -36,15 +42,20 @@ class SourceFiles:
     image : Image
     own : str
         What a function is filed under when nothing better is known.
-    hints : mapping of str to str
+    hints : mapping of str to tuple of str
         Source files by function name, of a kernel that was built with debug information.
     data : bytes
         The ELF file, for its DWARF.
     """
 
-    def __init__(self, image: Image, own: str, hints: Mapping[str, str], data: bytes) -> None:
+    def __init__(self, image: Image, own: str, hints: Hints, data: bytes) -> None:
         self.own, self.hints = own, hints
         self.folder = own.rpartition("/")[0]
+        # FILE symbols are bare: "xfs_bmap.c" is fs/xfs/libxfs/xfs_bmap.c of the module fs/xfs/xfs
+        single = [files[0] for files in hints.values() if len(files) == 1]
+        self.below = {h.rpartition("/")[2]: h for h in single if self._is_near(h)} if (
+            image.relocatable) else {}
+        self.sizes = Counter(single)
         self.single = image.single_file if image.relocatable else ""
         self.by_name: dict[str, str] = {}
         self.starts: list[int] = []
@@ -64,14 +75,23 @@ class SourceFiles:
         plain = base_name(name)
         if plain in self.by_name:
             return self.by_name[plain]
-        hint = self.hints.get(plain, "") if unique else ""
-        if hint and (self.own == BUILT_IN or hint.rpartition("/")[0] == self.folder):
+        files = self.hints.get(plain, ())
+        hint = files[0] if unique and len(files) == 1 else ""
+        if hint and (self.own == BUILT_IN or self._is_near(hint)):
             self.hinted += 1
             return hint
         file = file or self.single
         if file.endswith(".c") and not self.own.endswith(".c"):
-            return f"{self.folder}/{file}" if self.folder else file
+            return self.below.get(file, f"{self.folder}/{file}" if self.folder else file)
         return self.own
+
+    def unlikely(self, files: Sequence[str]) -> set[str]:
+        """Hinted files of which this image has too little: other functions have those names."""
+        return {file for file, n in Counter(files).items() if _LEAST_SHARE * n < self.sizes[file]}
+
+    def _is_near(self, hint: str) -> bool:
+        """Whether a file lies in this module's folder or below it."""
+        return bool(self.folder) and hint.startswith(self.folder + "/")
 
     def _read_dwarf(self, image: Image, data: bytes) -> None:
         """Addresses of compile units in a linked kernel, names of functions in an object."""
@@ -123,24 +143,43 @@ def _unit_name(top: object) -> str:
     return str(name).removeprefix("./") or BUILT_IN
 
 
-def fill_between(files: list[str]) -> list[str]:
-    """Built-in functions in address order: one between two of a file is of that file.
+def place(functions: Sequence[Found], source: SourceFiles) -> list[str]:
+    """Files of one image's functions, in address order, as far as their neighbours tell.
 
-    The linker keeps each object's code together.
+    The linker keeps each object's code together: a function between two of one file is of that
+    file. Between two files it is of the one that calls it or that has such a function elsewhere,
+    if one does; else only its image is known.
     """
-    known = [i for i, f in enumerate(files) if f != BUILT_IN]
-    out = list(files)
+    unknown = source.own
+    unlikely = source.unlikely([f.file for f in functions]) if source.hinted else set()
+    files = [unknown if f.file in unlikely else f.file for f in functions]
+    known = [i for i, file in enumerate(files) if file != unknown]
+    sides: dict[int, tuple[str, str]] = {}
     for low, high in pairwise(known):
         if files[low] == files[high]:
-            out[low:high] = [files[low]] * (high - low)
-    return out
+            files[low:high] = [files[low]] * (high - low)
+        else:
+            sides |= dict.fromkeys(range(low + 1, high), (files[low], files[high]))
+    for i, pair in sides.items():
+        hinted = [f for f in source.hints.get(base_name(functions[i].names[0]), ()) if f in pair]
+        files[i] = hinted[0] if len(hinted) == 1 else unknown
+    index = {f.start: i for i, f in enumerate(functions) if i in sides}
+    calls = [(i, index[callee]) for i, f in enumerate(functions)
+             for callee in {*f.calls, *f.tails} if isinstance(callee, int) and callee in index]
+    changed = True
+    while changed:
+        changed = False
+        for caller, callee in calls:
+            if files[callee] == unknown and files[caller] in sides[callee]:
+                files[callee], changed = files[caller], True
+    return files
 
 
-def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[dict[str, str], str]:
+def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[Hints, str]:
     """Source files by function name from the shipped table that is nearest, and its name.
 
     A stripped kernel does not say which file a function is from. The block layer's functions
-    keep their files for years; a name that is in two files is not used.
+    keep their files for years.
     """
     name = "linux-6.1-x86_64" if arch == "x86_64" else (
         "linux-2.6.18-i386" if version[:1] < (3,) and version else "linux-6.1-i386")
@@ -149,10 +188,9 @@ def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[dict[str, str], 
         return {}, ""
     with resources.as_file(source) as path:
         table = load_table(path)
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, None]] = {}
     for key, (file, _, _) in table.functions.items():
-        plain = base_name(key).partition("@")[0]
-        known = found.setdefault(plain, file)
-        if known != file:
-            found[plain] = ""
-    return {k: v for k, v in found.items() if v and not v.endswith(".ko]")}, name
+        found.setdefault(base_name(key).partition("@")[0], {})[file] = None
+    # of a function whose module alone is known nothing is said
+    return {name: tuple(files) for name, files in found.items()
+            if not any(file.endswith(".ko]") for file in files)}, name

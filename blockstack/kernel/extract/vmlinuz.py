@@ -4,12 +4,15 @@ import gzip
 import io
 import logging
 import lzma
+import struct
 import zlib
 from pathlib import Path
 
 from blockstack.errors import BlockstackError
 
 _ELF = b"\x7fELF"
+#: lib/decompress_unlz4.c: its magic, and how much a block holds when unpacked
+_LZ4_LEGACY, _LZ4_BLOCK = b"\x02\x21\x4c\x18", 8 << 20
 _HINT = "give vmlinux, vmlinuz, .ko or .o files, or a folder of them"
 
 
@@ -50,6 +53,31 @@ def is_boot_image(data: bytes) -> bool:
     return data[0x202:0x206] == b"HdrS"
 
 
+def _lz4_payload(data: bytes) -> bytes | None:
+    """What a boot image holds in lz4's legacy format, which vmlinux-to-elf does not look for.
+
+    ``setup_sects``, ``payload_offset`` and ``payload_length`` of the setup header
+    (Documentation/arch/x86/boot.rst); the last word of the payload is its size, unpacked. None:
+    it is packed otherwise.
+    """
+    if not is_boot_image(data):
+        return None
+    offset, length = struct.unpack_from("<II", data, 0x248)
+    at = ((data[0x1F1] or 4) + 1) * 512 + offset
+    payload = data[at:at + length]
+    if payload[:4] != _LZ4_LEGACY:
+        return None
+    import lz4.block  # vmlinux-to-elf brings it
+
+    out, here = [], 4
+    while here + 4 < len(payload) - 4:
+        size = int.from_bytes(payload[here:here + 4], "little")
+        out.append(lz4.block.decompress(payload[here + 4:here + 4 + size],
+                                        uncompressed_size=_LZ4_BLOCK))
+        here += 4 + size
+    return b"".join(out)
+
+
 def with_symbols(data: bytes, name: str) -> bytes:
     """An ELF file of a boot image, or of a kernel whose symbols were stripped.
 
@@ -72,7 +100,8 @@ def with_symbols(data: bytes, name: str) -> bytes:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # it tells its whole search through the root logger
     try:
-        ElfSymbolizer(VmlinuzDecompressor(data).decompressed, output_stream=out)
+        unpacked = _lz4_payload(data) or VmlinuzDecompressor(data).decompressed
+        ElfSymbolizer(unpacked, output_stream=out)
     except (Exception, SystemExit) as error:  # another project's: it raises and exits at will
         raise BlockstackError(f"no symbols could be recovered: {error}", path=name,
                               hint="give the vmlinux of the debug package") from error

@@ -9,7 +9,8 @@ from blockstack.present.plots.growth import growth
 from blockstack.present.plots.headroom import headroom, heat
 from blockstack.present.plots.journey import distribution, journey, pending
 from blockstack.present.plots.memory import memory
+from blockstack.present.plots.validated import validated
 from blockstack.present.style import save
 
 __all__ = ["depth", "distribution", "growth", "headroom", "heat", "journey", "memory", "pending",
-           "save"]
+           "save", "validated"]

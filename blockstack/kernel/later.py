@@ -1,0 +1,86 @@
+"""What Linux 6.12 calls otherwise than 6.1: new names for the anchors that kinds give for 6.1.
+
+Read in Linux 6.12.117 (Debian). A row applies only where a table lacks the old function or the
+path cannot reach it, so that kernels between the two take what they have. An empty row: the
+function went into its caller, and the path goes on without it. Marks are those of `Path.via`.
+"""
+
+from collections.abc import Mapping
+
+RENAMES: Mapping[str, tuple[str, ...]] = {
+    # fs/read_write.c: vfs_readv and vfs_writev call do_iter_readv_writev themselves
+    "do_iter_read": (), "do_iter_write": (), "do_iter_readv_writev": (),
+    # drivers/block/loop.c: buffered writes take lo_rw_aio, too, and ->write_iter
+    "vfs_iter_write": ("lo_rw_aio",),
+    # block/bdev.c: a file stands for the opened device
+    "blkdev_get_by_dev": ("bdev_open",),
+    # block/blk-mq.c, blk-mq-sched.c
+    "__blk_mq_try_issue_directly": ("__blk_mq_issue_directly",),
+    "blk_mq_sched_insert_request": ("blk_mq_insert_request",),
+    "blk_mq_sched_insert_requests": ("blk_mq_dispatch_list", "blk_mq_dispatch_plug_list",
+                                     "blk_mq_flush_plug_list"),
+    "blk_mq_do_dispatch_sched": ("__blk_mq_do_dispatch_sched",
+                                 "__blk_mq_sched_dispatch_requests"),
+    "__blk_mq_run_hw_queue": (),  # blk_mq_run_work_fn dispatches itself
+    "__blk_mq_end_request": ("blk_mq_end_request",),
+    # fs/mpage.c, fs/buffer.c, block/fops.c: folios; write_cache_pages calls the last one itself
+    "mpage_end_io@fs/mpage.c": ("mpage_read_end_io",),
+    "__writepage": ("block_write_full_folio",),
+    "blkdev_writepage": (),
+    "__block_write_full_page": ("__block_write_full_folio",),
+    # fs/iomap/buffered-io.c: writeback_iter, the rest in iomap_writepages
+    "iomap_do_writepage": ("iomap_writepages",),
+    # allocation profiling: mm/page_alloc.c, mm/mempool.c
+    "__alloc_pages": ("__alloc_pages_noprof",),
+    "mempool_alloc": ("mempool_alloc_noprof",),
+    "grab_cache_page_write_begin": ("__filemap_get_folio",),
+    # mm/page_io.c
+    "swap_readpage": ("swap_read_folio",),
+    # net/socket.c: MSG_SPLICE_PAGES instead of ->sendpage
+    "tcp_sendpage": (),
+    "kernel_sendmsg": ("sock_sendmsg",),
+    # drivers/md: bitmap_ops, and every bio is cloned for its accounting (md_account_bio)
+    "md_bitmap_unplug": (">bitmap_unplug",),
+    "md_end_io_acct": ("md_end_clone_io",),
+    "call_bio_endio": (),
+    # drivers/block/null_blk/main.c: in null_queue_rq
+    "null_handle_cmd": (),
+    # crypto/xts.c calls ecb through crypto/lskcipher.c (jumps, that keep nothing, lead there)
+    "crypto_ecb_encrypt": ("crypto_lskcipher_crypt_sg",),
+    "crypto_ecb_decrypt": ("crypto_lskcipher_crypt_sg",),
+    "crypto_ecb_crypt": ("crypto_ecb_encrypt2",),
+}
+
+#: functions without which there is no such device: why
+GONE: Mapping[str, str] = {
+    "null_submit_bio": "null_blk has no bio mode (queue_mode=0) any more",
+    "linear_make_request": "later kernels have md linear only where CONFIG_MD_LINEAR is set",
+}
+
+#: further indirect calls
+EDGES: tuple[tuple[str, str], ...] = (
+    ("crypto_lskcipher_crypt_sg", "crypto_ecb_encrypt2"),
+    ("crypto_lskcipher_crypt_sg", "crypto_ecb_decrypt2"),
+)
+
+CUTS: tuple[tuple[str, str, str], ...] = (
+    ("*", "blk_zone_plug_bio", "only for writes to a zoned disk (block/blk-zoned.c)"),
+    ("*", "blk_zone_write_plug_*", "only for writes to a zoned disk (block/blk-zoned.c)"),
+    ("*", "dev_driver_string", "names the device in a warning"),
+    ("__submit_bio", "bio_endio", "only for a polled bio on a device that cannot poll"),
+    ("blk_mq_submit_bio", "bio_endio", "only for a bio that is misaligned or cannot be polled"),
+    ("blk_mq_plug_issue_direct", "blk_mq_end_request", "only for a request that failed"),
+    ("blk_mq_try_issue_list_directly", "blk_mq_end_request", "only for a request that failed"),
+    ("blk_mq_try_issue_directly", "blk_mq_end_request", "only for a request that failed"),
+    ("blk_mq_dispatch_rq_list", "blk_mq_end_request", "only for a request that failed"),
+    ("blk_mq_request_issue_directly", "blk_mq_run_hw_queue", "only while the queue is stopped"),
+    ("blk_mq_plug_issue_direct", "blk_mq_run_hw_queue", "only when the driver refuses"),
+    ("blk_mq_try_issue_list_directly", "blk_mq_run_hw_queue", "only when the driver refuses"),
+)
+
+#: callees of 6.1's cuts that 6.12 takes: Debian's 6.12 sets LRU_GEN_ENABLED
+UNCUT = frozenset({"evict_folios", "try_to_inc_max_seq"})
+#: block/blk-mq.c: blk_mq_dispatch_plug_list passes from_schedule on as ``async``
+FROM_SCHEDULE: tuple[tuple[str, str, str], ...] = (
+    ("blk_mq_run_hw_queue", "blk_mq_sched_dispatch_requests",
+     "from_schedule: requests are inserted, kblockd dispatches them (block/blk-mq.c)"),)
