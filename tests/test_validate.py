@@ -29,7 +29,7 @@ from blockstack.validation import SHIPPED
 
 GOLDEN = Path(__file__).parent / "golden"
 #: what may stay unmodelled: kinds that the registry lacks
-REFUSED = set()
+REFUSED: set[str] = set()
 FILES = {path.name.removesuffix(".json.gz"): path for path in sorted(SHIPPED.glob("*.json.gz"))}
 #: stacks of file systems that no shipped table has a function of
 NO_FRAMES = ("f2fs_", "nfs4_")
@@ -318,7 +318,7 @@ def test_a_depth_is_positive(tmp_path):
 def test_traced_path_adds_up(golden):
     """Told the functions only, the calls' depths sum to what was measured but for alignment."""
     measured, report, _ = golden
-    room = 24 if measured.arch == "x86_64" else 12
+    room = 24 if measured.arch == "x86_64" else 16
     whole = [r for r in report.rows if not r.traced.missing]
     assert len(whole) >= (66 if measured.arch == "x86_64" else 44)
     assert {r.name: r.traced_bytes - r.measured_bytes for r in whole

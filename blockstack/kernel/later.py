@@ -24,7 +24,7 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     "__blk_mq_run_hw_queue": (),  # blk_mq_run_work_fn dispatches itself
     "__blk_mq_end_request": ("blk_mq_end_request",),
     # fs/mpage.c, fs/buffer.c, block/fops.c: folios; write_cache_pages calls the last one itself
-    "mpage_end_io@fs/mpage.c": ("mpage_read_end_io",),
+    "mpage_end_io@fs/mpage.c": ("mpage_end_io@vmlinux", "mpage_read_end_io"),
     "__writepage": ("block_write_full_folio",),
     "blkdev_writepage": (),
     "__block_write_full_page": ("__block_write_full_folio",),

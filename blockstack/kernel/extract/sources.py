@@ -52,7 +52,7 @@ class SourceFiles:
         self.own, self.hints = own, hints
         self.folder = own.rpartition("/")[0]
         # FILE symbols are bare: "xfs_bmap.c" is fs/xfs/libxfs/xfs_bmap.c of the module fs/xfs/xfs
-        single = [files[0] for files in hints.values() if len(files) == 1]
+        single = [files[0] for files in hints.values() if _is_told(files)]
         self.below = {h.rpartition("/")[2]: h for h in single if self._is_near(h)} if (
             image.relocatable) else {}
         self.sizes = Counter(single)
@@ -76,7 +76,7 @@ class SourceFiles:
         if plain in self.by_name:
             return self.by_name[plain]
         files = self.hints.get(plain, ())
-        hint = files[0] if unique and len(files) == 1 else ""
+        hint = files[0] if unique and _is_told(files) else ""
         if hint and (self.own == BUILT_IN or self._is_near(hint)):
             self.hinted += 1
             return hint
@@ -130,6 +130,11 @@ class SourceFiles:
                 if die.tag == "DW_TAG_subprogram" and "DW_AT_name" in die.attributes and (
                         "DW_AT_declaration" not in die.attributes):
                     self.by_name[die.attributes["DW_AT_name"].value.decode()] = name
+
+
+def _is_told(files: tuple[str, ...]) -> bool:
+    """Whether a name is in one file, and more than its module is known."""
+    return len(files) == 1 and not files[0].endswith(".ko]")
 
 
 def _unit_name(top: object) -> str:
@@ -191,6 +196,4 @@ def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[Hints, str]:
     found: dict[str, dict[str, None]] = {}
     for key, (file, _, _) in table.functions.items():
         found.setdefault(base_name(key).partition("@")[0], {})[file] = None
-    # of a function whose module alone is known nothing is said
-    return {name: tuple(files) for name, files in found.items()
-            if not any(file.endswith(".ko]") for file in files)}, name
+    return {name: tuple(files) for name, files in found.items()}, name
