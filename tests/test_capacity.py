@@ -17,8 +17,11 @@ from blockstack.cli import app
 from blockstack.config import parse_config
 from blockstack.engine.capacity.cost import Costs, layer_functions
 from blockstack.engine.capacity.knee import power, until_knee
+from blockstack.engine.capacity.model import _own_pieces
 from blockstack.engine.capacity.result import PERCENTILES, LoadSpec
 from blockstack.engine.capacity.run import prepare
+from blockstack.engine.core import replays
+from blockstack.engine.demand import source_of
 from blockstack.engine.plan import compile_plan
 from blockstack.errors import BlockstackError, ConfigError
 from blockstack.kernel import load_kernel
@@ -429,3 +432,15 @@ def test_iscsi_beside_ciw():
     error = 3 * batches.std(ddof=1) / 4
     assert abs(batches.mean() - ours.latency_ns) < error + 3 * ours.latency_error_ns
     assert error < 0.08 * ours.latency_ns
+
+
+def test_a_bio_that_the_queue_splits_is_transferred_once():
+    """Each piece is counted where it goes, not with the rest that is given to the queue again."""
+    stack = bs.Stack("split")
+    nic = stack.nic("eth0")
+    stack.add("user", "raw", on=stack.iscsi("sda", size="1 TiB", nic=nic))
+    workload = bs.Workload(rw="read", bs="4 MiB", direct=True)
+    plan = compile_plan(stack, bs.load_kernel("linux-6.1-x86_64"), ops=("read",), direct=True)
+    calls = next(replays(plan.arrays, source_of(workload, plan.capacity_sectors, 1), 0, 1))
+    assert len(calls) > 1 and sum(call.nr for call in calls) > calls[0].nr
+    assert sum(call.nr for call in _own_pieces(calls)) == calls[0].nr

@@ -102,7 +102,7 @@ def _command(simple: Simple, machine: Machine) -> None:
     elif tool in _READERS:
         reader, valued = _READERS[tool]
         reader(simple, options(simple.words, valued.split()), machine)
-    elif tool not in _HARMLESS:
+    elif tool not in _HARMLESS and "/dev/" in " ".join((*simple.words, simple.writes_to)):
         raise ValueError(f"{tool} is not known; if it changes no device, leave it out")
 
 
@@ -219,11 +219,14 @@ _PSEUDO = frozenset((
     "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))
 #: they make no device and change no path to one
 _HARMLESS = frozenset((
-    "[", ":", "blkdiscard", "blockdev", "cat", "cd", "chmod", "chown", "cp", "dd", "depmod",
-    "df", "drbdsetup", "e2fsck", "e2label", "exportfs", "export", "fallocate", "false", "fio",
-    "fsck", "fsfreeze", "fstrim", "grep", "head", "hostname", "ifconfig", "ip", "iscsiadm",
-    "iscsid", "kill", "ls", "lsblk", "mkdir", "mknod", "mountpoint", "mv", "nbd-client",
-    "nbd-server", "nfsdcld", "partprobe", "pidof", "rm", "rmdir", "rmmod", "rpc.idmapd",
-    "rpc.mountd", "rpc.nfsd", "rpc.statd", "rpcbind", "sed", "seq", "service", "set", "sleep",
-    "stat", "swaplabel", "sync", "sysctl", "systemctl", "targetcli", "tee", "test", "touch",
-    "true", "truncate", "udevadm", "umask", "wait", "wipefs", "xfs_io", "yes", "zramctl"))
+    ":", "[", "blkdiscard", "blkid", "blockdev", "cat", "cd", "chmod", "chown", "cp", "dd",
+    "depmod", "df", "drbdsetup", "dumpe2fs", "e2fsck", "e2label", "export", "exportfs",
+    "fallocate", "false", "file", "findmnt", "fio", "fsck", "fsfreeze", "fstrim", "grep", "hdparm",
+    "head", "hostname", "ifconfig", "ip", "iscsiadm", "iscsid", "kill", "ls", "lsblk", "lvdisplay",
+    "lvs", "mkdir", "mknod", "mountpoint", "mv", "nbd-client", "nbd-server", "nfsdcld", "nvme",
+    "parted", "partprobe", "pidof", "pvcreate", "pvs", "resize2fs", "rm", "rmdir", "rmmod",
+    "rpc.idmapd", "rpc.mountd", "rpc.nfsd", "rpc.statd", "rpcbind", "sed", "seq", "service", "set",
+    "sfdisk", "sg_inq", "sgdisk", "sleep", "smartctl", "stat", "swaplabel", "sync", "sysctl",
+    "systemctl", "targetcli", "tee", "test", "touch", "true", "truncate", "tune2fs", "udevadm",
+    "umask", "vgs", "wait", "wipefs", "xfs_admin", "xfs_growfs", "xfs_info", "xfs_io", "yes",
+    "zramctl"))

@@ -295,7 +295,7 @@ def written(value: str, path: str, recipes: Recipes) -> None:
         _compressor(value)
     elif zram and zram[2] == "backing_dev":
         raise ValueError("zram with a backing device is not modelled")
-    elif queue and queue[2] == "scheduler" and value not in ("mq-deadline", "none"):
+    elif queue and queue[2] == "scheduler" and value != "mq-deadline":
         raise ValueError(f"scheduler {value} is not modelled: the model has mq-deadline")
 
 

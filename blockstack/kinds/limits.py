@@ -72,6 +72,7 @@ _NEW = {
                                        "max_segment_size": _UINT_MAX},
         f"{_QEMU}; no topology, no discard"),
     "brd": DriverLimits("brd.c brd_alloc", {"physical_block_size": 4096}, splits=False),
+    "dm-zero": DriverLimits("dm-table.c dm_calculate_queue_limits: nothing below", splits=False),
     "zram": DriverLimits(
         "zram_drv.c zram_add", {"logical_block_size": 4096, "io_opt": 4096,
                                 "discard_granularity": 4096, "max_discard_sectors": _UINT_MAX,
@@ -94,7 +95,7 @@ _OLD_DISK = DriverLimits("scsi_host.h SCSI_DEFAULT_MAX_SECTORS", {"max_hw_sector
 _OLD_QUEUE = DriverLimits("ll_rw_blk.c blk_queue_make_request", splits=False)
 _OLD = {name: _OLD_DISK if name.startswith("scsi") or name == "iscsi" else _OLD_QUEUE
         for name in ("scsi/ahci", "scsi/generic", "scsi/megasas", "scsi/virtio-scsi", "iscsi",
-                     "brd", "nbd", "loop")}
+                     "brd", "nbd", "loop", "dm-zero")}
 _BY_GENERATION: Mapping[str, Mapping[str, DriverLimits]] = {
     "2.6.18": _OLD, "2.6.24": _OLD, "6.1": _NEW}
 _VARIANT = {"scsi": "driver", "null_blk": "mode"}

@@ -226,7 +226,8 @@ class Kind:
 
     def calls_for(self, generation: str, params: Mapping[str, Any]) -> Calls | None:
         """How ``generation`` runs a device with these parameters; None: it does not have it."""
-        calls = self.variants.get(params.get(self.variant), {}) if self.variants else self.calls
+        word = params.get(self.variant)
+        calls = self.calls if word is None else self.variants.get(word, {})
         return in_generation(calls, generation)
 
     def entries_for(self, generation: str, params: Mapping[str, Any]) -> Mapping[str, Path] | None:

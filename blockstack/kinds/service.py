@@ -139,7 +139,8 @@ NO_DEFAULTS = Defaults("", {})
 
 DEFAULTS: Mapping[str, Defaults] = {
     "nvme": _NVME, "virtio-blk": _NVME, "scsi": _DISK, "brd": _MEMORY, "null_blk": _MEMORY,
-    "zram": _MEMORY, "iscsi": _ISCSI, "nbd": _NBD, "nic": _NIC, "dm-crypt": _CRYPT,
+    "zram": _MEMORY, "dm-zero": _MEMORY, "iscsi": _ISCSI, "nbd": _NBD, "nic": _NIC,
+    "dm-crypt": _CRYPT,
 }
 #: what `media` alone brings on a leaf whose kind has another one
 BY_MEDIA: Mapping[str, Defaults] = {"ssd": _SATA_SSD, "disk": _DISK, "memory": _MEMORY}

@@ -1,5 +1,6 @@
 """Stack, kernel and workload to a service plan: what the event loop runs, and its names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blockstack.engine.arrays import RAID456
@@ -9,7 +10,7 @@ from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.flow import FlowMaker
 from blockstack.engine.capacity.result import LayerCost
 from blockstack.engine.capacity.stations import Place, Stations
-from blockstack.engine.core import replays
+from blockstack.engine.core import Call, replays
 from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.plan import compile_plan
 from blockstack.kernel import Kernel
@@ -69,14 +70,15 @@ def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machi
         As for `simulate`.
     """
     demand = demand_of(workload)
-    plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct)
+    plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct,
+                        max_sectors=demand.max_sectors)
     source = source_of(workload, plan.capacity_sectors, seed)
     stations = Stations(Figures(stack), machine, numjobs)
     maker = FlowMaker(plan, Costs(plan, machine), stations)
     calls_so_far, visits, sampled = 0, 0, 0
     for calls in replays(plan.arrays, source, 0, min(SAMPLED_BIOS, demand.bios)):
         first = calls[0]
-        flow = maker.make(calls)
+        flow = maker.make(_own_pieces(calls))
         stations.builder.template(flow, op=first.op, n_bytes=SECTOR_BYTES * first.nr)
         calls_so_far, visits = calls_so_far + len(calls), visits + len(flow.rows)
         sampled += 1
@@ -91,6 +93,14 @@ def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machi
         stations.builder.build(), tuple(stations.places), numjobs, machine.cpus,
         max(len(flow.rows) for flow in stations.builder.flows), behind, sampled, layers,
         tuple(_assumed(stations, machine, maker, kernel)), plan.digest)
+
+
+def _own_pieces(calls: Sequence[Call]) -> list[Call]:
+    """The calls with what each one handles itself: a rest that is given to the same device again
+    is another call's."""
+    rests = {call.parent: call.nr for call in calls
+             if call.parent >= 0 and call.position == calls[call.parent].position}
+    return [call._replace(nr=call.nr - rests.get(i, 0)) for i, call in enumerate(calls)]
 
 
 def _assumed(stations: Stations, machine: Machine, maker: FlowMaker, kernel: Kernel) -> list[str]:
