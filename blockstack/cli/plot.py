@@ -12,6 +12,7 @@ from blockstack.cli.common import (
     ConfigArg,
     JsonOpt,
     KernelOpt,
+    SkipOpt,
     ThreadOpt,
     app,
     bad_input,
@@ -23,6 +24,7 @@ from blockstack.engine.simulate import simulate
 from blockstack.errors import ConfigError, UnsupportedKind
 from blockstack.kernel import PROFILES, load_kernel
 from blockstack.present import plots
+from blockstack.present.figures import FIGURES, Subject, draw
 from blockstack.result import Result
 
 plot_app = typer.Typer(no_args_is_help=True, help="Pictures for design reviews.")
@@ -63,6 +65,32 @@ def plot_headroom(config: ConfigArg, output: OutOpt = Path("headroom.svg"),
         _save(plots.headroom(results), output, results, as_json)
 
 
+def _command(name: str, shows: str) -> None:
+    def command(config: ConfigArg, output: OutOpt = Path(f"{name}.svg"), kernel: KernelOpt = None,
+                thread_size: ThreadOpt = None, skip: SkipOpt = None,
+                bios: Annotated[str, typer.Option("--bios", help="Of each run.")] = "20k",
+                kind: Annotated[str, typer.Option(
+                    "--kind", help="For `growth`: whose layers.")] = "dm-linear",
+                threads: Annotated[int, typer.Option(
+                    "--threads", min=1, help="For `memory`: how many stacks.")] = 10_000,
+                iodepth: Annotated[int, typer.Option(
+                    "--iodepth", min=1, help="For `latency` and `busy`.")] = 32,
+                as_json: JsonOpt = False) -> None:
+        with bad_input(as_json, config):
+            case, chosen = open_case(config, kernel, thread_size, skip or ())
+            figure = draw(name, Subject(case.stack, case.workload, chosen, parse_count(bios),
+                                        kind, threads, iodepth))
+            _write(figure.ax, output, {"data": figure.data}, as_json)
+
+    plot_app.command(name, help=shows, epilog=f"Example: `blockstack plot {name} "
+                                              f"configs/dm-md-iscsi.toml -o {name}.svg`")(command)
+
+
+for _name, (_shows, _) in FIGURES.items():
+    if _name != "depth":
+        _command(_name, _shows)
+
+
 def _beside(own: str) -> tuple[str, str]:
     """The recursive rule beside a serialised one."""
     return ("recursive", own if own != "recursive" else "fifo")
@@ -83,9 +111,12 @@ def _headrooms(case: Config, kernels: Sequence[str] | None, bios: int) -> Iterat
 
 
 def _save(ax: Any, output: Path, results: Sequence[Result], as_json: bool) -> None:
+    _write(ax, output, {"runs": [r.to_dict() for r in results]}, as_json)
+
+
+def _write(ax: Any, output: Path, data: dict[str, Any], as_json: bool) -> None:
     plots.save(ax, str(output))
     if as_json:
-        print(json.dumps({"picture": str(output), "runs": [r.to_dict() for r in results]},
-                         indent=1))
+        print(json.dumps({"picture": str(output), **data}, indent=1, default=str))
     else:
         Console(stderr=True).print(f"wrote {output}", highlight=False)

@@ -5,19 +5,26 @@ above and below as well. Twenty-four disks of one array are one node with a coun
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
 
+from blockstack.engine.explain import explain, static_tasks
 from blockstack.engine.layers import Layers
 from blockstack.engine.plan import Plan
+from blockstack.engine.simulate import as_kernel
+from blockstack.kernel import Kernel
 from blockstack.result import Explanation
 from blockstack.stack import Device, Stack
+from blockstack.workload import Workload
 
 #: alike layers on each other from which on they are drawn as one
 SHORTEST_RUN = 4
+#: with more nodes than this, devices of one kind are alike whatever their sizes and parameters
+MOST_NODES = 45
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class Node:
     kind, detail : str
         The detail is the parameter that tells most: a driver, a RAID layout, a chunk.
     size_sectors : int
+        Of one; of the largest where they differ.
     rank : int
         0 at the top; below everything that stands on it.
     nested : int
@@ -98,18 +106,21 @@ class StackMap:
         return asdict(self)
 
 
-def stack_map(plan: Plan, found: Explanation) -> StackMap:
-    """Collapse the plan's stack, and attach what an explanation found.
+def stack_map(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None = None,
+              workload: Workload | None = None) -> StackMap:
+    """A stack with its alike devices collapsed and the bytes that `explain` finds for each.
 
-    Parameters
-    ----------
-    plan : Plan
-        Says where bios change to a worker's task.
-    found : Explanation
-        Of the same stack and kernel.
+    Raises
+    ------
+    BlockstackError
+        As for `explain`.
     """
-    stack, graph = plan.stack, plan.stack.graph
-    alike = _alike(stack, graph)
+    found = explain(stack, kernel=kernel, submission=submission, workload=workload)
+    plan = static_tasks(stack, as_kernel(kernel).override(submission=submission), workload)[0].plan
+    graph = stack.graph
+    alike = _alike(stack, graph, _looks)
+    if len(set(alike.values())) > MOST_NODES:
+        alike = _alike(stack, graph, lambda device: device.kind)
     runs = _runs(stack, _quotient(graph, alike))
     groups = {name: runs[group] for name, group in alike.items()}
     nested = Counter(runs.values())
@@ -127,7 +138,8 @@ def stack_map(plan: Plan, found: Explanation) -> StackMap:
                     tuple(_links(graph, alike, number, _handed_over(plan))), found.provenance)
 
 
-def _alike(stack: Stack, graph: nx.DiGraph) -> dict[str, str]:
+def _alike(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]
+           ) -> dict[str, str]:
     """The first device that each one is like: from below, then told apart from above."""
     order = list(nx.topological_sort(graph))
     below: dict[str, Hashable] = {}
@@ -137,7 +149,7 @@ def _alike(stack: Stack, graph: nx.DiGraph) -> dict[str, str]:
         return classes.setdefault(key, len(classes))
 
     for name in reversed(order):
-        below[name] = number(("below", _looks(stack.devices[name]),
+        below[name] = number(("below", looks(stack.devices[name]),
                               tuple(sorted(number(below[s]) for s in graph.successors(name)))))
     above: dict[str, int] = {}
     for name in order:
@@ -191,8 +203,9 @@ def _node(stack: Stack, names: tuple[str, ...], rank: int, nested: int,
           cost: Mapping[str, tuple[int, str, bool]]) -> Node:
     device = stack.devices[names[0]]
     n_bytes, task = max((cost[n][:2] for n in names if n in cost), default=(0, ""))
-    return Node(names, device.kind, _detail(device), device.size_sectors, rank, nested, n_bytes,
-                task, any(cost[n][2] for n in names if n in cost))
+    size = max(stack.devices[n].size_sectors for n in names)
+    return Node(names, device.kind, _detail(device), size, rank, nested, n_bytes, task,
+                any(cost[n][2] for n in names if n in cost))
 
 
 def _detail(device: Device) -> str:

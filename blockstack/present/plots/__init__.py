@@ -4,13 +4,15 @@ Every function takes ``ax=None`` and returns the Axes; nothing global is touched
 axis, limits are drawn and named, the provenance is in the corner.
 """
 
+from blockstack.present.plots.capacity import busy, latency, load
 from blockstack.present.plots.depth import depth
 from blockstack.present.plots.growth import growth
 from blockstack.present.plots.headroom import headroom, heat
 from blockstack.present.plots.journey import distribution, journey, pending
 from blockstack.present.plots.memory import memory
+from blockstack.present.plots.stack import stack
 from blockstack.present.plots.validated import validated
 from blockstack.present.style import save
 
-__all__ = ["depth", "distribution", "growth", "headroom", "heat", "journey", "memory", "pending",
-           "save", "validated"]
+__all__ = ["busy", "depth", "distribution", "growth", "headroom", "heat", "journey", "latency",
+           "load", "memory", "pending", "save", "stack", "validated"]

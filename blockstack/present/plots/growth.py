@@ -23,7 +23,9 @@ def growth(found: Growth, ax: "Axes | None" = None) -> "Axes":
         Solid: submission; dotted: completion, where it is the same for every rule drawn once.
     """
     ax = axes(ax, 8.4, 5.2)
+    top = max(max(p.peak_bytes, p.limit_bytes) for p in found.points) * 1.08
     drawn: set[tuple[tuple[int, int], ...]] = set()
+    ends: list[tuple[int, int, str, str]] = []
     for direction, style in (("submission", "-"), ("completion", ":")):
         for rule in dict.fromkeys(p.submission for p in found.points):
             points = [p for p in found.points
@@ -37,13 +39,18 @@ def growth(found: Growth, ax: "Axes | None" = None) -> "Axes":
             ax.plot(*zip(*line, strict=True), style, color=colour, lw=2.2, marker="o", ms=3.5)
             step = (line[-1][1] - line[-2][1]) / max(1, line[-1][0] - line[-2][0])
             at_least = "" if all(p.exact for p in points) else ", at least"
-            ax.annotate(f"{direction}{'' if same else f', {rule}'}: {step:+,.0f} bytes per layer"
-                        f"{at_least}", line[-1], xytext=(6, 0), textcoords="offset points",
-                        va="center", fontsize=8.5, color=colour, annotation_clip=False)
+            what = direction if same else f"{direction}, {rule}"
+            ends.append((line[-1][1], line[-1][0], colour,
+                         f"{what}: {step:+,.0f} bytes per layer{at_least}"))
+    below = -top
+    for y, x, colour, text in sorted(ends):  # lines that end close together keep their labels apart
+        below = max(y, below + top * 0.045)
+        ax.annotate(text, (x, y), xytext=(x * 1.01, below), va="center", fontsize=8.5,
+                    color=colour, annotation_clip=False)
     for limit in sorted({p.limit_bytes for p in found.points}):
         limit_line(ax, limit)
     ax.set_xlim(left=0)
-    ax.set_ylim(0, max(max(p.peak_bytes, p.limit_bytes) for p in found.points) * 1.08)
+    ax.set_ylim(0, top)
     ax.set_xlabel(f"nested {found.kind} layers")
     ax.set_ylabel("deepest stack (bytes)")
     thousands(ax.yaxis)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from blockstack.engine.stackmap import Node, StackMap
 from blockstack.present.style import DIM, FITS, INK, OVER, UNKNOWN, axes, corner, plain, short
-from blockstack.units import format_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +47,7 @@ def stack(found: StackMap, ax: "Axes | None" = None,
     ax.set_xticks([])
     ax.set_yticks([])
     state = {True: "fits", False: "overflows", None: "cannot tell"}[found.fits]
-    plain(ax, f"{found.stack} on {found.kernel}, {found.submission}: {state}", keep=())
+    plain(ax, f"{found.stack}\n{found.kernel}, {found.submission}: {state}", keep=())
     corner(ax, found.provenance)
     return ax
 
@@ -106,7 +105,7 @@ def _box(ax: "Axes", x: float, y: float, node: Node, busy: float | None) -> None
         f", {node.nested} nested" if node.nested > 1 else "")
     ax.text(x, y - 0.19, short(node.names[0], 20 - len(many)) + many, fontsize=8,
             fontweight="bold", color=INK, ha="center", va="center", zorder=4)
-    size = f"  {format_bytes(node.size_sectors * 512)}" if node.size_sectors else ""
+    size = f"  {_size(node.size_sectors * 512)}" if node.size_sectors else ""
     detail = f" {node.detail}" if node.detail else ""
     ax.text(x, y + 0.02, short(f"{node.kind}{detail}", 24), fontsize=6.6, color=INK, ha="center",
             va="center", zorder=4)
@@ -114,6 +113,15 @@ def _box(ax: "Axes", x: float, y: float, node: Node, busy: float | None) -> None
     load = "" if busy is None else f"  {busy:.0%} busy"
     ax.text(x, y + 0.21, f"{cost}{size}{load}".strip(), fontsize=6.6, ha="center", va="center",
             color=OVER if node.over else DIM, zorder=4)
+
+
+def _size(n_bytes: float) -> str:
+    """``1.1 TiB``: three digits are enough for a picture."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if n_bytes < 1000 or unit == "TiB":
+            break
+        n_bytes /= 1024
+    return f"{n_bytes:.3g} {unit}"
 
 
 def _heat(busy: float) -> str:

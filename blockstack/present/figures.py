@@ -1,0 +1,159 @@
+"""The figures of a design review by name: what each one shows, how it is made, its data.
+
+One registry for ``blockstack plot NAME`` and ``blockstack report``: a new figure is one entry.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from blockstack.engine.capacity.knee import until_knee
+from blockstack.engine.capacity.result import LoadSpec
+from blockstack.engine.capacity.run import capacity, prepare
+from blockstack.engine.journey import journey, sample_depths
+from blockstack.engine.simulate import simulate
+from blockstack.engine.stackmap import stack_map
+from blockstack.engine.survey import growth, headroom_grid
+from blockstack.kernel import Kernel
+from blockstack.present import plots
+from blockstack.stack import Stack
+from blockstack.workload import Workload
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: layers up to which depth is drawn against their number
+_MOST_LAYERS = 24
+_IODEPTH, _CAPACITY_BIOS = 32, 20_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a figure is about.
+
+    Attributes
+    ----------
+    bios : int
+        Bios of each run.
+    kind : str
+        The kind whose number of layers grows.
+    threads : int
+        For the memory of many stacks.
+    iodepth : int
+    """
+
+    stack: Stack
+    workload: Workload
+    kernel: Kernel
+    bios: int = 20_000
+    kind: str = "dm-linear"
+    threads: int = 10_000
+    iodepth: int = _IODEPTH
+
+    @property
+    def rules(self) -> tuple[str, str]:
+        """The recursive rule beside a serialised one."""
+        return "recursive", self.kernel.rule if self.kernel.rule != "recursive" else "fifo"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure and the data behind it."""
+
+    ax: "Axes"
+    data: Any
+
+
+def _stack(it: Subject) -> Figure:
+    found = stack_map(it.stack, kernel=it.kernel, workload=it.workload)
+    return Figure(plots.stack(found), found.to_dict())
+
+
+def _depth(it: Subject) -> Figure:
+    results = [simulate(it.stack, it.workload, kernel=it.kernel, submission=rule, bios=it.bios)
+               for rule in it.rules]
+    return Figure(plots.depth(*results), [_timeless(r.to_dict()) for r in results])
+
+
+def _timeless(result: dict[str, Any]) -> dict[str, Any]:
+    """A run without its wall time: the same inputs give the same file."""
+    return {k: v for k, v in result.items()
+            if k not in ("seconds", "bios_per_second", "hops_per_second")}
+
+
+def _journey(it: Subject) -> Figure:
+    found = journey(it.stack, it.workload, kernel=it.kernel, bio="deepest")
+    return Figure(plots.journey(found), found.to_dict())
+
+
+def _pending(it: Subject) -> Figure:
+    found = [journey(it.stack, it.workload, kernel=it.kernel, submission=rule, bio="longest")
+             for rule in ("fifo", "two-list")]
+    return Figure(plots.pending(found), [one.to_dict() for one in found])
+
+
+def _distribution(it: Subject) -> Figure:
+    found = sample_depths(it.stack, it.workload, kernel=it.kernel)
+    return Figure(plots.distribution(found), found.to_dict())
+
+
+def _growth(it: Subject) -> Figure:
+    found = growth(it.stack, it.kind, kernel=it.kernel, rules=it.rules, most=_MOST_LAYERS,
+                   workload=it.workload)
+    return Figure(plots.growth(found), found.to_dict())
+
+
+def _heat(it: Subject) -> Figure:
+    cells = headroom_grid(it.stack, workload=it.workload)
+    return Figure(plots.heat(cells, it.stack.name), [asdict(cell) for cell in cells])
+
+
+def _memory(it: Subject) -> Figure:
+    return Figure(plots.memory(it.threads), {"threads": it.threads})
+
+
+def _latency(it: Subject) -> Figure:
+    found = capacity(it.stack, it.workload, kernel=it.kernel, iodepth=it.iodepth,
+                     bios=_CAPACITY_BIOS)
+    return Figure(plots.latency(found), found.to_dict())
+
+
+def _busy(it: Subject) -> Figure:
+    found = capacity(it.stack, it.workload, kernel=it.kernel, iodepth=it.iodepth,
+                     bios=_CAPACITY_BIOS)
+    return Figure(plots.busy(found), found.to_dict())
+
+
+def _load(it: Subject) -> Figure:
+    found = until_knee(prepare(it.stack, it.workload, kernel=it.kernel), LoadSpec("closed"),
+                       bios=_CAPACITY_BIOS)
+    return Figure(plots.load(found), found.to_dict())
+
+
+#: name: what it shows, how it is made
+FIGURES: Mapping[str, tuple[str, Callable[[Subject], Figure]]] = {
+    "stack": ("What stands on what: bytes per layer, and where bios change to another task.",
+              _stack),
+    "depth": ("The deepest path, recursive beside serialised, layer by layer.", _depth),
+    "journey": ("The deepest bio's way down and its completions, task by task.", _journey),
+    "growth": ("Depth against the number of nested layers: submission and completion.", _growth),
+    "heat": ("Headroom on every shipped kernel and thread size.", _heat),
+    "distribution": ("How deep the bios go, and what an interrupt adds.", _distribution),
+    "pending": ("Bios that wait on the task's list, first in first out beside two lists.",
+                _pending),
+    "memory": ("What small stacks save over many threads.", _memory),
+    "latency": ("How long bios take, to the 99.99th percentile.", _latency),
+    "load": ("Throughput and 99th percentile against load, with the knee.", _load),
+    "busy": ("What is busy, and the rate at which it is full.", _busy),
+}
+
+
+def draw(name: str, subject: Subject) -> Figure:
+    """One figure of `FIGURES`.
+
+    Raises
+    ------
+    BlockstackError
+        The stack has no such figure: a kernel without a kind, a load that cannot be modelled.
+    """
+    return FIGURES[name][1](subject)
