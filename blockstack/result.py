@@ -242,13 +242,14 @@ class Result:
             plain = {k: data[k] for k in (
                 "submission", "kernel", "bios", "hops", "splits", "jobs", "overflows",
                 "peak_nesting", "peak_pending", "leaves", "provenance", "seconds")}
-            tasks = tuple(_task(t) for t in data["tasks"])
+            tasks = tuple(task_from_dict(t) for t in data["tasks"])
             return cls(**plain, tasks=tasks, interrupts=Interrupts(**irq) if irq else None)
         except (KeyError, TypeError) as error:
             raise BlockstackError(f"not a result: {error}", path="result") from error
 
 
-def _task(data: Mapping[str, Any]) -> TaskDepth:
+def task_from_dict(data: Mapping[str, Any]) -> TaskDepth:
+    """The inverse of `TaskDepth.to_dict`; KeyError and TypeError for what is not one."""
     plain = {k: data[k] for k in ("task", "context", "peak_bytes", "limit_bytes", "fits", "exact",
                                   "why", "how", "interrupts_bytes", "budget_bytes")}
     return TaskDepth(**plain, missing=tuple(data["missing"]),

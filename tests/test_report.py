@@ -137,3 +137,24 @@ def test_command_line(tmp_path):
     bad = CliRunner().invoke(app, ["report", str(CONFIGS / "nvme-lvm-luks.toml"), "-o",
                                    "/proc/no/such"])
     assert bad.exit_code == 2
+
+
+def test_two_answers_side_by_side(tmp_path):
+    main = str(CONFIGS / "dm-md-iscsi.toml")
+    written = tmp_path / "main.json"
+    written.write_text(CliRunner().invoke(app, ["explain", main, "--json"]).output)
+    picture = tmp_path / "c.svg"
+    found = CliRunner().invoke(app, ["compare", str(written), main, "--kernel-b",
+                                     "linux-2.6.18-i386-8k", "--json", "-o", str(picture)])
+    data = json.loads(found.stdout)
+    assert found.exit_code in (0, 3) and data["a"]["fits"] is False
+    assert data["a"]["headroom_bytes"] < 0 < data["b"]["headroom_bytes"]
+    assert {row["change_bytes"] for row in data["headroom"]} >= {4096}
+    assert picture.stat().st_size > 5000
+    shown = CliRunner().invoke(app, ["compare", main, main])
+    assert "no change" in shown.output and shown.exit_code == 1
+    layers = CliRunner().invoke(app, ["compare", str(CONFIGS / "recursive.toml"), main, "--json"])
+    assert sum(row["change_bytes"] for row in json.loads(layers.stdout)["layers"]) == (
+        json.loads(layers.stdout)["b"]["peak_bytes"] - json.loads(layers.stdout)["a"]["peak_bytes"])
+    written.write_text('{"tasks": 3}')
+    assert CliRunner().invoke(app, ["compare", str(written), main]).exit_code == 2

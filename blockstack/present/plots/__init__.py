@@ -5,6 +5,7 @@ axis, limits are drawn and named, the provenance is in the corner.
 """
 
 from blockstack.present.plots.capacity import busy, latency, load
+from blockstack.present.plots.compared import compared
 from blockstack.present.plots.depth import depth
 from blockstack.present.plots.growth import growth
 from blockstack.present.plots.headroom import headroom, heat
@@ -14,5 +15,5 @@ from blockstack.present.plots.stack import stack
 from blockstack.present.plots.validated import validated
 from blockstack.present.style import save
 
-__all__ = ["busy", "depth", "distribution", "growth", "headroom", "heat", "journey", "latency",
-           "load", "memory", "pending", "save", "stack", "validated"]
+__all__ = ["busy", "compared", "depth", "distribution", "growth", "headroom", "heat", "journey",
+           "latency", "load", "memory", "pending", "save", "stack", "validated"]
