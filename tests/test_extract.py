@@ -355,7 +355,7 @@ def test_compare_and_commands(tmp_path: Path) -> None:
     assert done.exit_code == 2
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="no shared tables beside the checkout")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the whole frame tables are not at hand")
 def test_shared_table_compares_with_itself() -> None:
     """A whole kernel against the part of it that ships: nothing differs."""
     path = SHARED / "linux-6.1-x86_64.json.gz"

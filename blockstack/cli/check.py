@@ -31,8 +31,8 @@ from blockstack.importers.build import UNKNOWN
 from blockstack.importers.sniff import is_source
 from blockstack.importers.uname import DEFAULT
 from blockstack.kernel import PROFILES, Kernel, load_kernel
-from blockstack.present.fleet import fleet_table, verdict_word
-from blockstack.result import TaskDepth
+from blockstack.present.fleet import fleet_tables, verdict_word
+from blockstack.result import Explanation, TaskDepth
 from blockstack.stack import Stack
 
 Load = Callable[[str], Kernel]
@@ -42,7 +42,9 @@ Load = Callable[[str], Kernel]
 class HostRow:
     """One host: its deepest path on its own kernel, and the headroom on each kernel.
 
-    ``headroom`` None: that kernel cannot run the stack. ``fits`` None: cannot tell, see ``why``.
+    ``headroom`` None: that kernel cannot run the stack. On a kernel in ``at_most`` a frame of the
+    deepest path is not known: its headroom is an upper bound. ``fits`` None: cannot tell, see
+    ``why``.
     """
 
     source: str
@@ -52,6 +54,7 @@ class HostRow:
     fits: bool | None = None
     deepest: TaskDepth | None = None
     headroom: dict[str, int | None] = field(default_factory=dict)
+    at_most: list[str] = field(default_factory=list)
     why: str = ""
     assumed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -67,7 +70,8 @@ class HostRow:
                 "task": deepest.task, "context": deepest.context,
                 "peak_bytes": deepest.peak_bytes, "limit_bytes": deepest.limit_bytes,
                 "headroom_bytes": deepest.headroom_bytes, "exact": deepest.exact},
-            "headroom_bytes": self.headroom, "assumed": list(self.assumed),
+            "headroom_bytes": self.headroom, "at_most": list(self.at_most),
+            "read": not self.failed, "assumed": list(self.assumed),
             "left_out": list(self.left_out)}
 
 
@@ -121,16 +125,22 @@ def _open(row: HostRow, source: str, skip: Sequence[str]) -> tuple[Stack, tuple[
 
 def _on_kernel(row: HostRow, stack: Stack, kernel: Kernel) -> bool | None:
     found = explain(stack, kernel=kernel)
-    row.headroom[kernel.name] = found.worst.headroom_bytes
+    _note(row, kernel, found)
     if row.deepest is None or found.worst.headroom_bytes < row.deepest.headroom_bytes:
         row.deepest = found.worst
         row.why = found.worst.why if not found.fits else ""
     return found.fits
 
 
+def _note(row: HostRow, kernel: Kernel, found: Explanation) -> None:
+    row.headroom[kernel.name] = found.worst.headroom_bytes
+    if not found.worst.exact:
+        row.at_most.append(kernel.name)
+
+
 def _headroom(row: HostRow, stack: Stack, kernel: Kernel) -> None:
     try:
-        row.headroom[kernel.name] = explain(stack, kernel=kernel).worst.headroom_bytes
+        _note(row, kernel, explain(stack, kernel=kernel))
     except UnsupportedKind:
         row.headroom[kernel.name] = None
 
@@ -162,12 +172,20 @@ def check(sources: Annotated[list[str], typer.Argument(
     elif as_csv:
         print(_csv(rows), end="")
     else:
-        printer().print(fleet_table([row.to_dict() for row in rows]))
-        for row in rows:
-            if row.why:
-                printer().print(f"{row.source}: {row.why}", style="dim", markup=False,
-                                highlight=False)
+        _show(rows)
     raise typer.Exit(BAD_INPUT if rows and all(row.failed for row in rows) else STATUS[fits])
+
+
+def _show(rows: Sequence[HostRow]) -> None:
+    out = printer()
+    for table in fleet_tables([row.to_dict() for row in rows], out.width):
+        out.print(table)
+    for row in rows:
+        left = [f"left out {len(row.left_out)} devices and mounts, see --json"] if (
+            row.left_out) else []
+        for line in (*filter(None, [row.why]), *(f"assumed: {a}" for a in row.assumed), *left):
+            out.print(f"{row.host or row.source}: {line}", style="dim", markup=False,
+                      highlight=False)
 
 
 def _rows(sources: Sequence[str], kernels: Sequence[str], skip: Sequence[str], load: Load
@@ -184,12 +202,13 @@ def _csv(rows: Sequence[HostRow]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["source", "host", "devices", "kernel", "verdict", "task", "peak_bytes",
                      "limit_bytes", "headroom_bytes", "exact",
-                     *(f"headroom_bytes {k}" for k in kernels), "left_out", "why"])
+                     *(f"headroom_bytes {k}" for k in kernels), "at_most", "left_out", "why"])
     for row in rows:
         d = row.deepest
         figures = [d.task, d.peak_bytes, d.limit_bytes, d.headroom_bytes, d.exact] if d else (
             [""] * 5)
         writer.writerow([row.source, row.host, row.devices, row.kernel,
                          "error" if row.failed else verdict_word(row.fits), *figures,
-                         *(row.headroom.get(k, "") for k in kernels), len(row.left_out), row.why])
+                         *(row.headroom.get(k, "") for k in kernels), " ".join(row.at_most),
+                         len(row.left_out), row.why])
     return out.getvalue()

@@ -218,14 +218,17 @@ def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str |
                  as_json: bool) -> list[LayerLimit]:
     """One row per kernel, rule and direction; the first kernel must have the stack's kinds."""
     rows, left_out = [], []
-    for kernel in kernels:
-        try:
-            rows += [row for one in (RULES if rule is None else (rule,)) for row in find_max_layers(
-                case.stack, kind, kernel=kernel, submission=one, workload=case.workload)]
-        except UnsupportedKind as error:
-            if kernel is kernels[0]:
-                raise
-            left_out.append(str(error))
+    with Console(stderr=True).status("") as status:
+        for kernel in kernels:
+            status.update(f"layers on {kernel.name}")
+            try:
+                rows += [row for one in (RULES if rule is None else (rule,))
+                         for row in find_max_layers(case.stack, kind, kernel=kernel,
+                                                    submission=one, workload=case.workload)]
+            except UnsupportedKind as error:
+                if kernel is kernels[0]:
+                    raise
+                left_out.append(str(error))
     if as_json:
         print(json.dumps({"kind": kind, "rows": [asdict(r) for r in rows], "left_out": left_out},
                          indent=1))

@@ -6,6 +6,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+#: columns that the whole table needs
+_ONE_TABLE = 150
 _WORDS = {True: "fits", False: "overflows", None: "cannot tell"}
 _STYLES = {True: "green", False: "bold red", None: "yellow"}
 
@@ -15,32 +17,52 @@ def verdict_word(fits: bool | None) -> str:
     return _WORDS[fits]
 
 
-def fleet_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """One row per host: devices, kernel, deepest task, headroom there and per kernel, verdict.
+def fleet_tables(rows: Sequence[Mapping[str, Any]], width: int) -> list[Table]:
+    """One row per host: devices, kernel, deepest task, verdict; headroom on each kernel.
 
     Parameters
     ----------
     rows : sequence of mapping
         As `check --json` has them under ``hosts``.
+    width : int
+        Below `_ONE_TABLE` columns the kernels have a table of their own.
     """
     kernels = list(dict.fromkeys(k for row in rows for k in row["headroom_bytes"]))
-    table = Table(box=None, header_style="bold", title_justify="left")
-    for name in ("host", "devices", "kernel", "deepest task", "peak B", "headroom B", "verdict"):
-        table.add_column(name, justify="right" if name[-1] == "B" or name == "devices" else "left",
-                         overflow="fold")
+    verdicts = _empty("host", "devices", "kernel", "deepest task", "peak B", "headroom B",
+                      "verdict")
+    apart = width < _ONE_TABLE and len(kernels) > 1
+    headrooms = _empty("headroom B on") if apart else verdicts
     for kernel in kernels:
-        table.add_column(kernel.removeprefix("linux-").replace("-", "\n", 1), justify="right",
-                         no_wrap=True)
+        headrooms.add_column(kernel.removeprefix("linux-").replace("-", "\n", 1),
+                             justify="right", no_wrap=True)
     for row in rows:
-        deepest = row["deepest"]
-        least = "" if deepest is None or deepest["exact"] else "≥ "
-        figures = ("", "", "") if deepest is None else (
-            deepest["task"], f"{least}{deepest['peak_bytes']:,}",
-            f"{deepest['headroom_bytes']:,}")
-        table.add_row(
-            Text(row["host"] or row["source"]), f"{row['devices']:,}" if row["devices"] else "",
-            row["kernel"].removeprefix("linux-"), *(Text(f) for f in figures),
-            Text(_WORDS[row["fits"]], _STYLES[row["fits"]]),
-            *(f"{n:,}" if (n := row["headroom_bytes"].get(k)) is not None else "–"
-              for k in kernels))
+        cells = [_headroom(row, kernel) for kernel in kernels]
+        name = Text(row["host"] or row["source"])
+        verdicts.add_row(name, *_verdict(row), *(() if apart else cells))
+        if apart:
+            headrooms.add_row(name, *cells)
+    return [verdicts, headrooms] if apart else [verdicts]
+
+
+def _empty(*names: str) -> Table:
+    table = Table(box=None, header_style="bold", title_justify="left")
+    for name in names:
+        right = name[-1] == "B" or name == "devices"
+        table.add_column(name, justify="right" if right else "left", no_wrap=right,
+                         overflow="fold")
     return table
+
+
+def _verdict(row: Mapping[str, Any]) -> list[Text]:
+    deepest = row["deepest"]
+    figures = ("", "", "") if deepest is None else (
+        deepest["task"], ("" if deepest["exact"] else "≥ ") + f"{deepest['peak_bytes']:,}",
+        ("" if deepest["exact"] else "≤ ") + f"{deepest['headroom_bytes']:,}")
+    word = Text(_WORDS[row["fits"]], _STYLES[row["fits"]]) if row["read"] else Text("not read")
+    return [Text(f"{row['devices']:,}" if row["devices"] else ""),
+            Text(row["kernel"].removeprefix("linux-")), *map(Text, figures), word]
+
+
+def _headroom(row: Mapping[str, Any], kernel: str) -> str:
+    n = row["headroom_bytes"].get(kernel)
+    return "–" if n is None else ("≤ " if kernel in row["at_most"] else "") + f"{n:,}"
