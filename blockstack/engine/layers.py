@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from blockstack.engine.arrays import OP_NAMES
-from blockstack.engine.network import over_nic, send, windows_driver
+from blockstack.engine.network import over_nic, receptions, send, windows_driver
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
@@ -204,3 +204,16 @@ class Layers:
             self.kernel, nic)
         if driver is not None and driver.private is not None:
             yield "ndiswrapper", driver.private, driver.private_bytes, "private"
+
+    def receptions(self, device: Device) -> Iterator[tuple[str, CallPath, int, str]]:
+        """Softirqs that receive for a device with a card, in the form of `transmissions`."""
+        nic = self.nic(device)
+        if nic is None:
+            return
+        options = self.calls(device).options
+        tcp = options.get("receive", options.get("peer", {}).get("receive"))
+        if tcp is None:
+            return
+        limit = self.kernel.platform.limit_of("softirq")
+        for name, path in receptions(self.kernel, tcp, nic, self.calls(nic)):
+            yield name, path, limit, "softirq"
