@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from blockstack.engine.explain import explain
-from blockstack.errors import ConfigError
+from blockstack.errors import ConfigError, UnsupportedKind
 from blockstack.kernel import RowSource, load_kernel
 from blockstack.kernel.interrupts import interrupt_paths
 from blockstack.kinds import Calls, Kind, Path
@@ -350,6 +350,8 @@ def test_a_windows_driver_receives_in_a_tasklet() -> None:
     stack.add("net", "nbd", size="1 GiB", nic="wlan0")
     notes = " ".join(explain(stack, kernel=kernel).notes)
     assert "in the kernel are left" in notes
+    with pytest.raises(UnsupportedKind, match=r"no nic with driver = ndiswrapper.*2\.6\.24$"):
+        explain(stack, kernel="linux-6.1-i386")
 
 
 @pytest.mark.parametrize(("keys", "match"), [

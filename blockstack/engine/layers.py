@@ -42,8 +42,11 @@ class Layers:
         kind, gen = device.kind_entry, self.kernel.generation.name
         calls = kind.calls_for(gen, device.params)
         if calls is None:
-            have = ", ".join(kind.calls) or ", ".join(kind.entries) or "none that ships"
-            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}",
+            word = device.params.get(kind.variant)
+            which = "" if word is None else f" with {kind.variant} = {word}"
+            in_these = kind.calls if word is None else kind.variants.get(word, {})
+            have = ", ".join(in_these) or ", ".join(kind.entries) or "none that ships"
+            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}{which}",
                                   path=f"devices.{device.name}.kind", value=device.kind,
                                   hint=f"kernel generations that have it: {have}")
         self._check_present(device, calls)
@@ -215,5 +218,7 @@ class Layers:
         if tcp is None:
             return
         limit = self.kernel.platform.limit_of("softirq")
-        for name, path in receptions(self.kernel, tcp, nic, self.calls(nic)):
+        # a driver that the kernel's build leaves out is missing from the path, as when it sends
+        card = nic.kind_entry.calls_for(self.kernel.generation.name, nic.params) or self.calls(nic)
+        for name, path in receptions(self.kernel, tcp, nic, card):
             yield name, path, limit, "softirq"

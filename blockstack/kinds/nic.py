@@ -31,9 +31,9 @@ _UNKNOWN_NOTE = "no driver is named: its functions are unknown, the depth a lowe
 # NDISwrapper (never part of the kernel) runs a binary Windows driver; its frames are in no table:
 # the anchor is missing, and a path is a lower bound unless assumed figures take its place. Its
 # later releases queue packets and call the driver from a work queue's thread (driver/wrapndis.c,
-# tx_skbuff and tx_worker), whose stack has the kernel's size, too.
-# Its interrupt handler queues a DPC (KeInsertQueueDpc), which Windows runs at DISPATCH_LEVEL: a
-# tasklet here. The DPC indicates packets (NdisMIndicateReceivePacket): netif_rx takes them.
+# tx_skbuff and tx_worker), whose stack has the kernel's size, too. Its
+# interrupt handler queues a DPC (KeInsertQueueDpc), which Windows runs at DISPATCH_LEVEL: a tasklet
+# here. The DPC indicates packets (NdisMIndicateReceivePacket): netif_rx takes them.
 _RECEIVING = {
     "caller": "the Windows driver receives in its DPC, assumed to be a tasklet on the softirq's "
               "stack that needs as much there as `driver_stack` says",
