@@ -113,7 +113,8 @@ def load_config(path: str | Path) -> Config:
             raw = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
         raise ConfigError("no such file, and no such shipped scenario", path=str(file),
-                          hint=did_you_mean(file.stem, scenarios(), "scenarios")) from error
+                          hint=did_you_mean(file.name.removesuffix(".toml"), scenarios(),
+                                            "scenarios")) from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}", path=str(file)) from error
     except ValueError as error:  # a NUL in the name

@@ -22,5 +22,6 @@ def scenarios() -> dict[str, Path]:
 def find_scenario(path: Path) -> Path | None:
     """The shipped config that ``dm-md-iscsi``, ``dm-md-iscsi.toml`` or
     ``configs/dm-md-iscsi.toml`` means where there is no such file; None: none."""
-    named = path.parent in (Path(), Path("configs")) and path.suffix in ("", ".toml")
-    return scenarios().get(path.stem if path.suffix == ".toml" else path.name) if named else None
+    if path.parent not in (Path(), Path("configs")):
+        return None
+    return scenarios().get(path.name.removesuffix(".toml"))  # not stem: "iscsi-6.1" has no suffix

@@ -342,6 +342,9 @@ def test_shipped_scenarios_are_found_by_name_anywhere(tmp_path, monkeypatch):
     (tmp_path / "raid1.toml").write_text('[devices.sda]\nkind = "scsi"\nsize = "1 GiB"\n')
     own = load_config("raid1.toml")  # a file of one's own comes first
     assert list(own.stack.devices) == ["sda"]
+    assert load_config("iscsi-6.1").stack == load_config("configs/iscsi-6.1.toml").stack
+    with pytest.raises(BlockstackError, match=r'did you mean "iscsi-6\.1"'):
+        load_config("iscsi-6.2")
     with pytest.raises(BlockstackError, match='did you mean "raid1"'):
         load_config("raid2")
     with pytest.raises(BlockstackError, match="no such shipped scenario"):

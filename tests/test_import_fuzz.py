@@ -63,8 +63,16 @@ LVM = json.dumps({"report": [{"pv": [{"pv_name": "/dev/sda1", "vg_name": "a"}]},
 NVME = json.dumps({"Devices": [{"Subsystems": [{"Controllers": [{
     "Controller": "nvme0", "Transport": "tcp",
     "Namespaces": [{"NameSpace": "nvme0n1", "PhysicalSize": 1048576}]}]}]}]})
+DRBD = """resource "r0" {
+    _this_host { node-id 0; volume 0 { device minor 0; disk "/dev/sda5"; meta-disk "/dev/sdb"; } }
+    connection { _peer_node_id 1; net { protocol A; shared-secret "x"; } }
+}
+"""
+DRBD_STATUS = json.dumps([{"name": "r0", "node-id": 0, "devices": [
+    {"volume": 0, "minor": 0, "size": 1048576}], "connections": [{"peer-node-id": 1}]}])
 ISCSI = "Target: iqn.x\n\tIface Netdev: eth1\n\tAttached scsi disk sdb\tState: running\n"
 SAMPLES = (LSBLK, TABLE, INFO, CRYPT, MDSTAT, MULTIPATH, CURTIN, PROBERT, LVM, NVME, ISCSI,
+           DRBD, DRBD_STATUS,
            'NAME="sda" MAJ:MIN="8:0" SIZE="1G" TYPE="disk" MOUNTPOINT="/"\n',
            "NAME MAJ:MIN RM SIZE RO TYPE MOUNTPOINT\nsda 8:0 0 1G 0 disk /\n",
            "MD_LEVEL=raid1\nMD_DEVNAME=x\nMD_DEVICE_sda_ROLE=0\nMD_DEVICE_sda_DEV=/dev/sda\n",

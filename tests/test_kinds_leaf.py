@@ -1,10 +1,12 @@
 """Leaves and network kinds: anchors, published figures, structure."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from blockstack.errors import ConfigError
+from blockstack.engine.explain import explain
+from blockstack.errors import ConfigError, UnsupportedKind
 from blockstack.kernel import RowSource, load_kernel
 from blockstack.kernel.interrupts import interrupt_paths
 from blockstack.kinds import Calls, Kind, Path
@@ -12,6 +14,9 @@ from blockstack.kinds.leaves import LEAF_KINDS
 from blockstack.kinds.network import ISCSI, LOOP, NBD, NETWORK_KINDS
 from blockstack.kinds.nic import NIC
 from blockstack.kinds.scsi import SCSI
+from blockstack.result import TaskDepth
+from blockstack.stack import Stack
+from blockstack.workload import Workload
 
 KINDS = {kind.name: kind for kind in (*LEAF_KINDS, *NETWORK_KINDS)}
 KERNELS = {"2.6.18": ("linux-2.6.18-i386-4k",), "2.6.24": ("linux-2.6.24-i386-4k",),
@@ -273,3 +278,88 @@ def test_inline_completion_is_reached(entry: tuple[str, Kind, str, str, Calls],
         for path in (calls.submit, *calls.submit_ops.values()):
             assert path is not None
             assert source.layer_to(path, gen.submit_link, gen.endio_link).exact
+
+
+# --- Receiving ------------------------------------------------------------------------------------
+RECEIVED = [("linux-2.6.18-i386-4k", kind, driver) for kind in ("iscsi", "nbd", "nfs")
+            for driver in ("e1000", "loopback")] + [
+    (name, kind, driver) for name in KERNELS["6.1"] for kind in ("iscsi", "nbd", "nfs", "nfsd")
+    for driver in ("e1000", "loopback")]
+
+
+def receiving(kernel: str, kind: str, **nic: str) -> dict[str, TaskDepth]:
+    stack = Stack("rx")
+    stack.add("eth0", "nic", **nic)
+    if kind == "nfsd":
+        stack.add("fs", "ext4", on=stack.add("sda", "scsi", size="1 GiB"))
+        stack.add("net", kind, on="fs", nic="eth0")
+    else:
+        stack.add("net", kind, size="1 GiB", nic="eth0")
+    found = explain(stack, kernel=kernel, workload=Workload(rw="randread", bs="4k"))
+    return {t.task: t for t in found.tasks if t.context == "softirq" and "receive" in t.task}
+
+
+@pytest.mark.parametrize(("kernel", "kind", "driver"), RECEIVED)
+def test_receive_softirq_is_a_task_of_its_own(kernel: str, kind: str, driver: str,
+                                              rows: dict[str, RowSource]) -> None:
+    task = receiving(kernel, kind, driver=driver)["receive net"]
+    assert task.exact and task.limit_bytes == rows[kernel].platform.irq_limit_bytes
+    path = [f.function for f in task.path]
+    polled = "process_backlog" if driver == "loopback" or "2.6" in kernel else "e1000_clean"
+    assert [n for n in path if n in ("net_rx_action", polled, "tcp_v4_rcv")] == [
+        "net_rx_action", polled, "tcp_v4_rcv"]
+    # an acknowledgement or a retransmission: down to the card
+    assert {"e1000": "e1000_xmit_frame", "loopback": "loopback_xmit"}[driver] in path
+    assert sum(f.bytes for f in task.path) == task.peak_bytes
+
+
+def test_iscsi_completes_its_commands_in_the_receive_softirq(rows: dict[str, RowSource]) -> None:
+    for name, calls in (("linux-2.6.18-i386-4k", ISCSI.calls["2.6.18"]),
+                        ("linux-6.1-x86_64", ISCSI.calls["6.1"])):
+        tcp = calls.options["receive"]
+        new = replace(tcp["data"], via=(*tcp["data"].via, "__iscsi_complete_pdu"))
+        found = rows[name].spine(new, "scsi_done")
+        assert found.exact and found.steps[0].function == "tcp_v4_rcv"
+        assert rows[name].spine(tcp["data"]).exact
+
+
+def test_receiving_is_at_least_where_the_table_lacks_the_network_or_the_driver() -> None:
+    for kernel, driver in (("linux-2.6.24-i386-4k", "e1000"), ("linux-6.1-i386", "generic")):
+        task = receiving(kernel, "iscsi", driver=driver)["receive net"]
+        assert not task.exact and task.fits is None and "at least" in task.why
+    assert {"net_rx_action", "tcp_v4_rcv"} <= set(
+        receiving("linux-2.6.24-i386-4k", "iscsi", driver="e1000")["receive net"].missing)
+
+
+def test_a_windows_driver_receives_in_a_tasklet() -> None:
+    kernel, dpc = "linux-2.6.18-i386-4k", "receive (driver's DPC) net"
+    keys = {"driver": "ndiswrapper", "context": "caller"}
+    unknown = receiving(kernel, "iscsi", **keys)
+    assert unknown[dpc].fits is None and "Windows driver" in unknown[dpc].why
+    assert unknown["receive net"].fits is None  # acknowledgements are sent from there
+    told = receiving(kernel, "iscsi", **keys, driver_stack="2 KiB")
+    assert told[dpc].fits and "rests on assumed" in told[dpc].why
+    assert [f.bytes for f in told[dpc].path][-1] == 2048
+    assert "tasklet_action" in [f.function for f in told[dpc].path]
+    assert receiving(kernel, "iscsi", **keys, driver_stack="4 KiB")[dpc].fits is False
+    private = receiving(kernel, "iscsi", driver="ndiswrapper", context="private")
+    assert private[dpc].fits and "ndiswrapper DPC" in private[dpc].why
+    assert dpc not in receiving(kernel, "iscsi", driver="ndiswrapper", context="user")
+    stack = Stack("user")
+    stack.add("wlan0", "nic", driver="ndiswrapper", context="user")
+    stack.add("net", "nbd", size="1 GiB", nic="wlan0")
+    notes = " ".join(explain(stack, kernel=kernel).notes)
+    assert "in the kernel are left" in notes
+    with pytest.raises(UnsupportedKind, match=r"no nic with driver = ndiswrapper.*2\.6\.24$"):
+        explain(stack, kernel="linux-6.1-i386")
+
+
+@pytest.mark.parametrize(("keys", "match"), [
+    ({"driver": "e1000", "driver_stack": "8 KiB"},
+     r'devices\.eth0\.driver_stack.*driver = "e1000".*8 KiB.*driver = "ndiswrapper"'),
+    ({"context": "private"}, r"devices\.eth0\.context"),
+    ({"driver": "loopback", "private_stack": "8 KiB"}, r"devices\.eth0\.private_stack"),
+    ({"driver": "ndiswrapper", "private_stack": "8 KiB"}, r'context = "private"')])
+def test_keys_of_a_windows_driver_mean_nothing_to_others(keys: dict[str, str], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        Stack("s").add("eth0", "nic", **keys)

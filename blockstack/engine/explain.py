@@ -99,6 +99,9 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
         calls = device.kind_entry.calls_for(kernel.generation.name, device.params)
         if calls is not None and calls.note:
             notes.append(f"{device.kind}: {calls.note}")
+        by_param = {} if calls is None else calls.options.get("notes", {})
+        notes += [f"{device.kind}: {by_value[device.params[key]]}"
+                  for key, by_value in by_param.items() if device.params[key] in by_value]
     if kernel.platform.irq_stacks == "shared":
         notes.append(f"interrupts run on the task's stack; runs assume that one strikes in "
                      f"{1 / ASSUMED_IRQ_PER_HOP:.0f} make_request calls, that half of them raise "

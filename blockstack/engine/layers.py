@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from blockstack.engine.arrays import OP_NAMES
-from blockstack.engine.network import over_nic, send, windows_driver
+from blockstack.engine.network import over_nic, receptions, send, windows_driver
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
@@ -42,8 +42,11 @@ class Layers:
         kind, gen = device.kind_entry, self.kernel.generation.name
         calls = kind.calls_for(gen, device.params)
         if calls is None:
-            have = ", ".join(kind.calls) or ", ".join(kind.entries) or "none that ships"
-            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}",
+            word = device.params.get(kind.variant)
+            which = "" if word is None else f" with {kind.variant} = {word}"
+            in_these = kind.calls if word is None else kind.variants.get(word, {})
+            have = ", ".join(in_these) or ", ".join(kind.entries) or "none that ships"
+            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}{which}",
                                   path=f"devices.{device.name}.kind", value=device.kind,
                                   hint=f"kernel generations that have it: {have}")
         self._check_present(device, calls)
@@ -204,3 +207,18 @@ class Layers:
             self.kernel, nic)
         if driver is not None and driver.private is not None:
             yield "ndiswrapper", driver.private, driver.private_bytes, "private"
+
+    def receptions(self, device: Device) -> Iterator[tuple[str, CallPath, int, str]]:
+        """Softirqs that receive for a device with a card, in the form of `transmissions`."""
+        nic = self.nic(device)
+        if nic is None:
+            return
+        options = self.calls(device).options
+        tcp = options.get("receive", options.get("peer", {}).get("receive"))
+        if tcp is None:
+            return
+        limit = self.kernel.platform.limit_of("softirq")
+        # a driver that the kernel's build leaves out is missing from the path, as when it sends
+        card = nic.kind_entry.calls_for(self.kernel.generation.name, nic.params) or self.calls(nic)
+        for name, path in receptions(self.kernel, tcp, nic, card):
+            yield name, path, limit, "softirq"

@@ -1,9 +1,11 @@
-"""Sending over a network card: the protocol's path, the driver's, NDISwrapper's ways out."""
+"""Sending and receiving over a network card: protocol, driver, NDISwrapper's ways out."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from blockstack.kernel import CallPath, Kernel, Step
-from blockstack.kinds.model import Path
+from blockstack.kinds.model import Calls, Path
+from blockstack.kinds.network_paths import SOFTIRQ
 from blockstack.stack import Device
 
 #: an in-tree driver whose frame stands in for NDISwrapper's own transmit function
@@ -49,24 +51,46 @@ def over_nic(kernel: Kernel, path: Path, nic: Device | None) -> Path:
     return path if calls is None or calls.submit is None else path.then(calls.submit)
 
 
-def windows_driver(kernel: Kernel, nic: Device) -> Sending | None:
+def receptions(kernel: Kernel, tcp: Mapping[str, Path], nic: Device, calls: Calls
+               ) -> Iterator[tuple[str, CallPath]]:
+    """What the receiving softirqs have on their stack: the network's and a Windows driver's own.
+
+    Parameters
+    ----------
+    tcp : mapping of str to Path
+        ``answers`` and ``data``, as `network_paths.receive` makes them.
+    calls : Calls
+        The card's.
+    """
+    poll = Path(SOFTIRQ).then(calls.options["poll"])
+    found = (send(kernel, poll.then(tcp["answers"]), nic).path,
+             kernel.rows.spine(poll.then(tcp["data"])))
+    deepest = max(found, key=lambda path: path.bytes)
+    yield "receive", sum((CallPath((), path.missing) for path in found), deepest)
+    driver = windows_driver(kernel, nic, "DPC")
+    if driver is not None and nic.params["context"] != "user":
+        yield "receive (driver's DPC)", kernel.rows.spine(calls.options["dpc"]) + driver.path
+
+
+def windows_driver(kernel: Kernel, nic: Device, what: str = "transmit") -> Sending | None:
     """What NDISwrapper and the driver under it add; None: the card has an in-tree driver."""
     if nic.params["driver"] != "ndiswrapper":
         return None
     context, need = nic.params["context"], nic.params["driver_stack"]
     driver = (CallPath((), ("the Windows driver under ndiswrapper",)) if need is None else
               CallPath((Step("Windows driver under ndiswrapper", need, "assumed"),)))
+    wrapper = _wrapper(kernel, what)
     if context == "caller":
-        return Sending(_wrapper(kernel) + driver)
+        return Sending(wrapper + driver)
     if context == "private":
-        return Sending(_wrapper(kernel), driver, nic.params["private_stack"])
-    return Sending(_wrapper(kernel))
+        return Sending(wrapper, driver, nic.params["private_stack"])
+    return Sending(wrapper)
 
 
-def _wrapper(kernel: Kernel) -> CallPath:
-    """NDISwrapper's own transmit function: in no table, taken to be like an in-tree driver's."""
+def _wrapper(kernel: Kernel, what: str) -> CallPath:
+    """NDISwrapper's own function: in no table, taken to be like an in-tree driver's transmit."""
     key = kernel.table.find(_STAND_IN)
     if key is None:
-        return CallPath((), ("ndiswrapper's transmit function",))
-    return CallPath((Step(f"ndiswrapper transmit (taken as {_STAND_IN})", kernel.table.frame(key),
+        return CallPath((), (f"ndiswrapper's {what} function",))
+    return CallPath((Step(f"ndiswrapper {what} (taken as {_STAND_IN})", kernel.table.frame(key),
                           "assumed"),))

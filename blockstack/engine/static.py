@@ -13,6 +13,7 @@ from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.engine.plan import Plan, Position
 from blockstack.kinds.model import Path
 from blockstack.result import TaskDepth, judge
+from blockstack.stack import Device
 
 #: md writes its superblock by pages (drivers/md/md.c md_super_write)
 SUPERBLOCK_SECTORS = 8
@@ -202,18 +203,24 @@ class StaticTasks:
         """Completion, transmission and the arrays' own writes; one row for devices alike."""
         layers = Layers(self.plan.kernel, self.plan.stack)
         groups: dict[tuple[object, ...], tuple[list[str], LayeredPath, int]] = {}
-        for i, position in enumerate(self.plan.positions):
-            if position.device.kind_entry.role == "nic":
-                continue
-            for word, context, path, limit in (*self._completion(layers, position),
-                                               *self._own_writes(layers, i)):
-                key = (word, context, path.bytes, path.missing, position.device.kind)
-                names = groups.setdefault(key, ([], path, limit))[0]
-                if position.device.name not in names:
-                    names.append(position.device.name)
+        for device, (word, context, path, limit) in self._rows_beyond(layers):
+            key = (word, context, path.bytes, path.missing, device.kind)
+            names = groups.setdefault(key, ([], path, limit))[0]
+            if device.name not in names:
+                names.append(device.name)
         for (what, where, *_), (names, path, limit) in groups.items():
             more = f" (and {len(names) - 1} alike)" if len(names) > 1 else ""
             yield self._depth(f"{what} {names[0]}{more}", str(where), path, limit)
+
+    def _rows_beyond(self, layers: Layers) -> Iterator[tuple[Device, _Row]]:
+        """Rows of devices that serve as positions, and of whatever has a network card."""
+        for i, position in enumerate(self.plan.positions):
+            if position.device.kind_entry.role != "nic":
+                for row in (*self._completion(layers, position), *self._own_writes(layers, i)):
+                    yield position.device, row
+        for device in self.plan.stack.devices.values():
+            for name, path, limit, context in layers.receptions(device):
+                yield device, (name, context, layered(device.name, path), limit)
 
     def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
         """Where a leaf (or an array whose thread ends bios) calls bio_endio; what sends."""
@@ -222,13 +229,12 @@ class StaticTasks:
         peer = calls.options.get("peer", {}) if device.nic else {}
         for path in filter(None, (calls.completion, peer.get("completion"))):
             start = kernel.rows.spine(path, kernel.generation.endio_link)
-            context = path.via[0].removeprefix("@").replace("kthread", "worker")
-            on_irq = context in ("softirq", "hardirq") and platform.irq_limit_bytes
-            limit = platform.irq_limit_bytes if on_irq else platform.limit_bytes
-            yield ("completion", context, layered(device.name, start) + position.completion, limit)
+            context = _context(path)
+            yield ("completion", context, layered(device.name, start) + position.completion,
+                   platform.limit_of(context))
         for name, work in layers.calls(device).options.get("tasks", {}).items():
-            yield name, "worker", layered(device.name, kernel.rows.spine(work)), (
-                platform.limit_bytes)
+            yield name, _context(work), layered(device.name, kernel.rows.spine(work)), (
+                platform.limit_of(_context(work)))
         if device.nic:
             for name, sent, limit, context in layers.transmissions(device):
                 yield name, context, layered(device.name, sent), limit
@@ -293,6 +299,11 @@ class StaticTasks:
                 for entries, position in (*self._roots(), *self.plan.inner)
                 for way in entries.ways)
         return max([entered, *(path.bytes for path in ways)])
+
+
+def _context(path: Path) -> str:
+    """The context that a path's root stands for."""
+    return path.via[0].removeprefix("@").replace("kthread", "worker")
 
 
 def _children(plan: Plan, p: int) -> Sequence[int]:

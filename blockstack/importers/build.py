@@ -177,7 +177,7 @@ def _used_only(plan: _Plan, parts: Mapping[int, tuple[Node, Part]]) -> None:
 
 def _told(node: Node) -> bool:
     return any(key in node.facts for key in ("table", "md_level", "bcache_backing", "lvm_segtype",
-                                              "fstype", "parent"))
+                                              "fstype", "parent", "drbd_peers"))
 
 
 def _why_absent(node: Node) -> str:
@@ -341,7 +341,7 @@ def _loops_and_networks(plan: _Plan, order: Iterable[str]) -> None:
         one = plan.devices[name]
         if one.kind == "loop":
             _loop(plan, one, mounts)
-        if uses_nic(KINDS[one.kind]):
+        if uses_nic(KINDS[one.kind]) or (one.node and one.node.get("drbd_peers")):
             _network(plan, one)
     _drop_left_out(plan)
 

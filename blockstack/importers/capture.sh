@@ -127,6 +127,12 @@ if test -z "$ROOT" && command -v dmsetup >/dev/null 2>&1; then
     sed -e 's/^\(.*: [0-9][0-9]* [0-9][0-9]* crypt [^ ]* \)[^ ]*/\1-/' | mask >"$dir/dmsetup_table"
   test -s "$dir/dmsetup_table" || rm -f "$dir/dmsetup_table"
 fi
+run drbdsetup_status_--json drbdsetup status --json
+if test -z "$ROOT" && command -v drbdsetup >/dev/null 2>&1; then
+  # the peers' shared secret is cut out
+  drbdsetup show 2>/dev/null </dev/null | grep -v secret | mask >"$dir/drbdsetup_show"
+  test -s "$dir/drbdsetup_show" || rm -f "$dir/drbdsetup_show"
+fi
 if test -z "$ROOT" && command -v iscsiadm >/dev/null 2>&1; then
   iscsiadm -m session -P 3 2>/dev/null </dev/null |
     grep -E 'Iface (Name|Netdev|Transport)|Attached scsi disk|^Target|SID' | mask \

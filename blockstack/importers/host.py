@@ -15,9 +15,9 @@ from blockstack.errors import BlockstackError
 #: whose word counts: what the kernel itself says, then the tools that configured it, then those
 #: that collect from others, then plans for a host that may not exist yet
 RANK: Mapping[str, int] = {
-    "dmsetup": 70, "sysfs": 60, "capture": 60, "mdadm": 56, "mdstat": 55, "blockdev": 54,
-    "losetup": 52, "multipath": 50, "lvm": 48, "nvme": 46, "iscsiadm": 46, "lsscsi": 44,
-    "mounts": 42, "udev": 40, "lsblk": 30, "probert": 28, "curtin": 10, "ansible": 10,
+    "dmsetup": 70, "sysfs": 60, "capture": 60, "mdadm": 56, "drbd": 56, "mdstat": 55,
+    "blockdev": 54, "losetup": 52, "multipath": 50, "lvm": 48, "nvme": 46, "iscsiadm": 46,
+    "lsscsi": 44, "mounts": 42, "udev": 40, "lsblk": 30, "probert": 28, "curtin": 10, "ansible": 10,
 }
 #: taken off a rank when the tool rounds (lsblk without -b)
 ROUNDED = 25

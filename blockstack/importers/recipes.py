@@ -71,6 +71,8 @@ def part_of(node: Node, host: Host, stores: Stores) -> Part | None:
     if node.get("parent") is None and (node.get("bcache_backing") is not None
                                        or (node.kname or "").startswith("bcache")):
         return _bcache(node, host)
+    if any(key in node.facts for key in ("drbd_disks", "drbd_hosts", "drbd_peers")):
+        return _drbd(node, host)
     if node.get("parent") is not None:
         return Part("partition", (_named(host, node.get("parent"), node),))
     if node.get("lvm_group") is not None or node.get("slaves") or node.mapped:
@@ -232,6 +234,44 @@ def _bcache(node: Node, host: Host) -> Part:
     first = _named(host, backing, node)
     rest = [_named(host, n, node) for n in (*caches, *slaves)]
     return Part("bcache", _distinct([first, *rest]), {"mode": node.get("bcache_mode")})
+
+
+def _drbd(node: Node, host: Host) -> Part:
+    """The backing disk, then the metadata's; with peers, a card goes under it."""
+    disks, by_host = node.get("drbd_disks"), node.get("drbd_hosts") or {}
+    if disks is None and by_host:
+        disks = _this_hosts(node, by_host, host)
+    if disks is None:
+        told = node.get("drbd_backing")
+        disks = (told,) if told else tuple(node.get("slaves") or ())
+        if not disks:
+            raise SourceError("what this DRBD device stands on, no source tells", path=node.label,
+                              hint="add: drbdsetup show, or lsblk --json, or /sys")
+    if not disks:
+        raise SourceError("a diskless DRBD device: its data is on the peers alone, which the "
+                          "model does not have", path=node.label,
+                          hint=f"--skip {node.label} leaves it and what stands on it out")
+    if (node.get("drbd_peers") or 0) > 1:
+        host.note(f"{node.label}: {node.get('drbd_peers')} peers, whose threads are alike; one "
+                  "connection is modelled")
+    return Part("drbd", tuple(host.node(one) for one in disks),
+                {"protocol": node.get("drbd_protocol")})
+
+
+def _this_hosts(node: Node, by_host: Mapping[str, Sequence[str] | None], host: Host
+                ) -> Sequence[str]:
+    """The disks that a resource's file gives to this host."""
+    short = host.name.partition(".")[0]
+    here = [disks for name, disks in by_host.items()
+            if short and name.partition(".")[0] == short]
+    told = here or ([] if short else list(by_host.values()))
+    disks = told[0] if told else None
+    if disks is None or any(one != disks for one in told):
+        raise SourceError("which of the resource's hosts this is, no source tells"
+                          + (f" (not {host.name})" if short else ""), path=node.label,
+                          value=", ".join(list(by_host)[:6]),
+                          hint="add: drbdsetup show, or uname -a")
+    return disks
 
 
 def _distinct(nodes: Sequence[Node]) -> tuple[Node, ...]:

@@ -15,6 +15,7 @@ from blockstack.errors import BlockstackError
 from blockstack.importers.host import Host, SourceError
 from blockstack.importers.readers import (
     dmsetup,
+    drbd,
     folders,
     listing,
     lsblk,
@@ -92,6 +93,10 @@ FORMATS: tuple[Format, ...] = (
            mounts.read_losetup, "losetup -a, losetup --json"),
     Format("lvm-json", _json_with("report"), lvm.read_report,
            "lvs/vgs/pvs --reportformat json"),
+    Format("drbd-status", _json_with("node-id", "peer-node-id"), drbd.read_status,
+           "drbdsetup status --json"),
+    Format("drbd-config", _has(r'^[ \t]*(resource[ \t]+"?[^\s{"]+"?|_this_host)[ \t]*\{'),
+           drbd.read_config, "drbdsetup show, drbdadm dump"),
     Format("probert", _json_with("blockdev", "DEVPATH"), probert.read_dump, "probert's JSON"),
     Format("nvme-json", _json_with("Devices", "hosts", "HostNQN", "hostnqn"), sans.read_nvme,
            "nvme list -v -o json"),

@@ -17,7 +17,8 @@ structures; the frames of ``do_IRQ`` and its helpers are assumed, and every row 
 from blockstack.kernel.paths import CallPath, Step
 from blockstack.kernel.rows import RowSource
 from blockstack.kinds.model import Path
-from blockstack.kinds.network_paths import NET_CUTS, NET_EDGES_2_6_18, NET_FILES
+from blockstack.kinds.network import RECEIVE_ISCSI_2_6
+from blockstack.kinds.network_paths import BACKLOG_2_6_18, NET_CUTS, NET_FILES
 from blockstack.kinds.nic import E1000_XMIT
 from blockstack.kinds.scsi import old_completion, old_scsi_path
 
@@ -49,20 +50,10 @@ _HANDLERS = (
           ("ahci_interrupt", "scnprintf", "only for error reports"))),
 )
 
-# Receive: backlog -> IP -> TCP; what TCP then does is in the edges (acknowledge, push, hand the
-# data to iSCSI, whose answer completes a command).
-_NET_RX = Path(
-    ("net_rx_action", ">process_backlog", "netif_receive_skb", ">ip_rcv", ">ip_local_deliver",
-     ">tcp_v4_rcv"),
-    (*NET_EDGES_2_6_18, ("tcp_data_queue", "iscsi_tcp_data_ready"),
-     ("tcp_rcv_established", "iscsi_tcp_data_ready"), ("tcp_read_sock", "iscsi_tcp_data_recv"),
-     ("dev_hard_start_xmit", "e1000_xmit_frame"), ("__iscsi_complete_pdu", "scsi_done")),
-    ("drivers/scsi/iscsi_tcp.c", "drivers/scsi/libiscsi.c", "drivers/scsi/scsi.c",
-     "drivers/net/e1000/e1000_main.c", "net/ipv4/ip_input.c", *NET_FILES),
-    (*NET_CUTS, *E1000_XMIT.cuts,
-     ("ip_rcv", "ip_route_input", "the route is cached on the packet's first arrival"),
-     ("*", "iscsi_recv_pdu", "only for login and text responses"),
-     ("*", "iscsi_conn_failure", "only when the connection breaks")))
+# Receive: backlog -> IP -> TCP, which answers through the card or hands the data to iSCSI, whose
+# response completes a command.
+_NET_RX = (BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["answers"]).then(E1000_XMIT),
+           BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["data"]))
 
 
 def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
@@ -86,7 +77,7 @@ def followed_paths(generation: str) -> tuple[Path, ...]:
     """Every path that `interrupt_paths` follows: what a cut-down frame table must keep."""
     if generation not in _SAVED:
         return ()
-    return (*_HANDLERS, _NET_RX, _block_done(generation), Path(("irq_exit", "__do_softirq")))
+    return (*_HANDLERS, *_NET_RX, _block_done(generation), Path(("irq_exit", "__do_softirq")))
 
 
 def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
@@ -112,7 +103,7 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
     table = rows.table
     leave = (Step("irq_exit", table.frame("irq_exit")), _DO_SOFTIRQ,
              Step("__do_softirq", table.frame("__do_softirq")))
-    softirqs = (_block_done(rows.generation.name), _NET_RX)
+    softirqs = (_block_done(rows.generation.name), *_NET_RX)
     done = rows.spine(old_completion(rows.generation.name), rows.generation.endio_link)
     own = CallPath(done.steps[1:], done.missing)  # its root is a stack of its own: not here
     return {

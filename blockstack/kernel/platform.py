@@ -67,6 +67,11 @@ class Platform:
         """Usable bytes of an interrupt stack (the thread's own limit when it is shared)."""
         return self.irq_stack_bytes - self.thread_info_bytes if self.irq_stack_bytes else 0
 
+    def limit_of(self, context: str) -> int:
+        """Usable bytes of the stack that a context (``softirq``, ``worker`` ...) runs on."""
+        on_irq = context in ("softirq", "hardirq") and self.irq_limit_bytes
+        return self.irq_limit_bytes if on_irq else self.limit_bytes
+
     @property
     def allocation_order(self) -> int:
         """Order of the page allocation behind one stack: 0 for 4 KiB, 1 for 8, 2 for 16."""

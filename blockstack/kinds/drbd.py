@@ -9,7 +9,7 @@ sends to the peer, the receiver and the acknowledgements' receiver listen to it
 from dataclasses import replace
 
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
-from blockstack.kinds.network_paths import TCP, WORK_FILES, kthread, kworker
+from blockstack.kinds.network_paths import TCP, WAKE, WORK_FILES, kthread, kworker
 from blockstack.kinds.params import choice
 
 _FILES = ("drivers/block/drbd/", "lib/[lru_cache.ko]")
@@ -87,7 +87,8 @@ def _calls(completion: Path) -> Calls:
     return Calls(submit=_SUBMIT, worker={"discard": submitter}, endio=_ENDIO, split="rest",
                  ops=("read", "write", "flush", "discard", "fua"),
                  options={"threads": _THREADS, "peer": {
-                     "threads": _PEER_THREADS, "senders": _SENDERS, "completion": completion}},
+                     "threads": _PEER_THREADS, "senders": _SENDERS, "completion": completion,
+                     "receive": WAKE[False]}},
                  note="the other host's half is not counted; without nic: not connected")
 
 

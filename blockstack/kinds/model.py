@@ -32,12 +32,15 @@ class Param:
         Used when the key is absent; `REQUIRED` when it must be given.
     doc : str
         One line, with the unit.
+    only : (str, object) or None
+        Another parameter of the kind and the value that it must have for this one to be given.
     """
 
     name: str
     parse: Callable[[Any, str], Any]
     default: Any
     doc: str
+    only: tuple[str, object] | None = None
 
 
 REQUIRED: Any = object()
@@ -146,7 +149,9 @@ class Calls:
         the device write to its lower devices; ``tasks`` (name to `Path`): further tasks that
         submit nothing, to their deepest point; ``plugged`` (`Path`): from blk_finish_plug to the
         submit of writes that wait in the task's plug; ``cache``: where writes go; ``peer``: what
-        there is only with a network card; ``clones_requests``: no second bio.
+        there is only with a network card; ``clones_requests``: no second bio; ``receive``: what TCP
+        does with a segment for it (`network_paths.receive`); a card's ``poll`` (`Path`): from
+        the softirq to IP, ``dpc``: NDISwrapper's tasklet; ``notes`` (parameter to value to text).
     note : str
         What is assumed, with its source.
     files : mapping of word to tuple of Path

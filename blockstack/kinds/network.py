@@ -1,7 +1,14 @@
 """Network: nic drivers, and the leaves that send their requests over one."""
 
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path, Worker
-from blockstack.kinds.network_paths import TCP, TCP_2_6_18, WORK_FILES, kworker
+from blockstack.kinds.network_paths import (
+    TCP,
+    TCP_2_6_18,
+    WAKE,
+    WORK_FILES,
+    kworker,
+    receive,
+)
 from blockstack.kinds.nic import NIC
 from blockstack.kinds.params import boolean, sectors
 from blockstack.kinds.requests import MQ_CUTS, OLD_REQUEST_CUTS, Cuts, mq_path, old_request_path
@@ -34,12 +41,36 @@ _XMIT = Path((*kworker("iscsi_xmitworker"), "iscsi_xmit_task", ">iscsi_tcp_task_
                      ("iscsi_sw_tcp_pdu_xmit", "tcp_sendpage")),
              files=(*_ISCSI_FILES, *WORK_FILES), cuts=_ISCSI_CUTS).then(TCP)
 
+# sk_data_ready takes the responses off the socket and completes the commands
+_RX_CUTS: Cuts = (
+    *_ISCSI_CUTS, ("*", "iscsi_recv_pdu", "only for login and text responses"),
+    ("iscsi_alloc_mgmt_task", "iscsi_put_task", "only for a ping's answer that cannot be sent"),
+    ("scsi_done_internal", "scsi_complete", "only from scsi_done_direct"),
+    ("scsi_done_internal", "scsi_eh_done", "only for the error handler's own commands"))
+RECEIVE_ISCSI_2_6 = receive(
+    "iscsi_tcp_data_ready", "tcp_read_sock", ">iscsi_tcp_data_recv", old=True,
+    # iscsi_data_recv and iscsi_tcp_hdr_recv, both inlined: the table lacks these calls of theirs
+    edges=(("iscsi_tcp_data_recv", "iscsi_complete_pdu"),
+           ("iscsi_tcp_data_recv", "__iscsi_complete_pdu"), ("__iscsi_complete_pdu", "scsi_done")),
+    files=("drivers/scsi/scsi.c", *_ISCSI_FILES), cuts=_RX_CUTS)
+# 6.1 iscsi_tcp.c: queue_recv is off (module parameter recv_from_iscsi_q): in the softirq itself.
+# libiscsi_tcp.c: segment->done; libiscsi.c iscsi_free_task calls scsi_done, whose request goes on
+# in the block softirq (one hardware queue)
+_RECEIVE_ISCSI = receive(
+    "iscsi_sw_tcp_data_ready", "iscsi_sw_tcp_recv_data?", "tcp_read_sock", "__tcp_read_sock?",
+    ">iscsi_sw_tcp_recv", "iscsi_tcp_recv_skb", old=False,
+    edges=(("iscsi_tcp_segment_done", "iscsi_tcp_hdr_recv_done"),
+           ("iscsi_tcp_recv_skb", "iscsi_tcp_hdr_recv_done"),
+           ("iscsi_tcp_recv_skb", "iscsi_tcp_data_recv_done")),
+    files=("drivers/scsi/scsi_lib.c", *_ISCSI_FILES), cuts=_RX_CUTS)
+
 
 def _iscsi_old(generation: str) -> Calls:
     base = old_scsi_calls(generation, (">iscsi_queuecommand",), _ISCSI_FILES)
     worker = Worker("scsi_wq", _XMIT_OLD)
     return Calls(base.submit, worker=dict.fromkeys(base.ops, worker), flush=base.flush,
                  unplug=base.unplug, ops=base.ops, completion=base.completion,
+                 options={"receive": RECEIVE_ISCSI_2_6},
                  note="completion in the softirq that the received response raises")
 
 
@@ -47,7 +78,7 @@ def _iscsi() -> Calls:
     base = scsi_calls(scsi_path((">iscsi_queuecommand",), _ISCSI_FILES, cuts=_ISCSI_CUTS))
     worker = Worker("iscsi_q", _XMIT)
     return Calls(base.submit, base.submit_ops, dict.fromkeys(base.ops, worker), ops=base.ops,
-                 completion=base.completion)
+                 completion=base.completion, options={"receive": _RECEIVE_ISCSI})
 
 
 ISCSI = Kind(
@@ -85,7 +116,7 @@ def _nbd_old() -> Calls:
     unplug = old_request_path(_NBD_OLD_SEND.via, _NBD_OLD_SEND.files, edges=_NBD_OLD_SEND.edges,
                               cuts=_NBD_OLD_SEND.cuts, entry="generic_unplug_device")
     return Calls(submit=_NBD_OLD, unplug=unplug, ops=("read", "write"),
-                 completion=_NBD_OLD_DONE,
+                 completion=_NBD_OLD_DONE, options={"receive": WAKE[True]},
                  note="sends in the submitter; nbd-client's process completes")
 
 
@@ -111,6 +142,7 @@ def _nbd() -> Calls:
     return Calls(submit=Path(("blk_mq_submit_bio",), _NBD_SUBMIT.edges, _NBD_FILES,
                              _NBD_SUBMIT.cuts),
                  worker=dict.fromkeys(ops, worker), ops=ops, completion=_NBD_DONE,
+                 options={"receive": WAKE[False]},
                  note="kblockd sends (BLK_MQ_F_BLOCKING with mq-deadline)")
 
 

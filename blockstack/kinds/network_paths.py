@@ -56,11 +56,6 @@ NET_CUTS: Cuts = (
 #: receive path in the sender's context (net/core/sock.c release_sock, sk_backlog_rcv)
 _BACKLOG: Edges = (("release_sock", "tcp_v4_do_rcv"), ("__release_sock", "tcp_v4_do_rcv"))
 
-#: the sending half for a path that enters it anywhere (an acknowledgement from the softirq)
-NET_EDGES_2_6_18: Edges = (
-    *_BACKLOG, ("tcp_transmit_skb", "ip_queue_xmit"), ("ip_queue_xmit", "ip_output"),
-    ("ip_output", "neigh_resolve_output"), ("neigh_resolve_output", "dev_queue_xmit"))
-
 # Between the send call and tcp_transmit_skb the deepest way counts: a push, or, when the sender
 # works off the backlog, an acknowledgement that asks for a retransmission.
 _TO_NIC_2_6_18 = (">tcp_sendmsg", "tcp_transmit_skb", ">ip_queue_xmit", ">ip_output",
@@ -74,6 +69,63 @@ TCP_2_6_18 = Path(("sock_sendmsg", ">inet_sendmsg", *_TO_NIC_2_6_18), _BACKLOG, 
 #: from sock_sendmsg on (6.1)
 TCP = Path(("sock_sendmsg", "__sock_sendmsg?", "inet_sendmsg", "tcp_sendmsg",
             "tcp_sendmsg_locked", *_TO_NIC), _BACKLOG, NET_FILES, NET_CUTS)
+
+# --- Receiving -----------------------------------------------------------------------------------
+# NET_RX softirq: a poll function (`Calls.options["poll"]` of the card's driver) takes packets up to
+# IP; what TCP then does belongs to the socket's owner (``options["receive"]``): it answers, down
+# to the card, and calls sk_data_ready.
+_RX_FILES = ("kernel/softirq.c", "net/core/gro.c", "net/ipv4/ip_input.c", *NET_FILES)
+_RX_CUTS: Cuts = (*NET_CUTS, (
+    "ip_rcv", "ip_route_input", "the route is cached on the packet's first arrival"))
+SOFTIRQ = ("@softirq", "__do_softirq", "handle_softirqs?")
+
+
+def poll(*via: str, files: tuple[str, ...] = (), cuts: Cuts = ()) -> Path:
+    """From the softirq's function through a poll function to IP, which calls ``tcp_v4_rcv``."""
+    return Path((">net_rx_action", "__napi_poll?", *via), (), (*_RX_FILES, *files),
+                (*_RX_CUTS, *cuts))
+
+
+_DELIVER_2_6_18 = (">ip_rcv", ">ip_local_deliver")
+_DELIVER = ("ip_local_deliver", "ip_local_deliver_finish?", "ip_protocol_deliver_rcu?")
+_DELIVER_LIST = ("netif_receive_skb_list_internal", "__netif_receive_skb_list_core", "ip_list_rcv",
+                 "ip_sublist_rcv", "ip_sublist_rcv_finish?", *_DELIVER)
+#: a driver that only queues its packets (netif_rx): the loopback, and those without NAPI
+BACKLOG_2_6_18 = poll(">process_backlog", "netif_receive_skb", *_DELIVER_2_6_18)
+BACKLOG = poll(">process_backlog", "__netif_receive_skb?", "__netif_receive_skb_one_core?",
+               "ip_rcv", "ip_rcv_finish?", *_DELIVER)
+#: 2.6, a driver with NAPI that nobody names
+UNKNOWN_POLL_2_6_18 = poll(">poll", ">netif_receive_skb", *_DELIVER_2_6_18)
+
+
+def gro_poll(*driver: str, files: tuple[str, ...] = ()) -> Path:
+    """6.1: the driver's own poll function, down to GRO's entry, which passes lists on."""
+    return poll(*driver, *_DELIVER_LIST, files=files)
+
+
+def receive(*ready: str, old: bool, edges: Edges = (), files: tuple[str, ...] = (),
+            cuts: Cuts = ()) -> dict[str, Path]:
+    """What TCP does with a segment: ``answers`` ends at the card, ``data`` with the socket's owner.
+
+    Parameters
+    ----------
+    ready : str
+        Anchors from sk_data_ready on.
+    old : bool
+        2.6.18 and 2.6.24, else 6.1.
+    """
+    calls = ("tcp_data_queue", "tcp_rcv_established") if old else ("tcp_data_ready",)
+    own = tuple((caller, ready[0]) for caller in calls)
+    to_nic = _TO_NIC_2_6_18[1:] if old else _TO_NIC
+    data = ("tcp_rcv_established", "tcp_data_queue" if old else "tcp_data_ready?", ">" + ready[0])
+    return {"answers": Path((">tcp_v4_rcv", *to_nic), own, (*_RX_FILES, *files),
+                            (*_RX_CUTS, *cuts)),
+            "data": Path((">tcp_v4_rcv", *data, *ready[1:]), (*own, *edges),
+                         (*_RX_FILES, *files), (*_RX_CUTS, *cuts))}
+
+
+#: a socket whose owner sleeps in recvmsg(2) or its like: woken
+WAKE = {old: receive("sock_def_readable", old=old) for old in (True, False)}
 
 
 def kthread(*via: str) -> tuple[str, ...]:

@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from blockstack.kinds.model import Path
-from blockstack.kinds.network_paths import TCP, TCP_2_6_18, WORK_FILES, kthread, kworker
+from blockstack.kinds.network_paths import (
+    TCP,
+    TCP_2_6_18,
+    WORK_FILES,
+    kthread,
+    kworker,
+    receive,
+)
 from blockstack.kinds.source_61 import FILES_61, OPENAT, READ, WRITE
 from blockstack.kinds.source_paths import (
     FILES_26,
@@ -79,6 +86,14 @@ def nfs_26() -> dict[str, Path]:
     }
 
 
+# sk_data_ready: 2.6 copies the answer to its pages and wakes the task that waits for it
+# (net/sunrpc/xprtsock.c xs_tcp_data_ready); 6.1 queues xprtiod's work. A server's wakes a thread.
+NFS_RECEIVE_26 = receive("xs_tcp_data_ready", "tcp_read_sock", ">xs_tcp_data_recv", old=True,
+                         files=(*_NFS_FILES, "net/sunrpc/xprt.c"), cuts=_CUTS)
+NFS_RECEIVE = receive("xs_data_ready", old=False, files=_NFS_FILES, cuts=_CUTS)
+NFSD_RECEIVE_26 = receive("svc_tcp_data_ready", old=True, files=("net/sunrpc/svcsock.c",))
+NFSD_RECEIVE = receive("svc_data_ready", old=False, files=("net/sunrpc/svcsock.c",
+                                                           "net/sunrpc/svc_xprt.c"))
 _SEND = Path(("rpc_run_task", "rpc_execute?", "__rpc_execute", ">call_transmit", "xprt_transmit",
               ">xs_tcp_send_request", "xprt_sock_sendmsg")).then(TCP)
 #: net/sunrpc/sched.c rpc_execute: a task with RPC_TASK_ASYNC is rpciod's, the caller only waits

@@ -21,6 +21,10 @@ from blockstack.kinds.source_ext import EXT3_2_6_18, EXT3_2_6_24
 from blockstack.kinds.source_f2fs import F2FS_END, F2FS_ENTRY_OPS, f2fs_61
 from blockstack.kinds.source_nfs import (
     NFS_ENTRY_OPS,
+    NFS_RECEIVE,
+    NFS_RECEIVE_26,
+    NFSD_RECEIVE,
+    NFSD_RECEIVE_26,
     SERVED,
     nfs_26,
     nfs_61,
@@ -204,7 +208,8 @@ def _nfs() -> Kind:
     """The client: version 4 only as 6.1 has it."""
     old = {gen: nfs_26() for gen in ("2.6.18", "2.6.24")}
     ways = {3: {**old, "6.1": nfs_61(3)}, 4: {"6.1": nfs_61(4)}}
-    calls = {version: {gen: Calls(ops=_NFS_OPS, files=nfs_files(version) if gen == "6.1" else {})
+    calls = {version: {gen: Calls(ops=_NFS_OPS, files=nfs_files(version) if gen == "6.1" else {},
+                             options={"receive": NFS_RECEIVE if gen == "6.1" else NFS_RECEIVE_26})
                        for gen in of} for version, of in ways.items()}
     return Kind(
         "nfs", "source", "remap", (0, 0), "NFS client: traffic over a nic",
@@ -217,7 +222,9 @@ def _nfsd() -> Kind:
     """The server; its functions are in the 6.1 tables only."""
     old = {gen: nfsd_26(gen) for gen in ("2.6.18", "2.6.24")}
     ways = {3: {**old, "6.1": nfsd_61(3)}, 4: {"6.1": nfsd_61(4)}}
-    calls = {version: {gen: Calls(ops=_NFS_OPS, file_ops=SERVED if gen == "6.1" else {})
+    calls = {version: {gen: Calls(
+        ops=_NFS_OPS, file_ops=SERVED if gen == "6.1" else {},
+        options={"receive": NFSD_RECEIVE if gen == "6.1" else NFSD_RECEIVE_26})
                        for gen in of} for version, of in ways.items()}
     return Kind(
         "nfsd", "source", "remap", (1, 1), "NFS server: exports the file system under it",

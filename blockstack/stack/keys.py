@@ -100,6 +100,12 @@ def _read_params(kind: Kind, given: Mapping[str, Any], path: str) -> dict[str, A
             raise ConfigError(f"{kind.name} needs this key", path=where, hint=param.doc)
         else:
             params[param.name] = param.default
+    for param in kind.params:
+        if param.only and param.name in given and params[param.only[0]] != param.only[1]:
+            raise ConfigError(f"means nothing with {param.only[0]} = "
+                              f'"{params[param.only[0]]}"', path=f"{path}.{param.name}",
+                              value=given[param.name],
+                              hint=f'leave it out, or write {param.only[0]} = "{param.only[1]}"')
     return params
 
 

@@ -25,6 +25,8 @@ FILES: tuple[tuple[str, str], ...] = (
     (r"blockdev_--report", "blockdev"),
     (r"mdadm_--detail_--export.*|mdadm_-D.*_--export.*", "mdadm-export"),
     (r"multipath_(-v4_)?-ll", "multipath"),
+    (r"drbdsetup_status_--json.*", "drbd-status"),
+    (r"drbdsetup_show.*|drbdadm_dump", "drbd-config"),
     (r"iscsiadm_-m_session_-P_3", "iscsiadm"),
     (r"lsscsi(_.*)?", "lsscsi"),
     (r"udevadm_info_--export-db|udevadm_info_-e", "udev"),
