@@ -51,6 +51,9 @@ F2FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
     "flush": ("flush", "fsync", "flush-thread", "journal", "checkpoint"),
     "discard": ("discard", "discard-thread"),
 }
+#: fs/fs-writeback.c sync_inode_metadata; f2fs_do_sync_file gives no control at all
+_SYNC_INODE: Cuts = cut_rows("nr_to_write is 0 outside of writeback: nothing is balanced",
+                             "f2fs_write_inode->f2fs_balance_fs")
 F2FS_END = Path(("f2fs_write_end_io",), files=_FILES, edges=(
     ("f2fs_write_end_io", "f2fs_read_end_io"),), cuts=cut_rows(
         "after an error only", "f2fs_stop_checkpoint"))
@@ -73,4 +76,5 @@ def f2fs_61() -> dict[str, Path]:
         way = thread_61(thread, _FILES, cuts=cuts)
         # a checkpoint and the cleaner write dirty inodes' pages, too
         ways[name] = replace(way, edges=(*_DATA, _FLUSH_DATA))
-    return ways
+    return {name: way if name == "writeback" else replace(way, cuts=way.cuts + _SYNC_INODE)
+            for name, way in ways.items()}

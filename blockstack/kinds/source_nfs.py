@@ -80,7 +80,9 @@ def nfs_26() -> dict[str, Path]:
 
 
 _SEND = Path(("rpc_run_task", "rpc_execute?", "__rpc_execute", ">call_transmit", "xprt_transmit",
-              ">xs_tcp_send_request", "xprt_sock_sendmsg")).then(TCP)
+              ">xs_tcp_send_request", "xprt_sock_sendmsg"), cuts=cut_rows(
+    "XS_SENDMSG_FLAGS has MSG_DONTWAIT: a full socket is an error at once (do_eagain)",
+    "sk_stream_wait_memory->release_sock", "sk_stream_wait_memory->lock_sock_nested")).then(TCP)
 #: net/sunrpc/sched.c rpc_execute: a task with RPC_TASK_ASYNC is rpciod's, the caller only waits
 _ASYNC: Cuts = cut_rows(
     "RPC_TASK_ASYNC: rpciod sends", *(f"{f}->{run}" for run in ("rpc_run_task", "rpc_call_async")
