@@ -171,7 +171,8 @@ RARE_CUTS: tuple[Cut, ...] = (
            "__ext4_get_inode_loc->*breadahead*", "__ext4_get_inode_loc->ext4_read_bh*",
            "__ext4_get_inode_loc->submit_bh*"),
     *_rows("rare", "the group's buddy bitmap is not in memory and was not read ahead "
-           "(ext4_mb_prefetch)", "ext4_mb_load_buddy_gfp->ext4_mb_init_group"),
+           "(ext4_mb_prefetch)", "ext4_mb_load_buddy_gfp->ext4_mb_init_group",
+           "ext4_mb_load_buddy_gfp->ext4_mb_init_cache"),
     *_rows("rare", "an extent tree shrinks back into the inode",
            "ext4_ext_try_to_merge->ext4_free_blocks", "ext4_ext_try_to_merge_up",
            "ext4_ext_insert_extent->ext4_free_blocks"),
