@@ -252,6 +252,13 @@ _EXT4_CUTS: Cuts = (
     ("ext4_sync_file", "sync_inode_metadata", "with a journal (ext4_fsync_nojournal without)"),
     ("*", "ext4_fsync_nojournal", "with a journal"),
     ("*", "jbd2_journal_destroy*", "at unmount only"),
+    ("__ext4_handle_dirty_metadata", "*sync_dirty_buffer",
+     "with a journal (ext4_handle_valid) the buffer is the transaction's"),
+    ("ext4_write_inode", "*sync_dirty_buffer", "with a journal"),
+    ("ext4_write_inode", "__ext4_get_inode_loc*", "with a journal"),
+    ("jbd2_*", "journal_get_superblock",
+     "the mount has read it: j_format_version is set (jbd2_journal_check_used_features)"),
+    ("ext4_ext_map_blocks", "ext4_free_blocks", "gives blocks back after a failed insert"),
     ("*", "ext4_orphan_*", "no truncation, no O_TMPFILE"),
     ("*", "*ext4_expand_extra_isize*", "inodes were made with their full extra size"),
 )

@@ -95,7 +95,9 @@ NFSD_RECEIVE_26 = receive("svc_tcp_data_ready", old=True, files=("net/sunrpc/svc
 NFSD_RECEIVE = receive("svc_data_ready", old=False, files=("net/sunrpc/svcsock.c",
                                                            "net/sunrpc/svc_xprt.c"))
 _SEND = Path(("rpc_run_task", "rpc_execute?", "__rpc_execute", ">call_transmit", "xprt_transmit",
-              ">xs_tcp_send_request", "xprt_sock_sendmsg")).then(TCP)
+              ">xs_tcp_send_request", "xprt_sock_sendmsg"), cuts=cut_rows(
+    "XS_SENDMSG_FLAGS has MSG_DONTWAIT: a full socket is an error at once (do_eagain)",
+    "sk_stream_wait_memory->release_sock", "sk_stream_wait_memory->lock_sock_nested")).then(TCP)
 #: net/sunrpc/sched.c rpc_execute: a task with RPC_TASK_ASYNC is rpciod's, the caller only waits
 _ASYNC: Cuts = cut_rows(
     "RPC_TASK_ASYNC: rpciod sends", *(f"{f}->{run}" for run in ("rpc_run_task", "rpc_call_async")

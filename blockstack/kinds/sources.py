@@ -46,6 +46,7 @@ from blockstack.kinds.source_paths import (
     Edges,
     Fs,
     below_vfs,
+    cut_rows,
     entries_26,
 )
 from blockstack.kinds.source_xfs import XFS_2_6_18, XFS_2_6_24
@@ -149,6 +150,11 @@ _FILE_OPS = {"read": ("read", "read-csum"), "write": ("write", "write-csum"),
              "fsync": ("fsync", "flush", "fsync-tree", "fsync-chunk")}
 
 
+#: nfsd writes through the page cache
+_BUFFERED: Cuts = cut_rows("the file is not opened O_DIRECT", "iomap_dio_rw", "*_dio_write*",
+                           "btrfs_direct_write")
+
+
 def _calls(entries: Mapping[str, Path], endio: Path, loop: str = "", *,
            ops: tuple[str, ...] = ("read", "write", "flush")) -> Calls:
     """A source, and the same file system in the middle, under a loop device or a server.
@@ -165,7 +171,8 @@ def _calls(entries: Mapping[str, Path], endio: Path, loop: str = "", *,
              for word, names in _FILE_OPS.items()}
     # a write with IOCB_DSYNC ends in generic_write_sync, in the same write_iter
     files["write-sync"] = tuple(
-        replace(sync, via=(files["write"][0].via[0], "vfs_fsync_range", *sync.via))
+        replace(sync, via=(files["write"][0].via[0], "vfs_fsync_range", *sync.via),
+                cuts=sync.cuts + _BUFFERED)
         for sync in files["fsync"])
     return Calls(submit_ops=served, files=files, endio=endio, ops=_OPS_61)
 
