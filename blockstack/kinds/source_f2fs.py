@@ -18,8 +18,8 @@ _CUTS: Cuts = (
     *cut_rows("the data_flush mount option is off", "f2fs_balance_fs_bg->f2fs_sync_dirty_inodes",
               "f2fs_balance_fs_bg->filemap_fdatawrite*",
               "f2fs_balance_fs_bg->__filemap_fdatawrite*"),
-    *cut_rows("reads nothing below flush_inline_data, whose caller holds the inode's node page; for "
-              "a page of data f2fs_do_write_data_page makes the same call deeper",
+    *cut_rows("reads nothing below flush_inline_data, whose caller holds the inode's node page; "
+              "for a page of data f2fs_do_write_data_page makes the same call deeper",
               "f2fs_write_inline_data->f2fs_get_dnode_of_data"),
     *cut_rows("no quota", "dquot_*", "f2fs_quota_*", "f2fs_dquot_*"),
     *cut_rows("no zoned device", "*blkzoned*", "*blkz*", "*zone*"),
