@@ -187,6 +187,8 @@ RARE_CUTS: tuple[Cut, ...] = (
     *_rows("rare", "the block of the checksums' tree is not in memory",
            "btrfs_lookup_bio_sums->btrfs_lookup_csum", "btrfs_lookup_bio_sums->btrfs_search_slot",
            "btrfs_lookup_bio_sums->read_extent_buffer_pages"),
+    *_rows("rare", "parts of a tree block are in memory, with a gap: more than one bio",
+           "read_extent_buffer_pages->submit_extent_page"),
     *_rows("rare", "no free extent is left: a new chunk", "find_free_extent->btrfs_chunk_alloc",
            "start_transaction->btrfs_chunk_alloc"),
     *_rows("rare", "more node addresses are cached than memory allows (excess_cached_nats)",

@@ -58,9 +58,6 @@ _BTRFS_CUTS: Cuts = (
               "btrfs_inc_block_group_ro"),
     *cut_rows("after an error only", "btrfs_repair_*", "*btrfs_abort_transaction",
               "btrfs_cleanup_*", "btrfs_destroy_*", "cleanup_transaction"),
-    *cut_rows("the pages of a tree block lie in a row, inside one stripe: they are one bio, which "
-              "read_extent_buffer_pages submits itself (submit_one_bio)",
-              "read_extent_buffer_pages->submit_extent_page"),
     *cut_rows("another task commits: this one waits (BTRFS_DELAYED_REFS_FLUSHING is set)",
               "start_transaction->btrfs_commit_transaction"),
 )

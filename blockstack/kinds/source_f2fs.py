@@ -18,9 +18,9 @@ _CUTS: Cuts = (
     *cut_rows("the data_flush mount option is off", "f2fs_balance_fs_bg->f2fs_sync_dirty_inodes",
               "f2fs_balance_fs_bg->filemap_fdatawrite*",
               "f2fs_balance_fs_bg->__filemap_fdatawrite*"),
-    *cut_rows("goes into the inode's own node page, which was found dirty, so it is in memory",
-              "flush_inline_data->f2fs_write_inline_data",
-              "f2fs_flush_inline_data->f2fs_write_inline_data"),
+    *cut_rows("reads nothing below flush_inline_data, whose caller holds the inode's node page; "
+              "for a page of data f2fs_do_write_data_page makes the same call deeper",
+              "f2fs_write_inline_data->f2fs_get_dnode_of_data"),
     *cut_rows("no quota", "dquot_*", "f2fs_quota_*", "f2fs_dquot_*"),
     *cut_rows("no zoned device", "*blkzoned*", "*blkz*", "*zone*"),
     *cut_rows("no atomic or volatile writes", "f2fs_*atomic*"),
@@ -63,9 +63,6 @@ _CHECKPOINT: Cuts = cut_rows("a checkpoint writes nodes with do_balance = false"
                              "f2fs_sync_node_pages->flush_inline_data",
                              "f2fs_sync_node_pages->flush_dirty_inode",
                              "f2fs_sync_node_pages->f2fs_write_inline_data")
-#: fs/fs-writeback.c sync_inode_metadata; f2fs_do_sync_file gives no control at all
-_SYNC_INODE: Cuts = cut_rows("nr_to_write is 0 outside of writeback: nothing is balanced",
-                             "f2fs_write_inode->f2fs_balance_fs")
 F2FS_END = Path(("f2fs_write_end_io",), files=_FILES, edges=(
     ("f2fs_write_end_io", "f2fs_read_end_io"),), cuts=cut_rows(
         "after an error only", "f2fs_stop_checkpoint"))
@@ -88,6 +85,5 @@ def f2fs_61() -> dict[str, Path]:
         way = thread_61(thread, _FILES, cuts=cuts)
         # a checkpoint and the cleaner write dirty inodes' pages, too
         ways[name] = replace(way, edges=(*_DATA, _FLUSH_DATA))
-    more = {"writeback": _CHECKPOINT, "writeback-node": _SYNC_INODE}
-    return {name: replace(way, cuts=way.cuts + more.get(name, _SYNC_INODE + _CHECKPOINT))
+    return {name: way if name == "writeback-node" else replace(way, cuts=way.cuts + _CHECKPOINT)
             for name, way in ways.items()}
