@@ -5,10 +5,11 @@ Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input.
 
 import signal
 
-from blockstack.cli import capacity, check, hosts, kernel, plot, run
+from blockstack.cli import capacity, check, hosts, kernel, plot, run, traces
 from blockstack.cli.common import app, parse_count
 
-__all__ = ["app", "capacity", "check", "hosts", "kernel", "main", "parse_count", "plot", "run"]
+__all__ = ["app", "capacity", "check", "hosts", "kernel", "main", "parse_count", "plot", "run",
+           "traces"]
 
 
 def main() -> None:
