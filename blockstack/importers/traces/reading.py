@@ -209,11 +209,11 @@ def scaled(word: str, digits: int) -> int:
     What is finer than that is cut off, as clocks do.
     """
     before, _, after = word.partition(".")
-    sign = -1 if before.startswith("-") else 1
+    sign: int = -1 if before.startswith("-") else 1
     if after:
         whole(after[:20])
     fraction = int((after + "0" * digits)[:digits] or "0")
-    return sign * (whole(before.removeprefix("-")) * 10**digits + fraction)
+    return sign * int(whole(before.removeprefix("-")) * 10**digits + fraction)
 
 
 def op_of(word: str, read: str, write: str) -> int:
