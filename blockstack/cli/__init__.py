@@ -5,11 +5,11 @@ Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input.
 
 import signal
 
-from blockstack.cli import capacity, check, compare, hosts, kernel, plot, report, run
+from blockstack.cli import capacity, check, compare, hosts, kernel, plot, report, run, traces
 from blockstack.cli.common import app, parse_count
 
 __all__ = ["app", "capacity", "check", "compare", "hosts", "kernel", "main", "parse_count", "plot",
-           "report", "run"]
+           "report", "run", "traces"]
 
 
 def main() -> None:

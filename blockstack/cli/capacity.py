@@ -1,7 +1,8 @@
 """``capacity``: how fast, how long, and where it stops."""
 
 import json
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,11 +24,23 @@ from blockstack.cli.common import (
     parse_count,
     printer,
 )
+from blockstack.cli.loads import (
+    TRACE_BIOS,
+    MapOpt,
+    Replay,
+    TraceOpt,
+    beyond_the_device,
+    note,
+    only_with_trace,
+    open_replay,
+)
+from blockstack.cli.traces import FromOpt, SkipBadOpt
 from blockstack.config import Config
 from blockstack.engine.capacity.knee import Knee, until_knee
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
-from blockstack.engine.capacity.run import Capacity, check_load, prepare
+from blockstack.engine.capacity.run import DEFAULT_BIOS, Capacity, check_load, prepare
 from blockstack.errors import ConfigError
+from blockstack.importers.fio_job import in_turn, read_jobs
 from blockstack.present import capacity as tables
 from blockstack.present.fio_json import fio_json
 from blockstack.present.trace_events import trace_events
@@ -39,18 +52,27 @@ from blockstack.units import parse_ns
                     "--until-knee`. Exit status: 0; 1 when an open load is more than the stack "
                     "takes; 2 bad input.")
 def capacity(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionOpt = None,
-             iodepth: Annotated[int, typer.Option(
-                 "--iodepth", help="Bios in flight per job.")] = 1,
-             numjobs: Annotated[int, typer.Option("--numjobs", help="Submitting tasks.")] = 1,
+             iodepth: Annotated[int | None, typer.Option(
+                 "--iodepth", help="Bios in flight per job.  [default: 1]")] = None,
+             numjobs: Annotated[int | None, typer.Option(
+                 "--numjobs", help="Submitting tasks.  [default: 1]")] = None,
              rate_iops: Annotated[float | None, typer.Option(
                  "--rate-iops", help="Open load: bios a second, whatever comes back.")] = None,
              thinktime: Annotated[str | None, typer.Option(
                  "--thinktime", help='Pause of a job after each bio: "100 us".')] = None,
+             fio: Annotated[Path | None, typer.Option(
+                 "--fio", help="A fio job file: its workload and load instead of the config's.")
+                 ] = None,
+             section: Annotated[str | None, typer.Option(
+                 "--section", help="Of the job file; default: jobs that run in turn.")] = None,
+             trace: TraceOpt = None, form: FromOpt = None, skip_bad: SkipBadOpt = 0,
+             mapping: MapOpt = None,
              cpus: Annotated[int | None, typer.Option("--cpus", help="Cores.")] = None,
              ghz: Annotated[float | None, typer.Option("--ghz", help="Their clock.")] = None,
              ipc: Annotated[float | None, typer.Option(
                  "--ipc", help="Instructions per cycle.")] = None,
-             bios: Annotated[str, typer.Option("--bios", help="Measured bios: 100k ...")] = "100k",
+             bios: Annotated[str | None, typer.Option(
+                 "--bios", help="Measured bios: 200k ...  [default: 100k; of a trace 20k]")] = None,
              seed: Annotated[int | None, typer.Option("--seed")] = None,
              knee: Annotated[bool, typer.Option(
                  "--until-knee", help="Raise the load until more of it only waits.")] = False,
@@ -67,28 +89,96 @@ def capacity(config: ConfigArg, kernel: KernelOpt = None, submission: Submission
     """
     with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, None)
-        think_ns = 0 if thinktime is None else parse_ns(thinktime, "--thinktime")
-        count = parse_count(bios)
+        think_ns = None if thinktime is None else parse_ns(thinktime, "--thinktime")
+        count = None if bios is None else parse_count(bios)
         if perfetto is not None and knee:
             raise ConfigError("follows one load", path="--perfetto", hint="leave --until-knee out")
-        check_load(iodepth, rate_iops, think_ns, count)
-        model = prepare(case.stack, case.workload, kernel=chosen,
-                        machine=_machine(case, cpus, ghz, ipc), numjobs=numjobs, seed=seed,
-                        submission=submission or case.overrides.submission)
-        load = LoadSpec("closed" if rate_iops is None else "open", iodepth, numjobs, rate_iops,
-                        think_ns)
-        if knee:
-            sweep = _sweep(model, load, count)
-            result = sweep.at_knee
-        else:
-            sweep, result = None, model.run(load, bios=count, trace=16 if perfetto else 0)
-        _write(result, hdr_file, perfetto)
+        given = {"iodepth": iodepth, "rate_iops": rate_iops, "thinktime_ns": think_ns}
+        loads = _loads(case, given, numjobs, fio, section)
+        if trace is not None:
+            _alone(given, fio, knee)
+        elif skip_bad or form or mapping:
+            raise only_with_trace()
+        found = []
+        for one in loads:
+            check_load(one.load.iodepth, one.load.rate_iops, one.load.thinktime_ns, count or 1)
+            replay = None if trace is None else open_replay(
+                case, trace, form, skip_bad, mapping or (), count or TRACE_BIOS)
+            with beyond_the_device(trace) if trace is not None else nullcontext():
+                model = prepare(case.stack, one.case.workload if replay is None else
+                                replay.workload, kernel=chosen, every=replay is not None,
+                                machine=_machine(case, cpus, ghz, ipc), numjobs=one.load.numjobs,
+                                seed=seed, submission=submission or case.overrides.submission)
+            found.append(_run(model, one, replay, count or DEFAULT_BIOS, knee,
+                              16 if perfetto else 0))
+        if len(found) > 1 and (hdr_file or perfetto):
+            raise ConfigError("is for one job", path="--hdr, --perfetto", hint="--section NAME")
+        _write(found[0][1], hdr_file, perfetto)
     if as_json:
-        print(json.dumps(_fio(case, result) | ({} if sweep is None else
-                                               {"sweep": sweep.to_dict()}), indent=1))
+        print(json.dumps(_json(loads, found), indent=1))
     else:
-        _show(case, result, sweep, cpu)
-    raise typer.Exit(OVERFLOWS if result.saturated else FITS)
+        for one, (sweep, result) in zip(loads, found, strict=True):
+            if one.notes:
+                printer().print(Text(f"[{one.name}] of {fio}", "bold"))
+            for line in one.notes:
+                note(f"fio: {line}")
+            _show(result, sweep, cpu)
+    raise typer.Exit(OVERFLOWS if any(r.saturated for _, r in found) else FITS)
+
+
+@dataclass(frozen=True)
+class _Load:
+    name: str
+    case: Config
+    load: LoadSpec
+    notes: tuple[str, ...] = ()
+
+
+def _loads(case: Config, given: dict[str, Any], numjobs: int | None, fio: Path | None,
+           section: str | None) -> list[_Load]:
+    """The command line's load, or those of a job file with what the command line replaces."""
+    if fio is None:
+        if section is not None:
+            raise ConfigError("belongs to a job file", path="--section", hint="give --fio FILE")
+        return [_Load(case.name or case.stack.name, case, _load(given, numjobs, {}))]
+    found = []
+    for job in in_turn(read_jobs(fio), section):
+        rate = None if job.rate_iops is None else job.rate_iops * job.numjobs
+        words = {"iodepth": job.iodepth, "numjobs": job.numjobs, "rate_iops": rate,
+                 "thinktime_ns": float(job.thinktime_ns),
+                 "mode": "closed" if rate is None else "open" if job.poisson else "paced"}
+        found.append(_Load(job.name, replace(case, workload=job.workload),
+                           _load(given, numjobs, words), (f"rw={job.workload.rw}", *job.notes)))
+    return found
+
+
+def _load(given: dict[str, Any], numjobs: int | None, words: dict[str, Any]) -> LoadSpec:
+    base: dict[str, Any] = {"mode": "closed", "iodepth": 1, "numjobs": 1, "rate_iops": None,
+                            "thinktime_ns": 0.0}
+    replaced = {k: v for k, v in (given | {"numjobs": numjobs}).items() if v is not None}
+    if "rate_iops" in replaced:
+        replaced["mode"] = "open"
+    return LoadSpec(**(base | words | replaced))
+
+
+def _alone(given: dict[str, Any], fio: Path | None, knee: bool) -> None:
+    """A trace brings its own load."""
+    others = [f"--{k.removesuffix('_ns').replace('_', '-')}" for k, v in given.items()
+              if v is not None]
+    others += ["--fio"] * (fio is not None) + ["--until-knee"] * knee
+    if others:
+        raise ConfigError("brings its own load", path="--trace",
+                          hint=f"leave {', '.join(others)} out")
+
+
+def _run(model: Capacity, one: _Load, replay: Replay | None, bios: int, knee: bool, trace: int
+         ) -> tuple[Knee | None, CapacityResult]:
+    if replay is not None:
+        return None, model.replay(replay.times_ns, trace=trace)
+    if knee:
+        sweep = _sweep(model, one.load, bios)
+        return sweep, sweep.at_knee
+    return None, model.run(one.load, bios=bios, trace=trace)
 
 
 def _machine(case: Config, cpus: int | None, ghz: float | None, ipc: float | None) -> Machine:
@@ -122,16 +212,27 @@ def _save(path: Path, text: str) -> None:
     Console(stderr=True).print(f"wrote {path}", highlight=False)
 
 
-def _fio(case: Config, result: CapacityResult) -> dict[str, Any]:
-    words = {key: str(value) for key, value in case.workload.to_dict().items()}
+def _json(loads: list[_Load], found: list[tuple[Knee | None, CapacityResult]]) -> dict[str, Any]:
+    """One document in fio's shape; of several jobs, ``blockstack`` has one entry each."""
+    parts = [_fio(one, result) | ({} if sweep is None else {"sweep": sweep.to_dict()})
+             for one, (sweep, result) in zip(loads, found, strict=True)]
+    if len(parts) == 1:
+        return parts[0]
+    return parts[0] | {"jobs": [job for part in parts for job in part["jobs"]],
+                       "blockstack": [part["blockstack"] for part in parts]}
+
+
+def _fio(one: _Load, result: CapacityResult) -> dict[str, Any]:
     load = result.load
+    words = {} if load.mode == "trace" else {
+        key: str(value) for key, value in one.case.workload.to_dict().items()}
     words |= {"iodepth": str(load.iodepth), "numjobs": str(load.numjobs)}
     if load.rate_iops is not None:
         words["rate_iops"] = f"{load.rate_iops:g}"
-    return fio_json(result, jobname=case.name or case.stack.name, options=words)
+    return fio_json(result, jobname=one.name, options=words)
 
 
-def _show(case: Config, result: CapacityResult, sweep: Knee | None, cpu: bool) -> None:
+def _show(result: CapacityResult, sweep: Knee | None, cpu: bool) -> None:
     out = printer()
     if sweep is not None:
         out.print(tables.knee_table(sweep))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -30,6 +30,8 @@ from blockstack.cli.common import (
     printer,
 )
 from blockstack.cli.limits import show_limits
+from blockstack.cli.loads import TRACE_BIOS, MapOpt, TraceOpt, only_with_trace, open_replay
+from blockstack.cli.traces import FromOpt, SkipBadOpt
 from blockstack.config import Config, parse_submission, parse_thread_size
 from blockstack.engine.explain import explain as explain_stack
 from blockstack.engine.explain import notes_of
@@ -53,13 +55,20 @@ def run(config: ConfigArg, bios: Annotated[str | None, typer.Option(
         irq_per_hop: Annotated[float | None, typer.Option(
             "--irq-per-hop", help="Chance that an interrupt strikes during one make_request "
                                   "(shared stacks only; assumed 0.01).")] = None,
-        skip: SkipOpt = None, as_json: JsonOpt = False) -> None:
+        trace: TraceOpt = None, form: FromOpt = None, skip_bad: SkipBadOpt = 0,
+        mapping: MapOpt = None, skip: SkipOpt = None, as_json: JsonOpt = False) -> None:
     """Send bios down a stack under every submission rule: peak depth, verdict, throughput."""
     with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, thread_size, skip or ())
         only = submission or case.overrides.submission
         rules = RULES if only is None else (parse_submission(only, "--submission"),)
         count = None if bios is None else parse_count(bios)
+        if trace is not None:
+            case = replace(case, workload=open_replay(case, trace, form, skip_bad, mapping or (),
+                                                      count or TRACE_BIOS).workload)
+            count = None
+        elif skip_bad or form or mapping:
+            raise only_with_trace()
         results = [_simulate(case, chosen, rule, count, seed, threads, irq_per_hop, i, len(rules))
                    for i, rule in enumerate(rules)]
     finish_run(case, chosen, results, str(config), as_json)

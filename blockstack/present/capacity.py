@@ -31,8 +31,11 @@ def rate_text(bytes_per_second: float) -> str:
 def load_text(load: LoadSpec) -> str:
     """``iodepth 16, 4 jobs`` or ``20 k/s Poisson``."""
     if load.rate_iops is not None:
-        return f"open, {format_count(load.rate_iops).strip()} bios/s (Poisson)"
+        how = "equal gaps" if load.mode == "paced" else "Poisson"
+        return f"open, {format_count(load.rate_iops).strip()} bios/s ({how})"
     jobs = f", {load.numjobs} jobs" if load.numjobs > 1 else ""
+    if load.mode == "trace":
+        return f"at the times of a trace{jobs}"
     think = f", {time_text(load.thinktime_ns)} of thought" if load.thinktime_ns else ""
     return f"iodepth {load.iodepth}{jobs}{think}"
 
@@ -112,7 +115,7 @@ def bottleneck_text(result: CapacityResult) -> Text:
     if result.bottleneck == "iodepth":
         return Text(f"Nothing is full: iodepth {result.load.iodepth} is the bottleneck. Next: "
                     f"{result.next_bottleneck}, at {result.next_ceiling_iops:,.0f} IOPS."
-                    if result.load.rate_iops is None else
+                    if result.load.mode == "closed" else
                     f"Nothing is full at this rate. First to be: {result.next_bottleneck}, at "
                     f"{result.next_ceiling_iops:,.0f} IOPS.", "bold")
     return Text(f"Bottleneck: {result.bottleneck}, full at {result.ceiling_iops:,.0f} IOPS. Next: "

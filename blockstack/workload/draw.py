@@ -101,3 +101,12 @@ def zipf_constants(n: int, theta: float) -> tuple[float, float, float]:
     zeta2 = 1.0 + 0.5**theta
     eta = (1.0 - (2.0 / n) ** (1.0 - theta)) / (1.0 - zeta2 / zetan)
     return zetan, eta, alpha
+
+
+def pareto_constants(h: float) -> tuple[float, float, float]:
+    """The zipf generator's numbers with which it draws fio's pareto (lib/zipf.c).
+
+    Its rank is ``n * (eta * u - eta + 1) ** alpha``; pareto's ``n * u ** (log h / log (1 - h))``.
+    The large zetan keeps the zipf's own first two ranks out of it.
+    """
+    return 1e300, 1.0, math.log(h) / math.log1p(-h)

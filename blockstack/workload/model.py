@@ -20,6 +20,7 @@ from blockstack.workload.draw import (
     UNIFORM,
     ZIPF,
     DrawSpec,
+    pareto_constants,
     thresholds,
     zipf_constants,
 )
@@ -31,11 +32,14 @@ RW_WORDS: Mapping[str, str] = {
     "randread": "r", "randwrite": "w", "randtrim": "d", "randrw": "rw", "randtrimwrite": "dw",
 }
 _ZIPF = re.compile(r"zipf:([0-9]{1,3}(?:\.[0-9]{1,9})?)\Z")
+_PARETO = re.compile(r"pareto:(0?\.[0-9]{1,9})\Z")
 _MAX_BIOS = 10**15
 _FIO_HINTS = {
     "ioengine": "the kernel's path is the same for every engine: leave it out",
-    "iodepth": "bios are submitted one after the other: leave it out",
-    "numjobs": "give the root several devices, or run once per job: leave it out",
+    "iodepth": "depth needs none, `blockstack capacity` takes --iodepth: leave it out",
+    "numjobs": "depth needs none, `blockstack capacity` takes --numjobs: leave it out",
+    "rate_iops": "`blockstack capacity` takes --rate-iops: leave it out",
+    "thinktime": "`blockstack capacity` takes --thinktime: leave it out",
     "filename": "the roots of the stack are the files: leave it out",
     "runtime": "write bios = N",
     "number_ios": "write bios = N",
@@ -70,7 +74,8 @@ class Workload:
     discard : float
         Share of all bios, flushes apart, that are discards instead.
     random_distribution : str
-        ``"random"`` or ``"zipf:1.1"``.
+        ``"random"``, ``"zipf:1.1"`` or ``"pareto:0.2"`` (that share of the places gets the rest
+        of the accesses: fio's h).
     offset, size : str or int
         Where the bios lie on the root device; bytes or text with a unit. size None: to the end.
     bios : int
@@ -190,18 +195,33 @@ class Workload:
 
     @cached_property
     def zipf_theta(self) -> float | None:
-        """Exponent of the zipf distribution; None: uniform."""
+        """Exponent of the zipf distribution; None: uniform or pareto."""
         word = self.random_distribution
-        if word == "random":
+        if word == "random" or self.pareto_h is not None:
             return None
         match = _ZIPF.match(word) if isinstance(word, str) else None
         if match is None or not 0 < float(match[1]) <= 20 or float(match[1]) == 1:
             raise ConfigError("unknown distribution", path="random_distribution", value=word,
-                              hint='"random" or "zipf:1.1"; theta above 0, at most 20, not 1')
-        if not self.is_random:
-            raise ConfigError("only for random workloads", path="random_distribution", value=word,
-                              hint=f'write rw = "rand{self.rw}" or leave it out')
+                              hint='"random", "zipf:1.1" (theta above 0, at most 20, not 1) or '
+                                   '"pareto:0.2" (above 0, below 1)')
+        self._check_random()
         return float(match[1])
+
+    @cached_property
+    def pareto_h(self) -> float | None:
+        """fio's h of the pareto distribution; None: another."""
+        word = self.random_distribution
+        match = _PARETO.match(word) if isinstance(word, str) else None
+        if match is None or not float(match[1]):
+            return None
+        self._check_random()
+        return float(match[1])
+
+    def _check_random(self) -> None:
+        if not self.is_random:
+            raise ConfigError("only for random workloads", path="random_distribution",
+                              value=self.random_distribution,
+                              hint=f'write rw = "rand{self.rw}" or leave it out')
 
     @property
     def is_random(self) -> bool:
@@ -261,9 +281,11 @@ class Workload:
         align = sizes.low_sectors
         stride = -(-math.ceil(sizes.mean_sectors) // align) * align
         span = max((smallest - sizes.high_sectors) // align * align + align, align)
-        blocks, theta = smallest // align, self.zipf_theta
-        pattern = (SEQUENTIAL if not self.is_random else UNIFORM if theta is None else ZIPF)
-        zipf = zipf_constants(blocks, theta) if theta is not None else (0.0, 0.0, 0.0)
+        blocks, theta, h = smallest // align, self.zipf_theta, self.pareto_h
+        pattern = (SEQUENTIAL if not self.is_random else
+                   UNIFORM if theta is None and h is None else ZIPF)
+        zipf = (zipf_constants(blocks, theta) if theta is not None else
+                pareto_constants(h) if h is not None else (0.0, 0.0, 0.0))
         table = sizes.table or ((align, Fraction(1)),)
         return DrawSpec(
             seed=seed,

@@ -61,8 +61,8 @@ class Model:
 
 
 def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machine,
-                numjobs: int, seed: int | None) -> Model:
-    """Replay a sample of the workload's bios and make a template of each.
+                numjobs: int, seed: int | None, *, every: bool = False) -> Model:
+    """Replay a sample of the workload's bios (or ``every`` one) and make a template of each.
 
     Raises
     ------
@@ -76,14 +76,15 @@ def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machi
     stations = Stations(Figures(stack), machine, numjobs)
     maker = FlowMaker(plan, Costs(plan, machine), stations)
     calls_so_far, visits, sampled = 0, 0, 0
-    for calls in replays(plan.arrays, source, 0, min(SAMPLED_BIOS, demand.bios)):
+    for calls in replays(plan.arrays, source, 0, demand.bios if every
+                         else min(SAMPLED_BIOS, demand.bios)):
         first = calls[0]
         flow = maker.make(_own_pieces(calls))
         stations.builder.template(flow, op=first.op, n_bytes=SECTOR_BYTES * first.nr)
         calls_so_far, visits = calls_so_far + len(calls), visits + len(flow.rows)
         sampled += 1
         enough = calls_so_far > SAMPLED_CALLS or visits > SAMPLED_VISITS
-        if enough and sampled >= LEAST_BIOS:
+        if enough and sampled >= LEAST_BIOS and not every:
             break
     layers = tuple(LayerCost(name, total / sampled, total / sampled / machine.instructions_per_ns,
                              maker.how[name]) for name, total in maker.spent.items() if total)

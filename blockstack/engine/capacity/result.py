@@ -134,7 +134,7 @@ class Law:
 @dataclass(frozen=True)
 class LoadSpec:
     """How bios arrive: ``closed`` with ``iodepth * numjobs`` in flight, ``open`` at ``rate_iops``
-    (Poisson), or ``trace``."""
+    (Poisson), ``paced`` at ``rate_iops`` in equal gaps, or ``trace`` at recorded times."""
 
     mode: str
     iodepth: int = 1

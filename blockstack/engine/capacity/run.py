@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blockstack.engine.capacity.arrays import CLOSED, OPEN, Load
+import numpy as np
+from numpy.typing import NDArray
+
+from blockstack.engine.capacity.arrays import CLOSED, OPEN, PACED, TRACE, Load
 from blockstack.engine.capacity.core import Counters, run
 from blockstack.engine.capacity.model import Model, build_model
 from blockstack.engine.capacity.report import result_of
@@ -45,7 +48,8 @@ class Capacity:
                               hint=f"iodepth times numjobs at most {most} for this stack")
         # first the transient: full write buffers, longest queues
         warmup = max(bios // 10, 4 * (flying + self.model.behind)) if closed else bios // 5
-        arrivals = Load(CLOSED if closed else OPEN, load.numjobs, load.iodepth,
+        mode = CLOSED if closed else PACED if load.mode == "paced" else OPEN
+        arrivals = Load(mode, load.numjobs, load.iodepth,
                         gap_ns=0.0 if load.rate_iops is None else 1e9 / load.rate_iops,
                         think_ns=load.thinktime_ns)
         counters = self._loop(arrivals, bios, warmup, room, trace)
@@ -53,6 +57,29 @@ class Capacity:
             counters, warmup = self._loop(arrivals, bios, 0, room, trace), 0
         return result_of(self.model, load, counters, self.stack, self.kernel.name,
                          self._provenance(warmup), traced=trace > 0)
+
+    def replay(self, times_ns: NDArray[np.float64], *, trace: int = 0) -> CapacityResult:
+        """The bios of a model of ``every`` one, at their arrival times (ns, not falling).
+
+        There is no warm-up: the stack is empty when the first bio comes, as a trace's was not.
+
+        Raises
+        ------
+        ConfigError
+            Another number of times than of bios; all bios at one time.
+        """
+        bios = len(times_ns)
+        if bios != self.model.sampled:
+            raise ConfigError(f"has {bios} rows, the model has {self.model.sampled} bios",
+                              path="times_ns")
+        if bios < 2 or times_ns[-1] <= times_ns[0]:
+            raise ConfigError("has no arrival times: all bios come at once", path="times_ns",
+                              hint="give a closed load instead: --iodepth")
+        room = max(64, min(bios + 16, _MOST_BYTES // (_VISIT_BYTES * self.model.width)))
+        arrivals = Load(TRACE, self.model.jobs, times_ns=times_ns)
+        counters = self._loop(arrivals, bios, 0, room, trace)
+        return result_of(self.model, LoadSpec("trace", numjobs=self.model.jobs), counters,
+                         self.stack, self.kernel.name, self._provenance(0), traced=trace > 0)
 
     def _loop(self, arrivals: Load, bios: int, warmup: int, room: int, trace: int) -> Counters:
         return run(self.model.plan, arrivals, bios=bios, warmup=warmup, batches=min(BATCHES, bios),
@@ -67,14 +94,14 @@ class Capacity:
 
 def prepare(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
             machine: Machine | None = None, numjobs: int = 1, submission: str | None = None,
-            seed: int | None = None) -> Capacity:
-    """Compile the model once, for several loads."""
+            seed: int | None = None, every: bool = False) -> Capacity:
+    """Compile the model once, for several loads; of ``every`` bio for a `Capacity.replay`."""
     chosen = as_kernel(kernel).override(submission=submission)
     host = machine or Machine()
     used = workload.seed if seed is None else seed
     if isinstance(numjobs, bool) or not 1 <= numjobs <= 4096:
         raise ConfigError("must be a whole number from 1 to 4096", path="numjobs", value=numjobs)
-    model = build_model(stack, workload, chosen, host, numjobs, seed)
+    model = build_model(stack, workload, chosen, host, numjobs, seed, every=every)
     return Capacity(model, stack.name, chosen, host, used)
 
 
