@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 import subprocess
+import tempfile
 import sys
 from functools import cache
 from pathlib import Path
@@ -42,8 +43,10 @@ pytest.importorskip("iced_x86", reason="the extra 'frames' is not installed")
 @cache
 def can_compile(flags: str) -> bool:
     """Whether this machine's gcc targets x86 with these flags."""
-    done = subprocess.run(["gcc", *flags.split(), *COMMON.split(), "-x", "c", "-c", "-o",
-                           "/dev/null", "-"], input=b"int f;", capture_output=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:  # gcc leaves its own accounts where it runs
+        done = subprocess.run(["gcc", *flags.split(), *COMMON.split(), "-x", "c", "-c", "-o",
+                               "/dev/null", "-"], input=b"int f;", capture_output=True,
+                              check=False, cwd=folder)
     return done.returncode == 0
 
 
