@@ -5,8 +5,8 @@ import json
 import random
 import shutil
 import subprocess
-import tempfile
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
