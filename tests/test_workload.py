@@ -134,7 +134,7 @@ def test_bad_bs(text: object) -> None:
     {"rw": "randwrit"}, {"rw": 3}, {"rw": ["read"]}, {"rwmixread": 101}, {"rwmixread": True},
     {"fsync": -1}, {"bios": 0}, {"bios": "1M"}, {"seed": -1}, {"seed": 2**64}, {"fua": 1.1},
     {"fua": float("nan")}, {"discard": "1"}, {"direct": 1}, {"bs": "4k", "bssplit": "4k/100"},
-    {"bssplit": 4}, {"random_distribution": "pareto:0.5"}, {"random_distribution": "zipf:1"},
+    {"bssplit": 4}, {"random_distribution": "pareto:1.5"}, {"random_distribution": "zipf:1"},
     {"random_distribution": "zipf:0"}, {"random_distribution": "zipf"},
     {"random_distribution": ["zipf:1.1"]}, {"rw": "read", "random_distribution": "zipf:1.1"},
     {"size": 0}, {"size": 100}, {"offset": "x"}, {"offset": 1},
