@@ -93,6 +93,10 @@ def view(result: CapacityResult, *, cpu: bool) -> Iterator[RenderableType]:
     if result.saturated:
         yield Text("More than the stack can take: bios pile up without end. It reached "
                    f"{result.iops:,.0f} IOPS; the latencies below only grow.", "bold red")
+    elif result.load.mode == "trace":  # one recorded course, not a sample of a steady state
+        yield Text(f"{format_count(result.iops).strip()} IOPS, "
+                   f"{rate_text(result.bytes_per_second)}, mean latency "
+                   f"{time_text(result.latency_ns)}, over the whole trace")
     else:
         yield Text(f"{result.iops:,.0f} IOPS ± {result.iops_error:,.0f}, "
                    f"{rate_text(result.bytes_per_second)}, mean latency "

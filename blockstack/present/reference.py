@@ -41,7 +41,7 @@ share their disks. Unknown keys are errors; an error cites the key's path, as in
 | `direct` | false | O_DIRECT: which ways into the kernel the bios take |
 | `fsync` | 0 | one flush for every so many writes |
 | `fua`, `discard` | 0 | shares of the writes, of all bios |
-| `random_distribution` | `random` | or `"zipf:1.1"` |
+| `random_distribution` | `random` | or `"zipf:1.1"`, `"pareto:0.2"` |
 | `offset`, `size` | 0, to the end | where on the device |
 | `bios` | 1,000,000 | how many |
 | `seed` | 0 | same seed, same bios |
