@@ -5,10 +5,11 @@ One registry for ``blockstack plot NAME`` and ``blockstack report``: a new figur
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from blockstack.engine.capacity.knee import until_knee
-from blockstack.engine.capacity.result import LoadSpec
+from blockstack.engine.capacity.result import CapacityResult, LoadSpec
 from blockstack.engine.capacity.run import capacity, prepare
 from blockstack.engine.journey import journey, sample_depths
 from blockstack.engine.simulate import simulate
@@ -54,6 +55,12 @@ class Subject:
     def rules(self) -> tuple[str, str]:
         """The recursive rule beside a serialised one."""
         return "recursive", self.kernel.rule if self.kernel.rule != "recursive" else "fifo"
+
+    @cached_property
+    def loaded(self) -> CapacityResult:
+        """The stack under a closed load: what several figures show, run once."""
+        return capacity(self.stack, self.workload, kernel=self.kernel, iodepth=self.iodepth,
+                        bios=_CAPACITY_BIOS)
 
 
 @dataclass(frozen=True)
@@ -113,15 +120,11 @@ def _memory(it: Subject) -> Figure:
 
 
 def _latency(it: Subject) -> Figure:
-    found = capacity(it.stack, it.workload, kernel=it.kernel, iodepth=it.iodepth,
-                     bios=_CAPACITY_BIOS)
-    return Figure(plots.latency(found), found.to_dict())
+    return Figure(plots.latency(it.loaded), it.loaded.to_dict())
 
 
 def _busy(it: Subject) -> Figure:
-    found = capacity(it.stack, it.workload, kernel=it.kernel, iodepth=it.iodepth,
-                     bios=_CAPACITY_BIOS)
-    return Figure(plots.busy(found), found.to_dict())
+    return Figure(plots.busy(it.loaded), it.loaded.to_dict())
 
 
 def _load(it: Subject) -> Figure:

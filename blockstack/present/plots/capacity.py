@@ -100,7 +100,8 @@ def busy(result: CapacityResult, ax: "Axes | None" = None) -> "Axes":
     Axes
         x: utilisation in per cent.
     """
-    shown = sorted((s for s in result.stations if s.limited), key=lambda s: -s.utilisation)[:_BARS]
+    limited = sorted((s for s in result.stations if s.limited), key=lambda s: -s.utilisation)
+    shown = limited[:_BARS]
     ax = axes(ax, 8.4, 1.4 + 0.34 * len(shown))
     for y, station in enumerate(shown):
         share = station.utilisation * 100
@@ -113,7 +114,8 @@ def busy(result: CapacityResult, ax: "Axes | None" = None) -> "Axes":
     ax.set_xlim(0, 150)
     ax.set_xticks([0, 25, 50, 75, 100])
     ax.axvline(100, color=OVER, lw=1.2, ls="--")
-    ax.set_xlabel("utilisation (%)")
+    less = f"; {len(limited) - _BARS} less busy not shown" if len(limited) > _BARS else ""
+    ax.set_xlabel(f"utilisation (%){less}")
     plain(ax, f"{result.stack} on {result.kernel}, {_load(result)}\nbottleneck: "
               f"{result.bottleneck}, then {result.next_bottleneck}")
     corner(ax, result.provenance)

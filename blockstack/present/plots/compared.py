@@ -19,8 +19,9 @@ def compared(found: Compared, ax: "Axes | None" = None) -> "Axes":
     Axes
         x: bytes; red: B needs more.
     """
-    rows = sorted((row for row in found.layers if row.change_bytes),
-                  key=lambda row: -abs(row.change_bytes))[:_MOST]
+    changed = sorted((row for row in found.layers if row.change_bytes),
+                     key=lambda row: -abs(row.change_bytes))
+    rows = changed[:_MOST]
     ax = axes(ax, 8.4, 1.6 + 0.34 * max(1, len(rows)))
     reach = max((abs(row.change_bytes) for row in rows), default=1)
     for y, row in enumerate(rows):
@@ -39,5 +40,6 @@ def compared(found: Compared, ax: "Axes | None" = None) -> "Axes":
     a, b = found.a, found.b
     plain(ax, f"A: {a.name}, {a.kernel}, {a.submission}: {a.worst.headroom_bytes:,} bytes left\n"
               f"B: {b.name}, {b.kernel}, {b.submission}: {b.worst.headroom_bytes:,} bytes left")
-    corner_text(ax, f"worst tasks: {a.worst.task}; {b.worst.task}")
+    more = f"; {len(changed) - _MOST} smaller changes not shown" if len(changed) > _MOST else ""
+    corner_text(ax, f"worst tasks: {a.worst.task}; {b.worst.task}{more}")
     return ax
