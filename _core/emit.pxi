@@ -48,6 +48,14 @@ cdef inline size_t emit_job(State *s, size_t top, u32 node, u64 sector, u64 nr) 
     return emit(s, top, node | <u32>JOB_BIT, sector, nr)
 
 
+cdef inline void put(const Node *n, Bio *out, u64 k, u64 sector, u64 nr) noexcept nogil:
+    """Child k's bio, where room was made before."""
+    cdef const Kid *kid = &n.kids[k]
+    out.sector = sector + kid.offset
+    out.nr = <u32>nr
+    out.node = kid.job | <u32>JOB_BIT if n.worker else kid.node
+
+
 cdef inline size_t hand(State *s, const Node *n, size_t top, u64 k, u64 sector, u64 nr,
                         bint worker) noexcept nogil:
     """Child k gets a bio: submitted here, or handed to the worker."""

@@ -41,20 +41,26 @@ cdef inline size_t mirror_write(State *s, const Node *n, size_t top, u64 sector,
     return top + n.nkids
 
 
-cdef inline size_t raid10_far(State *s, const Node *n, size_t top, u64 disk, u64 at,
-                              u64 nr) noexcept nogil:
-    """The far copies of one near copy: `near` disks further on, one stride below."""
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+cdef struct Place:              # of a raid10's copy
+    u64 disk
+    u64 at
+
+
+cdef inline Bio *raid10_far(const Node *n, const i64 *r, Bio *out, u64 disk, u64 at,
+                            u64 nr) noexcept nogil:
+    """A near copy and its far copies: `near` disks further on, one stride below."""
     cdef u64 stride = n.chunk if r[3] else <u64>r[5]
     cdef i64 left = r[2]
-    while left:
-        top = hand(s, n, top, disk, at, nr, n.worker)
+    while True:
+        put(n, out, disk, at, nr)
+        out += 1
+        left -= 1
+        if left == 0:
+            return out
         disk += <u64>r[1]
         if disk >= n.width:
             disk -= n.width
         at += stride
-        left -= 1
-    return top
 
 
 cdef size_t raid10_read(State *s, const Node *n, size_t top, u64 disk, u64 at, u64 nr,
@@ -74,27 +80,69 @@ cdef size_t raid10_read(State *s, const Node *n, size_t top, u64 disk, u64 at, u
     return hand(s, n, top, disk, at, nr, n.worker)
 
 
-cdef size_t raid10_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
-    """raid10_find_phys, drivers/md/raid10.c (2.6.18 and 6.1): the copies in slot order."""
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
-    cdef u64 near = <u64>r[1], copies = near * <u64>r[2]
+cdef inline Place raid10_place(const Node *n, const i64 *r, u64 sector) noexcept nogil:
+    """raid10_find_phys, drivers/md/raid10.c (2.6.18 and 6.1): the first near copy."""
+    cdef u64 near = <u64>r[1]
     cdef u64 number = divide(sector, n.chunk, n.chunk_inv)
     cdef u64 stripe = divide(number * near, n.width, n.width_inv)
-    cdef u64 disk = number * near - stripe * n.width
-    cdef u64 at, region = sector >> 7
+    cdef Place place
+    place.disk = number * near - stripe * n.width
     if r[3]:
         stripe *= <u64>r[2]
-    at = stripe * n.chunk + sector - number * n.chunk
+    place.at = stripe * n.chunk + sector - number * n.chunk
+    return place
+
+
+cdef inline size_t raid10_copies(State *s, const Node *n, const i64 *r, size_t top, Place place,
+                                 u64 region, u64 nr) noexcept nogil:
+    """One copy for a read; all, in slot order, for the rest."""
+    cdef u64 near = <u64>r[1], copies = near * <u64>r[2]
+    cdef Bio *out
     if n.op == READ:
-        return raid10_read(s, n, top, disk, at, nr,
+        return raid10_read(s, n, top, place.disk, place.at, nr,
                            region - divide(region, copies, n.delta) * copies)
+    if not room_for(s, top + copies):
+        return top
+    out = &s.buf[top]
     while near:
-        top = raid10_far(s, n, top, disk, at, nr)
+        out = raid10_far(n, r, out, place.disk, place.at, nr)
         near -= 1
-        disk += 1
-        if disk == n.width:
-            disk = 0
-            at += n.chunk
+        place.disk += 1
+        if place.disk == n.width:
+            place.disk = 0
+            place.at += n.chunk
+    s.gave_jobs |= n.worker
+    return top + copies
+
+
+cdef inline size_t raid10_piece(State *s, const Node *n, size_t top, u64 sector,
+                                u64 nr) noexcept nogil:
+    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    return raid10_copies(s, n, r, top, raid10_place(n, r, sector), sector >> 7, nr)
+
+
+cdef size_t raid10_pieces(State *s, const Node *n, size_t top, u64 sector, u64 end,
+                          u64 stop) noexcept nogil:
+    """LOOP: p0, p1 .. in order, [sector, stop) is p0. One division for all chunks."""
+    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef Place place = raid10_place(n, r, sector)
+    cdef u64 down = n.chunk * <u64>r[2] if r[3] else n.chunk
+    cdef size_t before = top
+    top = raid10_copies(s, n, r, top, place, sector >> 7, stop - sector)
+    number(s, n, before, top, 0)
+    place.at += stop - sector - n.chunk         # of the chunk's begin, once that is the next one's
+    while stop < end and s.why == BAD_NONE:
+        sector = stop
+        stop = end if end - sector < n.chunk else sector + n.chunk
+        place.disk += <u64>r[1]
+        if place.disk >= n.width:
+            place.disk -= n.width
+            place.at += down
+        before = top
+        top = raid10_copies(s, n, r, top, place, sector >> 7, stop - sector)
+        number(s, n, before, top, <u32>s.pieces)
+        s.pieces += 1
+        s.splits += 1
     return top
 
 
@@ -201,6 +249,8 @@ cdef size_t cut_call(State *s, Node *n, size_t top, u64 sector, u64 end, u64 sto
     """What a call emits for a bio that straddles boundaries; [sector, stop) is its first piece."""
     cdef u32 me = <u32>(n - s.nodes)
     s.cut = True
+    if n.kind == RAID10 and n.split == LOOP:
+        return raid10_pieces(s, n, top, sector, end, stop)
     if n.split == LOOP or n.split == REST_MAPPED:
         return every_piece(s, n, top, sector, end, stop)
     s.splits += 1
@@ -278,7 +328,9 @@ cdef size_t map_call(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept
     s.pieces = 1
     if n.how == STEP_ALL:
         return mirror_write(s, n, top, sector, nr)
-    if n.how == STEP_STRIPE and n.split != FRONT and n.split != REST:
+    if n.how == STEP_STRIPE:
+        if n.split == FRONT or n.split == REST:
+            return stripe_front(s, n, top, sector, nr)
         return stripe_pieces(s, n, top, sector, nr)
     if n.limit != NULL:
         most = longest(n.limit, sector, nr)

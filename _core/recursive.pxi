@@ -54,7 +54,7 @@ cdef inline Node *give_all(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint 
     cdef size_t base = s.top, top, i
     cdef u64 pieces
     cdef i64 below
-    cdef Bio bio
+    cdef const Bio *bio
     cdef bint selfish
     note_nesting(s, <u64>(spn & NEST_MASK))
     if rare(s.why != BAD_NONE):
@@ -75,14 +75,15 @@ cdef inline Node *give_all(State *s, Node *n, u64 sector, u64 nr, i64 spn, bint 
             s.imm_nr = s.buf[base].nr
             return &s.nodes[s.buf[base].node]
     s.top = top
+    below = spn + n.step
     for i in range(base, top):
-        bio = s.buf[i]
-        if bio.node & <u32>JOB_BIT:
-            push_job(s, &bio)
+        bio = &s.buf[i]         # the fields one by one: a load of the whole waits for its stores
+        if rare(bio.node & <u32>JOB_BIT):
+            push_job(s, bio)
+        elif rare(selfish):
+            recurse(s, &s.nodes[bio.node], bio.sector, bio.nr,
+                    below + self_extra(s, n, i, pieces), irq)
         else:
-            below = spn + n.step
-            if rare(selfish):
-                below += self_extra(s, n, i, pieces)
             recurse(s, &s.nodes[bio.node], bio.sector, bio.nr, below, irq)
         if rare(s.why != BAD_NONE):
             break

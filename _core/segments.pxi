@@ -137,3 +137,30 @@ cdef inline size_t stripe_pieces(State *s, const Node *n, size_t top, u64 sector
             base += size
         else:
             kid += 1
+
+
+cdef inline size_t stripe_front(State *s, const Node *n, size_t top, u64 sector,
+                                u64 nr) noexcept nogil:
+    """FRONT and REST over one striped segment in the caller: one chunk's part, and the rest."""
+    cdef u64 chunk = mulhi(sector, n.chunk_inv)
+    cdef u64 row = mulhi(chunk, n.width_inv)
+    cdef u64 inside = sector - chunk * n.chunk
+    cdef u64 front = n.chunk - inside
+    cdef size_t first = top, rest = top
+    if nr <= front:
+        return hand(s, n, top, chunk - row * n.width, row * n.chunk + inside, nr, False)
+    if n.split == FRONT:
+        rest += 1
+    else:
+        first += 1
+    s.cut = True
+    s.resubmitted = True
+    s.splits += 1
+    s.pieces = 2
+    if not room_for(s, top + 2):
+        return top
+    put(n, &s.buf[first], chunk - row * n.width, row * n.chunk + inside, front)
+    s.buf[rest].sector = sector + front
+    s.buf[rest].nr = <u32>(nr - front)
+    s.buf[rest].node = <u32>(n - s.nodes)
+    return top + 2

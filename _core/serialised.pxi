@@ -38,6 +38,10 @@ cdef inline void fifo_call(State *s, Node *n, u64 sector, u64 nr, bint irq) noex
     cdef bint immediate
     while True:
         visit(s, n, irq)
+        if n.how == STEP_REMAP:     # in the same frame, whatever waits
+            sector += n.delta
+            n = n.next
+            continue
         if head == tail and n.how == STEP_LINEAR:
             s.handed = 1
             while True:
@@ -51,27 +55,9 @@ cdef inline void fifo_call(State *s, Node *n, u64 sector, u64 nr, bint irq) noex
             if head == tail:
                 return
         else:
-            immediate = n.immediate
             child = one_child(s, n, &sector, nr)
-            if child == NULL:
-                tail = keep_short(s, &head, tail)
-                before = tail
-                tail = map_call(s, n, sector, nr, tail)
-                if rare(s.gave_jobs):
-                    tail = take_jobs(s, before, tail)
-                if rare(s.why != BAD_NONE):
-                    return
-                if immediate and tail - before == 1 and not s.cut:
-                    tail = before
-                    n = &s.nodes[s.buf[tail].node]
-                    sector = s.buf[tail].sector
-                    nr = s.buf[tail].nr
-                    continue
-                if tail - head > s.peak_pending:
-                    s.peak_pending = tail - head
-                if head == tail:
-                    return
-            else:
+            if child != NULL:
+                immediate = n.immediate
                 n = child
                 if immediate:
                     continue
@@ -81,37 +67,71 @@ cdef inline void fifo_call(State *s, Node *n, u64 sector, u64 nr, bint irq) noex
                 tail = emit(s, tail, <u32>(n - s.nodes), sector, nr)
                 if rare(s.why != BAD_NONE):
                     return
+            else:
+                tail = keep_short(s, &head, tail)
+                before = tail
+                tail = map_call(s, n, sector, nr, tail)
+                if rare(s.gave_jobs):
+                    tail = take_jobs(s, before, tail)
+                if rare(s.why != BAD_NONE):
+                    return
+                if n.immediate and tail - before == 1 and not s.cut:
+                    tail = before
+                    n = &s.nodes[s.buf[tail].node]
+                    sector = s.buf[tail].sector
+                    nr = s.buf[tail].nr
+                    continue
+                if tail - head > s.peak_pending:
+                    s.peak_pending = tail - head
+                if head == tail:
+                    return
         n = &s.nodes[s.buf[head].node]
         sector = s.buf[head].sector
         nr = s.buf[head].nr
         head += 1
 
 
+cdef inline void exchange(Bio *a, Bio *b) noexcept nogil:
+    """Field by field: a load of the whole would wait for the stores of its parts."""
+    cdef u64 sector = a.sector
+    cdef u32 nr = a.nr, node = a.node
+    a.sector = b.sector
+    a.nr = b.nr
+    a.node = b.node
+    b.sector = sector
+    b.nr = nr
+    b.node = node
+
+
 cdef void lower_first(State *s, const Node *n, size_t base, size_t top) noexcept nogil:
     """4.11+: list = lower ++ same ++ older (79bd99596b73). The list's head is the buffer's top."""
-    cdef size_t i, j
+    cdef Bio *first = &s.buf[base]
+    cdef Bio *last = &s.buf[top - 1]
+    cdef const Bio *old
     cdef u32 queue = n.queue
-    cdef Bio swap
-    if not n.flags & KIN and not s.resubmitted:
-        i = base
-        j = top - 1
-        while i < j:
-            swap = s.buf[i]
-            s.buf[i] = s.buf[j]
-            s.buf[j] = swap
-            i += 1
-            j -= 1
+    if top - base == 2:
+        if s.nodes[first.node].queue != queue or s.nodes[last.node].queue == queue:
+            exchange(first, last)
         return
-    memcpy(s.scratch, &s.buf[base], (top - base) * sizeof(Bio))
-    j = base
-    for i in range(top - base, 0, -1):
-        if s.nodes[s.scratch[i - 1].node].queue == queue:
-            s.buf[j] = s.scratch[i - 1]
-            j += 1
-    for i in range(top - base, 0, -1):
-        if s.nodes[s.scratch[i - 1].node].queue != queue:
-            s.buf[j] = s.scratch[i - 1]
-            j += 1
+    if not n.flags & KIN and not s.resubmitted:
+        while first < last:
+            exchange(first, last)
+            first += 1
+            last -= 1
+        return
+    memcpy(s.scratch, first, (top - base) * sizeof(Bio))
+    old = &s.scratch[top - base]
+    while old > s.scratch:
+        old -= 1
+        if s.nodes[old.node].queue == queue:
+            first[0] = old[0]
+            first += 1
+    old = &s.scratch[top - base]
+    while old > s.scratch:
+        old -= 1
+        if s.nodes[old.node].queue != queue:
+            first[0] = old[0]
+            first += 1
 
 
 cdef inline void stack_call(State *s, Node *n, u64 sector, u64 nr, bint two_lists,

@@ -100,11 +100,11 @@ APART struct node *give_all(struct engine *e, struct node *n, u64 sector, u64 nr
     }
     e->top = top;
     for (size_t i = base; i < top; i++) {
-        struct bio b = e->buf[i];
-        if (b.node & JOB)
-            push_job(e, &b);
+        const struct bio *b = e->buf + i; /* field by field: the whole waits for its stores */
+        if (b->node & JOB)
+            push_job(e, b);
         else
-            make_request(e, e->nodes + b.node, b.sector, b.nr, spn + n->step);
+            make_request(e, e->nodes + b->node, b->sector, b->nr, spn + n->step);
     }
     e->top = base;
     return NULL;
@@ -229,16 +229,30 @@ INLINE void fifo_call(struct engine *e, struct node *n, u64 sector, u64 nr)
     }
 }
 
+INLINE void exchange(struct bio *a, struct bio *b)
+{
+    u64 sector = a->sector;
+    u32 nr = a->nr, node = a->node;
+    a->sector = b->sector;
+    a->nr = b->nr;
+    a->node = b->node;
+    b->sector = sector;
+    b->nr = nr;
+    b->node = node;
+}
+
 APART void lower_first(struct engine *e, const struct node *n, size_t base, size_t top)
 {
     struct bio *list = e->buf + base;
     size_t count = top - base, out = 0;
+    if (count == 2) {
+        if (e->nodes[list[0].node].queue != n->queue || e->nodes[list[1].node].queue == n->queue)
+            exchange(list, list + 1);
+        return;
+    }
     if (!n->kin && !e->resubmitted) {
-        for (size_t i = 0, j = count - 1; i < j; i++, j--) {
-            struct bio b = list[i];
-            list[i] = list[j];
-            list[j] = b;
-        }
+        for (size_t i = 0, j = count - 1; i < j; i++, j--)
+            exchange(list + i, list + j);
         return;
     }
     memcpy(e->spare, list, count * sizeof *list);
