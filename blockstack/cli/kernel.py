@@ -39,7 +39,8 @@ def kernel_list(threads: Annotated[int, typer.Option(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    printer().print(tables.kernels_table(rows, threads))
+    out = printer()
+    out.print(tables.kernels_table(rows, threads, out.width))
 
 
 @kernel_app.command("extract", epilog="Example: `blockstack kernel extract /boot/vmlinuz-6.1.0-50-"

@@ -244,7 +244,7 @@ def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str |
     else:
         out = printer()
         own = {kernel.name: kernel.rule for kernel in kernels}
-        out.print(tables.layers_table(rows, own))
+        out.print(tables.layers_table(rows, own, out.width))
         for why in left_out:
             out.print(Text(f"Left out: {why}", "dim"))
     return rows

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from blockstack.engine.arrays import RULE_NAMES
 from blockstack.engine.nesting import LayerLimit
 from blockstack.result import Explanation, Frame, Result, TaskDepth
 from blockstack.units import format_count
@@ -134,66 +135,78 @@ def _what_if(provenance: Mapping[str, Any]) -> str:
     return f" ({'; '.join(changed)})" if changed else ""
 
 
-def layers_table(rows: Sequence[LayerLimit], own: Mapping[str, str]) -> Table:
+def layers_table(rows: Sequence[LayerLimit], own: Mapping[str, str], width: int = WIDE) -> Table:
     """How many nested layers of a kind fit; rules of one kernel with the same answer share a row.
 
     Parameters
     ----------
     own : mapping of kernel to rule
         The rule that a kernel ships, marked ``*``.
+    width : int
+        Columns of the terminal; a narrow one leaves out which task decides.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    told = width >= 96
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not told)
     table.title = f"{rows[0].kind}: {rows[0].present_layers:,} nested in this stack" if rows else ""
     table.add_column("kernel", no_wrap=True)
-    for head in ("direction", "rule"):
-        table.add_column(head)
-    table.add_column("layers that fit", justify="right")
-    table.add_column("without reclaim", justify="right")
-    for head in ("B each", "peak B"):
+    table.add_column("rule", no_wrap=True)
+    for head in ("layers\nthat fit", "no\nreclaim", "B each", "peak B\n+ on top"):
         table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("decided by", overflow="fold")
+    if told:
+        table.add_column("decided by", overflow="fold")
     merged: dict[LayerLimit, list[str]] = {}
     for row in sorted(rows, key=lambda r: r.direction, reverse=True):
-        merged.setdefault(replace(row, submission=""), []).append(
-            row.submission + " *" * (row.submission == own.get(row.kernel)))
-    kernels = dict.fromkeys(row.kernel for row in rows)
-    for kernel in kernels:
+        merged.setdefault(replace(row, submission=""), []).append(row.submission)
+    for kernel in dict.fromkeys(row.kernel for row in rows):
         mine = [(row, rules) for row, rules in merged.items() if row.kernel == kernel]
+        table.add_row(Text(kernel, "bold"), *[""] * 4, f"of {mine[0][0].limit_bytes:,}")
         for i, (row, rules) in enumerate(mine):
-            table.add_row(kernel if i == 0 else "", row.direction, ", ".join(rules),
-                          _count_text(row, row.layers), _count_text(row, row.may_fit),
-                          f"{row.bytes_per_layer:,}", _peak_of(row), row.task,
-                          end_section=i + 1 == len(mine))
+            cells = [f"  {row.direction}", _rules_text(rules, own.get(kernel)),
+                     _count_text(row, row.layers), _count_text(row, row.may_fit),
+                     f"{row.bytes_per_layer:,}", _peak_of(row)]
+            table.add_row(*cells, *([row.task] if told else []), end_section=i + 1 == len(mine))
     return table
+
+
+def _rules_text(rules: Sequence[str], own: str | None) -> str:
+    """Several rules in a word, where there is one; the kernel's own is marked."""
+    if len(rules) > 1 and "recursive" not in rules and len(rules) == len(RULE_NAMES) - 1:
+        return "serialised *" if own in rules else "serialised"
+    if len(rules) == len(RULE_NAMES):
+        return "any"
+    return ", ".join(rule + " *" * (rule == own) for rule in rules)
 
 
 def _peak_of(row: LayerLimit) -> str:
     if not row.peak_bytes:  # the leaf completes inside the submit call
         return "-"
-    on_top = f" + {row.on_top_bytes:,} on top" if row.on_top_bytes else ""
-    return f"{peak_text(row.peak_bytes, row.exact)}{on_top} of {row.limit_bytes:,}"
+    on_top = f" + {row.on_top_bytes:,}" if row.on_top_bytes else ""
+    return peak_text(row.peak_bytes, row.exact) + on_top
 
 
 def _count_text(row: LayerLimit, layers: int | None) -> str:
     if layers is None:
-        return "any number" if row.peak_bytes else "see submission"
+        return "any" if row.peak_bytes else "as submitted"
     count = "none" if layers < 0 else f"{layers:,}"
-    return count if row.exact else f"at most {count}"
+    return count if row.exact or layers < 0 else f"≤ {count}"
 
 
-def kernels_table(rows: Sequence[Mapping[str, Any]], threads: int) -> Table:
-    """The shipped kernels, one row each."""
+def kernels_table(rows: Sequence[Mapping[str, Any]], threads: int, width: int = WIDE) -> Table:
+    """The shipped kernels, one row each; a narrow terminal leaves out whose frames they have."""
+    told = width >= WIDE
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("kernel", "submission"):
-        table.add_column(head, no_wrap=True)
-    for head in ("thread B", "usable B", "order"):
+    table.add_column("kernel", no_wrap=True)
+    table.add_column("rule", no_wrap=True)
+    for head in ("thread B", "usable B", f"{threads:,}\nthreads"):
         table.add_column(head, justify="right", no_wrap=True)
-    table.add_column(f"{threads:,} threads", justify="right")
-    for head in ("interrupts", "an overflow", "frames"):
+    table.add_column("irq\nstacks", no_wrap=True)
+    for head in ("an overflow", "frames") if told else ():
         table.add_column(head)
     for row in rows:
+        more = (row["overflow_outcome"], row["provenance"]["kernel"].split(" (")[0])
         table.add_row(row["name"], row["submission"], f"{row['thread_size_bytes']:,}",
-                      f"{row['limit_bytes']:,}", str(row["allocation_order"]),
-                      f"{row['memory_bytes'] / 2**20:,.1f} MiB", f"{row['irq_stacks']} stacks",
-                      row["overflow_outcome"], row["provenance"]["kernel"].split(" (")[0])
+                      f"{row['limit_bytes']:,}", f"{row['memory_bytes'] / 2**20:,.1f} MiB",
+                      row["irq_stacks"], *(more if told else ()))
+    if not told:
+        table.caption = "--json, or a wider terminal: what an overflow does, and whose frames"
     return table
