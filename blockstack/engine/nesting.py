@@ -98,8 +98,9 @@ def max_layers(stack: Stack, kind: str, *, kernel: Kernel | str | Path,
     bare = without_layers(stack, kind)
     kept, present = min(_nested(bare, kind)), max(_nested(stack, kind))
     limits = []
+    tasks = _tasks_of(bare, kind, the_kernel, workload)
     for direction in ("submission", "completion"):
-        found = _limit(bare, kind, the_kernel, workload, direction)
+        found = _limit(tasks, kind, the_kernel, direction)
         limits.append(replace(found, layers=_plus(found.layers, kept),
                               may_fit=_plus(found.may_fit, kept), present_layers=present))
     return tuple(limits)
@@ -119,17 +120,26 @@ def _nested(stack: Stack, kind: str) -> list[int]:
     return [deepest[root] for root in stack.roots()]
 
 
-def _limit(stack: Stack, kind: str, kernel: Kernel, workload: Workload | None,
-           direction: str) -> LayerLimit:
-    """What fits for certain, and what fits while no budget is needed."""
+def _tasks_of(stack: Stack, kind: str, kernel: Kernel, workload: Workload | None
+              ) -> Callable[[int], dict[str, TaskDepth]]:
+    """Every task's bound, by its name, under so many layers; each number is compiled once."""
     @cache
     def tasks(n: int) -> dict[str, TaskDepth]:
         bounds = static_tasks(with_layers(stack, kind, n), kernel, workload)
         # the uppermost of the layers put in names a raw device's tasks
         named = (replace(t, task=re.sub(rf"\+{re.escape(kind)}-\d+", "", t.task))
                  for static in bounds for t in static.all())
-        return {t.task: t for t in each_deepest(named)
-                if t.task.startswith("completion ") == (direction == "completion")}
+        return {t.task: t for t in each_deepest(named)}
+
+    return tasks
+
+
+def _limit(every: Callable[[int], Mapping[str, TaskDepth]], kind: str, kernel: Kernel,
+           direction: str) -> LayerLimit:
+    """What fits for certain, and what fits while no budget is needed."""
+    def tasks(n: int) -> dict[str, TaskDepth]:
+        return {name: task for name, task in every(n).items()
+                if name.startswith("completion ") == (direction == "completion")}
 
     if not tasks(0):
         return LayerLimit(kernel.name, kernel.rule, kind, direction, None, None, 0, 0, 0, 0,
@@ -160,13 +170,31 @@ def _most_layers(tasks: Callable[[int], Mapping[str, TaskDepth]],
     growing = {name: step for name, step in steps.items() if step > 0}
     if not growing:
         return None, tightest, 0
-    best = max(0, min(_PROBE + room(first[name]) // step for name, step in growing.items()))
-    while min(map(room, tasks(best).values())) < 0:  # a path that another one overtakes later
-        best -= 1
-    while best < _MOST and min(map(room, tasks(best + 1).values())) >= 0:
-        best += 1
+    guess = min(_PROBE + room(first[name]) // step for name, step in growing.items())
+    best = _last_that_fits(lambda n: min(map(room, tasks(n).values())), guess)
     decides = min(tasks(best).values(), key=lambda t: room(t) // max(1, steps.get(t.task, 0)))
     return best, decides, steps.get(decides.task, max(growing.values()))
+
+
+def _last_that_fits(room: Callable[[int], int], guess: int) -> int:
+    """The largest number of layers with room, looked for from a guess on; none has none.
+
+    A bound is the largest of straight lines, so the room falls ever faster: the secant between one
+    number that fits and one that does not never leads past the answer.
+    """
+    fits, fails, stride, n = 0, _MOST + 1, 1, max(1, min(guess, _MOST))
+    while fails - fits > 1:
+        if room(n) >= 0:
+            fits = n
+        else:
+            fails = n
+        if fails > _MOST:
+            n = min(fits + stride, _MOST)
+            stride *= 2
+        else:
+            spare, short = room(fits), -room(fails)
+            n = fits + max(1, min(fails - fits - 1, spare * (fails - fits) // (spare + short)))
+    return fits
 
 
 def with_layers(stack: Stack, kind: str, count: int) -> Stack:
