@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -176,18 +176,23 @@ def load_kernel(name: str | Path) -> Kernel:
     """
     text = str(name)
     if text in PROFILES:
-        profile = PROFILES[text]
-        source = resources.files("blockstack.kernel") / "data" / profile.data
-        with resources.as_file(source) as path:
-            table = load_table(path, profile.column)
-        gen = generation(profile.generation)
-        return Kernel.make(text, table, gen, profile.platform)
+        return _shipped(text)
     path = Path(text)
     table = read_frames(path)
     gen = _generation_of(table, path)
     table = replace(table, expected=_expected(gen, table.arch))
     return Kernel.make(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
                        _platform_of(table, gen, path))
+
+
+@cache
+def _shipped(name: str) -> Kernel:
+    """One object per name: its paths are found once, whoever asks."""
+    profile = PROFILES[name]
+    source = resources.files("blockstack.kernel") / "data" / profile.data
+    with resources.as_file(source) as path:
+        table = load_table(path, profile.column)
+    return Kernel.make(name, table, generation(profile.generation), profile.platform)
 
 
 @lru_cache(maxsize=8)
