@@ -134,6 +134,26 @@ def test_reads_allocate_nothing() -> None:
                         "f2fs_reserve_block"} & set(functions(way(kind, name, k)))
 
 
+@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+def test_f2fs_leaves_checkpoints_to_its_thread(kernel_name: str) -> None:
+    """checkpoint_merge: who needs a checkpoint waits for f2fs_ckpt."""
+    for name in find_kind("f2fs").entries["6.1"]:
+        has = "f2fs_issue_checkpoint" in functions(way("f2fs", name, kernel_name, deepest=True))
+        assert not has or "f2fs_write_checkpoint" not in functions(way("f2fs", name, kernel_name))
+    assert "f2fs_write_checkpoint" in functions(way("f2fs", "checkpoint", kernel_name))
+
+
+def test_btrfs_reads_checksums_without_read_ahead() -> None:
+    """A window has fewer sectors than a leaf holds checksums; a direct read's bio may have more,
+    and where the read-ahead is the deeper branch, it takes it. No lookup changes the tree."""
+    assert "reada_for_search" in functions(way("btrfs", "read-direct-csum", KERNELS[3]))
+    for name in (n for n in find_kind("btrfs").entries["6.1"] if n.endswith("-csum")):
+        for k in KERNELS[2:]:
+            found = functions(way("btrfs", name, k))
+            assert "split_leaf" not in found and "btrfs_submit_data_write_bio" not in found
+            assert "direct" in name or "reada_for_search" not in found
+
+
 def test_reclaim_is_entered_once() -> None:
     for kind, name, k in ways(BLOCK):
         if name in ("reclaim", "fault", "kswapd") and k in KERNELS[:2]:

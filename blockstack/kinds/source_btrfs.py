@@ -132,9 +132,9 @@ def btrfs_61(*, compress: bool) -> dict[str, Path]:
                                                 "submit_bio"))
     ways["discard"] = discard_61((">btrfs_ioctl", "btrfs_trim_fs"), fs)
     for name in ("read", "readv", "fault", "write", "writev", "read-direct", "readv-direct"):
-        ways[name + "-csum"] = _again(ways[name], _CSUM_VIA, _CSUM)
-    for name in ("read", "readv", "fault", "write", "writev"):
-        ways[name + "-csum"] = with_cuts(ways[name + "-csum"], _WINDOW)
+        # a lookup below the data's read: it changes no tree, whatever the way in does
+        ways[name + "-csum"] = with_cuts(_again(ways[name], _CSUM_VIA, _CSUM), _READ_CUTS + (
+            () if name.endswith("-direct") else _WINDOW))
     for name in ("writeback", "fsync", "worker", "write-direct-meta"):
         ways[name.removesuffix("-meta") + "-chunk"] = _again(ways[name], _CHUNK_VIA, _CHUNK)
     for name in ("writeback", "fsync", "journal"):
