@@ -10,7 +10,8 @@ from collections.abc import Mapping
 RENAMES: Mapping[str, tuple[str, ...]] = {
     # fs/read_write.c: vfs_readv and vfs_writev call do_iter_readv_writev themselves
     "do_iter_read": (), "do_iter_write": (), "do_iter_readv_writev": (),
-    # drivers/block/loop.c: buffered writes take lo_rw_aio, too, and ->write_iter
+    # drivers/block/loop.c: buffered I/O takes lo_rw_aio, too, and ->read_iter, ->write_iter
+    "vfs_iter_read": ("lo_rw_aio",),
     "vfs_iter_write": ("lo_rw_aio",),
     # block/bdev.c: a file stands for the opened device
     "blkdev_get_by_dev": ("bdev_open",),
