@@ -6,9 +6,13 @@ from functools import cache
 
 import pytest
 
+from blockstack.engine.entries import source_completion
+from blockstack.engine.layers import Layers
 from blockstack.kernel import CallPath, Kernel, load_kernel
 from blockstack.kinds import find_kind
 from blockstack.kinds.model import Path
+from blockstack.stack import Stack
+from blockstack.validate import as_traced
 
 KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
 OLD = KERNELS[0]
@@ -151,6 +155,28 @@ def test_btrfs_reads_checksums_without_read_ahead() -> None:
             found = functions(way("btrfs", name, k))
             assert "split_leaf" not in found and "btrfs_submit_data_write_bio" not in found
             assert "direct" in name or "reada_for_search" not in found
+
+
+def test_direct_io_ends_in_its_own_end_io() -> None:
+    """A tracer of block/ sees bio_check_pages_dirty's bio_put deepest on i386, not writeback's."""
+    stack = Stack()
+    stack.add("fs", "raw", on=stack.scsi("sda", size="1 GiB"))
+    found = {}
+    for direct in (False, True):
+        for k in (kernel(KERNELS[3]), as_traced(kernel(KERNELS[3]))):
+            ended = source_completion(stack, "fs", Layers(k, stack), direct)
+            found[direct, k.rows.entered is not None] = ended.frames()[1].function
+    assert found == {(False, False): "mpage_end_io", (False, True): "mpage_end_io",
+                     (True, False): "mpage_end_io", (True, True): "blkdev_bio_end_io"}
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_a_card_s_frames_are_the_way_in_s(kernel_name: str) -> None:
+    """No driver of block devices calls the network card's."""
+    stack = Stack()
+    card = stack.nic("eth0", driver="loopback")
+    row = Layers(kernel(kernel_name), stack).row(stack.devices[card.name], "write")
+    assert row.peak.bytes == row.through.bytes == 0
 
 
 def test_reclaim_is_entered_once() -> None:

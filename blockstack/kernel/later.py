@@ -35,6 +35,12 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     "__alloc_pages": ("__alloc_pages_noprof",),
     "mempool_alloc": ("mempool_alloc_noprof",),
     "grab_cache_page_write_begin": ("__filemap_get_folio",),
+    # fs/btrfs/bio.c, extent_io.c: bbio->end_io
+    "btrfs_orig_bbio_end_io": ("btrfs_bio_end_io",),
+    "end_bio_extent_writepage": ("end_bbio_data_write",),
+    "end_bio_extent_buffer_writepage": ("end_bbio_meta_write",),
+    "end_compressed_bio_write": ("end_bbio_compressed_write",),
+    "btrfs_end_dio_bio": ("btrfs_dio_end_io",),
     # mm/page_io.c
     "swap_readpage": ("swap_read_folio",),
     # net/socket.c: MSG_SPLICE_PAGES instead of ->sendpage
