@@ -23,6 +23,8 @@ from blockstack.result import Frame, TaskDepth
 from blockstack.stack import Stack
 
 _LOOP = ("loop_workfn", "loop_rootcg_workfn", "loop_process_work")
+#: 6.12 dispatches in the work item itself (block/blk-mq.c blk_mq_run_work_fn)
+_KBLOCKD = ("__blk_mq_run_hw_queue", "blk_mq_run_work_fn")
 #: functions that only a task of that context has on its stack; another word: itself
 _CONTEXTS: dict[str, tuple[str, ...]] = {
     "syscall:fsync": ("__x64_sys_fsync", "__ia32_sys_fsync"),
@@ -36,7 +38,8 @@ _CONTEXTS: dict[str, tuple[str, ...]] = {
     "syscall:openat": ("__x64_sys_openat", "__ia32_sys_openat"),
     "pagefault": ("exc_page_fault",),
     "kthread:loop_process_work": _LOOP, "kthread:loop_rootcg_workfn": _LOOP,
-    "kthread:loop_workfn": _LOOP}
+    "kthread:loop_workfn": _LOOP,
+    **{f"kthread:{name}": _KBLOCKD for name in _KBLOCKD}}
 #: the ``block`` pass traced the block layer, its pools and the drivers; not slab, page allocator,
 #: scheduler or the page cache.
 _TRACED_FILES = ("block/", "drivers/", "fs/", "crypto/async_tx/", "mm/mempool.c",

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from blockstack.engine.layers import Layers
 from blockstack.errors import BlockstackError
 from blockstack.kernel import CallPath, Kernel, LayerRow, load_kernel
 from blockstack.kinds import find_kind
 from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.stack import Stack
 
 KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
 NAMES = ("md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5", "md-raid6")
@@ -59,12 +61,26 @@ def test_bytes_per_recursion_level_of_2_6_18(kind: str, through: int) -> None:
     ("linux-6.1-x86_64", 1248, 832), ("linux-6.1-i386", 984, 564)])
 def test_raid5_worked_sums_of_6_1(name: str, peak: int, raid5d: int) -> None:
     """Driver entry to the deepest function; raid5d to the submission."""
-    row = submit("md-raid5", name)
+    row = submit("md-raid5", name, "write")
     driver = functions(row.peak).index("__submit_bio") + 1
     assert sum(step.bytes for step in row.peak.steps[driver:]) == peak
     path = worker("md-raid5", name, "write")
     thread = functions(path).index("raid5d")
     assert sum(step.bytes for step in path.steps[thread:]) == raid5d
+
+
+@pytest.mark.parametrize("name", KERNELS[2:])
+@pytest.mark.parametrize(("kind", "members"), [("md-raid5", 3), ("md-raid6", 4), ("dm-raid5", 3)])
+def test_only_a_degraded_array_reads_by_stripes(kind: str, members: int, name: str) -> None:
+    """raid5_make_request asks for mddev->degraded == 0 before chunk_aligned_read."""
+    found = {}
+    for failed in ([], [0]):
+        stack = Stack()
+        disks = [stack.scsi(f"sd{i}", size="1 GiB") for i in range(members)]
+        stack.add("array", kind, on=disks, failed=failed)
+        row = Layers(kernel(name), stack).row(stack.devices["array"], "read")
+        found[bool(failed)] = "raid5_get_active_stripe" in functions(row.peak)
+    assert found == {False: False, True: True}
 
 
 @pytest.mark.parametrize(("name", "measured"), [("linux-6.1-x86_64", 944), ("linux-6.1-i386", 720)])

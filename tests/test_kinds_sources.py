@@ -6,9 +6,13 @@ from functools import cache
 
 import pytest
 
+from blockstack.engine.entries import source_completion
+from blockstack.engine.layers import Layers
 from blockstack.kernel import CallPath, Kernel, load_kernel
 from blockstack.kinds import find_kind
 from blockstack.kinds.model import Path
+from blockstack.stack import Stack
+from blockstack.validate import as_traced
 
 KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
 OLD = KERNELS[0]
@@ -132,6 +136,47 @@ def test_reads_allocate_nothing() -> None:
             assert not {"ext3_new_blocks", "ext4_mb_new_blocks", "xfs_alloc_vextent",
                         "start_this_handle", "start_transaction", "btrfs_cow_block",
                         "f2fs_reserve_block"} & set(functions(way(kind, name, k)))
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+def test_f2fs_leaves_checkpoints_to_its_thread(kernel_name: str) -> None:
+    """checkpoint_merge: who needs a checkpoint waits for f2fs_ckpt."""
+    for name in ("fsync", "writeback", "write"):
+        assert "f2fs_write_checkpoint" not in functions(way("f2fs", name, kernel_name))
+    assert "f2fs_write_checkpoint" in functions(way("f2fs", "checkpoint", kernel_name))
+
+
+def test_btrfs_reads_checksums_without_read_ahead() -> None:
+    """A window has fewer sectors than a leaf holds checksums; a direct read's bio may have more,
+    and where the read-ahead is the deeper branch, it takes it. No lookup changes the tree."""
+    assert "reada_for_search" in functions(way("btrfs", "read-direct-csum", KERNELS[3]))
+    for name in (n for n in find_kind("btrfs").entries["6.1"] if n.endswith("-csum")):
+        for k in KERNELS[2:]:
+            found = functions(way("btrfs", name, k))
+            assert "split_leaf" not in found and "btrfs_submit_data_write_bio" not in found
+            assert "direct" in name or "reada_for_search" not in found
+
+
+def test_direct_io_ends_in_its_own_end_io() -> None:
+    """A tracer of block/ sees bio_check_pages_dirty's bio_put deepest on i386, not writeback's."""
+    stack = Stack()
+    stack.add("fs", "raw", on=stack.scsi("sda", size="1 GiB"))
+    found = {}
+    for direct in (False, True):
+        for k in (kernel(KERNELS[3]), as_traced(kernel(KERNELS[3]))):
+            ended = source_completion(stack, "fs", Layers(k, stack), direct)
+            found[direct, k.rows.entered is not None] = ended.frames()[1].function
+    assert found == {(False, False): "mpage_end_io", (False, True): "mpage_end_io",
+                     (True, False): "mpage_end_io", (True, True): "blkdev_bio_end_io"}
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_a_card_s_frames_are_the_way_in_s(kernel_name: str) -> None:
+    """No driver of block devices calls the network card's."""
+    stack = Stack()
+    card = stack.nic("eth0", driver="loopback")
+    row = Layers(kernel(kernel_name), stack).row(stack.devices[card.name], "write")
+    assert row.peak.bytes == row.through.bytes == 0
 
 
 def test_reclaim_is_entered_once() -> None:

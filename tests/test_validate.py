@@ -292,8 +292,9 @@ def test_command_line_can_tell_nothing(tmp_path):
     data = json.loads(path.read_text())
     del data["stacks"]["virtio-blk"]
     path.write_text(json.dumps(data))
-    found = CliRunner().invoke(app, ["validate", str(path)])
+    found = CliRunner().invoke(app, ["validate", str(path), "--kernel", "linux-6.1-i386"])
     assert found.exit_code == 3 and "none modelled" in found.output
+    assert "linux-6.1-i386 was not used" in found.output
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])

@@ -112,8 +112,9 @@ def validate(where: Annotated[Path | None, typer.Argument(
                 metavar="[DIR]", help="A folder of measured stacks (*.json, *.json.gz), or one "
                                       "file; none: the set that ships, Debian's 6.1.")] = None,
              kernel: Annotated[list[str] | None, typer.Option(
-                 "--kernel", help="Frame tables to compare with, chosen by architecture; "
-                                  "default: the shipped ones.")] = None,
+                 "--kernel", help="Frame tables to compare with; each file of measurements takes "
+                                  "that of its version and architecture. Default: the shipped "
+                                  "ones.")] = None,
              plot: Annotated[Path | None, typer.Option(
                  "--plot", help="Predicted against measured: .svg, .png or .pdf.")] = None,
              as_json: JsonOpt = False) -> None:
@@ -132,6 +133,10 @@ def validate(where: Annotated[Path | None, typer.Argument(
                 reports.append(compare_all(measured, kernel_for(measured, kernel or ()), bar))
             if not as_json:
                 out.print(report_view(reports[-1], out.width))
+        for name in kernel or ():
+            if load_kernel(name).table.digest not in {r.table for r in reports}:
+                Console(stderr=True).print(f"note: {name} was not used: no file has its version "
+                                           "and architecture")
         if plot is not None:
             plots.save(plots.validated(reports), str(plot))
     if as_json:

@@ -77,8 +77,9 @@ def inner_sources(stack: Stack) -> tuple[str, ...]:
                  if device.kind_entry.role == "source" and name not in roots)
 
 
-def source_completion(stack: Stack, name: str, layers: Layers) -> LayeredPath:
-    """From bio_endio to the deepest end_io of the bios that ``name`` issues.
+def source_completion(stack: Stack, name: str, layers: Layers, direct: bool) -> LayeredPath:
+    """From bio_endio to the deepest end_io of the bios that ``name`` issues; with ``direct``,
+    those of O_DIRECT are among them.
 
     What an NFS server reads and writes are the bios of the file system below it.
     """
@@ -91,8 +92,10 @@ def source_completion(stack: Stack, name: str, layers: Layers) -> LayeredPath:
         unknown = () if device.kind_entry.role == "source" and not device.on else (
             f"the end_io of {kind.name}",)
         return layered(device.name, CallPath((), unknown))
-    link = layers.kernel.generation.endio_link
-    return layered(device.name, layers.kernel.rows.layer(calls.endio, link, nested=False).peak)
+    link, ends = layers.kernel.generation.endio_link, calls.options.get("ends", {})
+    paths = (calls.endio, *ends.get("", ()), *(ends.get("direct", ()) if direct else ()))
+    return deepest(layered(device.name, layers.kernel.rows.layer(path, link, nested=False).peak)
+                   for path in paths)
 
 
 def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], direct: bool, *,
@@ -134,7 +137,7 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
     unplug, link = None, layers.kernel.generation.unplug_link
     if link is not None and "unplug" in paths and lower.kind_entry.role != "nic":
         unplug = layered(root, layers.kernel.rows.spine(paths["unplug"], link))
-    return Entries(root, lower, tuple(ways), source_completion(stack, root, layers),
+    return Entries(root, lower, tuple(ways), source_completion(stack, root, layers, direct),
                    {way.op: way.submit for way in ways if way.data}, unplug)
 
 

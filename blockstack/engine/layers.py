@@ -75,8 +75,8 @@ class Layers:
 
     def _row(self, device: Device, op: str) -> LayerRow:
         gen, calls = self.kernel.generation, self.calls(device)
-        if device.kind_entry.role == "source":  # it maps its bios itself: part of the way in
-            return EMPTY
+        if device.kind_entry.role in ("source", "nic"):
+            return EMPTY  # a source maps its bios itself, a card sends: both in the way in
         # a loop device only queues: all its lower bios are its worker's
         nested = device.kind_entry.role == "stacked" and not (
             device.kind_entry.mapping == "remap" and op in calls.worker)
@@ -89,6 +89,8 @@ class Layers:
                     for path in self._cloned(device, op))
             return max(rows, key=lambda row: row.peak.bytes)
         path = calls.submit_ops.get(op, calls.submit)
+        if op == "read" and device.failed:  # a degraded array rebuilds what it reads
+            path = calls.submit
         if path is None:  # a partition: generic_make_request itself remaps
             return EMPTY
         nic = None if calls.worker else self.nic(device)  # without a worker it sends in the caller

@@ -240,7 +240,8 @@ class _Compiler:
         below = self.layers.endio(here.device, here.completion)
         if self.stack.devices[here.shape.children[0][0]].kind_entry.role == "source":
             # the bios are the file system's that holds the loop device's file
-            below = source_completion(self.stack, here.shape.children[0][0], self.layers)
+            below = source_completion(self.stack, here.shape.children[0][0], self.layers,
+                                      bool(here.device.params.get("direct")))
         worker = self.layers.worker(here.device)
         caller = here.shape.both or any(op not in here.in_worker for op in range(NOPS))
         for name, offset in here.shape.children:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 RENAMES: Mapping[str, tuple[str, ...]] = {
     # fs/read_write.c: vfs_readv and vfs_writev call do_iter_readv_writev themselves
     "do_iter_read": (), "do_iter_write": (), "do_iter_readv_writev": (),
-    # drivers/block/loop.c: buffered writes take lo_rw_aio, too, and ->write_iter
+    # drivers/block/loop.c: buffered I/O takes lo_rw_aio, too, and ->read_iter, ->write_iter
+    "vfs_iter_read": ("lo_rw_aio",),
     "vfs_iter_write": ("lo_rw_aio",),
     # block/bdev.c: a file stands for the opened device
     "blkdev_get_by_dev": ("bdev_open",),
@@ -34,6 +35,12 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     "__alloc_pages": ("__alloc_pages_noprof",),
     "mempool_alloc": ("mempool_alloc_noprof",),
     "grab_cache_page_write_begin": ("__filemap_get_folio",),
+    # fs/btrfs/bio.c, extent_io.c: bbio->end_io
+    "btrfs_orig_bbio_end_io": ("btrfs_bio_end_io",),
+    "end_bio_extent_writepage": ("end_bbio_data_write",),
+    "end_bio_extent_buffer_writepage": ("end_bbio_meta_write",),
+    "end_compressed_bio_write": ("end_bbio_compressed_write",),
+    "btrfs_end_dio_bio": ("btrfs_dio_end_io",),
     # mm/page_io.c
     "swap_readpage": ("swap_read_folio",),
     # net/socket.c: MSG_SPLICE_PAGES instead of ->sendpage

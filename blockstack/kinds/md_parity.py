@@ -9,6 +9,7 @@ from blockstack.kinds.md_new import ENTRY, FLUSH_WORKER, THREAD_FILES
 from blockstack.kinds.md_new import THREAD as NEW_THREAD
 from blockstack.kinds.md_old import BITMAP, BITMAP_CUTS, ENDWRITE, MD, THREAD, superblock_path
 from blockstack.kinds.model import Calls, Path, Worker
+from blockstack.kinds.requests import with_cuts
 
 _FILE = "drivers/md/raid5.c"
 _ENTRY_OLD = f">make_request@{_FILE}"
@@ -34,6 +35,14 @@ _LOG = _reasons(("*",), ("r5l_*", "r5c_*", "ppl_*"), "needs a journal device or 
 #: raid5.c ops_run_io, 6.1: "very unlikely", for a member with write errors
 _BAD_BLOCKS = (("ops_run_io", "md_check_recovery", "only to write the bad block log"),
                ("ops_run_io", "md_wait_for_blocked_rdev", "only for a member with write errors"))
+
+#: raid5.c chunk_aligned_read, 6.1: a read needs stripes only where a member is missing, not in
+#: sync, or has known bad blocks
+_PAST_CACHE = _reasons(("raid5_make_request",), (
+    "raid5_get_active_stripe", "make_stripe_request", "add_all_stripe_bios", "*add_stripe_bio",
+    "find_get_stripe", "stripe_*", "*release_stripe*", "raid5_bio_lowest_chunk_sector",
+    "make_discard_request", "md_flush_request", "*_handle_flush_request", "md_bitmap_startwrite"),
+    "a read of an array that lacks no member bypasses the stripe cache")
 
 
 def _options(level: int, gen: str) -> dict[str, Any]:
@@ -104,8 +113,10 @@ def _new(level: int, *, bitmap: bool) -> Calls:
     stripes = (*NEW_THREAD, ">raid5d", "handle_active_stripes", "handle_stripe")
     thread = Worker("raid5d", Path(
         stripes[:4] if bitmap else (*stripes, "ops_run_io"), files=thread_files, cuts=cuts))
+    submit = Path((*ENTRY, ">raid5_make_request"), files=files, cuts=_LOG)
     return Calls(
-        submit=Path((*ENTRY, ">raid5_make_request"), files=files, cuts=_LOG),
+        # Layers._row takes `submit` for a read of a degraded array
+        submit=submit, submit_ops={"read": with_cuts(submit, _PAST_CACHE)},
         # reads: those that bypass the cache in the caller, the others by options on raid5d
         worker={"write": thread, "fua": thread, "flush": FLUSH_WORKER},
         endio=Path(("raid5_align_endio",), files=(_FILE,)),

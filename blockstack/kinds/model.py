@@ -148,8 +148,9 @@ class Calls:
         read_in_caller, rmw); ``superblock``, ``threads`` (name to `Path`): what further tasks of
         the device write to its lower devices; ``tasks`` (name to `Path`): further tasks that
         submit nothing, to their deepest point; ``plugged`` (`Path`): from blk_finish_plug to the
-        submit of writes that wait in the task's plug; ``cache``: where writes go; ``peer``: what
-        there is only with a network card; ``clones_requests``: no second bio; ``receive``: what TCP
+        submit of writes that wait in the task's plug; ``ends`` ("" or "direct" to `Path`s): a
+        source's end_ios beside ``endio``; ``cache``: where writes go; ``peer``: what there is only
+        with a network card; ``clones_requests``: no second bio; ``receive``: what TCP
         does with a segment for it (`network_paths.receive`); a card's ``poll`` (`Path`): from
         the softirq to IP, ``dpc``: NDISwrapper's tasklet; ``notes`` (parameter to value to text).
     note : str

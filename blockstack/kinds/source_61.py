@@ -234,11 +234,11 @@ _EXT4_READ_CUTS: Cuts = tuple((a, b, _NO_ALLOC) for a, b in (
     ("ext4_ext_map_blocks", "ext4_ext_correct_indexes"), ("ext4_ext_map_blocks", "*get_access*"),
     ("ext4_ext_map_blocks", "ext4_issue_zeroout"),
     ("ext4_ext_map_blocks", "ext4_zeroout_es"), ("ext4_ext_map_blocks", "*ext4_ext_dirty*"),
-    ("ext4_ext_map_blocks", "ext4_da_update_reserve_space"), ("*", "ext4_ind_trans_blocks"),
+    # 6.12: ext4_es_insert_extent calls it, for delayed blocks among those that were mapped
+    ("*", "ext4_da_update_reserve_space"), ("*", "ext4_ind_trans_blocks"),
     ("ext4_ind_map_blocks", "ext4_mb_new_blocks"), ("ext4_ind_map_blocks", "ext4_alloc_branch"),
     ("ext4_map_blocks", "ext4_issue_zeroout"), ("*", "__ext4_journal_start_sb"),
-    ("ext4_ind_map_blocks", "ext4_splice_branch"), ("ext4_ind_map_blocks", "ext4_free_blocks"),
-    ("ext4_ind_map_blocks", "ext4_da_update_reserve_space")))
+    ("ext4_ind_map_blocks", "ext4_splice_branch"), ("ext4_ind_map_blocks", "ext4_free_blocks")))
 _EXT4_CUTS: Cuts = (
     ("*", "ext4_ind_*", "extent-mapped files: 6.1 maps indirect blocks only on old images"),
     ("*", "ext4_xattr_*", "no extended attributes on the data path"),

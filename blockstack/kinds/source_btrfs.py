@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from blockstack.kinds.model import Path
 from blockstack.kinds.network_paths import WORK_FILES, kworker
+from blockstack.kinds.requests import with_cuts
 from blockstack.kinds.source_61 import (
     FSYNC,
     Fs61,
@@ -25,10 +26,17 @@ _FILES = ("fs/btrfs/",)
 _READ_CUTS: Cuts = cut_rows(
     "a read changes no tree: btrfs_search_slot with cow = 0", "btrfs_cow_block", "split_leaf",
     "balance_level", "split_node", "push_leaf_*", "push_nodes_for_insert", "reada_for_balance",
-    "start_transaction", "btrfs_start_transaction*", "btrfs_join_transaction*")
+    "start_transaction", "btrfs_start_transaction*", "btrfs_join_transaction*",
+    "submit_one_bio->btrfs_submit_data_write_bio")
 _CHUNK: Cuts = cut_rows(
     "a new chunk: in ways of their own", "find_free_extent->btrfs_chunk_alloc",
     "find_free_extent->btrfs_join_transaction", "find_free_extent->btrfs_end_transaction")
+#: fs/btrfs/file-item.c 6.1 btrfs_lookup_bio_sums: path->reada is set for more sectors than a leaf
+#: holds checksums of, 4,000 of crc32c's in mkfs.btrfs's 16 KiB; a read-ahead window has 1,024 pages
+#: (fs/btrfs/disk-io.c open_ctree: 4 MiB)
+_WINDOW: Cuts = cut_rows(
+    "a buffered read asks for less than a leaf of checksums: it reads no others ahead",
+    "read_block_for_search->reada_for_search")
 _CSUM: Cuts = cut_rows(
     "reads the checksums' tree below a data bio: in ways of their own",
     "btrfs_lookup_bio_sums->btrfs_lookup_csum", "btrfs_lookup_bio_sums->btrfs_search_slot")
@@ -124,7 +132,9 @@ def btrfs_61(*, compress: bool) -> dict[str, Path]:
                                                 "submit_bio"))
     ways["discard"] = discard_61((">btrfs_ioctl", "btrfs_trim_fs"), fs)
     for name in ("read", "readv", "fault", "write", "writev", "read-direct", "readv-direct"):
-        ways[name + "-csum"] = _again(ways[name], _CSUM_VIA, _CSUM)
+        # a lookup below the data's read: it changes no tree, whatever the way in does
+        ways[name + "-csum"] = with_cuts(_again(ways[name], _CSUM_VIA, _CSUM), _READ_CUTS + (
+            () if name.endswith("-direct") else _WINDOW))
     for name in ("writeback", "fsync", "worker", "write-direct-meta"):
         ways[name.removesuffix("-meta") + "-chunk"] = _again(ways[name], _CHUNK_VIA, _CHUNK)
     for name in ("writeback", "fsync", "journal"):

@@ -21,6 +21,12 @@ _CUTS: Cuts = (
     *cut_rows("reads nothing below flush_inline_data, whose caller holds the inode's node page; "
               "for a page of data f2fs_do_write_data_page makes the same call deeper",
               "f2fs_write_inline_data->f2fs_get_dnode_of_data"),
+    # fs/f2fs/super.c 6.1 default_options; fs/f2fs/checkpoint.c f2fs_issue_checkpoint
+    *cut_rows("checkpoint_merge is on by default: the thread f2fs_ckpt writes the checkpoint, its "
+              "caller waits", "f2fs_issue_checkpoint->f2fs_write_checkpoint",
+              "f2fs_issue_checkpoint->*checkpoint_and_complete_reqs",
+              "f2fs_issue_checkpoint->__write_checkpoint_sync",
+              "f2fs_issue_checkpoint->flush_remained_ckpt_reqs"),
     *cut_rows("no quota", "dquot_*", "f2fs_quota_*", "f2fs_dquot_*"),
     *cut_rows("no zoned device", "*blkzoned*", "*blkz*", "*zone*"),
     *cut_rows("no atomic or volatile writes", "f2fs_*atomic*"),

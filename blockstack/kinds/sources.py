@@ -122,14 +122,15 @@ _REISER4 = {
 }
 
 _OPS_61 = ("read", "write", "flush", "discard", "fua")
-_ENDIO_FILES = ("fs/buffer.c", "fs/mpage.c", "fs/direct-io.c", "fs/aio.c", "fs/iomap/", "fs/ext4/",
-                "fs/xfs/", "mm/filemap.c", "mm/page-writeback.c", "mm/page_io.c", "mm/swap.c",
-                "mm/folio-compat.c")
+_ENDIO_FILES = ("block/fops.c", "fs/buffer.c", "fs/mpage.c", "fs/direct-io.c", "fs/aio.c",
+                "fs/iomap/", "fs/ext4/", "fs/xfs/", "mm/filemap.c", "mm/page-writeback.c",
+                "mm/page_io.c", "mm/swap.c", "mm/folio-compat.c")
 _ENDIO_CUTS: Cuts = (
     ("xfs_buf_ioend", "xfs_buf_iodone_work", "xfslogd's work: the end_io only queues it"),
     ("__bio_release_pages", "__folio_lock", "bio_check_pages_dirty releases without dirtying"),
     ("*", "vfs_fsync_range", "the file is not opened O_SYNC"),
-    ("*", "invalidate_inode_pages2_range", "no cached pages: no buffered I/O mixed in"),
+    *(("*", name, "no cached pages: no buffered I/O mixed in") for name in (
+        "invalidate_inode_pages2_range", "kiocb_invalidate_post_direct_write")),
 )
 
 
@@ -141,6 +142,11 @@ def _endio(*via: str) -> Path:
 _AIO_END = _endio("dio_bio_end_aio")  # asynchronous direct I/O: aio_complete in the interrupt
 _BUFFER_END = _endio("end_bio_bh_io_sync", ">end_buffer_async_write")
 _SWAP_END = _endio("end_swap_bio_write")
+#: direct I/O of 6.1: ->ki_complete of an asynchronous one, or the reader's pages are let go
+_DIO_END = tuple(replace(_endio(end), edges=((calls, "aio_complete_rw"),)) for end, calls in (
+    ("blkdev_bio_end_io", "blkdev_bio_end_io"),
+    ("blkdev_bio_end_io_async", "blkdev_bio_end_io_async"),
+    ("iomap_dio_bio_end_io", "iomap_dio_complete_work")))
 
 
 #: file operations of a loop device, and the ways in that go through the same
@@ -156,11 +162,13 @@ _BUFFERED: Cuts = cut_rows("the file is not opened O_DIRECT", "iomap_dio_rw", "*
 
 
 def _calls(entries: Mapping[str, Path], endio: Path, loop: str = "", *,
-           ops: tuple[str, ...] = ("read", "write", "flush")) -> Calls:
+           ops: tuple[str, ...] = ("read", "write", "flush"),
+           ends: Mapping[str, tuple[Path, ...]] | None = None) -> Calls:
     """A source, and the same file system in the middle, under a loop device or a server.
 
     ``submit_ops`` are the ways in of a server, at the file operations; ``files`` those of a loop
-    device of 6.1, ``submit`` that of an older one, at the function ``loop``.
+    device of 6.1, ``submit`` that of an older one, at the function ``loop``. ``ends``: its other
+    end_ios.
     """
     served = {op: below_vfs(entries[f"{op}v"]) for op in ("read", "write")}  # nfsd: vfs_writev
     if loop:
@@ -174,7 +182,8 @@ def _calls(entries: Mapping[str, Path], endio: Path, loop: str = "", *,
         replace(sync, via=(files["write"][0].via[0], "vfs_fsync_range", *sync.via),
                 cuts=sync.cuts + _BUFFERED)
         for sync in files["fsync"])
-    return Calls(submit_ops=served, files=files, endio=endio, ops=_OPS_61)
+    return Calls(submit_ops=served, files=files, endio=endio, ops=_OPS_61,
+                 options={"ends": ends or {}})
 
 
 def _fs(name: str, doc: str, entries: Mapping[str, Mapping[str, Path]],
@@ -260,17 +269,18 @@ SOURCE_KINDS: tuple[Kind, ...] = (
     _fs("raw", "block device opened as a file", _RAW, {
         "2.6.18": _calls(_RAW["2.6.18"], _AIO_END, ">blkdev_prepare_write"),
         "2.6.24": _calls(_RAW["2.6.24"], _BUFFER_END, ">blkdev_write_begin"),
-        **{gen: _calls(_RAW[gen], _endio("mpage_end_io@fs/mpage.c"), ops=_OPS_61)
-           for gen in ("6.1", "6.12")}}),
+        **{gen: _calls(_RAW[gen], _endio("mpage_end_io@fs/mpage.c"), ops=_OPS_61, ends={
+            "": (_BUFFER_END,), "direct": _DIO_END[:2]}) for gen in ("6.1", "6.12")}}),
     _fs("ext3", "ext3 file system, data=ordered", _EXT3, {
         "2.6.18": _calls(_EXT3["2.6.18"], _AIO_END, ">ext3_prepare_write"),
         "2.6.24": _calls(_EXT3["2.6.24"], _BUFFER_END, ">ext3_write_begin")}),
     _fs("ext4", "ext4 file system, data=ordered, delayed allocation", _EXT4, {
-        "6.1": _calls(_EXT4["6.1"], _endio("ext4_end_bio"))}),
+        "6.1": _calls(_EXT4["6.1"], _endio("ext4_end_bio"), ends={"direct": _DIO_END[2:]})}),
     _fs("xfs", "XFS file system", _XFS, {
         "2.6.18": _calls(_XFS["2.6.18"], _AIO_END, ">xfs_vm_prepare_write"),
         "2.6.24": _calls(_XFS["2.6.24"], _BUFFER_END, ">xfs_vm_write_begin"),
-        "6.1": _calls(_XFS["6.1"], _endio("iomap_writepage_end_bio"))}),
+        "6.1": _calls(_XFS["6.1"], _endio("iomap_writepage_end_bio"), ends={
+            "": (_endio("iomap_read_end_io"),), "direct": _DIO_END[2:]})}),
     _btrfs(),
     Kind("f2fs", "source", "remap", (1, 1), "f2fs file system", entries=_F2FS, verb="f2fs",
          calls={"6.1": _calls(_F2FS["6.1"], F2FS_END)}, entry_ops=F2FS_ENTRY_OPS),
