@@ -85,8 +85,10 @@ def _check_nodes(f, jobs):
     _rule((f["succ"] <= local[owner]) | (f["succ"] >= size), "succ",
           "successors come later in their template")
     keys = template[tokens].astype(np.int64) * stations + f["station"][tokens]
+    count = np.maximum(f["end"] - f["sector"], 1)[tokens]
+    _rule(count > f["servers"][f["station"][tokens]], "end", "more tokens than there are")
     left = np.bincount(np.unique(keys, return_inverse=True)[1],
-                       np.where(releases[tokens], -1, 1)) if keys.size else np.zeros(0)
+                       np.where(releases[tokens], -count, count)) if keys.size else np.zeros(0)
     _rule(left != 0, "flags", "a bio gives back as many tokens as it takes")
     foreground = np.add.reduceat((f["flags"] & BACKGROUND) == 0, f["node_start"][:-1],
                                  dtype=np.uint32)

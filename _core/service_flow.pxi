@@ -14,6 +14,11 @@ cdef inline u32 station_of(Sim *s, const Node *n, u32 bio, bint plain) noexcept 
     return n.station
 
 
+cdef inline u32 tokens(const Node *n) noexcept nogil:
+    """How many a visit takes or gives back: a range's length, where it has one."""
+    return <u32>(n.end - n.sector) if n.end > n.sector else 1
+
+
 cdef inline void arrive(Sim *s, u32 slot, bint plain) noexcept nogil:
     """A visit's predecessors are done."""
     cdef Visit *v = &s.visits[slot]
@@ -33,10 +38,10 @@ cdef inline void arrive(Sim *s, u32 slot, bint plain) noexcept nogil:
         st.free -= 1
         st.busy += 1
         serve(s, st, slot, plain)
-    elif not plain and st.kind == TOKENS and st.free:
+    elif not plain and st.kind == TOKENS and st.head == <u32>NONE and st.free >= tokens(n):
         v.began = s.now
-        st.free -= 1
-        st.busy += 1
+        st.free -= tokens(n)
+        st.busy += tokens(n)
         todo(s, slot, True)
     else:
         enqueue(s, st, slot)
@@ -45,21 +50,25 @@ cdef inline void arrive(Sim *s, u32 slot, bint plain) noexcept nogil:
 
 
 cdef void release(Sim *s, Station *st, u32 slot) noexcept nogil:
-    """Give a token back; whoever waits for it goes on."""
-    cdef u32 waiting
+    """Give tokens back; whoever waits for them goes on, nobody before the first."""
+    cdef u32 waiting, count = tokens(&s.nodes[s.visits[slot].node])
     account(st, s.now)
     s.visits[slot].arrived = s.now
     s.visits[slot].began = s.now
     st.here -= 1
     st.done += 1
-    if st.head != <u32>NONE:
+    st.free += count
+    st.busy -= count
+    while st.head != <u32>NONE:
+        count = tokens(&s.nodes[s.visits[st.head].node])
+        if st.free < count:
+            break
         waiting = next_of(s, st, True)
+        st.free -= count
+        st.busy += count
         s.visits[waiting].began = s.now
         st.waited += s.now - s.visits[waiting].arrived
         todo(s, waiting, True)
-    else:
-        st.free += 1
-        st.busy -= 1
     todo(s, slot, True)
 
 

@@ -37,7 +37,7 @@ cdef enum:
 cdef enum:              # ServicePlan.kind: what a station is
     QUEUE = 0           # `servers` servers and one FIFO
     DELAY = 1           # never waits: a wire, a thinking user
-    TOKENS = 2          # held from one node to another: tags of a queue depth
+    TOKENS = 2          # held from one node to another: tags of a queue depth, bytes of a buffer
 
 cdef enum:              # ServicePlan.dist: what `random_ns` of a node is the mean of
     CONSTANT = 0

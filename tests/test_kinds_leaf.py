@@ -325,7 +325,7 @@ def test_nvme_tcp_sends_in_the_submitter_or_in_io_work(rows: dict[str, RowSource
                                                           "nvme_tcp_io_work")):
             path = [f.function for f in task.path]
             where = [path.index(name) for name in (entry, "nvme_tcp_try_send", "tcp_sendmsg",
-                                                   "e1000_xmit_frame")]
+                                                   "sch_direct_xmit")]
             assert task.exact and where == sorted(where)
             assert "sk_stream_wait_memory" not in path
         done = [f.function for f in tasks["completion net"].path]

@@ -301,3 +301,21 @@ def test_a_deadlock_is_an_error():
         builder.template(flow)
     with pytest.raises(LimitExceeded, match="wait for each other"):
         run(builder.build(), Load(CLOSED, depth=2), bios=1000)
+
+
+def test_several_tokens_at_once():
+    """Nine tokens, two for each of the bios: four are inside, nobody overtakes (M/M/4)."""
+    builder, flow = Builder(), Flow()
+    room = builder.station(StationSpec("room", TOKENS, CONSTANT, servers=9))
+    wire = builder.station(StationSpec("wire", DELAY, EXPONENTIAL))
+    last = flow.visit(room, end=2)
+    last = flow.visit(wire, NS, after=[last])
+    flow.visit(room, after=[last], flags=RELEASE, end=2)
+    builder.template(flow)
+    found = check(builder, Load(OPEN, gap_ns=NS / 4 / 0.8), mmc_sojourn(4, NS / 4 / 0.8, NS))
+    assert found.stations[0, 2] / found.elapsed_ns / 8 == pytest.approx(0.8, rel=0.02)
+    plan = builder.build()
+    with pytest.raises(BlockstackError, match="more tokens than there are"):
+        run(plan._replace(servers=np.array([1, 1], np.int32)), Load(CLOSED), bios=40)
+    with pytest.raises(BlockstackError, match="as many tokens as it takes"):
+        run(plan._replace(end=np.array([2, 0, 1], np.int64)), Load(CLOSED), bios=40)

@@ -38,7 +38,7 @@ class ServicePlan(NamedTuple):
     random_ns: NDArray[np.float64]  # [N] mean of the random part of the service
     constant_ns: NDArray[np.float64]  # [N] added
     sector: NDArray[np.int64]  # [N] on the station's device
-    end: NDArray[np.int64]  # [N]
+    end: NDArray[np.int64]  # [N]; of a token: end - sector are taken or given back, at least one
     node_op: NDArray[np.uint8]  # [N]
     succ_start: NDArray[np.int32]  # [N+1]
     succ: NDArray[np.int32]  # [E] local number

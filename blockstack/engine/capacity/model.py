@@ -9,7 +9,7 @@ from blockstack.engine.capacity.cost import Costs
 from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.flow import FlowMaker
 from blockstack.engine.capacity.result import LayerCost
-from blockstack.engine.capacity.stations import Place, Stations
+from blockstack.engine.capacity.stations import BUFFERS, Place, Stations
 from blockstack.engine.core import Call, replays
 from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.plan import compile_plan
@@ -89,7 +89,7 @@ def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machi
     layers = tuple(LayerCost(name, total / sampled, total / sampled / machine.instructions_per_ns,
                              maker.how[name]) for name, total in maker.spent.items() if total)
     behind = sum(spec.servers for spec, place in zip(stations.builder.stations, stations.places,
-                                                     strict=True) if place.part == "write buffer")
+                                                     strict=True) if place.part in BUFFERS)
     return Model(
         stations.builder.build(), tuple(stations.places), numjobs, machine.cpus,
         max(len(flow.rows) for flow in stations.builder.flows), behind, sampled, layers,
@@ -117,6 +117,9 @@ def _assumed(stations: Stations, machine: Machine, maker: FlowMaker, kernel: Ker
     if estimated:
         lines.append("CPU, estimated from the length of the path: " + ", ".join(estimated[:8])
                      + (f" and {len(estimated) - 8} more" if len(estimated) > 8 else ""))
+    peers = [name for name, part in stations.buffers if part == "peer buffer"]
+    if peers:
+        lines.append(f"{', '.join(peers)}: the peer's disks, layers and cores are like this host's")
     if any(p.shape.op_kind == RAID456 for p in maker.plan.positions):
         lines.append("raid4/5/6: no block is found in the stripe cache")
     return lines

@@ -20,6 +20,7 @@ from blockstack.engine.capacity.result import (
     Spread,
     StationUse,
 )
+from blockstack.engine.capacity.stations import HELD
 
 #: two-sided 95 % quantile of Student's t with 19 degrees of freedom, for 20 batches
 T_19 = 2.093
@@ -111,7 +112,7 @@ def _stations(model: Model, counters: Counters) -> tuple[StationUse, ...]:
                           counters))
         if kinds[i] == TOKENS:  # a token's sojourn is not one visit's
             found[-1] = replace(found[-1], sojourn_ns=0.0)
-    in_pool = rows[model.plan.pool >= 0].sum(axis=0)
+    in_pool = rows[model.plan.pool == 0].sum(axis=0)  # this host's
     in_pool[5] = 0
     found.append(_use("all", "cores", model.cpus, True, in_pool, counters))
     return tuple(s for s in found if s.visits_per_bio)
@@ -152,7 +153,7 @@ def _peers(servers: Sequence[StationUse]) -> list[tuple[str, float]]:
 
 
 def _is_token(station: StationUse) -> bool:
-    return station.part in ("queue depth", "write buffer")
+    return station.part in HELD
 
 
 def _laws(model: Model, counters: Counters) -> tuple[Law, ...]:
