@@ -131,12 +131,12 @@ cdef inline void record(u64 *counts, u64 ns) noexcept nogil:
 cdef inline void finish(Sim *s, Bio *b, bint plain) noexcept nogil:
     """A bio's caller has its answer. A plain network has no submission: only `lat` counts."""
     cdef double lat = s.now - b.began, slat
-    cdef u32 op = s.op[b.kind]
-    cdef Tally *t = &s.tally[op]
+    cdef u32 stream = s.stream_of[b.job], row = stream * NOPS + s.op[b.kind]
+    cdef Tally *t = &s.tally[row]
     if rare(lat >= 4398046511104.0):
         s.why = BEYOND
         return
-    record(s.lat + <size_t>op * SLOTS, <u64>(lat + 0.5))
+    record(s.lat + <size_t>row * SLOTS, <u64>(lat + 0.5))
     s.finished += 1
     t.count += 1
     t.bytes += <u64>s.bytes[b.kind]
@@ -149,14 +149,14 @@ cdef inline void finish(Sim *s, Bio *b, bint plain) noexcept nogil:
     if plain:
         return
     slat = b.submitted - b.began
-    record(s.clat + <size_t>op * SLOTS, <u64>(lat - slat + 0.5))
+    record(s.clat + <size_t>row * SLOTS, <u64>(lat - slat + 0.5))
     t.slat += slat
     t.slat2 += slat * slat
     if slat < t.slat_min:
         t.slat_min = slat
     if slat > t.slat_max:
         t.slat_max = slat
-    if s.mode == CLOSED and b.all_left:
+    if s.streams[stream].mode == CLOSED and b.all_left:
         b.went_on = True  # write-behind goes on, the job does too
         again(s, b.job)
 
@@ -167,20 +167,22 @@ cdef inline void end(Sim *s, u32 bio) noexcept nogil:
     b.next = s.free_bio
     s.free_bio = bio
     s.flying -= 1
-    if s.mode == CLOSED and not b.went_on:
+    if s.streams[s.stream_of[b.job]].mode == CLOSED and not b.went_on:
         again(s, b.job)
 
 
 cdef inline void again(Sim *s, u32 job) noexcept nogil:
-    if s.think_ns > 0.0:
-        push(s, s.now + s.think_ns, job, EV_THOUGHT)
+    cdef double pause = s.streams[s.stream_of[job]].think_ns
+    if pause > 0.0:
+        push(s, s.now + pause, job, EV_THOUGHT)
     else:
         launch(s, job)
 
 
 cdef void launch(Sim *s, u32 job) noexcept nogil:
-    """A new bio: the next template in turn."""
-    cdef u32 bio = s.free_bio, kind = s.next_kind, i, first, count, base
+    """A new bio: the next template of the job's stream in turn."""
+    cdef Stream *stream = &s.streams[s.stream_of[job]]
+    cdef u32 bio = s.free_bio, kind = stream.next_kind, i, first, count, base
     cdef Bio *b
     cdef Visit *v
     if rare(bio == <u32>NONE):
@@ -188,7 +190,7 @@ cdef void launch(Sim *s, u32 job) noexcept nogil:
         return
     b = &s.bios[bio]
     s.free_bio = b.next
-    s.next_kind = kind + 1 if kind + 1 < s.templates else 0
+    stream.next_kind = kind + 1 if kind + 1 < stream.end_kind else stream.first_kind
     s.flying += 1
     if s.flying > s.most_flying:
         s.most_flying = s.flying

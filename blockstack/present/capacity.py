@@ -34,6 +34,8 @@ def load_text(load: LoadSpec) -> str:
         how = "equal gaps" if load.mode == "paced" else "Poisson"
         return f"open, {format_count(load.rate_iops).strip()} bios/s ({how})"
     jobs = f", {load.numjobs} jobs" if load.numjobs > 1 else ""
+    if load.mode == "several":
+        return f"several loads at once{jobs}"
     if load.mode == "trace":
         return f"at the times of a trace{jobs}"
     think = f", {time_text(load.thinktime_ns)} of thought" if load.thinktime_ns else ""
@@ -50,11 +52,12 @@ def _table(*heads: str) -> Table:
 def ops_table(result: CapacityResult) -> Table:
     """Rate and latencies per operation."""
     table = _table("op", "IOPS", "bandwidth", "mean", *(f"p{p:g}" for p in _SHOWN), "max")
-    for op in result.ops:
-        table.add_row(op.op, f"{op.iops:,.0f}", rate_text(op.bytes_per_second),
+    named = [(f"{stream.name}: {op.op}", op) for stream in result.streams for op in stream.ops]
+    for name, op in named or [(op.op, op) for op in result.ops]:
+        table.add_row(name, f"{op.iops:,.0f}", rate_text(op.bytes_per_second),
                       time_text(op.total.mean_ns), *map(time_text, op.percentile_ns(*_SHOWN)),
                       time_text(op.total.max_ns))
-    if len(result.ops) > 1:
+    if len(named) > 1 or len(result.ops) > 1:
         table.add_row("all", f"{result.iops:,.0f}", rate_text(result.bytes_per_second),
                       time_text(result.latency_ns), *map(time_text, result.percentile_ns(*_SHOWN)),
                       time_text(max(op.total.max_ns for op in result.ops)))
@@ -117,9 +120,11 @@ def view(result: CapacityResult, *, cpu: bool) -> Iterator[RenderableType]:
 def bottleneck_text(result: CapacityResult) -> Text:
     """What stops it, and what would be next."""
     if result.bottleneck == "iodepth":
-        return Text(f"Nothing is full: iodepth {result.load.iodepth} is the bottleneck. Next: "
+        depth = ("the jobs' iodepths are" if result.load.mode == "several" else
+                 f"iodepth {result.load.iodepth} is")
+        return Text(f"Nothing is full: {depth} the bottleneck. Next: "
                     f"{result.next_bottleneck}, at {result.next_ceiling_iops:,.0f} IOPS."
-                    if result.load.mode == "closed" else
+                    if result.load.mode in ("closed", "several") else
                     f"Nothing is full at this rate. First to be: {result.next_bottleneck}, at "
                     f"{result.next_ceiling_iops:,.0f} IOPS.", "bold")
     return Text(f"Bottleneck: {result.bottleneck}, full at {result.ceiling_iops:,.0f} IOPS. Next: "

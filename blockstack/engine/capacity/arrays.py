@@ -49,6 +49,7 @@ class Load(NamedTuple):
 
     CLOSED: ``jobs * depth`` circulate, each after a pause of ``think_ns``. OPEN: Poisson with mean
     gap ``gap_ns``; PACED: every ``gap_ns``. TRACE: at ``times_ns``, bio *i* by template *i* mod T.
+    ``templates``: the first and the number of those that take turns; None: all.
     """
 
     mode: int
@@ -57,3 +58,4 @@ class Load(NamedTuple):
     gap_ns: float = 0.0
     think_ns: float = 0.0
     times_ns: NDArray[np.float64] = NO_TIMES
+    templates: tuple[int, int] | None = None
