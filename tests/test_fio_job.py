@@ -60,8 +60,8 @@ def test_a_global_holds_for_what_is_below_it():
                       "[one]\nrw=randread\n[global]\niodepth=4\n[two]\nstonewall\nrw=write\nbs=1m\n")
     assert [(j.name, j.workload.bs, j.iodepth, j.wave) for j in jobs] == [
         ("one", 8192, 1, 0), ("two", 1 << 20, 4, 1)]
-    assert waves(jobs, None) == jobs
-    assert waves(jobs, "two") == jobs[1:]
+    assert waves(jobs, None) == [[jobs[0]], [jobs[1]]]
+    assert waves(jobs, "two") == [[jobs[1]]]
 
 
 def test_all_words_reach_workload_and_load():

@@ -43,6 +43,7 @@ from blockstack.errors import ConfigError
 from blockstack.importers.fio_job import FioJob, read_jobs, waves
 from blockstack.present import capacity as tables
 from blockstack.present.fio_json import FioEntry, fio_jobs
+from blockstack.present.latencies import save_latencies
 from blockstack.present.trace_events import trace_events
 from blockstack.stack.machine import Machine
 from blockstack.units import parse_ns
@@ -80,6 +81,8 @@ def capacity(config: ConfigArg, kernel: KernelOpt = None, submission: Submission
                  "--cpu", help="CPU time of each layer, too.")] = False,
              hdr_file: Annotated[Path | None, typer.Option(
                  "--hdr", help="Latencies as an HdrHistogram log.")] = None,
+             columns: Annotated[Path | None, typer.Option(
+                 "--parquet", help="Latencies as a Parquet table (extra: parquet).")] = None,
              perfetto: Annotated[Path | None, typer.Option(
                  "--perfetto", help="A few bios' journeys, for ui.perfetto.dev.")] = None,
              as_json: JsonOpt = False) -> None:
@@ -115,9 +118,13 @@ def capacity(config: ConfigArg, kernel: KernelOpt = None, submission: Submission
                                 seed=seed, submission=submission or case.overrides.submission)
             found.append(_run(model, wave, replay, count or DEFAULT_BIOS, knee,
                               16 if perfetto else 0))
-        if len(found) > 1 and (hdr_file or perfetto):
-            raise ConfigError("is for one run", path="--hdr, --perfetto", hint="--section NAME")
+        if len(found) > 1 and (hdr_file or perfetto or columns):
+            raise ConfigError("is for one run", path="--hdr, --parquet, --perfetto",
+                              hint="--section NAME")
         _write(found[0][1], hdr_file, perfetto)
+        if columns is not None:
+            save_latencies(found[0][1], loads[0][0].name, str(columns))
+            note(f"wrote {columns}")
     if as_json:
         print(json.dumps(_json(loads, found), indent=1))
     else:

@@ -33,7 +33,7 @@ def convert(source: Annotated[str, typer.Argument(metavar="A", help="A trace; - 
                 ] = None,
             form: FromOpt = None,
             to: Annotated[str | None, typer.Option("--to", help="Format of B: " + ", ".join(
-                f.name for f in FORMATS if f.line) + "; default: by its ending.")] = None,
+                f.name for f in FORMATS if f.line or f.save) + "; default: by its ending.")] = None,
             skip_bad: SkipBadOpt = 0,
             sort: Annotated[bool, typer.Option(
                 "--sort", help="In order of arrival; needs memory for the whole trace.")] = False,

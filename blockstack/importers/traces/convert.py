@@ -108,7 +108,7 @@ def target_format(path: str, name: str | None) -> TraceFormat:
     TraceError
         Unknown, or one that is only read.
     """
-    written = [f for f in FORMATS if f.line is not None]
+    written = [f for f in FORMATS if f.line or f.save]
     if name is not None:
         found = by_name(name, "--to")
     else:
@@ -118,7 +118,7 @@ def target_format(path: str, name: str | None) -> TraceFormat:
             raise TraceError("no format has this ending", path=path, hint="--to NAME: "
                              + ", ".join(f"{f.name} ({' '.join(f.endings)})" for f in written))
         found = for_ending[0]
-    if found.line is None:
+    if found not in written:
         raise TraceError("is read, not written", path="--to", value=found.name,
                          hint="written are " + ", ".join(f.name for f in written))
     return found
@@ -133,6 +133,11 @@ def write_trace(chunks: Iterator[Trace], path: str, form: TraceFormat) -> int:
         Operations, times or device names that the format has no word for; a file that cannot be
         written.
     """
+    if form.save is not None:
+        if path.endswith(".gz"):
+            raise TraceError("packs its columns itself", path=path, hint="leave .gz out")
+        form.save(chunks, path)
+        return 0
     assert form.line is not None
     line, plain_fua = form.line(), 0
     keeps_fua = form.name == "blockstack"
@@ -158,7 +163,7 @@ def _lines(chunk: Trace, line: Callable[[int, str, int, int, int], str], form: T
                              hint="--sort puts them in order of arrival, in memory")
         if op not in form.ops:
             raise TraceError(f"{form.name} has no {OPS[op]}", path="--to", value=form.name,
-                             hint="iolog and blockstack have all operations")
+                             hint="iolog, blockstack and parquet have all operations")
         try:
             yield line(time, chunk.devices[device], op, sector, count)
         except ValueError as error:
