@@ -91,6 +91,9 @@ def statement_lines(statement: Statement) -> Iterator[str]:
     rate = (f"mean {format_count(statement.iops).strip()} IOPS" if statement.iops is not None
             else "all at one time: no rate")
     yield f"span: {time_text(statement.span_ns)}{began}; {rate}"
+    if statement.is_coarse:
+        yield (f"coarse clock: {statement.bios:,} bios at {statement.times:,} times; a replay "
+               "sends those of one time at once")
     if statement.backward:
         yield f"not in order: {statement.backward:,} rows are earlier than the row before"
     if reading.rounded:

@@ -28,6 +28,8 @@ class Statement:
         Least and greatest time, counted from the first row.
     backward : int
         Rows earlier than the row before them.
+    times : int
+        How often a row's time is not that of the row before: few where the clock is coarse.
     """
 
     file: TraceFile
@@ -40,13 +42,16 @@ class Statement:
     first_ns: int = 0
     last_ns: int = 0
     backward: int = 0
+    times: int = 1
     _before_ns: int | None = None
 
     def add(self, chunk: Trace) -> None:
         """Count a chunk."""
         times = chunk.time_ns
         before = int(times[0]) if self._before_ns is None else self._before_ns
-        self.backward += int((np.diff(times, prepend=before) < 0).sum())
+        steps = np.diff(times, prepend=before)
+        self.backward += int((steps < 0).sum())
+        self.times += int((steps != 0).sum())
         self._before_ns = int(times[-1])
         self.first_ns = min(self.first_ns, int(times.min()))
         self.last_ns = max(self.last_ns, int(times.max()))
@@ -60,6 +65,11 @@ class Statement:
     def span_ns(self) -> int:
         """From the earliest bio to the latest."""
         return self.last_ns - self.first_ns
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether ten bios and more share a time, on average: a replay then sends them at once."""
+        return self.bios >= 10 * self.times
 
     @property
     def iops(self) -> float | None:
@@ -88,6 +98,7 @@ class Statement:
                 "devices": list(reading.devices), "largest_bytes":
                     self.largest_sectors * SECTOR_BYTES, "end_bytes":
                     self.end_sectors * SECTOR_BYTES, "rows_earlier_than_before": self.backward,
+                "distinct_times": self.times,
                 "malformed_skipped": reading.bad, "first_malformed": reading.first_bad,
                 "left_out": dict(reading.left_out), "rounded_outward": reading.rounded,
                 "notes": list(reading.notes)}
