@@ -17,10 +17,11 @@ BASE = {"errors", "units", "suggest"}
 ALLOWED = {
     "errors": set(), "units": {"errors"}, "suggest": {"errors"}, "scenarios": set(),
     "hdr": set(), "parquet": {"errors"},
+    "changes": {"errors"},
     "kinds": BASE, "workload": BASE, "toml_writer": BASE, "result": BASE,
     "stack": BASE | {"kinds"},
     "kernel": BASE | {"kinds"},
-    "config": BASE | {"kinds", "stack", "workload", "toml_writer", "scenarios"},
+    "config": BASE | {"kinds", "stack", "workload", "toml_writer", "scenarios", "changes"},
     "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "hdr", "_core",
                       "_service"},
     "importers": BASE | {"kinds", "stack", "workload", "kernel", "parquet"},

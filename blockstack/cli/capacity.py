@@ -17,6 +17,7 @@ from blockstack.cli.common import (
     ConfigArg,
     JsonOpt,
     KernelOpt,
+    SetOpt,
     SubmissionOpt,
     app,
     bad_input,
@@ -53,6 +54,7 @@ from blockstack.units import parse_ns
                     "--until-knee`. Exit status: 0; 1 when an open load is more than the stack "
                     "takes; 2 bad input.")
 def capacity(config: ConfigArg, kernel: KernelOpt = None, submission: SubmissionOpt = None,
+             what_if: SetOpt = None,
              iodepth: Annotated[int | None, typer.Option(
                  "--iodepth", help="Bios in flight per job.  [default: 1]")] = None,
              numjobs: Annotated[int | None, typer.Option(
@@ -91,7 +93,7 @@ def capacity(config: ConfigArg, kernel: KernelOpt = None, submission: Submission
     `--json` has the shape of fio's json+, with a `blockstack` section beside.
     """
     with bad_input(as_json, config):
-        case, chosen = open_case(config, kernel, None)
+        case, chosen = open_case(config, kernel, None, changes=what_if or ())
         think_ns = None if thinktime is None else parse_ns(thinktime, "--thinktime")
         count = None if bios is None else parse_count(bios)
         if perfetto is not None and knee:
