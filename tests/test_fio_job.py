@@ -219,7 +219,10 @@ def test_jobs_at_once_share_the_stack(tmp_path):
     assert "streams" not in capacity("--fio", path, "--section", "seldom", "--bios", 200)[
         "blockstack"]
     run = cli.invoke(app, ["capacity", CONFIG, "--fio", str(path), "--bios", "2k"])
-    assert "reader: read" in run.stdout and "[reader] and [writer] and [seldom]" in run.stdout
+    assert "[reader] and [writer] and [seldom]" in run.stdout
+    assert [line.split()[:2] for line in run.stdout.splitlines() if line.strip().startswith(
+        ("reader ", "writer ", "seldom "))] == [
+            ["reader", "read"], ["writer", "write"], ["seldom", "read"]]
     capacity("--fio", path, "--until-knee", status=2)
     log = tmp_path / "x.hdr"
     capacity("--fio", path, "--bios", "2k", "--hdr", log)

@@ -46,7 +46,8 @@ def test_a_rows_command_gives_the_row(name):
 
 @pytest.mark.parametrize(("change", "message"), [
     ("devices", "not a change"), ("=3", "not a change"), ("devices.x.on=", "no such key"),
-    ("name.x=1", "no table"), ("workload.bs=4 KiB KiB", "bs"), ("devices.user.in=3", "needs this key")])
+    ("name.x=1", "no table"), ("workload.bs=4 KiB KiB", "bs"),
+    ("devices.user.in=3", "needs this key")])
 def test_a_wrong_change_is_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         load_config(make.CONFIGS / "cache-hits.toml", [change])

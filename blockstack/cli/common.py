@@ -44,7 +44,7 @@ SkipOpt = Annotated[list[str] | None, typer.Option(
     "--skip", help="Of a host: leave out a device, a mount point or a kind, with what stands on "
                    "it; `unknown`: all kinds that the registry lacks.")]
 SetOpt = Annotated[list[str] | None, typer.Option(
-    "--set", metavar="KEY=VALUE", help="What if: a key of the config set, or (nothing behind the =) "
+    "--set", metavar="KEY=VALUE", help="What if: a key of the config set, or (nothing behind =) "
                                        "taken away: devices.eth0.service.rtt='1 ms'.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
 
