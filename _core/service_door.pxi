@@ -160,7 +160,7 @@ cdef class _Sim:
         _check_loads(loads, len(f["op"]), max_flying, width)
         first, count = trace
         cdef Sim *s = &self.c
-        s.plain = _is_plain(f, local, count)
+        s.plain = len(loads) == 1 and _is_plain(f, local, count)
         s.n_stations = len(f["kind"])
         s.templates = len(f["op"])
         s.width = width
@@ -289,7 +289,7 @@ cdef class _Sim:
                 next_arrival(s, i)
                 continue
             for j in range(stream.jobs * stream.depth):
-                launch(s, stream.first_job + j % stream.jobs)
+                launch(s, stream.first_job + j % stream.jobs, s.plain)
                 if s.plain:
                     settle_plain(s)
                 else:

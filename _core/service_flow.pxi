@@ -8,6 +8,11 @@ cdef inline void todo(Sim *s, u32 slot, bint done) noexcept nogil:
     s.n_todo += 1
 
 
+cdef inline u32 stream_of(Sim *s, u32 job, bint plain) noexcept nogil:
+    """A plain network has one stream."""
+    return 0 if plain else s.stream_of[job]
+
+
 cdef inline u32 station_of(Sim *s, const Node *n, u32 bio, bint plain) noexcept nogil:
     if not plain and n.flags & PER_JOB:
         return n.station + s.bios[bio].job
@@ -102,7 +107,7 @@ cdef inline void advance(Sim *s, u32 slot, bint plain) noexcept nogil:
             arrive(s, slot + 1, True)
         else:
             finish(s, b, True)
-            end(s, bio)
+            end(s, bio, True)
         return
     if n.flags & CALLER:
         b.submitted = s.now
@@ -119,7 +124,7 @@ cdef inline void advance(Sim *s, u32 slot, bint plain) noexcept nogil:
         if b.left == 0:
             finish(s, b, False)
     if b.all_left == 0:
-        end(s, bio)
+        end(s, bio, False)
 
 
 cdef inline void record(u64 *counts, u64 ns) noexcept nogil:
@@ -131,7 +136,7 @@ cdef inline void record(u64 *counts, u64 ns) noexcept nogil:
 cdef inline void finish(Sim *s, Bio *b, bint plain) noexcept nogil:
     """A bio's caller has its answer. A plain network has no submission: only `lat` counts."""
     cdef double lat = s.now - b.began, slat
-    cdef u32 stream = s.stream_of[b.job], row = stream * NOPS + s.op[b.kind]
+    cdef u32 stream = stream_of(s, b.job, plain), row = stream * NOPS + s.op[b.kind]
     cdef Tally *t = &s.tally[row]
     if rare(lat >= 4398046511104.0):
         s.why = BEYOND
@@ -158,30 +163,30 @@ cdef inline void finish(Sim *s, Bio *b, bint plain) noexcept nogil:
         t.slat_max = slat
     if s.streams[stream].mode == CLOSED and b.all_left:
         b.went_on = True  # write-behind goes on, the job does too
-        again(s, b.job)
+        again(s, b.job, False)
 
 
-cdef inline void end(Sim *s, u32 bio) noexcept nogil:
+cdef inline void end(Sim *s, u32 bio, bint plain) noexcept nogil:
     """Nothing of a bio is left: its place is free."""
     cdef Bio *b = &s.bios[bio]
     b.next = s.free_bio
     s.free_bio = bio
     s.flying -= 1
-    if s.streams[s.stream_of[b.job]].mode == CLOSED and not b.went_on:
-        again(s, b.job)
+    if s.streams[stream_of(s, b.job, plain)].mode == CLOSED and not b.went_on:
+        again(s, b.job, plain)
 
 
-cdef inline void again(Sim *s, u32 job) noexcept nogil:
-    cdef double pause = s.streams[s.stream_of[job]].think_ns
+cdef inline void again(Sim *s, u32 job, bint plain) noexcept nogil:
+    cdef double pause = s.streams[stream_of(s, job, plain)].think_ns
     if pause > 0.0:
         push(s, s.now + pause, job, EV_THOUGHT)
     else:
-        launch(s, job)
+        launch(s, job, plain)
 
 
-cdef void launch(Sim *s, u32 job) noexcept nogil:
+cdef inline void launch(Sim *s, u32 job, bint plain) noexcept nogil:
     """A new bio: the next template of the job's stream in turn."""
-    cdef Stream *stream = &s.streams[s.stream_of[job]]
+    cdef Stream *stream = &s.streams[stream_of(s, job, plain)]
     cdef u32 bio = s.free_bio, kind = stream.next_kind, i, first, count, base
     cdef Bio *b
     cdef Visit *v
@@ -207,7 +212,7 @@ cdef void launch(Sim *s, u32 job) noexcept nogil:
     b.number = s.launched
     s.launched += 1
     v = &s.visits[base]
-    if s.plain:
+    if plain:
         v.node = first
         v.bio = bio
         todo(s, base, False)

@@ -71,7 +71,7 @@ cdef inline u32 turn(Stream *stream) noexcept nogil:
     return stream.first_job + job
 
 
-cdef void next_arrival(Sim *s, u32 number) noexcept nogil:
+cdef inline void next_arrival(Sim *s, u32 number) noexcept nogil:
     """The event of a stream's next open arrival."""
     cdef Stream *stream = &s.streams[number]
     cdef double at
@@ -100,10 +100,10 @@ cdef inline void run_until(Sim *s, u64 target, bint plain) noexcept nogil:
             else:
                 done(s, e.slot)
         elif e.kind == EV_ARRIVE:
-            launch(s, turn(&s.streams[e.slot]))
+            launch(s, turn(&s.streams[e.slot]), plain)
             next_arrival(s, e.slot)
         else:
-            launch(s, e.slot)
+            launch(s, e.slot, plain)
         if plain:
             settle_plain(s)
         else:

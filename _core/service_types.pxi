@@ -221,5 +221,5 @@ cdef struct Sim:
     u32 most_rows
     u64 trace_first
     u64 trace_count
-    bint plain                  # queues and servers only, every template a chain
+    bint plain                  # queues and servers only, every template a chain, one stream
     int why
