@@ -45,8 +45,8 @@ cdef dict _found(_Sim sim, double began):
     if s.plain:
         counts[1] = counts[0]
     return {"elapsed_ns": s.now - began, "bios": s.finished, "most_flying": s.most_flying,
-            "flying": s.flying, "stations": stations, "lat": counts[0], "tally": tally.reshape(s.n_streams, NOPS, 10),
-            "clat": counts[1], "rows": sim.keep["rows"][:s.n_rows]}
+            "flying": s.flying, "stations": stations, "lat": counts[0], "clat": counts[1],
+            "tally": tally.reshape(s.n_streams, NOPS, 10), "rows": sim.keep["rows"][:s.n_rows]}
 
 
 def run(plan, loads, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0, 0)):
@@ -75,8 +75,8 @@ def run(plan, loads, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0
         ``why`` ("finished", "full", "stalled", "beyond"), ``elapsed_ns`` of the measured part,
         ``bios``, ``most_flying``, ``flying``; ``stations`` f64[S, 8] (done, area of the number in
         the station ns, area of busy servers ns, sum of sojourns ns, sum of waits ns, longest queue,
-        merged, in the station at the end); ``tally`` f64[L, 5, 10] (count, bytes, latency sum, sum of
-        squares, min, max, the same of submission); ``lat``, ``clat`` u64[L, 5, H];
+        merged, in the station at the end); ``tally`` f64[L, 5, 10] (count, bytes, latency sum, sum
+        of squares, min, max, the same of submission); ``lat``, ``clat`` u64[L, 5, H];
         ``batch_ns`` f64[B] and ``batch_lat_ns`` f64[B]; ``rows`` f64[n, 6] (bio, station, node,
         arrived, began, done).
 

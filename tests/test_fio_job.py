@@ -213,6 +213,10 @@ def test_jobs_at_once_share_the_stack(tmp_path):
     assert [s["name"] for s in total["streams"]] == ["reader", "writer", "seldom"]
     assert sum(s["iops"] for s in total["streams"]) == pytest.approx(total["iops"])
     assert sum(j[d]["total_ios"] for j in found["jobs"] for d in ("read", "write")) == total["bios"]
+    page = (Path(CONFIG).parent.parent / "docs/json.md").read_text()
+    named = [*total, *total["streams"][0], *total["stations"][0], *total["ops"][0],
+             *total["layers"][0], *total["laws"][0], *reader, *reader["read"], *total["load"]]
+    assert [key for key in named if key not in page] == []
     # one job alone waits less than beside 256 others
     alone = capacity("--fio", path, "--section", "seldom", "--bios", "2k")["jobs"][0]
     assert seldom["read"]["clat_ns"]["mean"] > 1.2 * alone["read"]["clat_ns"]["mean"]
