@@ -26,7 +26,8 @@ SPEC.loader.exec_module(make)
 def test_page_is_current(name):
     """Made by: python docs/recipes/make.py"""
     text = (RECIPES / f"{name}.md").read_text()
-    (options,) = re.findall(rf"blockstack capacity configs/recipes/{name}.toml (.*)", text)
+    above = text.partition(make.NOTE)[0]
+    (options,) = re.findall(rf"blockstack capacity configs/recipes/{name}.toml (.*)", above)
     assert options
     assert make.page(name) == text
 
