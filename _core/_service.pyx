@@ -36,28 +36,28 @@ cdef dict _found(_Sim sim, double began):
         account(st, s.now)
         stations[i] = (st.done, st.area_here, st.area_busy, st.sojourn, st.waited,
                        st.most_waiting, st.merged, st.here)
-    tally = np.zeros((NOPS, 10))
-    for i in range(NOPS):
+    tally = np.zeros((s.n_streams * NOPS, 10))
+    for i in range(s.n_streams * NOPS):
         t = s.tally[i]
         tally[i] = (t.count, t.bytes, t.lat, t.lat2, t.lat_min if t.count else 0.0, t.lat_max,
                     t.slat, t.slat2, t.slat_min if t.count else 0.0, t.slat_max)
-    counts = sim.keep["counts"].reshape(2, NOPS, SLOTS)
+    counts = sim.keep["counts"].reshape(2, s.n_streams, NOPS, SLOTS)
     if s.plain:
         counts[1] = counts[0]
     return {"elapsed_ns": s.now - began, "bios": s.finished, "most_flying": s.most_flying,
-            "flying": s.flying, "stations": stations, "tally": tally, "lat": counts[0],
-            "clat": counts[1], "rows": sim.keep["rows"][:s.n_rows]}
+            "flying": s.flying, "stations": stations, "lat": counts[0], "clat": counts[1],
+            "tally": tally.reshape(s.n_streams, NOPS, 10), "rows": sim.keep["rows"][:s.n_rows]}
 
 
-def run(plan, load, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0, 0)):
+def run(plan, loads, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0, 0)):
     """Send bios through stations until so many are done.
 
     Parameters
     ----------
     plan : ServicePlan
         Stations and templates (see blockstack.engine.capacity.arrays).
-    load : Load
-        Closed, open, paced or traced.
+    loads : sequence of Load
+        Closed, open, paced or traced; each has jobs and templates of its own. A trace is alone.
     bios, warmup : int
         Bios that are measured, after those that are not.
     batches : int
@@ -75,8 +75,8 @@ def run(plan, load, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0,
         ``why`` ("finished", "full", "stalled", "beyond"), ``elapsed_ns`` of the measured part,
         ``bios``, ``most_flying``, ``flying``; ``stations`` f64[S, 8] (done, area of the number in
         the station ns, area of busy servers ns, sum of sojourns ns, sum of waits ns, longest queue,
-        merged, in the station at the end); ``tally`` f64[5, 10] (count, bytes, latency sum, sum of
-        squares, min, max, the same of submission); ``lat``, ``clat`` u64[5, H];
+        merged, in the station at the end); ``tally`` f64[L, 5, 10] (count, bytes, latency sum, sum
+        of squares, min, max, the same of submission); ``lat``, ``clat`` u64[L, 5, H];
         ``batch_ns`` f64[B] and ``batch_lat_ns`` f64[B]; ``rows`` f64[n, 6] (bio, station, node,
         arrived, began, done).
 
@@ -91,7 +91,7 @@ def run(plan, load, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0,
         raise ValueError("bios, warmup, batches: 1 <= batches <= bios, warmup not negative")
     if not 1 <= max_flying < 1 << 31:
         raise ValueError("max_flying: 1 to 2**31")
-    cdef _Sim sim = _Sim(plan, load, seed, max_flying, trace)
+    cdef _Sim sim = _Sim(plan, loads, seed, max_flying, trace)
     cdef Sim *s = &sim.c
     cdef u64 target = warmup
     cdef bint plain = s.plain
@@ -108,7 +108,7 @@ def run(plan, load, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0,
         if s.why == RUNNING:
             with nogil:
                 run_some(s, target, plain)
-        total = sum(s.tally[op].lat for op in range(NOPS))
+        total = sum(s.tally[row].lat for row in range(s.n_streams * NOPS))
         spans.append(s.now - before)
         sums.append(total - lat)
         before, lat = s.now, total

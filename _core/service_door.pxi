@@ -2,6 +2,7 @@
 # fail but by what the load does, and that it says.
 
 cdef object MOST_BYTES = 1 << 31        # of memory for the bios in flight
+cdef object MOST_STREAMS = 64           # each with histograms of 2.7 MB
 
 cdef tuple SERVICE_FIELDS = (           # name, dtype, length
     ("kind", "uint8", "S"), ("dist", "uint8", "S"), ("servers", "int32", "S"),
@@ -85,8 +86,10 @@ def _check_nodes(f, jobs):
     _rule((f["succ"] <= local[owner]) | (f["succ"] >= size), "succ",
           "successors come later in their template")
     keys = template[tokens].astype(np.int64) * stations + f["station"][tokens]
+    count = np.maximum(f["end"] - f["sector"], 1)[tokens]
+    _rule(count > f["servers"][f["station"][tokens]], "end", "more tokens than there are")
     left = np.bincount(np.unique(keys, return_inverse=True)[1],
-                       np.where(releases[tokens], -1, 1)) if keys.size else np.zeros(0)
+                       np.where(releases[tokens], -count, count)) if keys.size else np.zeros(0)
     _rule(left != 0, "flags", "a bio gives back as many tokens as it takes")
     foreground = np.add.reduceat((f["flags"] & BACKGROUND) == 0, f["node_start"][:-1],
                                  dtype=np.uint32)
@@ -106,13 +109,29 @@ def _is_plain(f, local, trace):
                 and np.all(f["pool"] < 0) and not np.any(f["merge"]) and not np.any(f["flags"]))
 
 
-def _check_load(load, cap, width):
+def _check_loads(loads, templates, cap, width):
+    if not 1 <= len(loads) <= MOST_STREAMS:
+        raise ValueError(f"loads: 1 to {MOST_STREAMS}")
+    if len(loads) > 1 and any(load.mode == TRACE for load in loads):
+        raise ValueError("loads: a trace is alone")
+    if sum(load.jobs for load in loads) > 1 << 20:
+        raise ValueError("jobs: at most 2**20")
+    if sum(load.jobs * load.depth for load in loads if load.mode == CLOSED) > cap:
+        raise ValueError("max_flying: less than jobs * depth")
+    for load in loads:
+        first, count = load.templates or (0, templates)
+        if first < 0 or count < 1 or first + count > templates:
+            raise ValueError(f"templates: {first}, {count} of {templates}")
+        _check_load(load)
+    if cap * width * (sizeof(Visit) + sizeof(Event) + 4) > MOST_BYTES or cap * width >= 1 << 31:
+        raise ValueError(f"max_flying: {cap} bios of {width} visits need too much memory")
+
+
+def _check_load(load):
     if load.mode not in (CLOSED, OPEN, PACED, TRACE):
         raise ValueError(f"mode: no such load, got {load.mode}")
     if not 1 <= load.jobs <= 1 << 20 or not 1 <= load.depth <= 1 << 20:
         raise ValueError("jobs, depth: 1 to 2**20")
-    if load.mode == CLOSED and load.jobs * load.depth > cap:
-        raise ValueError("max_flying: less than jobs * depth")
     if load.mode in (OPEN, PACED) and not 0 < load.gap_ns < 1e15:
         raise ValueError(f"gap_ns: must be positive, got {load.gap_ns}")
     if not 0 <= load.think_ns < 1e15:
@@ -124,8 +143,6 @@ def _check_load(load, cap, width):
     if len(times) and (not np.all(np.isfinite(times)) or np.any(np.diff(times) < 0)
                        or times[0] < 0):
         raise ValueError("times_ns: must not fall, and begin at 0 or later")
-    if cap * width * (sizeof(Visit) + sizeof(Event) + 4) > MOST_BYTES or cap * width >= 1 << 31:
-        raise ValueError(f"max_flying: {cap} bios of {width} visits need too much memory")
 
 
 cdef class _Sim:
@@ -133,16 +150,17 @@ cdef class _Sim:
     cdef Sim c
     cdef object keep
 
-    def __cinit__(self, plan, load, seed, max_flying, trace):
+    def __cinit__(self, plan, loads, seed, max_flying, trace):
         memset(&self.c, 0, sizeof(Sim))
         f = _fields(plan)
         _check_stations(f)
-        local, need, foreground = _check_nodes(f, load.jobs)
+        jobs = [load.jobs for load in loads]
+        local, need, foreground = _check_nodes(f, sum(jobs))
         width = int(np.diff(f["node_start"]).max())
-        _check_load(load, max_flying, width)
+        _check_loads(loads, len(f["op"]), max_flying, width)
         first, count = trace
         cdef Sim *s = &self.c
-        s.plain = _is_plain(f, local, count)
+        s.plain = len(loads) == 1 and _is_plain(f, local, count)
         s.n_stations = len(f["kind"])
         s.templates = len(f["op"])
         s.width = width
@@ -153,40 +171,43 @@ cdef class _Sim:
         s.visits = <Visit *>calloc(<size_t>s.cap * s.width, sizeof(Visit))
         s.bios = <Bio *>calloc(s.cap, sizeof(Bio))
         s.todo = <u32 *>calloc(<size_t>s.cap * s.width + 1, sizeof(u32))
-        s.heap = <Event *>calloc(<size_t>s.cap * s.width + load.jobs * load.depth + FANOUT + 2,
-                                 sizeof(Event))
+        s.n_streams = len(loads)
+        s.streams = <Stream *>calloc(s.n_streams, sizeof(Stream))
+        s.tally = <Tally *>calloc(s.n_streams * NOPS, sizeof(Tally))
+        waiting = sum(load.jobs * load.depth for load in loads)  # thinking, or to arrive
+        s.heap = <Event *>calloc(<size_t>(s.cap * s.width + waiting + FANOUT + 2), sizeof(Event))
         if (s.stations == NULL or s.pools == NULL or s.nodes == NULL or s.visits == NULL
-                or s.bios == NULL or s.todo == NULL or s.heap == NULL):
+                or s.bios == NULL or s.todo == NULL or s.heap == NULL or s.streams == NULL
+                or s.tally == NULL):
             raise MemoryError
-        counts = np.zeros((2, NOPS * SLOTS), dtype=np.uint64)
+        counts = np.zeros((2, s.n_streams * NOPS * SLOTS), dtype=np.uint64)
+        stream_of = np.repeat(np.arange(s.n_streams, dtype=np.uint32), jobs)
         s.most_rows = min(count * width, 1 << 20)
         s.trace_first = first
         s.trace_count = count
         rows = np.zeros((s.most_rows, 6))
         self.keep = {**f, "foreground": foreground, "counts": counts, "rows": rows,
-                     "times": load.times_ns}
+                     "stream_of": stream_of, "times": loads[0].times_ns}
         s.succ = <const i32 *>_address(f["succ"])
         s.start = <const i32 *>_address(f["node_start"])
         s.op = <const u8 *>_address(f["op"])
         s.bytes = <const i64 *>_address(f["bio_bytes"])
         s.foreground = <const u32 *>_address(foreground)
         s.lat = <u64 *>_address(counts)
-        s.clat = s.lat + NOPS * SLOTS
+        s.clat = s.lat + <size_t>s.n_streams * NOPS * SLOTS
+        s.stream_of = <const u32 *>_address(stream_of)
         s.rows = <double *>_address(rows)
-        s.mode = load.mode
-        s.jobs = load.jobs
-        s.gap_ns = load.gap_ns
-        s.think_ns = load.think_ns
-        s.times = <const double *>_address(load.times_ns)
-        s.n_times = len(load.times_ns)
+        s.times = <const double *>_address(loads[0].times_ns)
+        s.n_times = len(loads[0].times_ns)
         self._stations(f, seed)
+        self._streams(loads)
         self._nodes(f, local, need)
-        self._start(load)
+        self._start()
 
     def __dealloc__(self):
         for pointer in (<size_t>self.c.stations, <size_t>self.c.pools, <size_t>self.c.nodes,
                         <size_t>self.c.visits, <size_t>self.c.bios, <size_t>self.c.todo,
-                        <size_t>self.c.heap):
+                        <size_t>self.c.heap, <size_t>self.c.streams, <size_t>self.c.tally):
             free(<void *><size_t>pointer)
 
     cdef void _stations(self, f, seed) except *:
@@ -215,6 +236,27 @@ cdef class _Sim:
             s.pools[i].free = f["cores"][i]
             s.pools[i].head = s.pools[i].tail = NONE
 
+    cdef void _streams(self, loads) except *:
+        """Jobs are numbered through; the first stream's luck does not depend on the others."""
+        cdef Sim *s = &self.c
+        cdef Stream *stream
+        cdef u32 i, job = 0
+        for i in range(s.n_streams):
+            stream = &s.streams[i]
+            load = loads[i]
+            first, count = load.templates or (0, s.templates)
+            stream.mode = load.mode
+            stream.depth = load.depth
+            stream.first_job = job
+            stream.jobs = load.jobs
+            job += stream.jobs
+            stream.first_kind = stream.next_kind = first
+            stream.end_kind = first + count
+            stream.gap_ns = load.gap_ns
+            stream.think_ns = load.think_ns
+            stream.key = s.key if i == 0 else mix64(
+                s.key + <u64>i * <u64>0xD1B54A32D192ED03ULL)
+
     cdef void _nodes(self, f, local, need) except *:
         cdef Node *n
         cdef Py_ssize_t i
@@ -232,20 +274,23 @@ cdef class _Sim:
             n.flags = f["flags"][i]
             n.op = f["node_op"][i]
 
-    cdef void _start(self, load) except *:
-        """All places free; the first bios, or the first arrival."""
+    cdef void _start(self) except *:
+        """All places free; the first bios, or the first arrivals."""
         cdef Sim *s = &self.c
-        cdef u32 i, total = load.jobs * load.depth
+        cdef Stream *stream
+        cdef u32 i, j
         for i in range(s.cap):
             s.bios[i].next = i + 1 if i + 1 < s.cap else NONE
         s.free_bio = 0
         forget(s)
-        if s.mode != CLOSED:
-            next_arrival(s)
-            return
-        for i in range(total):
-            launch(s, i % s.jobs)
-            if s.plain:
-                settle_plain(s)
-            else:
-                settle(s)
+        for i in range(s.n_streams):
+            stream = &s.streams[i]
+            if stream.mode != CLOSED:
+                next_arrival(s, i)
+                continue
+            for j in range(stream.jobs * stream.depth):
+                launch(s, stream.first_job + j % stream.jobs, s.plain)
+                if s.plain:
+                    settle_plain(s)
+                else:
+                    settle(s)

@@ -8,10 +8,20 @@ cdef inline void todo(Sim *s, u32 slot, bint done) noexcept nogil:
     s.n_todo += 1
 
 
+cdef inline u32 stream_of(Sim *s, u32 job, bint plain) noexcept nogil:
+    """A plain network has one stream."""
+    return 0 if plain else s.stream_of[job]
+
+
 cdef inline u32 station_of(Sim *s, const Node *n, u32 bio, bint plain) noexcept nogil:
     if not plain and n.flags & PER_JOB:
         return n.station + s.bios[bio].job
     return n.station
+
+
+cdef inline u32 tokens(const Node *n) noexcept nogil:
+    """How many a visit takes or gives back: a range's length, where it has one."""
+    return <u32>(n.end - n.sector) if n.end > n.sector else 1
 
 
 cdef inline void arrive(Sim *s, u32 slot, bint plain) noexcept nogil:
@@ -33,10 +43,10 @@ cdef inline void arrive(Sim *s, u32 slot, bint plain) noexcept nogil:
         st.free -= 1
         st.busy += 1
         serve(s, st, slot, plain)
-    elif not plain and st.kind == TOKENS and st.free:
+    elif not plain and st.kind == TOKENS and st.head == <u32>NONE and st.free >= tokens(n):
         v.began = s.now
-        st.free -= 1
-        st.busy += 1
+        st.free -= tokens(n)
+        st.busy += tokens(n)
         todo(s, slot, True)
     else:
         enqueue(s, st, slot)
@@ -45,21 +55,25 @@ cdef inline void arrive(Sim *s, u32 slot, bint plain) noexcept nogil:
 
 
 cdef void release(Sim *s, Station *st, u32 slot) noexcept nogil:
-    """Give a token back; whoever waits for it goes on."""
-    cdef u32 waiting
+    """Give tokens back; whoever waits for them goes on, nobody before the first."""
+    cdef u32 waiting, count = tokens(&s.nodes[s.visits[slot].node])
     account(st, s.now)
     s.visits[slot].arrived = s.now
     s.visits[slot].began = s.now
     st.here -= 1
     st.done += 1
-    if st.head != <u32>NONE:
+    st.free += count
+    st.busy -= count
+    while st.head != <u32>NONE:
+        count = tokens(&s.nodes[s.visits[st.head].node])
+        if st.free < count:
+            break
         waiting = next_of(s, st, True)
+        st.free -= count
+        st.busy += count
         s.visits[waiting].began = s.now
         st.waited += s.now - s.visits[waiting].arrived
         todo(s, waiting, True)
-    else:
-        st.free += 1
-        st.busy -= 1
     todo(s, slot, True)
 
 
@@ -93,7 +107,7 @@ cdef inline void advance(Sim *s, u32 slot, bint plain) noexcept nogil:
             arrive(s, slot + 1, True)
         else:
             finish(s, b, True)
-            end(s, bio)
+            end(s, bio, True)
         return
     if n.flags & CALLER:
         b.submitted = s.now
@@ -110,7 +124,7 @@ cdef inline void advance(Sim *s, u32 slot, bint plain) noexcept nogil:
         if b.left == 0:
             finish(s, b, False)
     if b.all_left == 0:
-        end(s, bio)
+        end(s, bio, False)
 
 
 cdef inline void record(u64 *counts, u64 ns) noexcept nogil:
@@ -122,12 +136,12 @@ cdef inline void record(u64 *counts, u64 ns) noexcept nogil:
 cdef inline void finish(Sim *s, Bio *b, bint plain) noexcept nogil:
     """A bio's caller has its answer. A plain network has no submission: only `lat` counts."""
     cdef double lat = s.now - b.began, slat
-    cdef u32 op = s.op[b.kind]
-    cdef Tally *t = &s.tally[op]
+    cdef u32 stream = stream_of(s, b.job, plain), row = stream * NOPS + s.op[b.kind]
+    cdef Tally *t = &s.tally[row]
     if rare(lat >= 4398046511104.0):
         s.why = BEYOND
         return
-    record(s.lat + <size_t>op * SLOTS, <u64>(lat + 0.5))
+    record(s.lat + <size_t>row * SLOTS, <u64>(lat + 0.5))
     s.finished += 1
     t.count += 1
     t.bytes += <u64>s.bytes[b.kind]
@@ -140,38 +154,40 @@ cdef inline void finish(Sim *s, Bio *b, bint plain) noexcept nogil:
     if plain:
         return
     slat = b.submitted - b.began
-    record(s.clat + <size_t>op * SLOTS, <u64>(lat - slat + 0.5))
+    record(s.clat + <size_t>row * SLOTS, <u64>(lat - slat + 0.5))
     t.slat += slat
     t.slat2 += slat * slat
     if slat < t.slat_min:
         t.slat_min = slat
     if slat > t.slat_max:
         t.slat_max = slat
-    if s.mode == CLOSED and b.all_left:
+    if s.streams[stream].mode == CLOSED and b.all_left:
         b.went_on = True  # write-behind goes on, the job does too
-        again(s, b.job)
+        again(s, b.job, False)
 
 
-cdef inline void end(Sim *s, u32 bio) noexcept nogil:
+cdef inline void end(Sim *s, u32 bio, bint plain) noexcept nogil:
     """Nothing of a bio is left: its place is free."""
     cdef Bio *b = &s.bios[bio]
     b.next = s.free_bio
     s.free_bio = bio
     s.flying -= 1
-    if s.mode == CLOSED and not b.went_on:
-        again(s, b.job)
+    if s.streams[stream_of(s, b.job, plain)].mode == CLOSED and not b.went_on:
+        again(s, b.job, plain)
 
 
-cdef inline void again(Sim *s, u32 job) noexcept nogil:
-    if s.think_ns > 0.0:
-        push(s, s.now + s.think_ns, job, EV_THOUGHT)
+cdef inline void again(Sim *s, u32 job, bint plain) noexcept nogil:
+    cdef double pause = s.streams[stream_of(s, job, plain)].think_ns
+    if pause > 0.0:
+        push(s, s.now + pause, job, EV_THOUGHT)
     else:
-        launch(s, job)
+        launch(s, job, plain)
 
 
-cdef void launch(Sim *s, u32 job) noexcept nogil:
-    """A new bio: the next template in turn."""
-    cdef u32 bio = s.free_bio, kind = s.next_kind, i, first, count, base
+cdef inline void launch(Sim *s, u32 job, bint plain) noexcept nogil:
+    """A new bio: the next template of the job's stream in turn."""
+    cdef Stream *stream = &s.streams[stream_of(s, job, plain)]
+    cdef u32 bio = s.free_bio, kind = stream.next_kind, i, first, count, base
     cdef Bio *b
     cdef Visit *v
     if rare(bio == <u32>NONE):
@@ -179,7 +195,7 @@ cdef void launch(Sim *s, u32 job) noexcept nogil:
         return
     b = &s.bios[bio]
     s.free_bio = b.next
-    s.next_kind = kind + 1 if kind + 1 < s.templates else 0
+    stream.next_kind = kind + 1 if kind + 1 < stream.end_kind else stream.first_kind
     s.flying += 1
     if s.flying > s.most_flying:
         s.most_flying = s.flying
@@ -196,7 +212,7 @@ cdef void launch(Sim *s, u32 job) noexcept nogil:
     b.number = s.launched
     s.launched += 1
     v = &s.visits[base]
-    if s.plain:
+    if plain:
         v.node = first
         v.bio = bio
         todo(s, base, False)

@@ -64,25 +64,26 @@ cdef inline void done_plain(Sim *s, u32 slot) noexcept nogil:
     advance(s, slot, True)
 
 
-cdef inline u32 turn(Sim *s) noexcept nogil:
+cdef inline u32 turn(Stream *stream) noexcept nogil:
     """The job whose turn it is at an open arrival."""
-    cdef u32 job = s.next_job
-    s.next_job = job + 1 if job + 1 < s.jobs else 0
-    return job
+    cdef u32 job = stream.next_job
+    stream.next_job = job + 1 if job + 1 < stream.jobs else 0
+    return stream.first_job + job
 
 
-cdef void next_arrival(Sim *s) noexcept nogil:
-    """The event of the next open arrival."""
+cdef inline void next_arrival(Sim *s, u32 number) noexcept nogil:
+    """The event of a stream's next open arrival."""
+    cdef Stream *stream = &s.streams[number]
     cdef double at
-    if s.mode == TRACE:
+    if stream.mode == TRACE:
         if s.launched >= s.n_times:
             return
         at = s.times[s.launched]
-        push(s, at if at > s.now else s.now, 0, EV_ARRIVE)
-    elif s.mode == PACED:
-        push(s, s.now + s.gap_ns, 0, EV_ARRIVE)
+        push(s, at if at > s.now else s.now, number, EV_ARRIVE)
+    elif stream.mode == PACED:
+        push(s, s.now + stream.gap_ns, number, EV_ARRIVE)
     else:
-        push(s, s.now + s.gap_ns * exponential(s.key, &s.draws), 0, EV_ARRIVE)
+        push(s, s.now + stream.gap_ns * exponential(stream.key, &stream.draws), number, EV_ARRIVE)
 
 
 cdef inline void run_until(Sim *s, u64 target, bint plain) noexcept nogil:
@@ -99,10 +100,10 @@ cdef inline void run_until(Sim *s, u64 target, bint plain) noexcept nogil:
             else:
                 done(s, e.slot)
         elif e.kind == EV_ARRIVE:
-            launch(s, turn(s))
-            next_arrival(s)
+            launch(s, turn(&s.streams[e.slot]), plain)
+            next_arrival(s, e.slot)
         else:
-            launch(s, e.slot)
+            launch(s, e.slot, plain)
         if plain:
             settle_plain(s)
         else:
@@ -128,8 +129,8 @@ cdef void forget(Sim *s) noexcept nogil:
         st.last = s.now
         st.most_waiting = st.waiting
     s.most_flying = s.flying
-    memset(s.lat, 0, NOPS * SLOTS * sizeof(u64))
-    memset(s.clat, 0, NOPS * SLOTS * sizeof(u64))
-    memset(s.tally, 0, sizeof(s.tally))
-    for i in range(NOPS):
+    memset(s.lat, 0, <size_t>s.n_streams * NOPS * SLOTS * sizeof(u64))
+    memset(s.clat, 0, <size_t>s.n_streams * NOPS * SLOTS * sizeof(u64))
+    memset(s.tally, 0, s.n_streams * NOPS * sizeof(Tally))
+    for i in range(s.n_streams * NOPS):
         s.tally[i].lat_min = s.tally[i].slat_min = 1e300

@@ -37,7 +37,7 @@ cdef enum:
 cdef enum:              # ServicePlan.kind: what a station is
     QUEUE = 0           # `servers` servers and one FIFO
     DELAY = 1           # never waits: a wire, a thinking user
-    TOKENS = 2          # held from one node to another: tags of a queue depth
+    TOKENS = 2          # held from one node to another: tags of a queue depth, bytes of a buffer
 
 cdef enum:              # ServicePlan.dist: what `random_ns` of a node is the mean of
     CONSTANT = 0
@@ -167,6 +167,20 @@ cdef struct Tally:              # per op
     double slat_min
     double slat_max
 
+cdef struct Stream:             # bios of one kind of load
+    int mode
+    u32 depth
+    u32 first_job
+    u32 jobs
+    u32 next_job
+    u32 first_kind              # its templates take turns
+    u32 end_kind
+    u32 next_kind
+    double gap_ns               # between arrivals
+    double think_ns
+    u64 key
+    u64 draws
+
 cdef struct Sim:
     Event *heap
     u32 size
@@ -192,24 +206,20 @@ cdef struct Sim:
     u32 *todo                   # slot << 1 | done
     u32 n_todo
     u64 launched
-    u32 next_kind               # templates and jobs take turns
-    u32 next_job
-    int mode
-    u32 jobs
-    double gap_ns               # between arrivals
-    double think_ns
+    Stream *streams
+    u32 n_streams
+    const u32 *stream_of        # jobs to streams
     const double *times
     u64 n_times
     u64 key
-    u64 draws
     u64 finished
-    u64 *lat                    # [NOPS * SLOTS]
+    u64 *lat                    # [n_streams * NOPS * SLOTS]
     u64 *clat
-    Tally tally[5]
+    Tally *tally                # [n_streams * NOPS]
     double *rows                # traced visits: bio, station, node, arrived, began, done
     u32 n_rows
     u32 most_rows
     u64 trace_first
     u64 trace_count
-    bint plain                  # queues and servers only, every template a chain
+    bint plain                  # queues and servers only, every template a chain, one stream
     int why

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -24,7 +25,7 @@ class _Found(TypedDict):
 
 def run(
     plan: ServicePlan,
-    load: Load,
+    loads: Sequence[Load],
     *,
     bios: int,
     warmup: int = 0,

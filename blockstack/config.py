@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blockstack.changes import changed
 from blockstack.errors import BlockstackError, ConfigError
 from blockstack.kinds import find_kind
 from blockstack.scenarios import find_scenario, scenarios
@@ -87,7 +88,7 @@ def parse_thread_size(value: Any, path: str = "thread_size") -> int:
     return size
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path, changes: Sequence[str] = ()) -> Config:
     """Read a config file.
 
     Parameters
@@ -95,6 +96,8 @@ def load_config(path: str | Path) -> Config:
     path : str or Path
         UTF-8 TOML; a byte order mark and CRLF line ends are fine. Where there is no such file,
         the name of a shipped scenario (``dm-md-iscsi``, ``configs/dm-md-iscsi.toml``).
+    changes : sequence of str
+        What if: keys that are set or taken away; see `blockstack.changes`.
 
     Returns
     -------
@@ -122,13 +125,14 @@ def load_config(path: str | Path) -> Config:
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError("is too large for a config", path=str(file),
                           hint=f"at most {format_bytes(MAX_FILE_BYTES)}")
-    return parse_config(raw, source=str(file))
+    return parse_config(raw, source=str(file), changes=changes)
 
 
-def parse_config(text: str | bytes, *, source: str = "config") -> Config:
+def parse_config(text: str | bytes, *, source: str = "config", changes: Sequence[str] = ()
+                 ) -> Config:
     """A config from TOML text; ``source`` stands in front of every error's path."""
     try:
-        return config_from_dict(_read_toml(text), source=source)
+        return config_from_dict(changed(_read_toml(text), changes), source=source)
     except BlockstackError as error:
         raise error.under(source) from error
 

@@ -338,6 +338,15 @@ def test_command_line(tmp_path):
         assert blockstack(config, "--bios", "1k", *bad).exit_code == 2, bad
 
 
+def test_tables_fit_80_columns():
+    """Names wrap, figures do not."""
+    for name, words in (("drbd", ["--cpu"]), ("nvme-lvm-luks", ["--until-knee"])):
+        run = CliRunner().invoke(app, ["capacity", name, "--iodepth", "4", "--bios", "500", *words],
+                                 env={"COLUMNS": "80"})
+        assert run.exit_code == 0 and max(map(len, run.stdout.splitlines())) <= 80
+        assert "…" not in run.stdout.replace("… and", "") and " service " in run.stdout
+
+
 @pytest.mark.parametrize(("service", "path"), [
     ('latency = "1 us"', "service.latency"), ('read_latency = "fast"', "service.read_latency"),
     ('rtt = "1 ms"', "service.rtt"), ("channels = 0", "service.channels"),

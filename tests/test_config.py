@@ -278,9 +278,9 @@ KERNELS = {f"linux-{v}-i386-{t}" for v in ("2.6.18", "2.6.24") for t in ("4k", "
 SHOWN = {  # every kind that has a scenario
     "partition", "dm-linear", "dm-striped", "dm-mirror", "dm-crypt", "dm-snapshot",
     "dm-snapshot-origin", "md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5",
-    "md-raid6", "loop", "nbd", "iscsi", "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic",
-    "raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "reiser4", "nfs", "nfsd", "swap", "bcache",
-    "drbd",
+    "md-raid6", "loop", "nbd", "nvme-tcp", "iscsi", "scsi", "nvme", "virtio-blk", "brd", "null_blk",
+    "nic", "raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "reiser4", "nfs", "nfsd", "swap",
+    "bcache", "drbd",
     "dm-multipath", "dm-cache", "dm-writecache", "dm-raid0", "dm-raid1", "dm-raid4", "dm-raid5",
     "dm-raid6",
     "dm-raid10", "dm-thin", "dm-thin-pool", "dm-integrity", "dm-verity", "dm-flakey", "dm-delay",

@@ -17,11 +17,11 @@ from blockstack import Workload
 from blockstack.cli import app
 from blockstack.errors import BlockstackError, ConfigError
 from blockstack.importers.fio_job import (
-    in_turn,
     parse_bytes,
     parse_jobs,
     parse_time_us,
     read_jobs,
+    waves,
 )
 from blockstack.importers.fio_options import FOLLOWED, NO_INFLUENCE, NOT_FOLLOWED
 
@@ -58,10 +58,10 @@ def test_no_sizes(text):
 def test_a_global_holds_for_what_is_below_it():
     jobs = parse_jobs("; a comment\n[global]\nbs=8k # inline\nioengine=libaio\ndirect=1\n"
                       "[one]\nrw=randread\n[global]\niodepth=4\n[two]\nstonewall\nrw=write\nbs=1m\n")
-    assert [(j.name, j.workload.bs, j.iodepth, j.waits) for j in jobs] == [
-        ("one", 8192, 1, False), ("two", 1 << 20, 4, True)]
-    assert in_turn(jobs, None) == jobs
-    assert in_turn(jobs, "two") == jobs[1:]
+    assert [(j.name, j.workload.bs, j.iodepth, j.wave) for j in jobs] == [
+        ("one", 8192, 1, 0), ("two", 1 << 20, 4, 1)]
+    assert waves(jobs, None) == [[jobs[0]], [jobs[1]]]
+    assert waves(jobs, "two") == [[jobs[1]]]
 
 
 def test_all_words_reach_workload_and_load():
@@ -109,12 +109,26 @@ def test_refused_by_line_and_name(text, words):
         job(text, "randrw")
 
 
-def test_jobs_at_once_are_refused():
-    jobs = parse_jobs("[a]\nrw=read\n[b]\nrw=write\n")
-    with pytest.raises(ConfigError, match=r"\[b\]: runs together.*--section NAME"):
-        in_turn(jobs, None)
+def names(text, section=None):
+    return [[job.name for job in wave] for wave in waves(parse_jobs(text), section)]
+
+
+def test_waves_and_groups_are_fios():
+    """stonewall waits for all jobs above, wait_for for one; new_group only ends a group."""
+    text = ("[a]\nrw=read\n[b]\nrw=write\n[c]\nwait_for=a\n[d]\nnew_group\n[e]\nstonewall\n[f]\n"
+            "group_reporting\n[g]\nwait_for=c\n[h]\nwait_for=f\n")
+    assert names(text) == [["a", "b", "d"], ["c"], ["e", "f", "g"], ["h"]]
+    assert names(text, "f") == [["f"]]
+    jobs = parse_jobs(text)
+    assert [job.group for job in jobs] == [0, 0, 0, 1, 2, 2, 2, 2]
+    assert [job.grouped for job in jobs] == [job.name == "f" for job in jobs]
+    assert names("[a]\nstonewall\n[b]\nstonewall=0\n") == [["a", "b"]]
+    for wrong, message in (("[a]\nwait_for=b\n[b]\n", "line 2: wait_for: names no job above"),
+                           ("[a]\n[b]\nwait_for=c\n", "line 3: wait_for: names no job above")):
+        with pytest.raises(ConfigError, match=message):
+            parse_jobs(wrong)
     with pytest.raises(ConfigError, match="no such section"):
-        in_turn(jobs, "c")
+        names("[a]\n", "c")
     with pytest.raises(ConfigError, match="no job section"):
         parse_jobs("[global]\nrw=read\n")
     with pytest.raises(ConfigError, match="before the first section"):
@@ -138,7 +152,7 @@ _LINES = st.one_of(
 @given(st.lists(_LINES, max_size=8))
 def test_fuzz_only_blockstack_errors(lines):
     with contextlib.suppress(BlockstackError):
-        in_turn(parse_jobs("\n".join(["[j]", *lines])), None)
+        waves(parse_jobs("\n".join(["[j]", *lines])), None)
 
 
 @pytest.mark.parametrize("h", [0.05, 0.2, 0.5])
@@ -185,12 +199,52 @@ def test_capacity_takes_a_job_file(tmp_path):
     capacity("--section", "fast", status=2)
 
 
+def test_jobs_at_once_share_the_stack(tmp_path):
+    path = tmp_path / "two.fio"
+    head = "[global]\nioengine=libaio\ndirect=1\nbs=4k\n"
+    path.write_text(head + "[reader]\nrw=randread\niodepth=64\nnumjobs=4\n[writer]\nrw=randwrite\n"
+                    "rate_iops=3000\n[seldom]\nrw=randread\nthinktime=1ms\n")
+    found = capacity("--fio", path, "--bios", "20k")
+    assert [j["jobname"] for j in found["jobs"]] == ["reader", "writer", "seldom"]
+    reader, writer, seldom = found["jobs"]
+    total = found["blockstack"]
+    assert writer["write"]["iops"] == pytest.approx(3000, rel=0.05)
+    assert writer["read"]["total_ios"] == reader["write"]["total_ios"] == 0
+    assert [s["name"] for s in total["streams"]] == ["reader", "writer", "seldom"]
+    assert sum(s["iops"] for s in total["streams"]) == pytest.approx(total["iops"])
+    assert sum(j[d]["total_ios"] for j in found["jobs"] for d in ("read", "write")) == total["bios"]
+    page = (Path(CONFIG).parent.parent / "docs/json.md").read_text()
+    named = [*total, *total["streams"][0], *total["stations"][0], *total["ops"][0],
+             *total["layers"][0], *total["laws"][0], *reader, *reader["read"], *total["load"]]
+    assert [key for key in named if key not in page] == []
+    # one job alone waits less than beside 256 others
+    alone = capacity("--fio", path, "--section", "seldom", "--bios", "2k")["jobs"][0]
+    assert seldom["read"]["clat_ns"]["mean"] > 1.2 * alone["read"]["clat_ns"]["mean"]
+    assert "streams" not in capacity("--fio", path, "--section", "seldom", "--bios", 200)[
+        "blockstack"]
+    run = cli.invoke(app, ["capacity", CONFIG, "--fio", str(path), "--bios", "2k"])
+    assert "[reader] and [writer] and [seldom]" in run.stdout
+    assert [line.split()[:2] for line in run.stdout.splitlines() if line.strip().startswith(
+        ("reader ", "writer ", "seldom "))] == [
+            ["reader", "read"], ["writer", "write"], ["seldom", "read"]]
+    capacity("--fio", path, "--until-knee", status=2)
+    log = tmp_path / "x.hdr"
+    capacity("--fio", path, "--bios", "2k", "--hdr", log)
+    assert "Tag=writer-write" in log.read_text()
+    path.write_text(head + "group_reporting\nrw=randread\n[a]\n[b]\n[c]\nnew_group\n[d]\n"
+                    "stonewall\n")
+    grouped = capacity("--fio", path, "--bios", "2k")
+    assert [(j["jobname"], j["groupid"]) for j in grouped["jobs"]] == [("a", 0), ("c", 1), ("d", 2)]
+    assert grouped["jobs"][0]["read"]["iops"] == pytest.approx(
+        2 * grouped["jobs"][1]["read"]["iops"], rel=0.1)
+
+
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="needs the outside corpus of samples")
 def test_samples():
     refused = {}
     for path in sorted((SAMPLES / "fio").glob("*.fio")):
         try:
-            in_turn(read_jobs(path), None)
+            waves(read_jobs(path), None)
         except ConfigError as error:
             refused[path.stem] = error.path.split(": ")[-1]
     assert refused == {"example-jesd219": "blockalign", "example-latency-profile":

@@ -283,7 +283,8 @@ def test_inline_completion_is_reached(entry: tuple[str, Kind, str, str, Calls],
 # --- Receiving ------------------------------------------------------------------------------------
 RECEIVED = [("linux-2.6.18-i386-4k", kind, driver) for kind in ("iscsi", "nbd", "nfs")
             for driver in ("e1000", "loopback")] + [
-    (name, kind, driver) for name in KERNELS["6.1"] for kind in ("iscsi", "nbd", "nfs", "nfsd")
+    (name, kind, driver) for name in KERNELS["6.1"] for kind in (
+        "iscsi", "nbd", "nvme-tcp", "nfs", "nfsd")
     for driver in ("e1000", "loopback")]
 
 
@@ -311,6 +312,24 @@ def test_receive_softirq_is_a_task_of_its_own(kernel: str, kind: str, driver: st
     # an acknowledgement or a retransmission: down to the card
     assert {"e1000": "e1000_xmit_frame", "loopback": "loopback_xmit"}[driver] in path
     assert sum(f.bytes for f in task.path) == task.peak_bytes
+
+
+def test_nvme_tcp_sends_in_the_submitter_or_in_io_work(rows: dict[str, RowSource]) -> None:
+    """6.1 tcp.c nvme_tcp_queue_request: both ways reach the card; nothing waits for memory."""
+    stack = Stack("net")
+    stack.add("net", "nvme-tcp", size="1 GiB", nic=stack.nic("eth0"))
+    for name in KERNELS["6.1"]:
+        tasks = {t.task: t for t in explain(stack, kernel=name).tasks}
+        sent = next(t for t in tasks.values() if t.context == "caller")
+        for task, entry in ((sent, "nvme_tcp_queue_rq"), (tasks["nvme_tcp_wq net"],
+                                                          "nvme_tcp_io_work")):
+            path = [f.function for f in task.path]
+            where = [path.index(name) for name in (entry, "nvme_tcp_try_send", "tcp_sendmsg",
+                                                   "sch_direct_xmit")]
+            assert task.exact and where == sorted(where)
+            assert "sk_stream_wait_memory" not in path
+        done = [f.function for f in tasks["completion net"].path]
+        assert done.index("nvme_tcp_recv_skb") < done.index("blk_update_request")
 
 
 def test_iscsi_completes_its_commands_in_the_receive_softirq(rows: dict[str, RowSource]) -> None:

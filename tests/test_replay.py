@@ -108,6 +108,8 @@ def test_map_and_names(tmp_path):
     lines = ["0,x,read,0,8", "1000,y,read,8,8", "2000,sda,read,8,8"]
     found, _ = replay(tmp_path, lines, "--map", "x=sda", "--map", "y=sda")
     assert found["blockstack"]["bios"] == 3
+    rest, _ = replay(tmp_path, lines, "--map", "*=sda")
+    assert rest["blockstack"]["iops"] == found["blockstack"]["iops"]
     lines[1] = "nonsense"
     found, stated = replay(tmp_path, lines, "--map", "x=sda", "--skip-bad", "1")
     assert found["blockstack"]["bios"] == 2

@@ -301,3 +301,54 @@ def test_a_deadlock_is_an_error():
         builder.template(flow)
     with pytest.raises(LimitExceeded, match="wait for each other"):
         run(builder.build(), Load(CLOSED, depth=2), bios=1000)
+
+
+def test_several_tokens_at_once():
+    """Nine tokens, two for each of the bios: four are inside, nobody overtakes (M/M/4)."""
+    builder, flow = Builder(), Flow()
+    room = builder.station(StationSpec("room", TOKENS, CONSTANT, servers=9))
+    wire = builder.station(StationSpec("wire", DELAY, EXPONENTIAL))
+    last = flow.visit(room, end=2)
+    last = flow.visit(wire, NS, after=[last])
+    flow.visit(room, after=[last], flags=RELEASE, end=2)
+    builder.template(flow)
+    found = check(builder, Load(OPEN, gap_ns=NS / 4 / 0.8), mmc_sojourn(4, NS / 4 / 0.8, NS))
+    assert found.stations[0, 2] / found.elapsed_ns / 8 == pytest.approx(0.8, rel=0.02)
+    plan = builder.build()
+    with pytest.raises(BlockstackError, match="more tokens than there are"):
+        run(plan._replace(servers=np.array([1, 1], np.int32)), Load(CLOSED), bios=40)
+    with pytest.raises(BlockstackError, match="as many tokens as it takes"):
+        run(plan._replace(end=np.array([2, 0, 1], np.int64)), Load(CLOSED), bios=40)
+
+
+def test_loads_at_once_share_the_servers():
+    """Two closed loads on the same exponential servers: exact MVA of both, by their shares. An open
+    one beside a closed: the rates that they have."""
+    builder = Builder()
+    cpu, disk = (builder.station(StationSpec(name)) for name in ("cpu", "disk"))
+    for op in (0, 1):
+        flow = Flow()
+        flow.visit(disk, 2 * NS, after=[flow.visit(cpu, NS)])
+        builder.template(flow, op=op, n_bytes=512 * (op + 1))
+    plan = builder.build()
+    loads = [Load(CLOSED, 3, 1, templates=(0, 1)), Load(CLOSED, 1, 2, templates=(1, 1))]
+    found = run(plan, loads, bios=100_000, warmup=10_000, max_flying=5)
+    rate, residence, _ = mva([NS, 2 * NS], 5)
+    assert found.bios / found.elapsed_ns == pytest.approx(rate, rel=0.01)
+    for i, (share, n_bytes) in enumerate(((3 / 5, 512), (2 / 5, 1024))):
+        tally = found.tallies[i]
+        assert tally[i, 0] / found.elapsed_ns == pytest.approx(share * rate, rel=0.01)
+        assert tally[1 - i].sum() == 0
+        assert tally[i, 1] == n_bytes * tally[i, 0]
+        assert tally[i, 2] / tally[i, 0] == pytest.approx(sum(residence), rel=0.02)
+        assert found.lats[i, i].sum() == tally[i, 0]
+    assert (found.tally == found.tallies[0] + found.tallies[1]).all()
+    mixed = run(plan, [loads[0], Load(PACED, 1, gap_ns=10 * NS, templates=(1, 1))], bios=50_000,
+                warmup=1000, max_flying=64)
+    assert mixed.tallies[1, 1, 0] / mixed.elapsed_ns == pytest.approx(1 / (10 * NS), rel=0.01)
+    alone, _, _ = mva([NS, 2 * NS], 3)
+    assert alone - 1 / (10 * NS) < mixed.tallies[0, 0, 0] / mixed.elapsed_ns < 0.95 * alone
+    with pytest.raises(BlockstackError, match="templates: 1, 2 of 2"):
+        run(plan, Load(CLOSED, templates=(1, 2)), bios=40)
+    with pytest.raises(BlockstackError, match="a trace is alone"):
+        run(plan, [loads[0], Load(TRACE, times_ns=np.zeros(1))], bios=40)

@@ -55,6 +55,7 @@ def test_every_verb() -> None:
         verb(f"d-{verb.__name__}", size="1 GiB")
     stack.nic("eth0")
     stack.nbd("nbd0", nic="eth0", size="1 GiB")
+    stack.nvme_tcp("nvme1n1", nic="eth0", size="1 GiB")
     stack.partition("p1", on="d-scsi", start="1 MiB")
     stack.filesystem("root", kind="ext3", on="p1")
     stack.loop("loop0", on="root", size="100 MiB")
@@ -63,11 +64,11 @@ def test_every_verb() -> None:
     stack.nfsd("export", on="root", nic="eth0")
     stack.nfs("home", nic="eth0", size="1 GiB")
     assert {d.kind for d in stack.devices.values()} == {
-        "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic", "nbd", "partition", "ext3",
-        "loop", "swap", "raw", "nfsd", "nfs"}
+        "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic", "nbd", "nvme-tcp", "partition",
+        "ext3", "loop", "swap", "raw", "nfsd", "nfs"}
     assert stack.devices["loop0"].size_sectors == 100 * MIB
-    assert stack.roots() == ("d-nvme", "d-virtio_blk", "d-brd", "d-null_blk", "swap", "raw",
-                             "export", "home")
+    assert stack.roots() == ("d-nvme", "d-virtio_blk", "d-brd", "d-null_blk", "nvme1n1", "swap",
+                             "raw", "export", "home")
 
 
 def test_md_levels_by_number_or_word() -> None:

@@ -124,7 +124,7 @@ def saved(tmp_path, data, name="trace"):
 
 
 def test_every_format_has_a_case():
-    assert set(CASES) == {f.name for f in FORMATS}
+    assert set(CASES) | {"parquet"} == {f.name for f in FORMATS}  # test_parquet.py
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -249,6 +249,14 @@ def test_convert_refuses_with_a_way_out(tmp_path, monkeypatch, data, to, words):
     assert words in " ".join(run.stderr.split()), run.stderr
 
 
+def test_a_coarse_clock_is_said(tmp_path):
+    rows = "".join(f"{t},0,8,0,7\n" for t in (1538323199, 1538323200) for _ in range(10))
+    run = cli.invoke(app, ["convert", str(saved(tmp_path, rows.encode()))])
+    assert "coarse clock: 20 bios at 2 times" in run.stderr
+    run = cli.invoke(app, ["convert", str(saved(tmp_path, CASES["msr"][0]))])
+    assert "coarse clock" not in run.stderr
+
+
 def test_convert_sorts(tmp_path):
     out = tmp_path / "out.iolog"
     run = cli.invoke(app, ["convert", str(saved(tmp_path, CASES["systor17"][0])), str(out),
@@ -257,7 +265,7 @@ def test_convert_sorts(tmp_path):
     assert rows_of(load(out)[0]) == [(0, "lun3", 1, 2, 1), (0, "lun0", 0, 1, 2)]
 
 
-_FORMS = st.sampled_from([f.name for f in FORMATS])
+_FORMS = st.sampled_from(list(CASES))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

@@ -43,6 +43,9 @@ ThreadOpt = Annotated[str | None, typer.Option(
 SkipOpt = Annotated[list[str] | None, typer.Option(
     "--skip", help="Of a host: leave out a device, a mount point or a kind, with what stands on "
                    "it; `unknown`: all kinds that the registry lacks.")]
+SetOpt = Annotated[list[str] | None, typer.Option(
+    "--set", metavar="KEY=VALUE", help="What if: a key of the config set, or (nothing behind =) "
+                                       "taken away: devices.eth0.service.rtt='1 ms'.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
 
 
@@ -94,13 +97,16 @@ def show_notes(found: Imported) -> None:
 
 
 def open_case(config: Path, kernel: str | None, thread_size: str | None,
-              skip: Iterable[str] = ()) -> tuple[Config, Kernel]:
+              skip: Iterable[str] = (), changes: Sequence[str] = ()) -> tuple[Config, Kernel]:
     """The config (or the host) and its kernel, with what the command line overrides."""
     if is_source(config):
+        if changes:
+            raise ConfigError("changes a config, not a host", path="--set",
+                              hint=f"blockstack import {config} -o host.toml")
         case, found = open_host([config], kernel, skip)
         show_notes(found)
     else:
-        case = load_config(config)
+        case = load_config(config, changes)
     try:
         chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
     except BlockstackError as error:

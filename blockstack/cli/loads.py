@@ -26,7 +26,8 @@ TRACE_BIOS = 20_000
 TraceOpt = Annotated[Path | None, typer.Option(
     "--trace", help="Replay a block trace (docs/workloads.md); its first 20,000 bios, or --bios.")]
 MapOpt = Annotated[list[str] | None, typer.Option(
-    "--map", metavar="DEVICE=ROOT", help="Which root a device of the trace is.")]
+    "--map", metavar="DEVICE=ROOT", help="Which root a device of the trace is; * is every other "
+    "device.")]
 
 
 @dataclass(frozen=True)

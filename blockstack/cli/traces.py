@@ -33,7 +33,7 @@ def convert(source: Annotated[str, typer.Argument(metavar="A", help="A trace; - 
                 ] = None,
             form: FromOpt = None,
             to: Annotated[str | None, typer.Option("--to", help="Format of B: " + ", ".join(
-                f.name for f in FORMATS if f.line) + "; default: by its ending.")] = None,
+                f.name for f in FORMATS if f.line or f.save) + "; default: by its ending.")] = None,
             skip_bad: SkipBadOpt = 0,
             sort: Annotated[bool, typer.Option(
                 "--sort", help="In order of arrival; needs memory for the whole trace.")] = False,
@@ -91,6 +91,9 @@ def statement_lines(statement: Statement) -> Iterator[str]:
     rate = (f"mean {format_count(statement.iops).strip()} IOPS" if statement.iops is not None
             else "all at one time: no rate")
     yield f"span: {time_text(statement.span_ns)}{began}; {rate}"
+    if statement.is_coarse:
+        yield (f"coarse clock: {statement.bios:,} bios at {statement.times:,} times; a replay "
+               "sends those of one time at once")
     if statement.backward:
         yield f"not in order: {statement.backward:,} rows are earlier than the row before"
     if reading.rounded:

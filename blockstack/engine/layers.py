@@ -93,7 +93,9 @@ class Layers:
             path = calls.submit
         if path is None:  # a partition: generic_make_request itself remaps
             return EMPTY
-        nic = None if calls.worker else self.nic(device)  # without a worker it sends in the caller
+        # without a worker it sends in the caller; nvme-tcp may do either
+        sends = not calls.worker or calls.options.get("sends_in_caller")
+        nic = self.nic(device) if sends else None
         row = self.kernel.rows.layer(over_nic(self.kernel, path, nic), gen.submit_link,
                                      nested=nested)
         driver = None if nic is None else windows_driver(self.kernel, nic)

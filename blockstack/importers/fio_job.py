@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 
 from blockstack.errors import BlockstackError, ConfigError
@@ -45,8 +46,13 @@ class FioJob:
         Of one job, in equal gaps, or at random when ``poisson``.
     poisson : bool
     thinktime_ns : int
-    waits : bool
-        It starts when the jobs before it have ended (stonewall).
+    wave, floor : int
+        Jobs of one wave run at once; it starts when the one before has ended (stonewall, wait_for).
+        ``floor``: the wave of the last stonewall.
+    group : int
+        fio's reporting group, which stonewall and new_group end.
+    grouped : bool
+        Reported together with the jobs of its group (group_reporting).
     notes : tuple of str
         What was taken otherwise than fio would, and options without influence here.
     """
@@ -58,7 +64,10 @@ class FioJob:
     rate_iops: float | None
     poisson: bool
     thinktime_ns: int
-    waits: bool
+    wave: int
+    floor: int
+    group: int
+    grouped: bool
     notes: tuple[str, ...]
 
 
@@ -86,31 +95,30 @@ def read_jobs(path: str | Path) -> list[FioJob]:
 
 def parse_jobs(text: str) -> list[FioJob]:
     """The jobs of a file's text; see `read_jobs`."""
-    jobs = [_job(name, options) for name, options in _sections(text)]
+    jobs: list[FioJob] = []
+    for name, options in _sections(text):
+        jobs.append(_job(name, options, jobs))
     if not jobs:
         raise ConfigError("has no job section", path="fio", hint="[name] begins one")
     return jobs
 
 
-def in_turn(jobs: Sequence[FioJob], section: str | None) -> list[FioJob]:
-    """The jobs that run one after the other, or the one of that name.
+def waves(jobs: Sequence[FioJob], section: str | None) -> list[list[FioJob]]:
+    """The jobs that run at once, wave after wave; or the one of that name, alone.
 
     Raises
     ------
     ConfigError
-        Jobs that would run at once: one workload is modelled at a time.
+        No such section.
     """
     names = [job.name for job in jobs]
     if section is not None:
         if section not in names:
             raise ConfigError("no such section", path="--section", value=section,
                               hint=did_you_mean(section, names, "sections"))
-        return [job for job in jobs if job.name == section][:1]
-    together = next((job for job in jobs[1:] if not job.waits), None)
-    if together is not None:
-        raise ConfigError("runs together with another job", path=f"[{together.name}]",
-                          hint="--section NAME picks one of " + ", ".join(names))
-    return list(jobs)
+        return [[job for job in jobs if job.name == section][:1]]
+    return [list(one) for _, one in groupby(sorted(jobs, key=lambda job: job.wave),
+                                            key=lambda job: job.wave)]
 
 
 _Options = dict[str, tuple[str, str]]  # option -> value, place
@@ -249,11 +257,35 @@ class _Section:
         return ":".join(parts)
 
 
-def _job(name: str, options: _Options) -> FioJob:
+def _turn(job: _Section, before: Sequence[FioJob]) -> tuple[int, int, int]:
+    """Wave, floor and reporting group (fio's add_job: stonewall and new_group begin one)."""
+    stonewall = job.flag("stonewall", False)
+    if not before:
+        if "wait_for" in job.options:
+            raise ConfigError("names no job above", path=job.place("wait_for"),
+                              value=job.word("wait_for"))
+        return 0, 0, 0
+    group = before[-1].group + (stonewall or job.flag("new_group", False))
+    last = max(one.wave for one in before)
+    if stonewall:
+        return last + 1, last + 1, group
+    wave = floor = before[-1].floor
+    if "wait_for" in job.options:
+        named = [one.wave for one in before if one.name == job.word("wait_for")]
+        if not named:
+            raise ConfigError("names no job above", path=job.place("wait_for"),
+                              value=job.word("wait_for"), hint=did_you_mean(
+                                  job.word("wait_for"), [x.name for x in before], "jobs"))
+        wave = max(wave, named[-1] + 1)
+    return wave, floor, group
+
+
+def _job(name: str, options: _Options, before: Sequence[FioJob]) -> FioJob:
     job = _Section(options)
     notes: list[str] = []
     numjobs = job.whole("numjobs", 1)
     rate = _rate(job)
+    wave, floor, group = _turn(job, before)
     try:
         workload = Workload(**_words(job))  # type: ignore[arg-type]
     except BlockstackError as error:
@@ -274,7 +306,7 @@ def _job(name: str, options: _Options) -> FioJob:
     return FioJob(name, workload, iodepth, numjobs, rate,
                   job.word("rate_process", "linear") == "poisson",
                   1000 * parse_time_us(job.word("thinktime", "0"), job.place("thinktime")),
-                  "stonewall" in options and job.flag("stonewall", True), tuple(notes))
+                  wave, floor, group, job.flag("group_reporting", False), tuple(notes))
 
 
 def _words(job: _Section) -> dict[str, object]:

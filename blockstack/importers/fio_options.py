@@ -12,7 +12,8 @@ ALIASES: Mapping[str, str] = {
 FOLLOWED = frozenset({
     "rw", "bs", "bsrange", "bssplit", "rwmixread", "rwmixwrite", "direct", "buffered", "iodepth",
     "numjobs", "rate_iops", "rate_process", "size", "offset", "random_distribution", "thinktime",
-    "fsync", "fdatasync", "randseed", "ioengine", "stonewall"})
+    "fsync", "fdatasync", "randseed", "ioengine", "stonewall", "wait_for", "new_group",
+    "group_reporting"})
 
 SYNC_ENGINES = frozenset({"sync", "psync", "vsync", "pvsync", "pvsync2"})
 QUEUED_ENGINES = frozenset({"libaio", "io_uring", "posixaio"})
@@ -31,7 +32,7 @@ NO_INFLUENCE: Mapping[str, str] = {
                      "steadystate_check_interval", "ss_interval", "exitall", "exitall_on_error"),
                     _LENGTH),
     "io_submit_mode": "rate_iops never waits",
-    **dict.fromkeys(("name", "description", "group_reporting", "new_group", "write_bw_log",
+    **dict.fromkeys(("name", "description", "write_bw_log",
                      "write_lat_log", "write_iops_log", "write_hist_log", "log_avg_msec",
                      "log_hist_msec", "log_max_value", "log_offset", "log_unix_epoch",
                      "per_job_logs", "percentile_list", "clat_percentiles", "lat_percentiles",
@@ -82,6 +83,6 @@ NOT_FOLLOWED: Mapping[str, str] = {
                     "write fua in the config's workload"),
     **dict.fromkeys(("read_iolog", "replay_time_scale", "replay_no_stall", "replay_redirect",
                      "replay_scale", "replay_align"), "use --trace"),
-    **dict.fromkeys(("include", "profile", "wait_for", "kb_base", "unit_base", "cmdprio_percentage",
+    **dict.fromkeys(("include", "profile", "kb_base", "unit_base", "cmdprio_percentage",
                      "cpuload", "cpuchunks", "uncached", "rwmixcycle"), "it changes the job"),
 }

@@ -67,6 +67,13 @@ _NEW = {
          "virt_boundary_mask": 4095, "dma_alignment": 3, "discard_granularity": 512,
          "max_discard_sectors": _UINT_MAX, "max_discard_segments": 256},
         "no MDTS below 4 MiB, no preferred sizes; Dataset Management, no Write Zeroes"),
+    "nvme-tcp": DriverLimits(
+        "core.c nvme_init_ctrl_finish, nvme_set_queue_limits and nvme_config_discard; tcp.c sets "
+        "none of its own",
+        {"max_hw_sectors": _UINT_MAX, "max_segments": _USHRT_MAX, "max_segment_size": _UINT_MAX,
+         "virt_boundary_mask": 4095, "dma_alignment": 3, "discard_granularity": 512,
+         "max_discard_sectors": _UINT_MAX, "max_discard_segments": 256},
+        "the target sets no MDTS and no preferred sizes"),
     "virtio-blk": DriverLimits(
         "virtio_blk.c virtblk_probe", {"max_hw_sectors": _UINT_MAX, "max_segments": 254,
                                        "max_segment_size": _UINT_MAX},

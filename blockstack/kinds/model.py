@@ -151,8 +151,9 @@ class Calls:
         submit of writes that wait in the task's plug; ``ends`` ("" or "direct" to `Path`s): a
         source's end_ios beside ``endio``; ``cache``: where writes go; ``peer``: what there is only
         with a network card; ``clones_requests``: no second bio; ``receive``: what TCP
-        does with a segment for it (`network_paths.receive`); a card's ``poll`` (`Path`): from
-        the softirq to IP, ``dpc``: NDISwrapper's tasklet; ``notes`` (parameter to value to text).
+        does with a segment for it (`network_paths.receive`); ``sends_in_caller``: beside a
+        worker; a card's ``poll`` (`Path`): from the softirq to IP, ``dpc``: NDISwrapper's tasklet;
+        ``notes`` (parameter to value to text).
     note : str
         What is assumed, with its source.
     files : mapping of word to tuple of Path

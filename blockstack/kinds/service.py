@@ -68,10 +68,14 @@ KEYS: Mapping[str, Key] = {
     "track_seek": Key(duration_ns, "disk: seek to the next track"),
     "hit_ratio": Key(fraction, "share of the reads that a cache answers"),
     "hit_latency": Key(duration_ns, "a read that the cache answers"),
-    "first_burst": Key(size_bytes(512, 2**24), "iscsi: what a write sends without being asked "
-                       "(FirstBurstLength)"),
-    "max_burst": Key(size_bytes(512, 2**24), "iscsi: what it sends each time that it is asked "
-                     "(MaxBurstLength)"),
+    "first_burst": Key(size_bytes(512, 2**24), "what a write sends without being asked: iscsi's "
+                       "FirstBurstLength; nvme-tcp's in-capsule size, above which nothing is sent"),
+    "max_burst": Key(size_bytes(512, 2**24), "what it sends each time that it is asked (R2T): "
+                     "iscsi's MaxBurstLength; nvme-tcp: absent, all at once"),
+    "send_buffer": Key(size_bytes(4096, 2**26), "drbd: `sndbuf-size`, what may be under way to the "
+                       "peer", ("stacked",)),
+    "max_buffers": Key(integer(32, 131072), "drbd: `max-buffers`, pages of 4 KiB that the peer has "
+                       "received and not written", ("stacked",)),
     "rtt": Key(duration_ns, "round trip time", ("nic",)),
     "cpu": Key(duration_ns, "CPU time per bio, in place of the estimate", ("leaf", "stacked")),
     "threads": Key(integer(1, 1024), "threads of the device's worker (raid4/5/6: "
@@ -131,6 +135,14 @@ _ISCSI = Defaults(
 _NBD = Defaults(
     _SATA_SSD.source + "; as the server's disk. drivers/block/nbd.c: queue_depth 128",
     {**_SATA_SSD.figures, "queue_depth": 128})
+_NVME_TCP = Defaults(
+    _NVME.source + "; as the target's disk. NVMF_DEF_QUEUE_SIZE 128 (6.1 drivers/nvme/host/"
+    "fabrics.h), NVMET_TCP_DEF_INLINE_DATA_SIZE 16 KiB (6.1 drivers/nvme/target/tcp.c)",
+    {**_NVME.figures, "queue_depth": 128, "first_burst": 16384})
+_DRBD = Defaults(
+    "DRBD_MAX_BUFFERS_DEF 2048 (6.1 include/linux/drbd_limits.h); sndbuf-size 0 is TCP's own "
+    "tuning, to 4 MiB (tcp_wmem, 6.1 net/ipv4/tcp.c tcp_init)",
+    {"send_buffer": 4 * 2**20, "max_buffers": 2048})
 _NIC = Defaults("assumed: 10 Gbit/s Ethernet, 100 us round trip",
                 {"bandwidth": "10 Gbit/s", "rtt": "100 us"})
 _CRYPT = Defaults("aes-xts 512b 2,004 MiB/s on an Intel i7-4720HQ (`cryptsetup benchmark`, "
@@ -139,8 +151,8 @@ NO_DEFAULTS = Defaults("", {})
 
 DEFAULTS: Mapping[str, Defaults] = {
     "nvme": _NVME, "virtio-blk": _NVME, "scsi": _DISK, "brd": _MEMORY, "null_blk": _MEMORY,
-    "zram": _MEMORY, "dm-zero": _MEMORY, "iscsi": _ISCSI, "nbd": _NBD, "nic": _NIC,
-    "dm-crypt": _CRYPT,
+    "zram": _MEMORY, "dm-zero": _MEMORY, "iscsi": _ISCSI, "nbd": _NBD,
+    "nvme-tcp": _NVME_TCP, "nic": _NIC, "drbd": _DRBD, "dm-crypt": _CRYPT,
 }
 #: what `media` alone brings on a leaf whose kind has another one
 BY_MEDIA: Mapping[str, Defaults] = {"ssd": _SATA_SSD, "disk": _DISK, "memory": _MEMORY}

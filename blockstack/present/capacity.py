@@ -11,7 +11,7 @@ from blockstack.engine.capacity.knee import Knee
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec, StationUse
 from blockstack.units import format_count
 
-_SHOWN = (50.0, 90.0, 99.0, 99.9)
+_SHOWN = (50.0, 99.0, 99.9)
 _MOST_ROWS = 16
 
 
@@ -34,16 +34,21 @@ def load_text(load: LoadSpec) -> str:
         how = "equal gaps" if load.mode == "paced" else "Poisson"
         return f"open, {format_count(load.rate_iops).strip()} bios/s ({how})"
     jobs = f", {load.numjobs} jobs" if load.numjobs > 1 else ""
+    if load.mode == "several":
+        return f"several loads at once{jobs}"
     if load.mode == "trace":
         return f"at the times of a trace{jobs}"
     think = f", {time_text(load.thinktime_ns)} of thought" if load.thinktime_ns else ""
     return f"iodepth {load.iodepth}{jobs}{think}"
 
 
-def _table(*heads: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(*heads: str, wraps: Sequence[int] = (0,)) -> Table:
+    """Narrow enough for 80 columns: names wrap, figures do not."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for number, head in enumerate(heads):
-        table.add_column(head, justify="left" if number == 0 else "right", no_wrap=True)
+        table.add_column(head, justify="left" if number == 0 else "right",
+                         no_wrap=number not in wraps, max_width=30 if number in wraps else None,
+                         overflow="fold")
     return table
 
 
@@ -61,19 +66,31 @@ def ops_table(result: CapacityResult) -> Table:
     return table
 
 
+def streams_table(result: CapacityResult) -> Table:
+    """The loads at once, each by itself."""
+    table = _table("job", "op", "IOPS", "bandwidth", "mean", "p50", "p99", "p99.9")
+    for stream in result.streams:
+        for op in stream.ops:
+            table.add_row(stream.name, op.op, f"{op.iops:,.0f}", rate_text(op.bytes_per_second),
+                          time_text(op.total.mean_ns),
+                          *map(time_text, op.percentile_ns(*_SHOWN)))
+        if not stream.ops:
+            table.add_row(stream.name, "", "0")
+    return table
+
+
 def stations_table(stations: Sequence[StationUse], bottleneck: str) -> Table:
-    """Where the bios were: the busiest first."""
-    table = _table("station", "servers", "busy", "visits/bio", "service", "wait", "queue",
-                   "allows IOPS")
+    """Where the bios were: the busiest first. A wire has no servers, its queue is what is in it."""
+    table = _table("station", "of", "busy", "visits", "service", "wait", "queue", "allows")
     rows = sorted(stations, key=lambda s: (not s.limited, s.ceiling_iops))
     for s in rows[:_MOST_ROWS]:
         full = bottleneck.startswith(s.label)
-        busy = f"{s.utilisation:.0%}" if s.limited else f"{s.utilisation:.2f} inside"
-        ceiling = f"{s.ceiling_iops:,.0f}" if s.limited else ""
-        table.add_row(Text(s.label, "bold red" if full else ""), f"{s.servers:,}" if s.limited
-                      else "", busy, f"{s.visits_per_bio:.2f}", time_text(s.service_ns),
-                      time_text(s.wait_ns), f"{max(s.mean_here - s.utilisation * s.servers, 0):.2f}"
-                      if s.limited else "", ceiling)
+        busy = f"{s.utilisation:.0%}" if s.limited else ""
+        ceiling = format_count(s.ceiling_iops).strip() if s.limited else ""
+        queue = max(s.mean_here - s.utilisation * s.servers, 0) if s.limited else s.mean_here
+        table.add_row(Text(s.label, "bold red" if full else ""), f"{s.servers}" if s.limited
+                      else "", busy, f"{s.visits_per_bio:.3g}", time_text(s.service_ns),
+                      time_text(s.wait_ns) if s.limited else "", f"{queue:.3g}", ceiling)
     if len(rows) > _MOST_ROWS:
         table.add_row(f"… and {len(rows) - _MOST_ROWS} more that allow more")
     return table
@@ -102,6 +119,8 @@ def view(result: CapacityResult, *, cpu: bool) -> Iterator[RenderableType]:
                    f"{rate_text(result.bytes_per_second)}, mean latency "
                    f"{time_text(result.latency_ns)} ± {time_text(result.latency_error_ns)} "
                    "(95 % confidence of the simulation, not of its inputs)")
+    if result.streams:
+        yield streams_table(result)
     yield ops_table(result)
     yield bottleneck_text(result)
     yield stations_table(result.stations, result.bottleneck)
@@ -117,9 +136,11 @@ def view(result: CapacityResult, *, cpu: bool) -> Iterator[RenderableType]:
 def bottleneck_text(result: CapacityResult) -> Text:
     """What stops it, and what would be next."""
     if result.bottleneck == "iodepth":
-        return Text(f"Nothing is full: iodepth {result.load.iodepth} is the bottleneck. Next: "
+        depth = ("the jobs' iodepths are" if result.load.mode == "several" else
+                 f"iodepth {result.load.iodepth} is")
+        return Text(f"Nothing is full: {depth} the bottleneck. Next: "
                     f"{result.next_bottleneck}, at {result.next_ceiling_iops:,.0f} IOPS."
-                    if result.load.mode == "closed" else
+                    if result.load.mode in ("closed", "several") else
                     f"Nothing is full at this rate. First to be: {result.next_bottleneck}, at "
                     f"{result.next_ceiling_iops:,.0f} IOPS.", "bold")
     return Text(f"Bottleneck: {result.bottleneck}, full at {result.ceiling_iops:,.0f} IOPS. Next: "
@@ -128,12 +149,13 @@ def bottleneck_text(result: CapacityResult) -> Text:
 
 def knee_table(sweep: Knee) -> Table:
     """One row per load, the knee marked."""
-    table = _table("load", "IOPS", "bandwidth", "mean", "p50", "p99", "busiest", "")
+    table = _table("load", "IOPS", "bandwidth", "mean", "p99", "busiest", "busy", "",
+                   wraps=(0, 5))
     for number, point in enumerate(sweep.points):
         busiest = max((s for s in point.stations if s.limited), key=lambda s: s.utilisation)
-        p50, p99 = point.percentile_ns(50.0, 99.0)
+        p99 = point.percentile_ns(99.0)[0]
         table.add_row(load_text(point.load), f"{point.iops:,.0f}", rate_text(
-            point.bytes_per_second), time_text(point.latency_ns), time_text(p50), time_text(p99),
-            f"{busiest.label} {busiest.utilisation:.0%}",
+            point.bytes_per_second), time_text(point.latency_ns), time_text(p99),
+            busiest.label, f"{busiest.utilisation:.0%}",
             Text("knee", "bold green") if number == sweep.knee else "")
     return table

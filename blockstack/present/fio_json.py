@@ -4,6 +4,8 @@ Scripts that read fio's output read this. What a simulation does not have (CPU o
 switches, faults) is left out rather than made up.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from blockstack import hdr
@@ -14,25 +16,62 @@ _SECTIONS = {"read": "read", "write": "write", "fua": "write", "discard": "trim"
 _KIB = 1024
 
 
+@dataclass(frozen=True)
+class FioEntry:
+    """One of fio's ``jobs``: a job, or the jobs of a group together.
+
+    Attributes
+    ----------
+    jobname : str
+    groupid : int
+    options : mapping of str to str
+        Its words as a fio job file would say them; a group's are its first job's.
+    ops : tuple of OpLatency
+        Of all its jobs, one after the other.
+    iodepth : int
+    """
+
+    jobname: str
+    groupid: int
+    options: Mapping[str, str]
+    ops: tuple[OpLatency, ...]
+    iodepth: int
+
+
 def fio_json(result: CapacityResult, *, jobname: str, options: dict[str, str]) -> dict[str, Any]:
     """One job's output; ``options`` are its words as a fio job file would say them.
 
     The ``blockstack`` section has the bottleneck, the stations and what is assumed.
     """
+    return fio_jobs([result], [(result, FioEntry(jobname, 0, options, result.ops,
+                                                 result.load.iodepth))])
+
+
+def fio_jobs(results: Sequence[CapacityResult],
+             entries: Sequence[tuple[CapacityResult, FioEntry]]) -> dict[str, Any]:
+    """The output of several jobs, at once or one after the other: an entry each.
+
+    ``blockstack`` is one result's, or a list of each wave's.
+    """
+    parts = [one.to_dict() for one in results]
+    return {"fio version": "blockstack", "global options": {},
+            "jobs": [_job(entry, result.seconds * 1e3) for result, entry in entries],
+            "blockstack": parts[0] if len(parts) == 1 else parts}
+
+
+def _job(entry: FioEntry, runtime_ms: float) -> dict[str, Any]:
     sections: dict[str, list[OpLatency]] = {}
-    for op in result.ops:
+    for op in entry.ops:
         sections.setdefault(_SECTIONS[op.op], []).append(op)
-    runtime_ms = result.seconds * 1e3
-    job: dict[str, Any] = {"jobname": jobname, "groupid": 0, "error": 0,
-                           "job options": options, "job_runtime": round(runtime_ms)}
+    job: dict[str, Any] = {"jobname": entry.jobname, "groupid": entry.groupid, "error": 0,
+                           "job options": dict(entry.options), "job_runtime": round(runtime_ms)}
     for name in ("read", "write", "trim"):
         found = sections.get(name, [])
         job[name] = _section(found, runtime_ms)
     job["sync"] = {"total_ios": sum(op.bios for op in sections.get("sync", [])),
                    "lat_ns": _latency(sections.get("sync", []), percentiles=True)}
-    job["latency_depth"] = result.load.iodepth
-    return {"fio version": "blockstack", "global options": {}, "jobs": [job],
-            "blockstack": result.to_dict()}
+    job["latency_depth"] = entry.iodepth
+    return job
 
 
 def _section(ops: list[OpLatency], runtime_ms: float) -> dict[str, Any]:

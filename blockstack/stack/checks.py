@@ -9,7 +9,7 @@ from blockstack.suggest import did_you_mean
 
 NO_FILES = frozenset({"raw", "swap", "nfs", "nfsd"})  # sources that keep no files for others
 ON_FILES = frozenset({"loop", "nfsd"})  # what stands on a file system, not on a block device
-NEEDS_NIC = frozenset({"iscsi", "nbd", "nfs", "nfsd"})
+NEEDS_NIC = frozenset({"iscsi", "nbd", "nvme-tcp", "nfs", "nfsd"})
 MAY_HAVE_NIC = NEEDS_NIC | {"drbd"}  # drbd: alone, or connected to its peer
 
 

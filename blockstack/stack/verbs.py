@@ -52,6 +52,10 @@ class Verbs:
         """A network block device over a network card: ``size``."""
         return self.add(name, "nbd", nic=nic, **keys)
 
+    def nvme_tcp(self, name: str, *, nic: str | Device, **keys: Any) -> Device:
+        """An NVMe disk over TCP and a network card: ``size``."""
+        return self.add(name, "nvme-tcp", nic=nic, **keys)
+
     def partition(self, name: str, *, on: str | Device, **keys: Any) -> Device:
         """A partition: ``start``, ``size``."""
         return self.add(name, "partition", on, **keys)

@@ -4,10 +4,10 @@ Each page is prose with one table between two marks; the table is made from a co
 ``configs/recipes`` and the variants below. A test makes them again and compares.
 """
 
-import copy
+import json
 import re
+import shlex
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import blockstack as bs
-from blockstack.config import config_from_dict
+from blockstack.config import load_config
 from blockstack.engine.capacity.knee import until_knee
 from blockstack.engine.capacity.result import LoadSpec
 from blockstack.engine.capacity.run import prepare
@@ -26,12 +26,13 @@ CONFIGS = HERE.parent.parent / "configs" / "recipes"
 MARK = re.compile(r"(<!-- table: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
 NOTE = "<!-- table: made by docs/recipes/make.py -->\n"
 BIOS = 6000
+SWEEP = "iscsi-queue-depth"
 
 
 @dataclass(frozen=True)
 class Variant:
     """One row: what it is called, what it changes in the config (dotted key to value; None takes
-    the key away), and the load."""
+    the key away), and the load. All of it is one command."""
 
     label: str
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -79,14 +80,18 @@ RECIPES: dict[str, list[Variant]] = {
         Variant("1 MiB requests, queue depth 32", {"devices.lun.service.max_request": "1 MiB"}),
         Variant("4 MiB requests, queue depth 32", {"devices.lun.service.max_request": "4 MiB"})],
     "replication": [
-        Variant("local disk only", {"devices.md0": None, "devices.eth0": None,
-                                    "devices.peer": None, "devices.user.on": "local"}),
-        Variant("replicated, 100 us round trip"),
-        Variant("replicated, 1 ms round trip", {"devices.eth0.service.rtt": "1 ms"}),
-        Variant("replicated, 1 ms, iodepth 128", {"devices.eth0.service.rtt": "1 ms"},
-                {"iodepth": 128}),
-        Variant("replicated, link of 1 Gbit/s", {"devices.eth0.service.bandwidth": "1 Gbit/s"},
-                {"iodepth": 128})],
+        Variant("local disk only", {"devices.drbd0": None, "devices.eth0": None,
+                                    "devices.user.on": "local"}),
+        Variant("DRBD, no peer", {"devices.drbd0.nic": None, "devices.eth0": None}),
+        *(Variant(f"protocol {word}, {rtt} round trip", {
+            "devices.drbd0.protocol": word, "devices.eth0.service.rtt": rtt})
+          for rtt in ("100 us", "1 ms") for word in "ABC"),
+        Variant("C, 1 ms, iodepth 128", {"devices.eth0.service.rtt": "1 ms"}, {"iodepth": 128}),
+        Variant("C, link of 1 Gbit/s, iodepth 128",
+                {"devices.eth0.service.bandwidth": "1 Gbit/s"}, {"iodepth": 128}),
+        Variant("A, 1 ms, send buffer of 64 KiB", {
+            "devices.drbd0.protocol": "A", "devices.eth0.service.rtt": "1 ms",
+            "devices.drbd0.service": {"send_buffer": "64 KiB"}})],
     "crypt-workqueues": [
         Variant(f"{word}: {rw}, iodepth {depth}", {"devices.luks.workqueue": value,
                                                    "workload.rw": rw}, {"iodepth": depth})
@@ -136,19 +141,36 @@ def _kernel(name: str) -> bs.Kernel:
     return bs.load_kernel(name)
 
 
-def _changed(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe's config with some keys set or taken away."""
-    table = copy.deepcopy(tomllib.loads((CONFIGS / f"{name}.toml").read_text("utf-8")))
-    for dotted, value in changes.items():
-        *path, last = dotted.split(".")
-        inner = table
-        for word in path:
-            inner = inner.setdefault(word, {})
-        if value is None:
-            del inner[last]
-        else:
-            inner[last] = value
-    return table
+def _toml(value: Any) -> str:
+    """A value as `--set` takes it."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{k} = {_inner(v)}" for k, v in value.items()) + " }"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _inner(value: Any) -> str:
+    return _toml(value) if isinstance(value, Mapping) else json.dumps(value)
+
+
+def _changes(variant: Variant) -> list[str]:
+    return [f"{key}={'' if value is None else _toml(value)}"
+            for key, value in variant.changes.items()]
+
+
+def _load(name: str, variant: Variant) -> dict[str, Any]:
+    return {"iodepth": 1, "numjobs": 1, "bios": BIOS, **DEFAULT_LOADS.get(name, {}),
+            **variant.load}
+
+
+def command(name: str, variant: Variant) -> str:
+    """What gives a row: `blockstack capacity` with its options."""
+    load = _load(name, variant)
+    words = ["blockstack", "capacity", f"configs/recipes/{name}.toml"]
+    words += ["--until-knee"] if name == SWEEP else ["--iodepth", str(load["iodepth"])]
+    if load["numjobs"] > 1:
+        words += ["--numjobs", str(load["numjobs"])]
+    words += ["--bios", str(load["bios"])]
+    return shlex.join(words + [w for text in _changes(variant) for w in ("--set", text)])
 
 
 def _row(label: str, r: bs.CapacityResult) -> str:
@@ -167,19 +189,26 @@ def table(name: str) -> str:
     """The table of one page, as Markdown."""
     rows = []
     for variant in RECIPES[name]:
-        case = config_from_dict(_changed(name, variant.changes), source=name)
-        load = {"iodepth": 1, **DEFAULT_LOADS.get(name, {}), **variant.load}
+        case = load_config(CONFIGS / f"{name}.toml", _changes(variant))
+        load = _load(name, variant)
         model = prepare(case.stack, case.workload, kernel=_kernel(case.kernel or ""),
-                        machine=case.machine, numjobs=load.get("numjobs", 1))
-        if name == "iscsi-queue-depth":
+                        machine=case.machine, numjobs=load["numjobs"])
+        if name == SWEEP:
             sweep = until_knee(model, LoadSpec("closed"), bios=BIOS)
             rows += [_row(f"iodepth {p.load.iodepth}" + (" (the knee)" if p is sweep.at_knee
                                                          else ""), p) for p in sweep.points]
             continue
         rows.append(_row(variant.label, model.run(LoadSpec("closed", load["iodepth"],
-                                                           load.get("numjobs", 1)),
-                                       bios=load.get("bios", BIOS))))
-    return HEAD + "\n".join(rows) + "\n"
+                                                           load["numjobs"]),
+                                       bios=load["bios"])))
+    return HEAD + "\n".join(rows) + "\n\n" + _commands(name)
+
+
+def _commands(name: str) -> str:
+    """Each row's command, folded away."""
+    lines = [line for v in RECIPES[name] for line in (f"# {v.label}", command(name, v))]
+    return ("<details><summary>The command of each row</summary>\n\n```sh\n"
+            + "\n".join(lines) + "\n```\n\n</details>\n")
 
 
 def page(name: str) -> str:

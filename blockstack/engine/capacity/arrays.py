@@ -38,7 +38,7 @@ class ServicePlan(NamedTuple):
     random_ns: NDArray[np.float64]  # [N] mean of the random part of the service
     constant_ns: NDArray[np.float64]  # [N] added
     sector: NDArray[np.int64]  # [N] on the station's device
-    end: NDArray[np.int64]  # [N]
+    end: NDArray[np.int64]  # [N]; of a token: end - sector are taken or given back, at least one
     node_op: NDArray[np.uint8]  # [N]
     succ_start: NDArray[np.int32]  # [N+1]
     succ: NDArray[np.int32]  # [E] local number
@@ -49,6 +49,7 @@ class Load(NamedTuple):
 
     CLOSED: ``jobs * depth`` circulate, each after a pause of ``think_ns``. OPEN: Poisson with mean
     gap ``gap_ns``; PACED: every ``gap_ns``. TRACE: at ``times_ns``, bio *i* by template *i* mod T.
+    ``templates``: the first and the number of those that take turns; None: all.
     """
 
     mode: int
@@ -57,3 +58,4 @@ class Load(NamedTuple):
     gap_ns: float = 0.0
     think_ns: float = 0.0
     times_ns: NDArray[np.float64] = NO_TIMES
+    templates: tuple[int, int] | None = None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blockstack.engine.capacity.arrays import (
+    BACKGROUND,
     CONSTANT,
     EMPIRICAL,
     EXPONENTIAL,
@@ -49,15 +50,18 @@ class StationSpec:
 
 @dataclass
 class Flow:
-    """What one bio does: visits, each after those that it waits for."""
+    """What one bio does: visits, each after those that it waits for; while ``background`` is set,
+    visits are added that nobody waits for."""
 
     rows: list[tuple[int, int, float, float, int, int, int]] = field(default_factory=list)
     after: list[tuple[int, ...]] = field(default_factory=list)
+    background: bool = False
 
     def visit(self, station: int, random_ns: float = 0.0, constant_ns: float = 0.0, *,
               after: Iterable[int] = (), flags: int = 0, sector: int = 0, end: int = 0,
               op: int = 0) -> int:
         """Add a visit; its number, for the ``after`` of later ones."""
+        flags |= BACKGROUND * self.background
         self.rows.append((station, flags, random_ns, constant_ns, sector, end, op))
         self.after.append(tuple(after))
         return len(self.rows) - 1

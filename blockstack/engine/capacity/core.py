@@ -1,5 +1,6 @@
 """The event loop's only importer: typed counters, and errors in the house's form."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +34,10 @@ class Counters:
     stations : float64 [S, 8]
         Visits done, integral of the number here (ns), of the busy servers (ns), sums of the
         sojourns and of the waits (ns), longest queue, merged visits, here at the end.
-    tally : float64 [5, 10]
-        Count, bytes, then sum, sum of squares, least and most of the latency and of the
+    tallies : float64 [L, 5, 10]
+        Per load: count, bytes, then sum, sum of squares, least and most of the latency and of the
         submission's part of it, in ns.
-    lat, clat : uint64 [5, HISTOGRAM_SLOTS]
+    lats, clats : uint64 [L, 5, HISTOGRAM_SLOTS]
         HdrHistogram counts of the latency, and of it after submission.
     batch_ns, batch_lat_ns : float64 [B]
         Length of each batch of bios, and sum of its latencies.
@@ -50,12 +51,29 @@ class Counters:
     most_flying: int
     flying: int
     stations: NDArray[np.float64]
-    tally: NDArray[np.float64]
-    lat: NDArray[np.uint64]
-    clat: NDArray[np.uint64]
+    tallies: NDArray[np.float64]
+    lats: NDArray[np.uint64]
+    clats: NDArray[np.uint64]
     batch_ns: NDArray[np.float64]
     batch_lat_ns: NDArray[np.float64]
     rows: NDArray[np.float64]
+
+    @property
+    def tally(self) -> NDArray[np.float64]:
+        """All loads together: [5, 10]."""
+        return joined(self.tallies)
+
+    @property
+    def lat(self) -> NDArray[np.uint64]:
+        """All loads together: [5, HISTOGRAM_SLOTS]."""
+        total: NDArray[np.uint64] = self.lats.sum(axis=0, dtype=np.uint64)
+        return total
+
+    @property
+    def clat(self) -> NDArray[np.uint64]:
+        """All loads together: [5, HISTOGRAM_SLOTS]."""
+        total: NDArray[np.uint64] = self.clats.sum(axis=0, dtype=np.uint64)
+        return total
 
     @property
     def visits(self) -> int:
@@ -63,14 +81,24 @@ class Counters:
         return int(self.stations[:, 0].sum())
 
 
-def run(plan: ServicePlan, load: Load, *, bios: int, warmup: int = 0, batches: int = 20,
-        seed: int = 0, max_flying: int = 1024, trace: tuple[int, int] = (0, 0)) -> Counters:
+def joined(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tallies [L, 5, 10] of several loads as one [5, 10]."""
+    total: NDArray[np.float64] = tallies.sum(axis=0)
+    least = np.where(tallies[:, :, :1] > 0, tallies[:, :, [4, 8]], np.inf).min(axis=0)
+    total[:, [4, 8]] = np.where(total[:, :1] > 0, least, 0.0)
+    total[:, [5, 9]] = tallies[:, :, [5, 9]].max(axis=0)
+    return total
+
+
+def run(plan: ServicePlan, load: Load | Sequence[Load], *, bios: int, warmup: int = 0,
+        batches: int = 20, seed: int = 0, max_flying: int = 1024,
+        trace: tuple[int, int] = (0, 0)) -> Counters:
     """Send ``bios`` bios through the stations, after ``warmup`` that are not measured.
 
     Parameters
     ----------
     plan : ServicePlan
-    load : Load
+    load : Load or sequence of Load
     bios, warmup, batches : int
     seed : int
         Same inputs and seed give the same result, bit for bit.
@@ -86,13 +114,16 @@ def run(plan: ServicePlan, load: Load, *, bios: int, warmup: int = 0, batches: i
     LimitExceeded
         Bios wait for each other for ever, or one took more than 73 minutes.
     """
+    loads = (load,) if isinstance(load, Load) else tuple(load)
     try:
         found: dict[str, Any] = dict(_service.run(
-            plan, load, bios=bios, warmup=warmup, batches=batches, seed=seed,
+            plan, loads, bios=bios, warmup=warmup, batches=batches, seed=seed,
             max_flying=max_flying, trace=trace))
     except ValueError as error:
         raise BlockstackError(str(error), path="service plan") from error
     why = found.pop("why")
+    for name, several in (("tally", "tallies"), ("lat", "lats"), ("clat", "clats")):
+        found[several] = found.pop(name)
     if why == "stalled":
         raise LimitExceeded("nothing is left to happen: visits wait for each other",
                             path="service plan")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from blockstack.engine.arrays import (
+    FLUSH,
     FUA,
     RAID456,
     READ,
@@ -19,15 +20,19 @@ from blockstack.engine.capacity.arrays import CALLER, PER_JOB
 from blockstack.engine.capacity.build import MOST_SECTORS, Flow
 from blockstack.engine.capacity.cost import Costs
 from blockstack.engine.capacity.figures import transfer_ns
-from blockstack.engine.capacity.requests import SECTOR, Request, Requests
+from blockstack.engine.capacity.links import Links
+from blockstack.engine.capacity.requests import Request, Requests
 from blockstack.engine.capacity.stations import Stations
 from blockstack.engine.core import Call
 from blockstack.engine.plan import Plan, Position
 from blockstack.stack import Device
+from blockstack.units import SECTOR_BYTES
 
 #: work queues and threads that run on several CPUs at once (6.1): kblockd is a bound queue, one
-#: worker per CPU; dm-crypt's kcryptd is WQ_UNBOUND with as many as there are CPUs
-_PER_CPU = ("kblockd", "kcryptd")
+#: worker per CPU, as is nvme_tcp_wq; dm-crypt's kcryptd is WQ_UNBOUND with as many as CPUs
+_PER_CPU = ("kblockd", "kcryptd", "nvme_tcp_wq")
+#: of a host that mirrors another one's writes
+PEER = " of the peer"
 
 
 @dataclass
@@ -49,7 +54,8 @@ class FlowMaker:
     how: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.requests = Requests(self.plan.stack, self.stations, self._send)
+        self.links = Links(self.plan.stack, self.stations, self._send)
+        self.requests = Requests(self.stations, self.links)
 
     def make(self, calls: Sequence[Call]) -> Flow:
         """The flow of one bio."""
@@ -60,7 +66,9 @@ class FlowMaker:
         return self.plan.positions[call.position]
 
     def charge(self, layer: str, instructions: float, how: str) -> float:
-        """Note what a layer cost; its time in ns."""
+        """Note what a layer cost on this host; its time in ns."""
+        if self.stations.side:
+            return instructions / self.stations.machine.instructions_per_ns
         self.spent[layer] = self.spent.get(layer, 0.0) + instructions
         self.how[layer] = how
         return instructions / self.stations.machine.instructions_per_ns
@@ -80,8 +88,15 @@ class FlowMaker:
         """(station, flags) of one of the plan's tasks."""
         entry = self.plan.tasks[task]
         if entry.context == "caller":
-            return self.stations.submitters, PER_JOB | CALLER
+            station, flags = self.submitter()
+            return station, flags and flags | CALLER
         return self.stations.task(entry.name, self._servers(entry.name)), 0
+
+    def submitter(self) -> tuple[int, int]:
+        """(station, flags) of the task that brings the bios: a job, or the peer's receiver."""
+        if self.stations.side:
+            return self.stations.task("drbd_receiver"), 0
+        return self.stations.submitters, PER_JOB
 
     def _servers(self, name: str) -> int:
         word, _, device = name.partition(" ")
@@ -161,7 +176,7 @@ class _Bio:
         position = self.maker.position(parent)
         if position.shape.op_kind != RAID456 or self.calls[heads[0]].op == READ:
             return 0.0
-        ns = transfer_ns(parent.nr * SECTOR, position.device.service.get("bandwidth"))
+        ns = transfer_ns(parent.nr * SECTOR_BYTES, position.device.service.get("bandwidth"))
         return self.maker.charge(f"{position.device.name} parity", ns
                                  * self.maker.stations.machine.instructions_per_ns, "given")
 
@@ -205,7 +220,30 @@ class _Bio:
         for phase in self._phases(call, jobs):
             after = self._group(phase, after)
         ends += after if jobs else []
+        if self._is_replicated(call):
+            ends += self._replicated(number, cpu)
         return self._decrypted(number, ends or cpu)
+
+    # --- DRBD: the same again on another host -----------------------------------------------------
+
+    def _is_replicated(self, call: Call) -> bool:
+        """Reads are local, and an empty flush is the peer's barrier that nobody waits for (6.1
+        drbd_req.c drbd_process_write_request: QUEUE_AS_DRBD_BARRIER)."""
+        device = self.maker.position(call).device
+        return device.kind == "drbd" and device.nic is not None and call.op not in (READ, FLUSH)
+
+    def _replicated(self, number: int, cpu: list[int]) -> list[int]:
+        call, stations = self.calls[number], self.maker.stations
+
+        def write(after: list[int]) -> list[int]:
+            """The peer's stack below is this host's once more, on stations of its own."""
+            stations.side += PEER
+            ends = self._group(self.children[number], after)
+            stations.side = stations.side.removesuffix(PEER)
+            return ends
+
+        return self.maker.links.replicated(self.flow, self.maker.position(call).device, call.op,
+                                           call.nr * SECTOR_BYTES, cpu, write)
 
     def _phases(self, call: Call, jobs: list[int]) -> list[list[int]]:
         """What a driver's worker does, step by step.
@@ -227,7 +265,7 @@ class _Bio:
     def _crypt_ns(self, call: Call) -> float:
         device = self.maker.position(call).device
         rate = self.maker.stations.figures.get(device, "bandwidth")
-        ns = transfer_ns(call.nr * SECTOR, rate)
+        ns = transfer_ns(call.nr * SECTOR_BYTES, rate)
         return self.maker.charge(f"{device.name} cipher",
                                  ns * self.maker.stations.machine.instructions_per_ns, "estimated")
 
@@ -262,8 +300,8 @@ class _Bio:
         if self._queued(number, "read"):
             return self._kcryptd(number, ends)
         ns = self._crypt_ns(self.calls[number])
-        return [self.flow.visit(self.maker.stations.submitters, 0.0, ns, after=ends,
-                                flags=PER_JOB)]
+        station, flags = self.maker.submitter()
+        return [self.flow.visit(station, 0.0, ns, after=ends, flags=flags)]
 
     def _kcryptd(self, number: int, after: list[int]) -> list[int]:
         device = self.maker.position(self.calls[number]).device

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blockstack.engine.arrays import RAID456
+from blockstack.engine.arrays import RAID456, DrawSpec
 from blockstack.engine.capacity.arrays import ServicePlan
 from blockstack.engine.capacity.cost import Costs
 from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.flow import FlowMaker
 from blockstack.engine.capacity.result import LayerCost
-from blockstack.engine.capacity.stations import Place, Stations
-from blockstack.engine.core import Call, replays
+from blockstack.engine.capacity.stations import BUFFERS, Place, Stations
+from blockstack.engine.core import Call, Columns, replays
 from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.plan import compile_plan
 from blockstack.kernel import Kernel
@@ -25,62 +25,100 @@ _COMPLETION = "completions are counted with the submission that they answer"
 
 
 @dataclass(frozen=True)
+class Part:
+    """One workload's share of a model.
+
+    Attributes
+    ----------
+    jobs : int
+        Submitting tasks.
+    templates : (int, int)
+        The first of its templates, and how many: bios of the workload.
+    layers : tuple of LayerCost
+    """
+
+    jobs: int
+    templates: tuple[int, int]
+    layers: tuple[LayerCost, ...]
+
+
+@dataclass(frozen=True)
 class Model:
-    """A stack under a workload, ready to run.
+    """A stack under one workload, or several at once, ready to run.
 
     Attributes
     ----------
     plan : ServicePlan
     places : tuple of Place
         One per station.
-    jobs : int
-        The first so many stations are the submitting tasks.
+    parts : tuple of Part
     cpus : int
     width : int
         Most visits of a bio.
     behind : int
         Writes that may be acknowledged and not done.
-    sampled : int
-        Bios of the workload that the templates are.
-    layers : tuple of LayerCost
     assumed : tuple of str
     digest : str
-        Of the submission plan.
+        Of the submission plans.
     """
 
     plan: ServicePlan
     places: tuple[Place, ...]
-    jobs: int
+    parts: tuple[Part, ...]
     cpus: int
     width: int
     behind: int
-    sampled: int
-    layers: tuple[LayerCost, ...]
     assumed: tuple[str, ...]
     digest: str
 
+    @property
+    def jobs(self) -> int:
+        """The first so many stations are the submitting tasks."""
+        return sum(part.jobs for part in self.parts)
 
-def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machine,
-                numjobs: int, seed: int | None, *, every: bool = False) -> Model:
-    """Replay a sample of the workload's bios (or ``every`` one) and make a template of each.
+    @property
+    def sampled(self) -> int:
+        """Bios that are templates."""
+        return sum(part.templates[1] for part in self.parts)
+
+
+def build_model(stack: Stack, workloads: Sequence[Workload], kernel: Kernel, machine: Machine,
+                numjobs: Sequence[int], seed: int | None, *, every: bool = False) -> Model:
+    """Replay a sample of each workload's bios (or ``every`` one) and make a template of each.
 
     Raises
     ------
     BlockstackError
         As for `simulate`.
     """
-    demand = demand_of(workload)
-    plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct,
-                        max_sectors=demand.max_sectors)
-    source = source_of(workload, plan.capacity_sectors, seed)
-    stations = Stations(Figures(stack), machine, numjobs)
-    maker = FlowMaker(plan, Costs(plan, machine), stations)
+    stations = Stations(Figures(stack), machine, sum(numjobs))
+    makers, parts = [], []
+    for number, (workload, jobs) in enumerate(zip(workloads, numjobs, strict=True)):
+        demand = demand_of(workload)
+        plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct,
+                            max_sectors=demand.max_sectors)
+        maker = FlowMaker(plan, Costs(plan, machine), stations)
+        # like jobs at once do not draw the same places
+        own = ((workload.seed if seed is None else seed) + number) % 2**64
+        parts.append(_part(maker, jobs, source_of(workload, plan.capacity_sectors, own),
+                           demand.bios, every=every))
+        makers.append(maker)
+    behind = sum(spec.servers for spec, place in zip(stations.builder.stations, stations.places,
+                                                     strict=True) if place.part in BUFFERS)
+    return Model(stations.builder.build(), tuple(stations.places), tuple(parts), machine.cpus,
+                 max(len(flow.rows) for flow in stations.builder.flows), behind,
+                 tuple(_assumed(stations, machine, makers, kernel)),
+                 " ".join(maker.plan.digest for maker in makers))
+
+
+def _part(maker: FlowMaker, jobs: int, source: DrawSpec | Columns, bios: int, *, every: bool
+          ) -> Part:
+    stations, machine, first = maker.stations, maker.stations.machine, len(
+        maker.stations.builder.flows)
     calls_so_far, visits, sampled = 0, 0, 0
-    for calls in replays(plan.arrays, source, 0, demand.bios if every
-                         else min(SAMPLED_BIOS, demand.bios)):
-        first = calls[0]
+    for calls in replays(maker.plan.arrays, source, 0, bios if every else min(SAMPLED_BIOS, bios)):
         flow = maker.make(_own_pieces(calls))
-        stations.builder.template(flow, op=first.op, n_bytes=SECTOR_BYTES * first.nr)
+        stations.builder.template(flow, op=calls[0].op, n_bytes=SECTOR_BYTES * calls[0].nr)
         calls_so_far, visits = calls_so_far + len(calls), visits + len(flow.rows)
         sampled += 1
         enough = calls_so_far > SAMPLED_CALLS or visits > SAMPLED_VISITS
@@ -88,12 +126,7 @@ def build_model(stack: Stack, workload: Workload, kernel: Kernel, machine: Machi
             break
     layers = tuple(LayerCost(name, total / sampled, total / sampled / machine.instructions_per_ns,
                              maker.how[name]) for name, total in maker.spent.items() if total)
-    behind = sum(spec.servers for spec, place in zip(stations.builder.stations, stations.places,
-                                                     strict=True) if place.part == "write buffer")
-    return Model(
-        stations.builder.build(), tuple(stations.places), numjobs, machine.cpus,
-        max(len(flow.rows) for flow in stations.builder.flows), behind, sampled, layers,
-        tuple(_assumed(stations, machine, maker, kernel)), plan.digest)
+    return Part(jobs, (first, sampled), layers)
 
 
 def _own_pieces(calls: Sequence[Call]) -> list[Call]:
@@ -104,19 +137,23 @@ def _own_pieces(calls: Sequence[Call]) -> list[Call]:
     return [call._replace(nr=call.nr - rests.get(i, 0)) for i, call in enumerate(calls)]
 
 
-def _assumed(stations: Stations, machine: Machine, maker: FlowMaker, kernel: Kernel) -> list[str]:
+def _assumed(stations: Stations, machine: Machine, makers: Sequence[FlowMaker], kernel: Kernel
+             ) -> list[str]:
     """What a result of this model rests on that nobody measured here."""
-    measured = maker.costs.measured
+    measured = makers[0].costs.measured
     lines = list(stations.figures.assumed())
     lines.append(machine.assumed())
-    estimated = [name for name, how in maker.how.items()
-                 if how == "estimated" and maker.spent[name]]
+    estimated = list(dict.fromkeys(name for maker in makers for name, how in maker.how.items()
+                                   if how == "estimated" and maker.spent[name]))
     own = "" if kernel.name == measured.kernel else f", not on {kernel.name}"
     lines.append(f"CPU: instructions counted on {measured.kernel}{own}; {_COMPLETION}; "
                  "interrupts and wake-ups are not in them")
     if estimated:
         lines.append("CPU, estimated from the length of the path: " + ", ".join(estimated[:8])
                      + (f" and {len(estimated) - 8} more" if len(estimated) > 8 else ""))
-    if any(p.shape.op_kind == RAID456 for p in maker.plan.positions):
+    peers = [name for name, part in stations.buffers if part == "peer buffer"]
+    if peers:
+        lines.append(f"{', '.join(peers)}: the peer's disks, layers and cores are like this host's")
+    if any(p.shape.op_kind == RAID456 for p in makers[0].plan.positions):
         lines.append("raid4/5/6: no block is found in the stripe cache")
     return lines

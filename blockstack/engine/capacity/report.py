@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blockstack import hdr
 from blockstack.engine.arrays import OP_NAMES
@@ -15,11 +16,14 @@ from blockstack.engine.capacity.model import Model
 from blockstack.engine.capacity.result import (
     CapacityResult,
     Law,
+    LayerCost,
     LoadSpec,
     OpLatency,
     Spread,
     StationUse,
+    StreamResult,
 )
+from blockstack.engine.capacity.stations import HELD
 
 #: two-sided 95 % quantile of Student's t with 19 degrees of freedom, for 20 batches
 T_19 = 2.093
@@ -27,40 +31,79 @@ T_19 = 2.093
 FULL = 0.9
 
 
-def result_of(model: Model, load: LoadSpec, counters: Counters, stack: str, kernel: str,
-              provenance: dict[str, Any], *, traced: bool) -> CapacityResult:
+def result_of(model: Model, loads: Sequence[LoadSpec], counters: Counters, stack: str, kernel: str,
+              provenance: dict[str, Any], *, traced: bool, names: Sequence[str] = ()
+              ) -> CapacityResult:
     """Everything that a run found."""
     seconds = counters.elapsed_ns / 1e9
     per_batch = counters.bios / len(counters.batch_ns)
     _, iops_error = _mean_and_error(per_batch / counters.batch_ns * 1e9
                                     if counters.finished else np.zeros(1))
     latency, latency_error = _mean_and_error(counters.batch_lat_ns / per_batch)
-    ops = tuple(_op(counters, op, seconds) for op in range(len(OP_NAMES))
-                if counters.tally[op, 0])
+    ops = _ops(counters.tally, counters.lat, counters.clat, seconds)
+    streams = _streams(loads, names, counters, seconds)
     stations = _stations(model, counters)
     full, following = _bottlenecks(stations, counters.finished)
-    core_ns = sum(layer.ns for layer in model.layers)
+    layers = _layers(model, counters)
+    core_ns = sum(layer.ns for layer in layers)
     return CapacityResult(
-        stack=stack, kernel=kernel, load=load,
-        saturated=not counters.finished or _falls_behind(load, counters, stations),
+        stack=stack, kernel=kernel, load=_together(loads),
+        saturated=not counters.finished or _falls_behind(loads, streams, stations),
         bios=counters.bios, seconds=seconds,
         iops=counters.bios / seconds if seconds else 0.0, iops_error=iops_error,
         latency_ns=latency, latency_error_ns=latency_error,
         bytes_per_second=sum(op.bytes_per_second for op in ops), ops=ops, stations=stations,
         bottleneck=full[0], next_bottleneck=following[0], ceiling_iops=full[1],
-        next_ceiling_iops=following[1], layers=model.layers,
+        next_ceiling_iops=following[1], layers=layers,
         iops_per_core=1e9 / core_ns if core_ns else math.inf,
         laws=_laws(model, counters), assumed=model.assumed, provenance=provenance,
         rows=counters.rows if traced else None,
-        places=tuple(f"{p.name} {p.part}" for p in model.places))
+        places=tuple(f"{p.name} {p.part}" for p in model.places),
+        streams=streams if len(streams) > 1 else ())
 
 
-def _falls_behind(load: LoadSpec, counters: Counters, stations: Sequence[StationUse]) -> bool:
+def _together(loads: Sequence[LoadSpec]) -> LoadSpec:
+    """One load, or what several are together."""
+    if len(loads) == 1:
+        return loads[0]
+    return LoadSpec("several", max(one.iodepth for one in loads), sum(x.numjobs for x in loads))
+
+
+def _streams(loads: Sequence[LoadSpec], names: Sequence[str], counters: Counters, seconds: float
+             ) -> tuple[StreamResult, ...]:
+    """Each load's own bios."""
+    found = []
+    for i, load in enumerate(loads):
+        tally = counters.tallies[i]
+        ops = _ops(tally, counters.lats[i], counters.clats[i], seconds)
+        bios = int(tally[:, 0].sum())
+        found.append(StreamResult(
+            names[i] if names else f"load {i}", load, bios, bios / seconds if seconds else 0.0,
+            sum(op.bytes_per_second for op in ops),
+            float(tally[:, 2].sum()) / bios if bios else 0.0, ops))
+    return tuple(found)
+
+
+def _layers(model: Model, counters: Counters) -> tuple[LayerCost, ...]:
+    """CPU time per bio: that of each workload's, by its share of the bios."""
+    if len(model.parts) == 1:
+        return model.parts[0].layers
+    shares = counters.tallies[:, :, 0].sum(axis=1) / max(counters.bios, 1)
+    found: dict[str, LayerCost] = {}
+    for part, share in zip(model.parts, shares.tolist(), strict=True):
+        for one in part.layers:
+            so_far = found.get(one.layer, LayerCost(one.layer, 0.0, 0.0, one.how))
+            found[one.layer] = replace(so_far, ns=so_far.ns + share * one.ns, instructions=
+                                       so_far.instructions + share * one.instructions)
+    return tuple(found.values())
+
+
+def _falls_behind(loads: Sequence[LoadSpec], streams: Sequence[StreamResult],
+                  stations: Sequence[StationUse]) -> bool:
     """An open load that a full station keeps below its own rate: what is in flight only grows."""
-    if load.rate_iops is None:
-        return False
     busiest = max(s.utilisation for s in stations if s.limited)
-    return busiest > 0.99 and counters.bios / counters.elapsed_ns * 1e9 < 0.95 * load.rate_iops
+    return busiest > 0.99 and any(load.rate_iops is not None and own.iops < 0.95 * load.rate_iops
+                                  for load, own in zip(loads, streams, strict=True))
 
 
 def _mean_and_error(batches: "np.ndarray[Any, np.dtype[np.float64]]") -> tuple[float, float]:
@@ -74,17 +117,23 @@ def _spread(count: float, total: float, squares: float, least: float, most: floa
     return Spread(mean, math.sqrt(max(squares / count - mean * mean, 0.0)), least, most)
 
 
-def _op(counters: Counters, op: int, seconds: float) -> OpLatency:
-    count, n_bytes, *sums = (float(x) for x in counters.tally[op])
+def _ops(tally: NDArray[np.float64], lat: NDArray[np.uint64], clat: NDArray[np.uint64],
+         seconds: float) -> tuple[OpLatency, ...]:
+    return tuple(_op(op, tally[op], lat[op], clat[op], seconds) for op in range(len(OP_NAMES))
+                 if tally[op, 0])
+
+
+def _op(op: int, tally: NDArray[np.float64], lat_counts: NDArray[np.uint64],
+        clat_counts: NDArray[np.uint64], seconds: float) -> OpLatency:
+    count, n_bytes, *sums = (float(x) for x in tally)
     lat, slat = _spread(count, *sums[:4]), _spread(count, *sums[4:])
     # clat is lat less slat, bio by bio: only its mean is exact, the rest is the histogram's
-    clat_counts = counters.clat[op]
     least, most = hdr.percentiles(clat_counts, (0.0, 100.0))
     values = np.array(list(hdr.bins(clat_counts).items()), np.float64)
     mean = lat.mean_ns - slat.mean_ns
     spread = math.sqrt(float(np.average((values[:, 0] - mean) ** 2, weights=values[:, 1])))
     return OpLatency(OP_NAMES[op], int(count), count / seconds, n_bytes / seconds, slat,
-                     Spread(mean, spread, least, most), lat, counters.lat[op].copy(),
+                     Spread(mean, spread, least, most), lat, lat_counts.copy(),
                      clat_counts.copy())
 
 
@@ -111,7 +160,7 @@ def _stations(model: Model, counters: Counters) -> tuple[StationUse, ...]:
                           counters))
         if kinds[i] == TOKENS:  # a token's sojourn is not one visit's
             found[-1] = replace(found[-1], sojourn_ns=0.0)
-    in_pool = rows[model.plan.pool >= 0].sum(axis=0)
+    in_pool = rows[model.plan.pool == 0].sum(axis=0)  # this host's
     in_pool[5] = 0
     found.append(_use("all", "cores", model.cpus, True, in_pool, counters))
     return tuple(s for s in found if s.visits_per_bio)
@@ -152,7 +201,7 @@ def _peers(servers: Sequence[StationUse]) -> list[tuple[str, float]]:
 
 
 def _is_token(station: StationUse) -> bool:
-    return station.part in ("queue depth", "write buffer")
+    return station.part in HELD
 
 
 def _laws(model: Model, counters: Counters) -> tuple[Law, ...]:

@@ -1,18 +1,15 @@
 """One request at a leaf: over the link, through the queue, on the media, and back."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from blockstack.engine.arrays import DISCARD, FLUSH, FUA, READ
 from blockstack.engine.capacity.arrays import BACKGROUND, RELEASE
 from blockstack.engine.capacity.build import Flow
 from blockstack.engine.capacity.figures import Figures, transfer_ns
-from blockstack.engine.capacity.stations import Leaf, Link, Stations
-from blockstack.stack import Device, Stack
-
-#: iSCSI basic header segment (RFC 7143 section 11.1) or nbd request: what a command takes
-_COMMAND_BYTES = 48
-SECTOR = 512
+from blockstack.engine.capacity.links import Links
+from blockstack.engine.capacity.stations import Leaf, Stations
+from blockstack.stack import Device
+from blockstack.units import SECTOR_BYTES
 
 
 @dataclass(frozen=True)
@@ -38,15 +35,12 @@ class Requests:
 
     Parameters
     ----------
-    stack : Stack
     stations : Stations
-    send : callable
-        Adds the CPU time of a network leaf's transmission: (flow, device, after) -> node.
+    links : Links
     """
 
-    stack: Stack
     stations: Stations
-    send: Callable[[Flow, Device, list[int]], list[int]]
+    links: Links
 
     @property
     def figures(self) -> Figures:
@@ -56,56 +50,27 @@ class Requests:
     def add(self, flow: Flow, request: Request, after: list[int]) -> list[int]:
         """The visits of one request; the nodes after which it is complete."""
         leaf = self.stations.leaf(request.device)
-        nic = self.stack.nic_of(request.device.name)
+        networked = request.device.nic is not None
+        n_bytes = request.nr_sectors * SECTOR_BYTES
         last = after
         if leaf.tags >= 0:
             last = [flow.visit(leaf.tags, after=last)]
-        if nic is not None:
-            last = self._out(flow, request, nic, last)
+        if networked:
+            last = self.links.out(flow, request.device, request.op, n_bytes, last)
         if leaf.media != "memory":
             last = self._device(flow, request, leaf, last)
-        if nic is not None:
-            last = self._back(flow, request, nic, last)
+        if networked:
+            last = self.links.back(flow, request.device, request.op, n_bytes, last)
         if leaf.tags >= 0:
             last = [flow.visit(leaf.tags, after=last, flags=RELEASE)]
         return last
-
-    def _out(self, flow: Flow, request: Request, nic: Device, last: list[int]) -> list[int]:
-        """Command and, of a write, its data. What is above the first burst waits for the target to
-        ask for it (R2T), a round trip for each burst (RFC 7143 section 4.2.5.2)."""
-        link, get = self.stations.link(nic), self.figures.get
-        last = self.send(flow, request.device, last)
-        rate, half = get(nic, "bandwidth"), get(nic, "rtt") / 2
-        data = request.nr_sectors * SECTOR if request.op not in (READ, FLUSH, DISCARD) else 0
-        first = get(request.device, "first_burst", data) or data
-        burst = get(request.device, "max_burst", data) or data
-        size = min(data, first)
-        last = self._hop(flow, link, link.send, size + _COMMAND_BYTES, rate, half, last)
-        left = data - size
-        while left > 0:
-            size = min(left, burst)
-            last = [flow.visit(link.wire, half, after=last)]
-            last = self._hop(flow, link, link.send, size + _COMMAND_BYTES, rate, half, last)
-            left -= size
-        return last
-
-    def _hop(self, flow: Flow, link: Link, direction: int, n_bytes: int, rate: int, half: float,
-             last: list[int]) -> list[int]:
-        sent = flow.visit(direction, 0.0, transfer_ns(n_bytes, rate), after=last)
-        return [flow.visit(link.wire, half, after=[sent])]
-
-    def _back(self, flow: Flow, request: Request, nic: Device, last: list[int]) -> list[int]:
-        link, get = self.stations.link(nic), self.figures.get
-        data = request.nr_sectors * SECTOR if request.op == READ else 0
-        return self._hop(flow, link, link.receive, data + _COMMAND_BYTES, get(nic, "bandwidth"),
-                         get(nic, "rtt") / 2, last)
 
     def _device(self, flow: Flow, request: Request, leaf: Leaf, last: list[int]) -> list[int]:
         device, op = request.device, request.op
         flush = float(self.figures.get(device, "flush_latency", 0))
         if op == FLUSH:
             return self._pause(flow, leaf, flush, last)
-        n_bytes = 0 if op == DISCARD else request.nr_sectors * SECTOR
+        n_bytes = 0 if op == DISCARD else request.nr_sectors * SECTOR_BYTES
         if leaf.media == "disk":
             last = self._disk(flow, request, leaf, n_bytes, last)
         elif op == READ:

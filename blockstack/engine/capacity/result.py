@@ -134,13 +134,43 @@ class Law:
 @dataclass(frozen=True)
 class LoadSpec:
     """How bios arrive: ``closed`` with ``iodepth * numjobs`` in flight, ``open`` at ``rate_iops``
-    (Poisson), ``paced`` at ``rate_iops`` in equal gaps, or ``trace`` at recorded times."""
+    (Poisson), ``paced`` at ``rate_iops`` in equal gaps, or ``trace`` at recorded times.
+    ``several``: more than one load at once, all of their jobs, the largest ``iodepth``."""
 
     mode: str
     iodepth: int = 1
     numjobs: int = 1
     rate_iops: float | None = None
     thinktime_ns: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class StreamResult:
+    """One of several loads at once: its own bios.
+
+    Attributes
+    ----------
+    name : str
+    load : LoadSpec
+    bios : int
+    iops, bytes_per_second, latency_ns : float
+        ``latency_ns`` is 0 where no bio of it ended.
+    ops : tuple of OpLatency
+    """
+
+    name: str
+    load: LoadSpec
+    bios: int
+    iops: float
+    bytes_per_second: float
+    latency_ns: float
+    ops: tuple[OpLatency, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {"name": self.name, "load": asdict(self.load), "bios": self.bios,
+                "iops": self.iops, "bytes_per_second": self.bytes_per_second,
+                "latency_ns": self.latency_ns, "ops": [op.to_dict() for op in self.ops]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +207,8 @@ class CapacityResult:
     provenance : mapping
     rows : float64 array [n, 6] or None
         Visits of the traced bios (bio, station, node, arrived, began, done), with ``places``.
+    streams : tuple of StreamResult
+        Each of several loads at once; empty when there is one.
     """
 
     stack: str
@@ -203,6 +235,7 @@ class CapacityResult:
     provenance: dict[str, Any] = field(default_factory=dict)
     rows: NDArray[np.float64] | None = field(default=None, repr=False)
     places: tuple[str, ...] = ()
+    streams: tuple[StreamResult, ...] = ()
 
     @property
     def counts(self) -> NDArray[np.uint64]:
@@ -223,10 +256,11 @@ class CapacityResult:
         lists = {name: [one.to_dict() if isinstance(one, OpLatency) else asdict(one)
                         for one in getattr(self, name)]
                  for name in ("ops", "stations", "layers", "laws")}
-        return {name: _finite(value) for name, value in plain.items()} | {
+        found = {name: _finite(value) for name, value in plain.items()} | {
             "load": asdict(self.load), "assumed": list(self.assumed)} | {
             name: [{k: _finite(v) for k, v in row.items()} for row in rows]
             for name, rows in lists.items()}
+        return found | ({"streams": [s.to_dict() for s in self.streams]} if self.streams else {})
 
 
 def _finite(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The front door: how fast does this stack go under this workload?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from blockstack.stack.machine import Machine
 from blockstack.workload import Workload
 
 DEFAULT_BIOS, BATCHES = 100_000, 20
+MOST_TOGETHER = 64  # workloads at once; the core has histograms for each
 _MOST_BYTES = 256 * 2**20  # of visits in flight
 _VISIT_BYTES = 64
 
@@ -34,29 +36,33 @@ class Capacity:
     machine: Machine
     seed: int
 
-    def run(self, load: LoadSpec, *, bios: int = DEFAULT_BIOS, trace: int = 0) -> CapacityResult:
-        """One load: ``bios`` measured after a warm-up; the last ``trace`` are written down."""
-        if load.numjobs != self.model.jobs:
+    def run(self, load: LoadSpec | Sequence[LoadSpec], *, names: Sequence[str] = (),
+            bios: int = DEFAULT_BIOS, trace: int = 0) -> CapacityResult:
+        """One load, or one for each of the model's workloads at once: ``bios`` measured after a
+        warm-up; the last ``trace`` are written down. ``names`` are the loads' in the result."""
+        loads = (load,) if isinstance(load, LoadSpec) else tuple(load)
+        parts = self.model.parts
+        if [one.numjobs for one in loads] != [part.jobs for part in parts]:
             raise ConfigError("the model was made for another number of jobs", path="numjobs",
-                              value=load.numjobs, hint=f"{self.model.jobs}")
-        closed = load.rate_iops is None
-        flying = load.iodepth * load.numjobs
+                              value=[one.numjobs for one in loads],
+                              hint=f"{[part.jobs for part in parts]}")
+        flying = sum(one.iodepth * one.numjobs for one in loads if one.rate_iops is None)
+        closed = all(one.rate_iops is None for one in loads)
         most = _MOST_BYTES // (_VISIT_BYTES * self.model.width)
-        room = flying + self.model.behind + 16 if closed else max(64, min(100_000, most))
-        if closed and flying > most:
-            raise ConfigError("too many bios in flight", path="iodepth", value=load.iodepth,
+        room = flying + self.model.behind + 16
+        if flying > most:
+            raise ConfigError("too many bios in flight", path="iodepth", value=flying,
                               hint=f"iodepth times numjobs at most {most} for this stack")
+        if not closed:
+            room = max(64, flying, min(100_000, most))
         # first the transient: full write buffers, longest queues
         warmup = max(bios // 10, 4 * (flying + self.model.behind)) if closed else bios // 5
-        mode = CLOSED if closed else PACED if load.mode == "paced" else OPEN
-        arrivals = Load(mode, load.numjobs, load.iodepth,
-                        gap_ns=0.0 if load.rate_iops is None else 1e9 / load.rate_iops,
-                        think_ns=load.thinktime_ns)
+        arrivals = [_arrivals(one, part.templates) for one, part in zip(loads, parts, strict=True)]
         counters = self._loop(arrivals, bios, warmup, room, trace)
         if not counters.finished and warmup:  # perhaps before the warm-up was over
             counters, warmup = self._loop(arrivals, bios, 0, room, trace), 0
-        return result_of(self.model, load, counters, self.stack, self.kernel.name,
-                         self._provenance(warmup), traced=trace > 0)
+        return result_of(self.model, loads, counters, self.stack, self.kernel.name,
+                         self._provenance(warmup), traced=trace > 0, names=names)
 
     def replay(self, times_ns: NDArray[np.float64], *, trace: int = 0) -> CapacityResult:
         """The bios of a model of ``every`` one, at their arrival times (ns, not falling).
@@ -77,11 +83,12 @@ class Capacity:
                               hint="give a closed load instead: --iodepth")
         room = max(64, min(bios + 16, _MOST_BYTES // (_VISIT_BYTES * self.model.width)))
         arrivals = Load(TRACE, self.model.jobs, times_ns=times_ns)
-        counters = self._loop(arrivals, bios, 0, room, trace)
-        return result_of(self.model, LoadSpec("trace", numjobs=self.model.jobs), counters,
+        counters = self._loop([arrivals], bios, 0, room, trace)
+        return result_of(self.model, (LoadSpec("trace", numjobs=self.model.jobs),), counters,
                          self.stack, self.kernel.name, self._provenance(0), traced=trace > 0)
 
-    def _loop(self, arrivals: Load, bios: int, warmup: int, room: int, trace: int) -> Counters:
+    def _loop(self, arrivals: Sequence[Load], bios: int, warmup: int, room: int, trace: int
+              ) -> Counters:
         return run(self.model.plan, arrivals, bios=bios, warmup=warmup, batches=min(BATCHES, bios),
                    seed=self.seed, max_flying=room, trace=(warmup, trace))
 
@@ -92,16 +99,34 @@ class Capacity:
             "overrides": list(self.kernel.overrides), "stack": self.stack}
 
 
-def prepare(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
-            machine: Machine | None = None, numjobs: int = 1, submission: str | None = None,
-            seed: int | None = None, every: bool = False) -> Capacity:
-    """Compile the model once, for several loads; of ``every`` bio for a `Capacity.replay`."""
+def _arrivals(load: LoadSpec, templates: tuple[int, int]) -> Load:
+    """A load in the event loop's terms."""
+    mode = CLOSED if load.rate_iops is None else PACED if load.mode == "paced" else OPEN
+    return Load(mode, load.numjobs, load.iodepth,
+                gap_ns=0.0 if load.rate_iops is None else 1e9 / load.rate_iops,
+                think_ns=load.thinktime_ns, templates=templates)
+
+
+def prepare(stack: Stack, workload: Workload | Sequence[Workload], *, kernel: Kernel | str | Path,
+            machine: Machine | None = None, numjobs: int | Sequence[int] = 1,
+            submission: str | None = None, seed: int | None = None, every: bool = False
+            ) -> Capacity:
+    """Compile the model once, for several loads; of ``every`` bio for a `Capacity.replay`.
+
+    Several workloads, each with its ``numjobs``, are modelled at once, on the same stations.
+    """
+    workloads = (workload,) if isinstance(workload, Workload) else tuple(workload)
+    each = (numjobs,) * len(workloads) if isinstance(numjobs, int) else tuple(numjobs)
     chosen = as_kernel(kernel).override(submission=submission)
     host = machine or Machine()
-    used = workload.seed if seed is None else seed
-    if isinstance(numjobs, bool) or not 1 <= numjobs <= 4096:
-        raise ConfigError("must be a whole number from 1 to 4096", path="numjobs", value=numjobs)
-    model = build_model(stack, workload, chosen, host, numjobs, seed, every=every)
+    used = workloads[0].seed if seed is None else seed
+    for jobs in each:
+        if isinstance(jobs, bool) or not 1 <= jobs <= 4096:
+            raise ConfigError("must be a whole number from 1 to 4096", path="numjobs", value=jobs)
+    if not 1 <= len(workloads) <= MOST_TOGETHER or len(each) != len(workloads):
+        raise ConfigError(f"from 1 to {MOST_TOGETHER} workloads at once, each with its numjobs",
+                          path="workload", value=len(workloads))
+    model = build_model(stack, workloads, chosen, host, each, seed, every=every)
     return Capacity(model, stack.name, chosen, host, used)
 
 

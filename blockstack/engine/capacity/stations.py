@@ -24,6 +24,9 @@ _DISTS = {"constant": CONSTANT, "exponential": EXPONENTIAL}
 #: how long a request may wait before its turn comes: mq-deadline's read_expire, 6.1
 #: block/mq-deadline.c (HZ / 2); a drive's own queue has some such bound, too
 EXPIRE_NS = 500e6
+#: parts that are held from one visit to another
+BUFFERS = ("write buffer", "send buffer", "peer buffer")
+HELD = ("queue depth", *BUFFERS)
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Place:
     """What a station is to the people who read a result.
 
     ``part`` says what of a device or task: ``cpu``, ``media``, ``bus``, ``queue depth``, ``send``,
-    ``receive``, ``wire``, ``cache``, ``write buffer``.
+    ``receive``, ``wire``, ``cache``, or one of `HELD`.
     """
 
     name: str
@@ -71,6 +74,8 @@ class Stations:
     machine : Machine
     numjobs : int
         Submitting tasks.
+    side : str
+        Put behind every name: whose stations are asked for, while another host's are.
     """
 
     figures: Figures
@@ -81,12 +86,20 @@ class Stations:
     leaves: dict[str, Leaf] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
     tasks: dict[str, int] = field(default_factory=dict)
+    buffers: dict[tuple[str, str], int] = field(default_factory=dict)
+    pools: dict[str, int] = field(default_factory=dict)
+    side: str = ""
 
     def __post_init__(self) -> None:
-        self.pool = self.builder.pool(self.machine.cpus)
         self.submitters = len(self.places)
         for job in range(self.numjobs):
-            self._add(f"job {job}", "cpu", dist=CONSTANT, pool=self.pool)
+            self._add(f"job {job}", "cpu", dist=CONSTANT, pool=self._pool())
+
+    def _pool(self) -> int:
+        """This side's cores; the first pool is this host's."""
+        if self.side not in self.pools:
+            self.pools[self.side] = self.builder.pool(self.machine.cpus)
+        return self.pools[self.side]
 
     def _add(self, name: str, part: str, kind: int = QUEUE, dist: int = CONSTANT,
              servers: int = 1, pool: int = -1, merge: bool = False, lookahead: int = 1,
@@ -97,23 +110,32 @@ class Stations:
 
     def task(self, name: str, servers: int = 1) -> int:
         """A kernel thread, or a work queue of several."""
+        name += self.side
         if name not in self.tasks:
-            self.tasks[name] = self._add(name, "cpu", servers=servers, pool=self.pool)
+            self.tasks[name] = self._add(name, "cpu", servers=servers, pool=self._pool())
         return self.tasks[name]
+
+    def buffer(self, device: Device, part: str, size: int) -> int:
+        """Room of ``size`` that a device's bios take and give back; ``part`` is one of `HELD`."""
+        key = (device.name + self.side, part)
+        if key not in self.buffers:
+            self.buffers[key] = self._add(*key, TOKENS, servers=size)
+        return self.buffers[key]
 
     def link(self, nic: Device) -> Link:
         """A network card's directions and its wire."""
-        if nic.name not in self.links:
-            self.links[nic.name] = Link(self._add(nic.name, "send"),
-                                        self._add(nic.name, "receive"),
-                                        self._add(nic.name, "wire", DELAY))
-        return self.links[nic.name]
+        name = nic.name + self.side
+        if name not in self.links:
+            self.links[name] = Link(self._add(name, "send"), self._add(name, "receive"),
+                                    self._add(name, "wire", DELAY))
+        return self.links[name]
 
     def leaf(self, device: Device) -> Leaf:
         """A leaf's stations."""
-        if device.name not in self.leaves:
-            self.leaves[device.name] = self._leaf(device)
-        return self.leaves[device.name]
+        name = device.name + self.side
+        if name not in self.leaves:
+            self.leaves[name] = self._leaf(device)
+        return self.leaves[name]
 
     def _leaf(self, device: Device) -> Leaf:
         if device.kind_entry.role == "nic":  # an NFS client's lower device
@@ -126,7 +148,7 @@ class Stations:
         leaf = Leaf(device, media)
         if media == "memory":
             return leaf
-        name = device.name
+        name = device.name + self.side
         depth = int(get(device, "queue_depth"))
         leaf.tags = self._add(name, "queue depth", TOKENS, servers=depth)
         merge = get(device, "scheduler", "none") == "deadline"

@@ -28,6 +28,8 @@ class Statement:
         Least and greatest time, counted from the first row.
     backward : int
         Rows earlier than the row before them.
+    times : int
+        How often a row's time is not that of the row before: few where the clock is coarse.
     """
 
     file: TraceFile
@@ -40,13 +42,16 @@ class Statement:
     first_ns: int = 0
     last_ns: int = 0
     backward: int = 0
+    times: int = 1
     _before_ns: int | None = None
 
     def add(self, chunk: Trace) -> None:
         """Count a chunk."""
         times = chunk.time_ns
         before = int(times[0]) if self._before_ns is None else self._before_ns
-        self.backward += int((np.diff(times, prepend=before) < 0).sum())
+        steps = np.diff(times, prepend=before)
+        self.backward += int((steps < 0).sum())
+        self.times += int((steps != 0).sum())
         self._before_ns = int(times[-1])
         self.first_ns = min(self.first_ns, int(times.min()))
         self.last_ns = max(self.last_ns, int(times.max()))
@@ -60,6 +65,11 @@ class Statement:
     def span_ns(self) -> int:
         """From the earliest bio to the latest."""
         return self.last_ns - self.first_ns
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether ten bios and more share a time, on average: a replay then sends them at once."""
+        return self.bios >= 10 * self.times
 
     @property
     def iops(self) -> float | None:
@@ -88,6 +98,7 @@ class Statement:
                 "devices": list(reading.devices), "largest_bytes":
                     self.largest_sectors * SECTOR_BYTES, "end_bytes":
                     self.end_sectors * SECTOR_BYTES, "rows_earlier_than_before": self.backward,
+                "distinct_times": self.times,
                 "malformed_skipped": reading.bad, "first_malformed": reading.first_bad,
                 "left_out": dict(reading.left_out), "rounded_outward": reading.rounded,
                 "notes": list(reading.notes)}
@@ -108,7 +119,7 @@ def target_format(path: str, name: str | None) -> TraceFormat:
     TraceError
         Unknown, or one that is only read.
     """
-    written = [f for f in FORMATS if f.line is not None]
+    written = [f for f in FORMATS if f.line or f.save]
     if name is not None:
         found = by_name(name, "--to")
     else:
@@ -118,7 +129,7 @@ def target_format(path: str, name: str | None) -> TraceFormat:
             raise TraceError("no format has this ending", path=path, hint="--to NAME: "
                              + ", ".join(f"{f.name} ({' '.join(f.endings)})" for f in written))
         found = for_ending[0]
-    if found.line is None:
+    if found not in written:
         raise TraceError("is read, not written", path="--to", value=found.name,
                          hint="written are " + ", ".join(f.name for f in written))
     return found
@@ -133,6 +144,11 @@ def write_trace(chunks: Iterator[Trace], path: str, form: TraceFormat) -> int:
         Operations, times or device names that the format has no word for; a file that cannot be
         written.
     """
+    if form.save is not None:
+        if path.endswith(".gz"):
+            raise TraceError("packs its columns itself", path=path, hint="leave .gz out")
+        form.save(chunks, path)
+        return 0
     assert form.line is not None
     line, plain_fua = form.line(), 0
     keeps_fua = form.name == "blockstack"
@@ -158,7 +174,7 @@ def _lines(chunk: Trace, line: Callable[[int, str, int, int, int], str], form: T
                              hint="--sort puts them in order of arrival, in memory")
         if op not in form.ops:
             raise TraceError(f"{form.name} has no {OPS[op]}", path="--to", value=form.name,
-                             hint="iolog and blockstack have all operations")
+                             hint="iolog, blockstack and parquet have all operations")
         try:
             yield line(time, chunk.devices[device], op, sector, count)
         except ValueError as error:

@@ -20,7 +20,7 @@ def msr(_: Reading) -> RowReader:
 
 def systor(_: Reading) -> RowReader:
     """``1455591804.310701000,0.006475000,R,0,203468398592,32768``: Unix time and response time in
-    seconds, type, LUN, offset and size in bytes (systor '17, SNIA IOTTA 4964)."""
+    seconds, type, LUN, offset and size in bytes (systor '17, SNIA IOTTA 4928)."""
     def row(line: str) -> Row | str:
         if line == SYSTOR_HEADER:
             return ""

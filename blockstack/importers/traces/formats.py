@@ -17,6 +17,7 @@ from blockstack.errors import BlockstackError
 from blockstack.importers.traces import (
     blkparse,
     blktrace,
+    columns,
     csvs,
     disksim,
     iolog,
@@ -52,6 +53,8 @@ class TraceFormat:
     line : callable or None
         Makes the writer of a row, for formats that are written too.
     header : str
+    save : callable or None
+        Writes chunks to a path, for formats that are no lines of text.
     ops : tuple of int
         Operations that a written file can hold.
     """
@@ -65,6 +68,7 @@ class TraceFormat:
     epoch: datetime | None = None
     line: Callable[[], _LINE] | None = None
     header: str = ""
+    save: Callable[[Iterator[Trace], str], None] | None = None
     ops: tuple[int, ...] = (READ, WRITE, FUA)
 
 
@@ -80,6 +84,9 @@ def _first(pattern: str) -> Callable[[bytes], bool]:
 
 
 FORMATS: tuple[TraceFormat, ...] = (
+    TraceFormat("parquet", "blockstack's columns in Parquet", "time ns, sectors of 512 B",
+                columns.looks, columns.read, (".parquet",), save=columns.save,
+                ops=(READ, WRITE, FLUSH, DISCARD, FUA)),
     TraceFormat("blktrace", "blktrace's binary", "time ns, sectors of 512 B, sizes in bytes",
                 lambda head: blktrace.order(head) != "", blktrace.read),
     TraceFormat("blockstack", "blockstack's CSV", "time ns, sectors of 512 B",

@@ -33,8 +33,8 @@ def as_workload(trace: Trace, roots: Sequence[str], mapping: Mapping[str, str], 
     roots : sequence of str
         The stack's roots, in its order.
     mapping : mapping of str to str
-        Trace device to root; the rest goes by equal names, or to the only root if the trace has
-        one device.
+        Trace device to root, ``*`` for those that nothing else maps; the rest goes by equal names,
+        or to the only root if the trace has one device.
     direct : bool
 
     Raises
@@ -44,16 +44,17 @@ def as_workload(trace: Trace, roots: Sequence[str], mapping: Mapping[str, str], 
     """
     used = [trace.devices[i] for i in np.unique(trace.device)]
     for device, root in mapping.items():
-        if device not in trace.devices or root not in roots:
+        if (device not in trace.devices and device != "*") or root not in roots:
             raise TraceError("no such device", path="--map", value=f"{device}={root}",
                              hint=f"in the trace: {listed(used)}; roots: {listed(roots)}")
     alone = {used[0]: roots[0]} if len(used) == 1 and len(roots) == 1 else {}
-    target = alone | {name: name for name in used if name in roots} | dict(mapping)
+    rest = dict.fromkeys(used, mapping["*"]) if "*" in mapping else {}
+    target = rest | alone | {name: name for name in used if name in roots} | dict(mapping)
     lost = [name for name in used if name not in target]
     if lost:
         raise TraceError("devices without a root of the stack", path="--trace", value=lost[0],
-                         hint=f"--map {lost[0]}=ROOT for each of {listed(lost)}; roots: "
-                              f"{listed(roots)}")
+                         hint=f"--map {lost[0]}=ROOT for each of {listed(lost)}, or --map "
+                              f"'*=ROOT'; roots: {listed(roots)}")
     number = np.array([roots.index(target[name]) if name in target else 0
                        for name in trace.devices], np.int32)
     workload = Workload.from_columns(trace.op, trace.sector, trace.nr_sectors,
