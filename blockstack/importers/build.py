@@ -7,6 +7,7 @@ from typing import Any
 from blockstack.errors import BlockstackError
 from blockstack.importers.host import RANK, Host, Node, SourceError, Use
 from blockstack.importers.layout import Planned, sized
+from blockstack.importers.queue_limits import disk_limits, settled
 from blockstack.importers.recipes import Part, Stores, part_of
 from blockstack.kinds import KINDS
 from blockstack.stack import Stack
@@ -100,14 +101,28 @@ def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Import
     order = _bottom_up(plan.devices)
     _loops_and_networks(plan, order)
     order = _bottom_up(plan.devices)
-    stack = Stack(host.name or name)
-    for key, keys in sized(plan.devices, order, host):
+    keys_of = dict(sized(plan.devices, order, host))
+    for key, keys in keys_of.items():
         one = plan.devices[key]
-        _fit(one, keys, stack, host)
-        stack.add(one.name, one.kind, None if "table" in keys else one.on or None, **keys)
+        keys["limits"] = disk_limits(one.kind, keys, one.node, host) or None
+    stack = _stack(host.name or name, plan, keys_of)
+    nodes = {key: node for key in keys_of if (node := plan.devices[key].node) is not None}
+    while found := settled(stack, nodes, host):  # what is set below may show above
+        for key, limits in found.items():
+            keys_of[key]["limits"] = {**(keys_of[key]["limits"] or {}), **limits}
+        stack = _stack(host.name or name, plan, keys_of)
     left = tuple(f"{device}: {why}" for device, why in plan.left.items())
     return Imported(stack, host.release, host.machine, tuple(host.notes), left,
                     tuple(host.sources), tuple(plan.unknown))
+
+
+def _stack(name: str, plan: _Plan, keys_of: Mapping[str, dict[str, Any]]) -> Stack:
+    stack = Stack(name)
+    for key, keys in keys_of.items():
+        one = plan.devices[key]
+        _fit(one, keys, stack, plan.host)
+        stack.add(one.name, one.kind, None if "table" in keys else one.on or None, **keys)
+    return stack
 
 
 def _fit(one: Planned, keys: dict[str, Any], stack: Stack, host: Host) -> None:

@@ -73,15 +73,16 @@ link() {
 
 device() {
   at=$1
-  for a in dev size ro hidden start partition dm/name dm/uuid loop/backing_file \
-    md/level md/raid_disks md/chunk_size md/layout md/metadata_version md/bitmap/location \
+  for a in dev size ro hidden start partition alignment_offset discard_alignment \
+    dm/name dm/uuid loop/backing_file md/level md/raid_disks md/chunk_size md/layout md/metadata_version md/bitmap/location \
     bcache/cache_mode; do
     attribute "$at/$a"
   done
   for a in logical_block_size physical_block_size minimum_io_size optimal_io_size \
     max_sectors_kb max_hw_sectors_kb max_segments max_segment_size chunk_sectors \
-    discard_granularity discard_max_bytes max_discard_segments write_zeroes_max_bytes \
-    rotational zoned scheduler; do
+    virt_boundary_mask dma_alignment discard_granularity discard_max_bytes \
+    max_discard_segments max_integrity_segments write_zeroes_max_bytes rotational \
+    zoned scheduler; do
     attribute "$at/queue/$a"
   done
   for l in "$at"/slaves/* "$at"/bcache "$at"/bcache/cache/cache* "$at"/md/rd*/block; do

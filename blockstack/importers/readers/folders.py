@@ -40,8 +40,8 @@ _ENTRIES = tuple((re.compile(rf"(?:.*/)?(?:{pattern})(?:\.txt|\.json)?\Z"), name
 #: what an archive's reader must keep
 _SYSFS = re.compile(
     r"(?:.*/)?sys/(?:block|class|dev|devices|fs)/.*(?:/(?:size|dev|start|partition|hidden|name|uuid|"
-    r"level|raid_disks|chunk_size|layout|location|metadata_version|backing_file|proc_name|cache_mode|"
-    r"transport)|/queue/[a-z_]+)\Z")
+    r"alignment_offset|discard_alignment|level|raid_disks|chunk_size|layout|location|"
+    r"metadata_version|backing_file|proc_name|cache_mode|transport)|/queue/[a-z_]+)\Z")
 
 
 def format_of(path: str) -> str | None:

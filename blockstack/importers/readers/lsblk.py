@@ -10,6 +10,7 @@ from typing import Any
 
 from blockstack.errors import BlockstackError
 from blockstack.importers.host import Host, Node, SourceError
+from blockstack.importers.readers import queue
 from blockstack.importers.readers.common import read_json, rounded_sectors, rows_of, text_of, whole
 
 _PAIR = re.compile(r'(?<![A-Z0-9:%_-])([A-Z][A-Z0-9:%_-]*)="([^"]*)"')
@@ -74,6 +75,8 @@ def _note(row: Mapping[str, Any], host: Host, below: Node | None) -> Node:
     node.put("type", kind, "lsblk")
     node.put("fstype", text_of(row.get("fstype")), "lsblk")
     _transport(row, node)
+    if kind != "part":
+        queue.from_lsblk(node, row)
     parent = text_of(row.get("pkname"))
     _stand(node, below if below is not None else host.node(parent) if parent else None, kind)
     _mounts(row, node, host)
