@@ -27,7 +27,7 @@ from blockstack.cli.common import (
 from blockstack.config import load_config
 from blockstack.engine.explain import explain
 from blockstack.errors import BlockstackError, UnsupportedKind
-from blockstack.importers.build import UNKNOWN
+from blockstack.importers.host_plan import UNKNOWN
 from blockstack.importers.sniff import is_source
 from blockstack.importers.uname import DEFAULT
 from blockstack.kernel import PROFILES, Kernel, load_kernel

@@ -53,7 +53,7 @@ def disk_limits(kind: str, keys: Mapping[str, Any], node: Node | None, host: Hos
     told = queue.told(node) if node is not None else {}
     if not told or not has_queue(entry) or not stands_alone(entry):
         return {}
-    params = {p.name: p.default for p in entry.params} | keys
+    params = {**{p.name: p.default for p in entry.params}, **keys}
     own = drivers_own(kind, params, generation_of(host))
     given = {name: value for name, value in told.items() if not _same(value, getattr(own, name))}
     if given.get("max_sectors", 0) > told.get("max_hw_sectors", 0):
@@ -137,9 +137,9 @@ def _stacked(stack: Stack, name: str) -> bool:
 
 def _disks_told(stack: Stack, name: str, nodes: Mapping[str, Node]) -> bool:
     """Whether /sys tells the limits of all that a device stands on, partitions' disks included."""
-    for low in stack.devices[name].on:
-        if stack.devices[low].kind == "partition":
-            low = stack.devices[low].on[0]
+    for lower in stack.devices[name].on:
+        device = stack.devices[lower]
+        low = device.on[0] if device.kind == "partition" else lower
         if low not in nodes or "limit.max_segments" not in nodes[low].facts:
             return False
     return True

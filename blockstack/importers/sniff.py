@@ -72,6 +72,14 @@ def _refuse_lsblk(text: str, host: Host) -> None:
     raise lsblk.usage_error(text)
 
 
+def _lsblk_tree(head: str) -> bool:
+    """A table whose first column is NAME, with a column that only lsblk has (zpool, zramctl,
+    swapon and losetup print NAME, too)."""
+    header = next((line for line in head.split("\n") if line.startswith("NAME ")), "")
+    return bool({"MAJ:MIN", "FSTYPE", "MOUNTPOINT", "MOUNTPOINTS", "TYPE", "DISC-GRAN", "PHY-SEC"}
+                & set(header.split())) and "PRIO" not in header.split()
+
+
 _plan = _has(r'^[ \t]*(?:- *)?"?(storage|config|storage_pools|storage_volumes)"?:(\s|$)')
 
 
@@ -112,7 +120,7 @@ FORMATS: tuple[Format, ...] = (
     Format("lsblk-refused", _has(r"^.*lsblk: invalid option"), _refuse_lsblk, "lsblk's usage"),
     Format("lsblk-pairs", _has(r'^(?:[A-Z0-9:%_-]+="[^"\n]*" )*K?NAME="'), lsblk.read_pairs,
            "lsblk -O -P -b"),
-    Format("lsblk-tree", _has(r"^NAME +.*MAJ:MIN"), lsblk.read_tree, "lsblk"),
+    Format("lsblk-tree", _lsblk_tree, lsblk.read_tree, "lsblk, lsblk -f"),
     Format("mdstat", _has(r"^(Personalities :|unused devices:)"), md.read_mdstat, "/proc/mdstat"),
     Format("mdadm-export", _has(r"^MD_(LEVEL|METADATA|UUID|DEVICES)="), md.read_export,
            "mdadm --detail --export"),
@@ -127,6 +135,8 @@ FORMATS: tuple[Format, ...] = (
            "dmsetup info -c"),
     Format("dmsetup-deps", _has(r": \d+ dependenc(y|ies)\s*:"), dmsetup.read_deps,
            "dmsetup deps"),
+    Format("dmsetup-ls", _has(r"\A[^\n:\[]*\S[ \t]+\(\d+(, |:)\d+\)$"), dmsetup.read_ls,
+           "dmsetup ls --tree"),
     Format("blockdev", _has(r"\ARO +RA +SSZ +BSZ"), mounts.read_blockdev, "blockdev --report"),
     Format("sys-listing", _has(r"\A\s*/sys/block/?:"), listing.read_ls, "ls -lanR /sys/block"),
     Format("dmsetup-status", _is_status, dmsetup.refuse_status,
@@ -230,8 +240,10 @@ def read_text(text: str, host: Host, source: str, kind: str = "") -> None:
     """One text, recognised by its content, else of the format that its file's name says."""
     found = recognise(text) or by_name(kind)
     if found is None:
-        raise SourceError("is of no format that is read here",
-                          hint="formats: " + "; ".join(f.doc for f in FORMATS))
+        first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+        raise SourceError("is of no format that is read here", value=first[:80],
+                          hint="take the output of lsblk --json -O -b, dmsetup table or another "
+                          "tool that docs/import.md lists; or give /sys, a sosreport, a capture")
     found.read(text, host)
     host.sources.append(f"{found.name}: {source}")
 

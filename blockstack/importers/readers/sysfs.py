@@ -76,7 +76,8 @@ def _device(tree: Tree, at: str, host: Host, source: str) -> None:
     if tree.has(f"{at}/partition"):
         node.put("parent", posixpath.basename(posixpath.dirname(at)), source)
         node.put("start_sectors", whole(tree.text(f"{at}/start")), source)
-    node.put("slaves", tuple(tree.names(f"{at}/slaves")), source)
+    if source == "capture" or tree.has(f"{at}/slaves"):  # a listing may not have followed the link
+        node.put("slaves", tuple(tree.names(f"{at}/slaves")), source)
     if not tree.has(f"{at}/partition"):  # a partition's queue is its disk's
         for name in queue.SYSFS:
             queue.from_sysfs(node, name, tree.text(f"{at}/{name}"), source)
