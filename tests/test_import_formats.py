@@ -555,3 +555,17 @@ def test_bcache_of_which_only_one_device_is_told():
             'NAME="bcache0" KNAME="bcache0" TYPE="disk" SIZE="1073733632" PKNAME="vdb"\n')
     with pytest.raises(BlockstackError, match=r"bcache0: .*whose cache no source tells"):
         stack(text)
+
+
+def test_losetup_and_swapon_as_tables():
+    loops = ("NAME       SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE         DIO LOG-SEC\n"
+             "/dev/loop0         0      0         1  1 /srv/a file.img    0     512\n")
+    assert read(loops).find("loop0").get("backing_file") == "/srv/a file.img"
+    swaps = "NAME      TYPE      SIZE USED PRIO\n/dev/sda1 partition   8G   0B   -2\n"
+    assert kinds(stack(swaps))["swap-sda1"] == "swap"
+
+
+def test_an_installers_layout_by_name_is_refused_with_the_reason():
+    with pytest.raises(BlockstackError, match="layout by name") as caught:
+        stack("#cloud-config\nautoinstall:\n  storage:\n    layout: {name: lvm, password: hush}\n")
+    assert "lvm" in str(caught.value) and "hush" not in str(caught.value)

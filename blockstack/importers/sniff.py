@@ -97,8 +97,9 @@ def _is_status(head: str) -> bool:
 
 FORMATS: tuple[Format, ...] = (
     Format("lsblk-json", _json_with("blockdevices"), lsblk.read_json_tree, "lsblk --json -O -b"),
-    Format("losetup", lambda h: _json_with("loopdevices")(h) or h.startswith("/dev/loop"),
-           mounts.read_losetup, "losetup -a, losetup --json"),
+    Format("losetup", lambda h: _json_with("loopdevices")(h) or h.startswith("/dev/loop")
+           or "BACK-FILE" in h.partition("\n")[0], mounts.read_losetup,
+           "losetup -a, losetup --json"),
     Format("lvm-json", _json_with("report"), lvm.read_report,
            "lvs/vgs/pvs --reportformat json"),
     Format("drbd-status", _json_with("node-id", "peer-node-id"), drbd.read_status,
@@ -126,7 +127,8 @@ FORMATS: tuple[Format, ...] = (
            "mdadm --detail --export"),
     Format("mdadm-examine", _has(r"^[ \t]+Magic : a92b4efc|\"magic\": ?\"a92b4efc\""),
            md.refuse_examine, "mdadm --examine (refused: one member's view)"),
-    Format("swaps", _has(r"\AFilename\s+Type\s+Size"), mounts.read_swaps, "/proc/swaps"),
+    Format("swaps", _has(r"\A(Filename\s+Type\s+Size|NAME +TYPE +SIZE +USED)"),
+           mounts.read_swaps, "/proc/swaps, swapon --show"),
     Format("mountinfo", _has(r"^\d+ \d+ \d+:\d+ \S+ \S+ .* - \S+ \S+"), mounts.read_mountinfo,
            "/proc/self/mountinfo"),
     Format("storage-plan", lambda h: _plan(h) or _json_plan(h), plans.read_yaml,
