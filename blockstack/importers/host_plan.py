@@ -43,8 +43,9 @@ class Plan:
         """
         if UNKNOWN not in self.skip:
             raise error
+        add = f"; {error.hint}" if error.hint.startswith("add: ") else ""
         self.unknown[name] = (error.message, True)
-        self.left[name] = error.message
+        self.left[name] = error.message + add
 
     def why_empty(self) -> str:
         """The way out when no device is in."""
