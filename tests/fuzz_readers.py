@@ -14,8 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-from test_import_fuzz import SAMPLES
-
 from blockstack.errors import BlockstackError
 from blockstack.importers.build import build
 from blockstack.importers.host import Host
@@ -39,6 +37,8 @@ def one_input(data: bytes) -> None:
 
 def write_seeds(folder: Path) -> None:
     """The samples, each under the number of the format that it is."""
+    from test_import_fuzz import SAMPLES  # after instrument_all: hypothesis would be instrumented
+
     for number, text in enumerate(SAMPLES):
         found = next(i for i, f in enumerate(FORMATS) if f.looks(text))
         (folder / f"{number}").write_bytes(bytes([found]) + text.encode())
