@@ -9,6 +9,7 @@ from hosts import CRYPT, KEY, PCI, links, write_sysfs
 
 from blockstack.importers.build import build
 from blockstack.importers.capture import script
+from blockstack.importers.readers import queue
 from blockstack.importers.sniff import read_sources
 
 SHELLS = [s for s in ("dash", "sh", "bash", "busybox") if shutil.which(s)]
@@ -51,7 +52,7 @@ def test_a_captured_root_is_the_host(tmp_path, shell):
     found = build(host)
     assert links(found) == {"sda": [], "sda1": ["sda"], "a--b-c_d": ["sda1"], "/": ["a--b-c_d"]}
     assert found.stack.devices["a--b-c_d"].kind == "dm-crypt"
-    assert host.find("sda").get("limits") == {"max_segments": "168"}
+    assert queue.told(host.find("sda")) == {"max_segments": 168}
 
 
 def texts_of(archive):
@@ -99,3 +100,21 @@ def test_nothing_to_capture_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
     done, out = run(tmp_path, ROOT=str(tmp_path / "empty"))
     assert done.returncode == 1 and "neither" in done.stderr and not out.exists()
+
+
+def test_a_wwid_that_is_a_devices_name_gets_the_same_name_everywhere(tmp_path):
+    wwids = ("3600508b400105e210000900000490000", "3600508b400105e210000900000490001")
+    maps = "".join(f"{w} dm-{i} HP,HSV210\nsize=1G features='0' hwhandler='0' wp=rw\n"
+                   f"`- 5:0:0:{i} sd{'ab'[i]} 8:{16 * i} active ready running\n"
+                   for i, w in enumerate(wwids))
+    table = "".join(f"{w}: 0 8 multipath 0 0 1 1 service-time 0 1 2 8:{16 * i} 1 1\n"
+                    for i, w in enumerate(wwids))
+    path = fake_tools(tmp_path, multipath=maps, dmsetup=table)
+    done, out = run(tmp_path, text=script(mask=True), PATH=path)
+    assert done.returncode == 0, done.stderr
+    texts = texts_of(out)
+    for wwid in wwids:
+        assert wwid not in "".join(texts.values())
+    name = texts["blockstack-capture/multipath_-ll"].split()[0]
+    assert name.startswith("wwid") and f"{name}: 0 8 multipath" in texts[
+        "blockstack-capture/dmsetup_table"]

@@ -22,6 +22,7 @@ from blockstack.errors import BlockstackError
 from blockstack.importers.build import build
 from blockstack.importers.host import Host, canonical
 from blockstack.importers.naming import disk_of_partition, name_of_number
+from blockstack.importers.readers import queue
 from blockstack.importers.sniff import FORMATS, read_sources, recognise
 from blockstack.importers.uname import kernel_for
 from blockstack.kernel import PROFILES
@@ -171,7 +172,7 @@ def test_sysfs_wins_over_lsblk_and_tells_limits(tmp_path):
         "virtual/block/dm-0": {"dev": "253:0", "size": "2000896", "dm/name": "my--vg-the--root",
                                "dm/uuid": "LVM-x", "slaves/sda1": "->../../../x"}})
     host = tree_host(tmp_path)
-    assert host.find("sda").get("limits")["max_segments"] == "168"
+    assert queue.told(host.find("sda")) == {"max_segments": 168, "chunk_sectors": 0}
     found = build(host)
     assert links(found)["my--vg-the--root"] == ["sda1"]
     assert found.stack.devices["sda1"].offset_sectors == 4096

@@ -431,3 +431,141 @@ def test_a_sosreport_by_its_file_names(tmp_path):
         host = tree_host(root)
         assert (host.name, host.release, host.machine) == ("node1", "6.1.0-9-amd64", "x86_64")
         assert links(build(host))["/srv"] == ["a-b"] and links(build(host))["a-b"] == ["vdb1"]
+
+
+LSBLK_J = """{"blockdevices": [
+ {"name": "sda", "maj:min": "8:0", "rm": "0", "size": "100G", "type": "disk", "mountpoint": null,
+  "children": [{"name": "sda1", "maj:min": "8:1", "size": "99G", "type": "part", "fstype": null,
+   "children": [{"name": "md0", "maj:min": "9:0", "size": "99G", "type": "LEVEL"}]}]},
+ {"name": "sdb", "maj:min": "8:16", "rm": "0", "size": "100G", "type": "disk",
+  "children": [{"name": "md0", "maj:min": "9:0", "size": "99G", "type": "LEVEL"}]}]}"""
+
+
+@pytest.mark.parametrize(("level", "kind"), [("raid1", "md-raid1"), ("raid0", "md-raid0"),
+                                             ("raid10", "md-raid10"), ("raid5", "md-raid5")])
+def test_lsblk_tells_an_arrays_level(level, kind):
+    found = stack(LSBLK_J.replace("LEVEL", level))
+    assert (kinds(found)["md0"], links(found)["md0"]) == (kind, ["sda1", "sdb"])
+    assert any("chunk no source tells" in n for n in found.notes) == (level != "raid1")
+
+
+TREE_O = """NAME            SIZE TYPE  FSTYPE      MOUNTPOINT
+sda           465.8G disk              
+├─sda1            1G part  ext4        /boot
+└─sda2        464.8G part  crypto_LUKS 
+  └─luks-root 464.7G crypt LVM2_member 
+    └─vg-root   100G lvm   xfs         /
+sdb           465.8G disk              
+└─md127       465.6G raid1 ext4        /srv/my data
+"""  # noqa: W291
+TREE_237 = """NAME   MAJ:MIN RM   SIZE RO TYPE  MOUNTPOINTS FSTYPE
+sda      8:0    0 465.8G  0 disk              
+├─sda1   8:1    0     1G  0 part  /boot       ext4
+└─sda2   8:2    0 464.8G  0 part              xfs
+                                  /home       
+                                  /           
+"""  # noqa: W291
+TREE_F = """NAME        FSTYPE      FSVER    LABEL UUID      FSAVAIL FSUSE% MOUNTPOINTS
+sda
+├─sda1      ext4        1.0            ABCD-1234  505.1M     1% /boot
+└─sda2      crypto_LUKS 2              abc-def
+  └─cr-root ext4        1.0      my fs 11-22       50.1G    40% /
+"""
+
+
+def test_lsblks_tree_with_any_columns():
+    found = stack(TREE_O)
+    on, kind = links(found), kinds(found)
+    assert on["vg-root"] == ["luks-root"] and kind["luks-root"] == "dm-crypt"
+    assert (on["/boot"], kind["/boot"]) == (["sda1"], "ext4")
+    assert kind["md127"] == "md-raid1" and on["/srv/my_data"] == ["md127"]
+    found = stack(TREE_237)
+    assert (links(found)["/"], kinds(found)["/"]) == (["sda2"], "xfs")
+    assert "/home" not in links(found)  # the same file system, mounted twice
+    found = stack(TREE_F)
+    assert kinds(found)["cr-root"] == "dm-crypt" and links(found)["/"] == ["cr-root"]
+
+
+def test_lsblk_upside_down_is_the_same_host():
+    usual = {"name": "sda", "type": "disk", "maj:min": "8:0", "size": 1 << 40}
+    part = {"name": "sda2", "type": "part", "maj:min": "8:2", "size": 1 << 39}
+    volume = {"name": "vg-a", "type": "lvm", "maj:min": "253:0", "size": 1 << 38}
+    one = {"blockdevices": [usual | {"children": [part | {"children": [volume]}]}]}
+    other = {"blockdevices": [volume | {"children": [part | {"children": [usual]}]}]}
+    assert links(stack(json.dumps(one))) == links(stack(json.dumps(other))) == {
+        "sda": [], "sda2": ["sda"], "vg-a": ["sda2"]}
+
+
+def test_a_file_system_without_its_type_names_the_way_out():
+    text = LSBLK_J.replace("LEVEL", "raid1").replace('"mountpoint": null', '"mountpoint": "/x"')
+    with pytest.raises(BlockstackError, match=r"unknown type.*add lsblk --json -O -b"):
+        stack(text)
+    found = stack(text, skip=["unknown"])
+    assert found.missing and any("its type no source tells" in line for line in found.left_out)
+
+
+DM_TREE = """luks (253:0)
+ `- (8:2)
+vg-data (253:2)
+ ├─ (8:32)
+ └─luks (253:0)
+    └─ (8:2)
+ceph--48858aa1--71a3--4f0e--95f3--a07d1d9a6749-osd...
+ `- (8:48)
+"""
+
+
+def test_dmsetup_ls_gives_names_numbers_and_the_tree():
+    found = stack(DM_TREE)
+    on = links(found)
+    assert on["vg-data"] == ["sdc", "luks"] and on["luks"] == ["sda2"]
+    assert any("was cut" in note for note in found.notes)
+    named = stack("luks\t(253:0)\nvg-a\t(253, 1)\n",
+                  "luks: 0 80 crypt aes-xts-plain64 " + "0f" * 32 + " 0 8:2 4096\n"
+                  "vg-a: 0 8 linear 253:0 8\n")
+    assert links(named)["vg-a"] == ["luks"]
+    deps = stack("luks: 1 dependencies\t: (sda2)\nvg-a: 1 dependencies\t: (luks)\n")
+    assert links(deps)["vg-a"] == ["luks"] and links(deps)["luks"] == ["sda2"]
+
+
+def test_what_cannot_be_modelled_is_left_out_with_its_reason():
+    table = ("vg-mixed: 0 8 linear 8:16 0\nvg-mixed: 8 8 striped 1 8 8:16 8\n"
+             "vg-good: 0 8 linear 8:32 0\nvg-top: 0 8 linear 253:0 0\n")
+    info = INFO.splitlines()[0] + "\nvg-mixed 253 0 L--w 1 2 0 LVM-x\n"
+    with pytest.raises(BlockstackError, match=r"vg-mixed: a dm table of 2 rows"):
+        stack(table, info)
+    found = stack(table, info, skip=["unknown"])
+    assert "vg-good" in links(found) and "vg-mixed" in found.missing
+    assert any(line.startswith("vg-top: stands on vg-mixed") for line in found.left_out)
+
+
+def test_a_member_of_two_arrays_is_a_contradiction_with_a_way_out():
+    text = ("Personalities : [raid1]\nmd0 : active raid1 sda[0] sdb[1]\n"
+            "      8 blocks [2/2] [UU]\n\nmd1 : active raid1 sda[0] sdc[1]\n"
+            "      8 blocks [2/2] [UU]\n\nunused devices: <none>\n")
+    with pytest.raises(BlockstackError, match=r'md1: already in use by "md0".*--skip "md1"'):
+        stack(text)
+    assert "md0" in links(stack(text, skip=["md1"]))
+    found = stack(text, skip=["unknown"])
+    assert "md0" in links(found) and found.missing == ("md1",)
+
+
+def test_bcache_of_which_only_one_device_is_told():
+    text = ('NAME="vdb" KNAME="vdb" TYPE="disk" SIZE="1073741824" MAJ:MIN="252:16"\n'
+            'NAME="bcache0" KNAME="bcache0" TYPE="disk" SIZE="1073733632" PKNAME="vdb"\n')
+    with pytest.raises(BlockstackError, match=r"bcache0: .*whose cache no source tells"):
+        stack(text)
+
+
+def test_losetup_and_swapon_as_tables():
+    loops = ("NAME       SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE         DIO LOG-SEC\n"
+             "/dev/loop0         0      0         1  1 /srv/a file.img    0     512\n")
+    assert read(loops).find("loop0").get("backing_file") == "/srv/a file.img"
+    swaps = "NAME      TYPE      SIZE USED PRIO\n/dev/sda1 partition   8G   0B   -2\n"
+    assert kinds(stack(swaps))["swap-sda1"] == "swap"
+
+
+def test_an_installers_layout_by_name_is_refused_with_the_reason():
+    with pytest.raises(BlockstackError, match="layout by name") as caught:
+        stack("#cloud-config\nautoinstall:\n  storage:\n    layout: {name: lvm, password: hush}\n")
+    assert "lvm" in str(caught.value) and "hush" not in str(caught.value)

@@ -77,6 +77,9 @@ SAMPLES = (LSBLK, TABLE, INFO, CRYPT, MDSTAT, MULTIPATH, CURTIN, PROBERT, LVM, N
            "NAME MAJ:MIN RM SIZE RO TYPE MOUNTPOINT\nsda 8:0 0 1G 0 disk /\n",
            "MD_LEVEL=raid1\nMD_DEVNAME=x\nMD_DEVICE_sda_ROLE=0\nMD_DEVICE_sda_DEV=/dev/sda\n",
            "Filename Type Size Used Priority\n/dev/sda partition 1 1 1\n",
+           "a (253:0)\n `-b (253:1)\n    |- (8:2)\n    `- (8:3)\n",
+           "NAME   SIZE TYPE FSTYPE MOUNTPOINTS\nsda      1G disk\n└─sda1   1G part ext4   /a\n"
+           "                        /b\n",
            "67 0 8:1 / / rw - ext4 /dev/sda1 rw\n", "a: 1 dependencies : (8, 0)\n",
            "[0:0:0:0] disk fc:0x5 /dev/sda\n", "/dev/loop0: [1]:2 (/a)\n",
            "P: /devices/x\nE: SUBSYSTEM=block\nE: DEVNAME=/dev/sda\nE: MAJOR=8\nE: MINOR=0\n",

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,7 +28,7 @@ from blockstack.cli.common import (
 from blockstack.config import load_config
 from blockstack.engine.explain import explain
 from blockstack.errors import BlockstackError, UnsupportedKind
-from blockstack.importers.build import UNKNOWN
+from blockstack.importers.host_plan import UNKNOWN
 from blockstack.importers.sniff import is_source
 from blockstack.importers.uname import DEFAULT
 from blockstack.kernel import PROFILES, Kernel, load_kernel
@@ -183,9 +184,12 @@ def _show(rows: Sequence[HostRow]) -> None:
     for row in rows:
         left = [f"left out {len(row.left_out)} devices and mounts, see --json"] if (
             row.left_out) else []
-        for line in (*filter(None, [row.why]), *(f"assumed: {a}" for a in row.assumed), *left):
+        for line in (*filter(None, [row.why]), *left):
             out.print(f"{row.host or row.source}: {line}", style="dim", markup=False,
                       highlight=False)
+    for note, count in Counter(a for row in rows for a in row.assumed).items():
+        of = "assumed" if len(rows) == 1 else f"assumed on {count} of {len(rows)} hosts"
+        out.print(f"{of}: {note}", style="dim", markup=False, highlight=False)
 
 
 def _rows(sources: Sequence[str], kernels: Sequence[str], skip: Sequence[str], load: Load

@@ -19,6 +19,7 @@ from blockstack.importers.build import Imported, build
 from blockstack.importers.sniff import is_source, read_sources
 from blockstack.importers.uname import kernel_for
 from blockstack.kernel import FrameTable, Kernel, load_kernel, read_frames
+from blockstack.suggest import listed
 from blockstack.workload import Workload
 
 FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
@@ -83,7 +84,15 @@ def open_host(sources: Sequence[str | Path], kernel: str | None = None,
     notes = (*found.notes, *((assumption,) if assumption and not kernel else ()))
     found = replace(found, notes=notes)
     return Config(found.stack, Workload(rw="randrw"), kernel or name, name=found.stack.name,
-                  description="; ".join(found.sources)[:2000]), found
+                  description=_description(found.sources)), found
+
+
+def _description(sources: Sequence[str]) -> str:
+    """What a host was read from; of many sources the formats only."""
+    if len(sources) < 3:
+        return "; ".join(sources)
+    formats = dict.fromkeys(source.partition(":")[0] for source in sources)
+    return f"from {len(sources)} sources: {listed(formats)}"
 
 
 def show_notes(found: Imported) -> None:

@@ -9,7 +9,7 @@ from blockstack.engine.network import send
 from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath
-from blockstack.kinds import find_kind
+from blockstack.kinds import find_kind, served_by
 from blockstack.kinds.model import Kind, Path, Worker
 from blockstack.stack import Device, Stack
 
@@ -121,7 +121,8 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
         have = ", ".join(kind.entries) or "none"
         raise UnsupportedKind(f"{layers.kernel.name} has no {kind.name}",
                               path=f"devices.{root}.kind", value=kind.name,
-                              hint=f"kernel generations that have it: {have}")
+                              hint=f"kernel generations that have it: {have}"
+                              + served_by(kind.name, gen))
     ways = []
     for op in ops:
         names = [n for n in _names(kind, op, direct)

@@ -9,7 +9,7 @@ from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
 from blockstack.kernel.absent import why_absent
-from blockstack.kinds import Calls
+from blockstack.kinds import Calls, served_by
 from blockstack.kinds.model import Path, Worker
 from blockstack.stack import Device, Stack
 
@@ -48,7 +48,8 @@ class Layers:
             have = ", ".join(in_these) or ", ".join(kind.entries) or "none that ships"
             raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}{which}",
                                   path=f"devices.{device.name}.kind", value=device.kind,
-                                  hint=f"kernel generations that have it: {have}")
+                                  hint=f"kernel generations that have it: {have}"
+                                  + served_by(device.kind, gen))
         self._check_present(device, calls)
         return calls
 

@@ -1,21 +1,21 @@
 """From a host's facts to a `Stack`: which devices are in, their sizes, and what sits on top."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from blockstack.errors import BlockstackError
-from blockstack.importers.host import RANK, Host, Node, SourceError, Use
+from blockstack.importers.host import Host, Node, SourceError
+from blockstack.importers.host_plan import UNKNOWN, Plan
 from blockstack.importers.layout import Planned, sized
+from blockstack.importers.queue_limits import disk_limits, settled
 from blockstack.importers.recipes import Part, Stores, part_of
+from blockstack.importers.tops import NO_TYPE, add_loops_and_networks, add_uses
 from blockstack.kinds import KINDS
 from blockstack.stack import Stack
-from blockstack.stack.checks import find_cycle, is_filesystem, uses_nic
-from blockstack.suggest import listed
+from blockstack.stack.checks import find_cycle
 from blockstack.units import parse_bytes
 
-UNKNOWN = "unknown"  # --skip's word for every kind that the registry lacks
-NIC = "net0"
 _SHOWN = 12
 
 
@@ -46,29 +46,6 @@ class Imported:
     missing: tuple[str, ...] = ()
 
 
-@dataclass
-class _Plan:
-    host: Host
-    skip: frozenset[str]
-    devices: dict[str, Planned] = field(default_factory=dict)
-    names: dict[int, str] = field(default_factory=dict)  # of nodes, by identity
-    left: dict[str, str] = field(default_factory=dict)  # name of what is left out → why
-    unknown: dict[str, tuple[str, bool]] = field(default_factory=dict)  # name → kind, skipped
-    problems: dict[str, BlockstackError] = field(default_factory=dict)
-
-    def name_of(self, node: Node) -> str:
-        if id(node) not in self.names:
-            name = "_".join(node.label.split())[:200]
-            taken = set(self.names.values()) if name in self.devices else ()
-            while name in self.devices or name in taken:
-                name += "~"
-            self.names[id(node)] = name
-        return self.names[id(node)]
-
-    def skips(self, *words: str) -> bool:
-        return bool(self.skip & set(words))
-
-
 def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Imported:
     """The stack of a host.
 
@@ -88,26 +65,51 @@ def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Import
     BlockstackError
         Devices of kinds that the registry lacks (unless skipped), cycles, contradictions.
     """
-    plan = _Plan(host, frozenset(skip))
+    plan = Plan(host, frozenset(skip))
     parts = _parts(plan)
     _used_only(plan, parts)
-    _uses(plan)
+    add_uses(plan)
     _refuse_unknown(plan)
-    _drop_left_out(plan)
-    if not plan.devices:
-        raise SourceError("describes no device that can carry I/O", path=name,
-                          hint=_why_empty(plan))
+    plan.drop_left_out()
     order = _bottom_up(plan.devices)
-    _loops_and_networks(plan, order)
+    add_loops_and_networks(plan, order)
     order = _bottom_up(plan.devices)
-    stack = Stack(host.name or name)
-    for key, keys in sized(plan.devices, order, host):
+    keys_of = dict(sized(plan.devices, order, host))
+    for key, keys in keys_of.items():
         one = plan.devices[key]
-        _fit(one, keys, stack, host)
-        stack.add(one.name, one.kind, None if "table" in keys else one.on or None, **keys)
+        keys["limits"] = disk_limits(one.kind, keys, one.node, host) or None
+    stack = _stack(host.name or name, plan, keys_of)
+    nodes = {key: node for key in stack.devices if (node := plan.devices[key].node) is not None}
+    while found := settled(stack, nodes, host):  # what is set below may show above
+        for key, limits in found.items():
+            keys_of[key]["limits"] = {**(keys_of[key]["limits"] or {}), **limits}
+        stack = _stack(host.name or name, plan, keys_of)
     left = tuple(f"{device}: {why}" for device, why in plan.left.items())
     return Imported(stack, host.release, host.machine, tuple(host.notes), left,
                     tuple(host.sources), tuple(plan.unknown))
+
+
+def _stack(name: str, plan: Plan, keys_of: Mapping[str, dict[str, Any]]) -> Stack:
+    """All devices that the checks of a stack let in."""
+    stack = Stack(name)
+    for key, keys in keys_of.items():
+        one = plan.devices[key]
+        lost = next((low for low in one.on if low in plan.left), None)
+        if lost is not None:
+            plan.left[key] = f"stands on {lost}, which is left out"
+            continue
+        _fit(one, keys, stack, plan.host)
+        try:
+            stack.add(one.name, one.kind, None if "table" in keys else one.on or None, **keys)
+        except BlockstackError as error:
+            why = SourceError(error.message, path=key, value=error.value, hint="the sources "
+                              "contradict each other, or do not tell all of it; "
+                              f'--skip "{key}" leaves it and what stands on it out')
+            plan.cannot(key, why)
+    if not stack.devices:
+        raise SourceError("describes no device that can carry I/O", path=name,
+                          hint=plan.why_empty())
+    return stack
 
 
 def _fit(one: Planned, keys: dict[str, Any], stack: Stack, host: Host) -> None:
@@ -119,13 +121,7 @@ def _fit(one: Planned, keys: dict[str, Any], stack: Stack, host: Host) -> None:
             del keys["size"]
 
 
-def _why_empty(plan: _Plan) -> str:
-    if plan.left:
-        return "left out: " + listed(f"{n} ({w})" for n, w in plan.left.items())
-    return "give a source that names disks: /sys, lsblk --json -O -b, dmsetup table"
-
-
-def _parts(plan: _Plan) -> dict[int, tuple[Node, Part]]:
+def _parts(plan: Plan) -> dict[int, tuple[Node, Part]]:
     """What every node is; nodes that a part names for the first time are visited, too."""
     host, parts = plan.host, {}
     stores = Stores.of(host)
@@ -147,7 +143,7 @@ def _parts(plan: _Plan) -> dict[int, tuple[Node, Part]]:
     return parts
 
 
-def _used_only(plan: _Plan, parts: Mapping[int, tuple[Node, Part]]) -> None:
+def _used_only(plan: Plan, parts: Mapping[int, tuple[Node, Part]]) -> None:
     """Leave out what carries nothing and is nothing that can be modelled, each with its reason."""
     host = plan.host
     below = {id(n) for _, part in parts.values() for n in part.on}
@@ -170,14 +166,17 @@ def _used_only(plan: _Plan, parts: Mapping[int, tuple[Node, Part]]) -> None:
                                       UNKNOWN in plan.skip)
             plan.left[name] = _why_absent(node)
         elif used or _told(node):
-            raise plan.problems[name]
+            plan.cannot(name, plan.problems[name])
         else:
             plan.left[name] = "only named, nothing stands on it"
 
 
+_TELLING = ("table", "md_level", "bcache_backing", "lvm_segtype", "fstype", "parent", "drbd_peers")
+
+
 def _told(node: Node) -> bool:
-    return any(key in node.facts for key in ("table", "md_level", "bcache_backing", "lvm_segtype",
-                                              "fstype", "parent", "drbd_peers"))
+    """Whether a source says more of a device than its name."""
+    return bool(node.get("slaves")) or any(key in node.facts for key in _TELLING)
 
 
 def _why_absent(node: Node) -> str:
@@ -190,7 +189,7 @@ def _why_absent(node: Node) -> str:
     return "nothing tells what it is"
 
 
-def _plan_one(plan: _Plan, node: Node, part: Part, used: bool, paths: Collection[int]) -> None:
+def _plan_one(plan: Plan, node: Node, part: Part, used: bool, paths: Collection[int]) -> None:
     name = plan.name_of(node)
     on = [plan.name_of(n) for n in part.on]
     if plan.skips(part.kind, name, *node.names):
@@ -218,7 +217,7 @@ def _plan_one(plan: _Plan, node: Node, part: Part, used: bool, paths: Collection
     plan.devices[name] = Planned(name, part.kind, on, keys, node, part.table)
 
 
-def _placeholder(plan: _Plan, array: str, slot: int) -> str:
+def _placeholder(plan: Plan, array: str, slot: int) -> str:
     """A device for a slot without a member: its number keeps those of the others in place."""
     name = f"{array}-slot{slot}"
     plan.host.note(f"{array}: slot {slot} has no member; {name} stands for it")
@@ -226,54 +225,7 @@ def _placeholder(plan: _Plan, array: str, slot: int) -> str:
     return name
 
 
-def _uses(plan: _Plan) -> None:
-    """One source per file system and swap area; the best source's word for each device."""
-    best: dict[tuple[str, str], Use] = {}
-    host = plan.host
-    for use in host.uses:
-        node = host.find(use.on[0]) if use.on else None
-        key = (use.kind, plan.name_of(node) if node else use.where)
-        held = best.get(key)
-        if held is None or (RANK[use.source], -len(use.where)) > (
-                RANK[held.source], -len(held.where)):
-            best[key] = use
-    for (_, device), use in best.items():
-        node = host.find(use.on[0]) if use.on else None
-        members = (node.get("fs_members") if node else None) or use.on
-        nodes = [n for one in members if (n := host.find(one))]
-        kind = _fs_kind(use, node, host)
-        name = _free_name(plan, "swap-" + device if use.kind == "swap" else use.where)
-        if plan.skips(kind, name, use.where):
-            plan.left[name] = f"skipped ({kind}); its device is read and written raw"
-        elif kind not in KINDS and UNKNOWN in plan.skip:
-            plan.unknown[name] = (kind, True)
-            plan.left[name] = f"{kind}: no such kind in the registry; its device is raw"
-        else:
-            if kind not in KINDS:
-                plan.unknown[name] = (kind, False)
-            plan.devices[name] = Planned(name, kind, list(dict.fromkeys(
-                plan.name_of(n) for n in nodes)), {})
-
-
-def _free_name(plan: _Plan, wanted: str) -> str:
-    name = "_".join(wanted.split())[:190] or "mount"
-    while name in plan.devices or name in plan.left:
-        name += "~"
-    return name
-
-
-def _fs_kind(use: Use, node: Node | None, host: Host) -> str:
-    """The driver that serves a file system's type."""
-    if use.kind == "swap":
-        return "swap"
-    fstype = use.fstype or str(node.get("fstype", "") if node else "")
-    if fstype in ("ext2", "ext3") and not host.release.startswith("2."):
-        host.note(f"{fstype}: served by the ext4 driver, as in kernels since 4.3")
-        return "ext4"
-    return fstype or "file system of unknown type"
-
-
-def _refuse_unknown(plan: _Plan) -> None:
+def _refuse_unknown(plan: Plan) -> None:
     missing = {n: kind for n, (kind, skipped) in plan.unknown.items() if not skipped}
     if not missing:
         return
@@ -281,27 +233,11 @@ def _refuse_unknown(plan: _Plan) -> None:
     shown = ", ".join(f"{n} ({kind})" for n, kind in list(missing.items())[:_SHOWN])
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     flags = " ".join(f'--skip "{k}"' if " " in k else f"--skip {k}" for k in kinds[:6])
+    add = "lsblk without FSTYPE: add lsblk --json -O -b, or /proc/mounts; or " if (
+        NO_TYPE in kinds) else ""
     raise SourceError(f"no kind in the registry for {shown}{more}",
-                      hint=f"leave them out with {flags}, or --skip {UNKNOWN} for all; what stands "
-                           "on them is left out, too, and all is named")
-
-
-def _drop_left_out(plan: _Plan) -> None:
-    """What stands on a device that is left out is left out, too."""
-    upper: dict[str, list[str]] = {}
-    for one in plan.devices.values():
-        for lower in one.on:
-            upper.setdefault(lower, []).append(one.name)
-    todo = [n for n in upper if n not in plan.devices]
-    seen = set(todo)
-    while todo:
-        lower = todo.pop()
-        for name in upper.get(lower, ()):
-            if name not in seen:
-                seen.add(name)
-                todo.append(name)
-                plan.left[name] = f"stands on {lower}, which is left out"
-                del plan.devices[name]
+                      hint=f"{add}leave them out with {flags}, or --skip {UNKNOWN} for all; what "
+                           "stands on them is left out, too, and all is named")
 
 
 def _bottom_up(devices: Mapping[str, Planned]) -> list[str]:
@@ -331,53 +267,3 @@ def _bottom_up(devices: Mapping[str, Planned]) -> list[str]:
                 todo.append((name, True))
                 todo += [(one, False) for one in reversed(lower_of[name]) if one not in order]
     return list(order)
-
-
-def _loops_and_networks(plan: _Plan, order: Iterable[str]) -> None:
-    """Loop devices onto the file system that holds their file; a card under network devices."""
-    mounts = {n: d for n, d in plan.devices.items()
-              if d.kind in KINDS and is_filesystem(KINDS[d.kind]) and n.startswith("/")}
-    for name in list(order):
-        one = plan.devices[name]
-        if one.kind == "loop":
-            _loop(plan, one, mounts)
-        if uses_nic(KINDS[one.kind]) or (one.node and one.node.get("drbd_peers")):
-            _network(plan, one)
-    _drop_left_out(plan)
-
-
-def _loop(plan: _Plan, one: Planned, mounts: Mapping[str, Planned]) -> None:
-    file = str(one.node.get("backing_file", "")) if one.node else ""
-    place = _mount_of(file.removesuffix(" (deleted)"), (*mounts, *plan.host.elsewhere))
-    if place in mounts:
-        one.on = [place]
-        return
-    where = plan.host.elsewhere.get(place)
-    why = (f"{file} lies on {where} ({place}), which stands on no block device" if where else
-           f"the file system that holds {file} is not in the stack" if file
-           else "which file it stands on is not told")
-    if "loop" in plan.skip or UNKNOWN in plan.skip:
-        if "loop" not in plan.skip:
-            plan.unknown[one.name] = ("loop", True)
-        plan.left[one.name] = why
-        del plan.devices[one.name]
-        return
-    raise SourceError(f"a loop device: {why}", path=one.name,
-                      hint="add losetup -a and /proc/self/mountinfo, or --skip loop")
-
-
-def _mount_of(file: str, places: Iterable[str]) -> str:
-    """The longest mount point above a file; empty: none."""
-    above = [p for p in places if file == p or file.startswith(p.rstrip("/") + "/")]
-    return max(above, key=len, default="") if file else ""
-
-
-def _network(plan: _Plan, one: Planned) -> None:
-    card = str(one.node.get("netdev", NIC)) if one.node else NIC
-    if card not in plan.devices:
-        driver = "loopback" if card == "lo" else "generic"
-        plan.devices[card] = Planned(card, "nic", [], {"driver": driver})
-        if driver == "generic":
-            plan.host.note(f"{card}: which driver the network card has is not told; modelled as "
-                           '"generic", whose depth is a lower bound')
-    one.keys["nic"] = card

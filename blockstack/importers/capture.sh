@@ -36,8 +36,29 @@ mask() {
     -e 's/\(CRYPT-[A-Z0-9]*-\)[0-9a-f]\{32\}[^ ]*/\1masked/g' \
     -e 's/\(mpath-\)[^ ]*/\1masked/g' \
     -e 's/iqn\.[^ ,"]*/iqn.masked/g' -e 's/nqn\.[^ ,"]*/nqn.masked/g' \
-    -e 's/\("\(serial\|wwn\|uuid\|ptuuid\|partuuid\|partlabel\|label\|SerialNumber\)": *\)"[^"]*"/\1"masked"/g' \
+    -e 's/\("\(serial\|wwn\|uuid\|ptuuid\|partuuid\|partlabel\|label\|SerialNumber\|HostID\)": *\)"[^"]*"/\1"masked"/g' \
     -e 's/(3[0-9a-f]\{16,32\})/(masked)/g'
+}
+
+# WWIDs are names of multipath devices, too: each becomes wwid1, wwid2 ... in all files alike.
+rename() {
+  find "$dir" -type f -exec awk '
+    {
+      line = $0
+      out = ""
+      while (match(line, /3[0-9a-f]+/)) {
+        word = substr(line, RSTART, RLENGTH)
+        before = RSTART > 1 ? substr(line, RSTART - 1, 1) : substr(out, length(out))
+        if ((RLENGTH == 17 || RLENGTH == 33) && before !~ /[0-9A-Za-z]/) {
+          if (!(word in known)) known[word] = "wwid" (++count)
+          word = known[word]
+        }
+        out = out substr(line, 1, RSTART - 1) word
+        line = substr(line, RSTART + RLENGTH)
+      }
+      print out line >(FILENAME ".masked")
+    }' {} +
+  for f in $(find "$dir" -name '*.masked'); do mv "$f" "${f%.masked}"; done
 }
 
 # One file's content, if it can be read.
@@ -73,15 +94,16 @@ link() {
 
 device() {
   at=$1
-  for a in dev size ro hidden start partition dm/name dm/uuid loop/backing_file \
-    md/level md/raid_disks md/chunk_size md/layout md/metadata_version md/bitmap/location \
+  for a in dev size ro hidden start partition alignment_offset discard_alignment \
+    dm/name dm/uuid loop/backing_file md/level md/raid_disks md/chunk_size md/layout md/metadata_version md/bitmap/location \
     bcache/cache_mode; do
     attribute "$at/$a"
   done
   for a in logical_block_size physical_block_size minimum_io_size optimal_io_size \
     max_sectors_kb max_hw_sectors_kb max_segments max_segment_size chunk_sectors \
-    discard_granularity discard_max_bytes max_discard_segments write_zeroes_max_bytes \
-    rotational zoned scheduler; do
+    virt_boundary_mask dma_alignment discard_granularity discard_max_bytes \
+    max_discard_segments max_integrity_segments write_zeroes_max_bytes rotational \
+    zoned scheduler; do
     attribute "$at/queue/$a"
   done
   for l in "$at"/slaves/* "$at"/bcache "$at"/bcache/cache/cache* "$at"/md/rd*/block; do
@@ -145,5 +167,6 @@ if ! test -s "$dir/blockstack-sysfs" && ! test -f "$dir/lsblk_--json.json"; then
   echo "capture: neither /sys nor lsblk tells of block devices here" >&2
   exit 1
 fi
+test "$MASK" = yes && rename
 (cd "$work" && tar cf - blockstack-capture) | gzip -c >"$out" || exit 2
 echo "wrote $out" >&2

@@ -62,6 +62,12 @@ def disk_of_partition(kname: str) -> str | None:
     return match[1] if letters else match[1][:-1]
 
 
+def is_kernel_name(name: str) -> bool:
+    """Whether a name is one that the kernel gives (``sda``, ``dm-0``), not device mapper's."""
+    return disk_of_partition(name) is not None or any(re.fullmatch(pattern, name) for pattern in (
+        r"sd[a-z]+|nvme\d+(c\d+)?n\d+|md[_d]*\d+|dm-\d+|loop\d+", *(p for p, _ in _BY_NAME)))
+
+
 def leaf(node: Node, host: Host) -> tuple[str, dict[str, Any]] | None:
     """Kind and keys of a disk that stands on nothing; None: nothing tells what it is."""
     name = node.kname or ""

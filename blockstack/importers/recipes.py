@@ -147,8 +147,9 @@ def _by_table(node: Node, host: Host, stores: Stores) -> Part:
         # a reason that quotes a word of the row is not shown for a row that had a key
         quoted = targets[0] == "crypt" and any(len(w) > 3 and w in str(error) for w in rows[0][3:])
         why = "" if quoted else f": {error}"
+        take = "" if "not modelled" in why else "take it with: dmsetup table; "
         raise SourceError(f"target {targets[0]} cannot be read{why}", path=node.label,
-                          hint=f'take it with: dmsetup table; --skip "{node.label}" leaves it and '
+                          hint=f'{take}--skip "{node.label}" leaves it and '
                           "what stands on it out") from None
     on = [_named(host, name, node) for name in recipe.on]
     keys = dict(recipe.keys)
@@ -233,7 +234,13 @@ def _bcache(node: Node, host: Host) -> Part:
     caches = node.get("bcache_caches") or ()
     first = _named(host, backing, node)
     rest = [_named(host, n, node) for n in (*caches, *slaves)]
-    return Part("bcache", _distinct([first, *rest]), {"mode": node.get("bcache_mode")})
+    on = _distinct([first, *rest])
+    if len(on) < 2:
+        raise SourceError("a bcache device whose cache no source tells (lsblk -P names one parent "
+                          "only), or that has none: the model has bcache with a cache",
+                          path=node.label, hint="add: lsblk --json, or /sys; --skip "
+                          f"{node.label} leaves it and what stands on it out")
+    return Part("bcache", on, {"mode": node.get("bcache_mode")})
 
 
 def _drbd(node: Node, host: Host) -> Part:
@@ -289,8 +296,9 @@ def _unshared(node: Node, slaves: Sequence[str], host: Host) -> str:
                 below = host.find(name)
                 counts[id(below)] = counts.get(id(below), 0) + 1
     fewest = min(slaves, key=lambda name: counts.get(id(host.find(name)), 0))
-    host.note(f"{node.label}: which device is the cache is not told; the least shared one, "
-              f"{fewest}, is taken for the backing device")
+    if len(slaves) > 1:
+        host.note(f"{node.label}: which device is the cache is not told; the least shared one, "
+                  f"{fewest}, is taken for the backing device")
     return fewest
 
 
@@ -312,8 +320,13 @@ def _array(node: Node, host: Host) -> Part:
     chunk = node.get("md_chunk_bytes")
     if chunk and kind in _CHUNKED:
         keys["chunk"] = chunk
+    elif kind in _CHUNKED and kind != "md-linear":
+        host.note("md arrays whose chunk no source tells: 512 KiB, mdadm's default, is assumed")
     if kind == "md-raid10":
         keys["layout"] = node.get("md_raid10") or _layout(node.get("md_layout"))
+        if node.get("md_raid10") is None and node.get("md_layout") is None:
+            host.note("md raid10 arrays whose layout no source tells: n2, mdadm's default, is "
+                      "assumed")
     if node.get("md_bitmap") and _has(kind, "bitmap"):
         keys["bitmap"] = "internal"
     empty = tuple(i for i in range(disks) if i not in members)

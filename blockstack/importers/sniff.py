@@ -72,6 +72,14 @@ def _refuse_lsblk(text: str, host: Host) -> None:
     raise lsblk.usage_error(text)
 
 
+def _lsblk_tree(head: str) -> bool:
+    """A table whose first column is NAME, with a column that only lsblk has (zpool, zramctl,
+    swapon and losetup print NAME, too)."""
+    header = next((line for line in head.split("\n") if line.startswith("NAME ")), "")
+    return bool({"MAJ:MIN", "FSTYPE", "MOUNTPOINT", "MOUNTPOINTS", "TYPE", "DISC-GRAN", "PHY-SEC"}
+                & set(header.split())) and "PRIO" not in header.split()
+
+
 _plan = _has(r'^[ \t]*(?:- *)?"?(storage|config|storage_pools|storage_volumes)"?:(\s|$)')
 
 
@@ -89,8 +97,9 @@ def _is_status(head: str) -> bool:
 
 FORMATS: tuple[Format, ...] = (
     Format("lsblk-json", _json_with("blockdevices"), lsblk.read_json_tree, "lsblk --json -O -b"),
-    Format("losetup", lambda h: _json_with("loopdevices")(h) or h.startswith("/dev/loop"),
-           mounts.read_losetup, "losetup -a, losetup --json"),
+    Format("losetup", lambda h: _json_with("loopdevices")(h) or h.startswith("/dev/loop")
+           or "BACK-FILE" in h.partition("\n")[0], mounts.read_losetup,
+           "losetup -a, losetup --json"),
     Format("lvm-json", _json_with("report"), lvm.read_report,
            "lvs/vgs/pvs --reportformat json"),
     Format("drbd-status", _json_with("node-id", "peer-node-id"), drbd.read_status,
@@ -112,13 +121,14 @@ FORMATS: tuple[Format, ...] = (
     Format("lsblk-refused", _has(r"^.*lsblk: invalid option"), _refuse_lsblk, "lsblk's usage"),
     Format("lsblk-pairs", _has(r'^(?:[A-Z0-9:%_-]+="[^"\n]*" )*K?NAME="'), lsblk.read_pairs,
            "lsblk -O -P -b"),
-    Format("lsblk-tree", _has(r"^NAME +.*MAJ:MIN"), lsblk.read_tree, "lsblk"),
+    Format("lsblk-tree", _lsblk_tree, lsblk.read_tree, "lsblk, lsblk -f"),
     Format("mdstat", _has(r"^(Personalities :|unused devices:)"), md.read_mdstat, "/proc/mdstat"),
     Format("mdadm-export", _has(r"^MD_(LEVEL|METADATA|UUID|DEVICES)="), md.read_export,
            "mdadm --detail --export"),
     Format("mdadm-examine", _has(r"^[ \t]+Magic : a92b4efc|\"magic\": ?\"a92b4efc\""),
            md.refuse_examine, "mdadm --examine (refused: one member's view)"),
-    Format("swaps", _has(r"\AFilename\s+Type\s+Size"), mounts.read_swaps, "/proc/swaps"),
+    Format("swaps", _has(r"\A(Filename\s+Type\s+Size|NAME +TYPE +SIZE +USED)"),
+           mounts.read_swaps, "/proc/swaps, swapon --show"),
     Format("mountinfo", _has(r"^\d+ \d+ \d+:\d+ \S+ \S+ .* - \S+ \S+"), mounts.read_mountinfo,
            "/proc/self/mountinfo"),
     Format("storage-plan", lambda h: _plan(h) or _json_plan(h), plans.read_yaml,
@@ -127,6 +137,8 @@ FORMATS: tuple[Format, ...] = (
            "dmsetup info -c"),
     Format("dmsetup-deps", _has(r": \d+ dependenc(y|ies)\s*:"), dmsetup.read_deps,
            "dmsetup deps"),
+    Format("dmsetup-ls", _has(r"\A[^\n:\[]*\S[ \t]+\(\d+(, |:)\d+\)$"), dmsetup.read_ls,
+           "dmsetup ls --tree"),
     Format("blockdev", _has(r"\ARO +RA +SSZ +BSZ"), mounts.read_blockdev, "blockdev --report"),
     Format("sys-listing", _has(r"\A\s*/sys/block/?:"), listing.read_ls, "ls -lanR /sys/block"),
     Format("dmsetup-status", _is_status, dmsetup.refuse_status,
@@ -230,8 +242,10 @@ def read_text(text: str, host: Host, source: str, kind: str = "") -> None:
     """One text, recognised by its content, else of the format that its file's name says."""
     found = recognise(text) or by_name(kind)
     if found is None:
-        raise SourceError("is of no format that is read here",
-                          hint="formats: " + "; ".join(f.doc for f in FORMATS))
+        first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+        raise SourceError("is of no format that is read here", value=first[:80],
+                          hint="take the output of lsblk --json -O -b, dmsetup table or another "
+                          "tool that docs/import.md lists; or give /sys, a sosreport, a capture")
     found.read(text, host)
     host.sources.append(f"{found.name}: {source}")
 

@@ -346,7 +346,11 @@ def _collect(archive: tarfile.TarFile, tree: MemoryTree, wanted: Callable[[str],
             target = _member_path(member.linkname)
             if target is not None:
                 tree.add_link(at, "/" + target)
-        elif member.isreg() and wanted(at) and member.size <= MAX_FILE_BYTES:
+        elif member.isreg() and wanted(at):
+            if member.size > MAX_FILE_BYTES:
+                raise SourceError("is too large for a host's description", path=at,
+                                  value=member.size,
+                                  hint=f"at most {format_bytes(MAX_FILE_BYTES)}")
             stream = archive.extractfile(member)
             if stream is not None:
                 tree.add_file(at, stream.read())

@@ -19,7 +19,8 @@ KINDS: Mapping[str, Kind] = {
                  *SOURCE_KINDS)
 }
 
-__all__ = ["KINDS", "Calls", "Kind", "Param", "Path", "Worker", "find_kind"]
+__all__ = ["KINDS", "Calls", "Kind", "Param", "Path", "Worker", "find_kind",
+           "served_by"]
 
 
 def find_kind(name: object, path: str = "kind") -> Kind:
@@ -34,3 +35,14 @@ def find_kind(name: object, path: str = "kind") -> Kind:
         raise ConfigError("no such device kind", path=path, value=name,
                           hint=did_you_mean(name, sorted(KINDS), "kinds"))
     return KINDS[name]
+
+
+#: 6.1 fs/ext4/super.c register_as_ext3, register_as_ext2: one driver for all three
+_SERVED_BY: Mapping[str, str] = {"ext2": "ext4", "ext3": "ext4"}
+
+
+def served_by(name: str, generation: str) -> str:
+    """A hint: the driver that serves a file system which a kernel has no driver for; or empty."""
+    other = _SERVED_BY.get(name, "")
+    return f'; there {other}\'s driver serves {name}: write kind = "{other}"' if (
+        other and generation in KINDS[other].calls) else ""

@@ -8,6 +8,8 @@ from rich.text import Text
 
 #: columns that the whole table needs
 _ONE_TABLE = 150
+#: below, a long task is cut: one line per host
+_NARROW = 110
 _WORDS = {True: "fits", False: "overflows", None: "cannot tell"}
 _STYLES = {True: "green", False: "bold red", None: "yellow"}
 
@@ -30,6 +32,11 @@ def fleet_tables(rows: Sequence[Mapping[str, Any]], width: int) -> list[Table]:
     kernels = list(dict.fromkeys(k for row in rows for k in row["headroom_bytes"]))
     verdicts = _empty("host", "devices", "kernel", "deepest task", "peak B", "headroom B",
                       "verdict")
+    if width < _NARROW:
+        verdicts.padding = (0, 1, 0, 0)
+        for column in verdicts.columns[2:]:
+            column.no_wrap, column.overflow = True, "ellipsis"
+        verdicts.columns[3].max_width = max(width - 66, 8)
     apart = width < _ONE_TABLE and len(kernels) > 1
     headrooms = _empty("headroom B on") if apart else verdicts
     for kernel in kernels:

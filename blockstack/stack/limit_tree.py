@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from blockstack.errors import ConfigError
 from blockstack.kinds.limits import DriverLimits, driver_limits
@@ -111,18 +112,31 @@ def _partition(device: Device, disk: DeviceLimits) -> DeviceLimits:
 
 def _own(device: Device, generation: str, rules: StackRules) -> DeviceLimits:
     """A device whose driver sets the limits, and what the config says instead."""
-    driver = driver_limits(device.kind, device.params, generation) or DriverLimits("new queue")
+    driver = _driver_of(device.kind, device.params, generation)
     given = dict(device.limits)
-    new = Limits()
-    made = _Making(new, "new queue")
-    made.set(_driver(new, driver.values, rules), f"{device.kind} driver")
+    made = _Making(Limits(), "new queue")
+    made.set(_driver(made.limits, driver.values, rules), f"{device.kind} driver")
     if given:
-        made.set(_driver(new, dict(driver.values) | given, rules), _CONFIG)
+        made.set(_driver(Limits(), dict(driver.values) | given, rules), _CONFIG)
         for name in given:
             made.imposed[name] = _CONFIG
         _check_own(device, made.limits)
     made.set(settle_limits(made.limits, rules), "blk_validate_limits")
+    if "max_sectors" in given:  # as max_user_sectors is (6.12 blk_validate_limits)
+        made.change(_CONFIG, max_sectors=given["max_sectors"])
+        made.imposed["max_sectors"] = _CONFIG
     return DeviceLimits(made.limits, made.imposed, driver.splits, device.name)
+
+
+def _driver_of(kind: str, params: Mapping[str, Any], generation: str) -> DriverLimits:
+    return driver_limits(kind, params, generation) or DriverLimits("new queue")
+
+
+def drivers_own(kind: str, params: Mapping[str, Any], generation: str) -> Limits:
+    """The limits of a device without any that a config sets, by its kind and parameters."""
+    rules = rules_for(generation)
+    values = _driver_of(kind, params, generation).values
+    return settle_limits(_driver(Limits(), values, rules), rules)
 
 
 def _driver(limits: Limits, values: Mapping[str, int], rules: StackRules) -> Limits:

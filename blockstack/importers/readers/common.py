@@ -1,6 +1,8 @@
 """What readers share: numbers, sizes, decoded JSON with its size bounded."""
 
 import re
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ import msgspec
 from blockstack.importers.host import SourceError
 
 MAX_DEPTH = 500
+MAX_COLUMNS = 200
 MAX_SECTORS = 2**54 - 1
 _SIZE = re.compile(r"\s*([0-9]{1,18})(?:[.,]([0-9]{1,6}))?\s*([KMGTPE]?)(i?B)?\s*\Z", re.IGNORECASE)
 _POWER = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
@@ -90,3 +93,30 @@ def table_of(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def columns_of(header: str) -> dict[str, tuple[int, int]]:
+    """Column → where its heading begins and ends, of a table for people."""
+    return {m[0]: m.span() for m in islice(re.finditer(r"\S+", header), MAX_COLUMNS)}
+
+
+def cells_of(line: str, columns: Mapping[str, tuple[int, int]], start: int = 0) -> dict[str, str]:
+    """Column → text of one line: a cell lies under its heading, left or right aligned.
+
+    A word that lies under no heading belongs to the cell before it. ``start`` is where the first
+    word begins: it is the first column's when it begins before the second heading.
+    """
+    spans = list(columns.items())
+    found: dict[str, str] = {}
+    last = spans[0][0]
+    end = 0
+    for word in re.finditer(r"\S+", line[start:]):
+        begin, stop = word.start() + start, word.end() + start
+        under = [name for name, (left, right) in spans if begin < right and stop > left]
+        if end and begin - end == 1 and not under:
+            under = [last]
+        if not under:
+            under = [next((n for n, (left, _) in reversed(spans) if left <= begin), last)]
+        if begin == start and len(spans) > 1 and begin < spans[1][1][0]:
+            under = [spans[0][0]]
+        last, end = under[0], stop
+        found[last] = f"{found[last]} {word[0]}" if last in found else word[0]
+    return found

@@ -6,12 +6,14 @@ is read: nothing that leaves this module holds it, error messages included.
 
 import re
 
-from blockstack.importers.host import Host, SourceError
+from blockstack.importers.host import Host, Node, SourceError
+from blockstack.importers.naming import is_kernel_name
 
 _ROW = re.compile(r"(?:(?P<name>.+?): )?(?P<start>\d{1,18}) (?P<length>\d{1,18}) "
                   r"(?P<target>[A-Za-z0-9_-]+)(?: (?P<args>.*))?\Z")
 _NUMBER = re.compile(r"\d{1,8}:\d{1,8}\Z")
 _DEPS = re.compile(r"(?:(?P<name>.+?): )?\d+ dependenc(?:y|ies)\s*:\s*(?P<on>.*)\Z")
+_LEAF = re.compile(r"\((\d{1,8})(?:, |:)(\d{1,8})\)\Z")
 _INFO = re.compile(r"\s*(\S.*?)\s+(\d{1,8})\s+(\d{1,8})\s+\S+\s+\d+\s+\d+\s+\d+\s*(\S*)")
 _CIPHER = re.compile(r"(capi:\S+|[a-z][a-z0-9_.]*(:[a-z0-9]+)?-\S+)\Z")  # not a hex or keyring key
 KEY = "-"  # stands where the key was
@@ -78,16 +80,49 @@ def read_info(text: str, host: Host) -> None:
 
 
 def read_deps(text: str, host: Host) -> None:
-    """``dmsetup deps``: ``name: 2 dependencies  : (8, 32) (8, 16)``."""
+    """``dmsetup deps``: ``name: 2 dependencies  : (8, 32) (8, 16)``, or with names
+    (``-o devname``)."""
     for line in text.splitlines():
         match = _DEPS.match(line.strip())
         if match is None or not match["name"]:
             continue
-        on = [f"{int(a)}:{int(b)}"
-              for a, b in re.findall(r"\((\d{1,8}),\s*(\d{1,8})\)", match["on"])]
-        for one in on:
-            host.node(one)
+        on = []
+        for word in re.findall(r"\(([^()]+)\)", match["on"]):
+            pair = re.fullmatch(r"(\d{1,8}),\s*(\d{1,8})", word)
+            on.append(f"{int(pair[1])}:{int(pair[2])}" if pair else
+                      word if is_kernel_name(word) else f"mapper/{word}")
+            host.node(on[-1])
         host.node(f"mapper/{match['name']}").put("slaves", tuple(on) or None, "dmsetup")
+
+
+def read_ls(text: str, host: Host) -> None:
+    """``dmsetup ls`` and ``dmsetup ls --tree``: names, numbers, what stands on what.
+
+    The tree is cut at the terminal's width: a line without its number tells nothing.
+    """
+    trunk: list[Node | None] = []
+    on: dict[int, dict[str, None]] = {}
+    nodes: dict[int, Node] = {}
+    for line in text.splitlines():
+        whole = line.rstrip()
+        leaf = whole.lstrip(" |`├└│─-")
+        match = _LEAF.search(leaf, max(len(leaf) - 24, 0))
+        node = None
+        if match:
+            name = leaf[:match.start()].strip()
+            node = host.node(f"{match[1]}:{match[2]}", f"mapper/{name}" if name else "")
+        elif leaf.endswith("..."):
+            host.note(f"dmsetup ls: a name that was cut is passed over: {leaf[:60]}")
+        else:
+            continue
+        level = (len(whole) - len(leaf)) // 3  # three characters per level
+        above = trunk[level - 1] if 0 < level <= len(trunk) else None
+        trunk[level:] = [node]
+        if node is not None and above is not None:
+            nodes[id(above)] = above
+            on.setdefault(id(above), {})[next(iter(node.names))] = None
+    for identity, lower in on.items():
+        nodes[identity].put("slaves", tuple(lower), "dmsetup")
 
 
 def refuse_status(text: str, host: Host) -> None:

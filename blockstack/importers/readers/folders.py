@@ -17,7 +17,8 @@ FILES: tuple[tuple[str, str], ...] = (
     (r"proc/version|uname_-a|uname", "uname"),
     (r"dmsetup_table(_--showkeys)?", "dmsetup-table"),
     (r"dmsetup_info_-c(_.*)?", "dmsetup-info"),
-    (r"dmsetup_deps", "dmsetup-deps"),
+    (r"dmsetup_deps(_.*)?", "dmsetup-deps"),
+    (r"dmsetup_ls(_--tree)?", "dmsetup-ls"),
     (r"lsblk_.*(-O.*-P|-P.*-O).*|lsblk_-P.*", "lsblk-pairs"),
     (r"lsblk_.*(--json|-J).*", "lsblk-json"),
     (r"lsblk", "lsblk-tree"),
@@ -40,8 +41,8 @@ _ENTRIES = tuple((re.compile(rf"(?:.*/)?(?:{pattern})(?:\.txt|\.json)?\Z"), name
 #: what an archive's reader must keep
 _SYSFS = re.compile(
     r"(?:.*/)?sys/(?:block|class|dev|devices|fs)/.*(?:/(?:size|dev|start|partition|hidden|name|uuid|"
-    r"level|raid_disks|chunk_size|layout|location|metadata_version|backing_file|proc_name|cache_mode|"
-    r"transport)|/queue/[a-z_]+)\Z")
+    r"alignment_offset|discard_alignment|level|raid_disks|chunk_size|layout|location|"
+    r"metadata_version|backing_file|proc_name|cache_mode|transport)|/queue/[a-z_]+)\Z")
 
 
 def format_of(path: str) -> str | None:

@@ -27,6 +27,10 @@ def read_ls(text: str, host: Host) -> None:
             tree.add_link(f"{at}/{link[1]}", link[2])
         elif at and inner and inner[1] not in (".", ".."):
             tree.add_folder(f"{at}/{inner[1]}")
+    for name in tree.names("sys/block"):  # a listing that does not follow the links
+        target = tree.link(f"sys/block/{name}")
+        if target and not tree.resolve(f"sys/block/{name}"):
+            tree.add_folder(posixpath.normpath(f"sys/block/{target}"))
     _partitions(tree)
     if not tree.names("sys/block"):
         raise SourceError("no listing of /sys/block", hint="take: ls -lanR /sys/block")

@@ -5,12 +5,23 @@ It has no max_segments and no chunk_sectors, and (before util-linux 2.39) no STA
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blockstack.errors import BlockstackError
 from blockstack.importers.host import Host, Node, SourceError
-from blockstack.importers.readers.common import read_json, rounded_sectors, rows_of, text_of, whole
+from blockstack.importers.naming import disk_of_partition, is_kernel_name
+from blockstack.importers.readers import queue
+from blockstack.importers.readers.common import (
+    cells_of,
+    columns_of,
+    read_json,
+    rounded_sectors,
+    rows_of,
+    text_of,
+    whole,
+)
+from blockstack.importers.readers.md import LEVELS as MD_LEVELS
 
 _PAIR = re.compile(r'(?<![A-Z0-9:%_-])([A-Z][A-Z0-9:%_-]*)="([^"]*)"')
 _HEX = re.compile(r"\\x([0-9a-fA-F]{2})")
@@ -23,14 +34,56 @@ def read_json_tree(text: str, host: Host) -> None:
     rows = rows_of(data.get("blockdevices")) if isinstance(data, dict) else []
     if not rows:
         raise SourceError("lsblk --json: no blockdevices", hint="take it with: lsblk --json -O -b")
-    todo: list[tuple[dict[str, Any], Node | None, int]] = [(row, None, 0) for row in reversed(rows)]
+    found: list[Branch] = []
+    todo: list[tuple[dict[str, Any], int | None, int]] = [(row, None, 0) for row in reversed(rows)]
     while todo:
         row, above, depth = todo.pop()
         if depth > MAX_DEPTH:
             raise SourceError("lsblk --json: nested too deep", hint=f"at most {MAX_DEPTH} levels")
-        plain = {str(k).lower(): v for k, v in row.items()}
-        node = _note(plain, host, below=above)
-        todo += [(child, node, depth + 1) for child in reversed(rows_of(row.get("children")))]
+        found.append(({str(k).lower(): v for k, v in row.items()}, above))
+        here = len(found) - 1
+        todo += [(child, here, depth + 1) for child in reversed(rows_of(row.get("children")))]
+    _forest(found, host)
+
+
+#: a row, and the index of the row that it is printed under
+Branch = tuple[Mapping[str, Any], int | None]
+
+
+def _forest(rows: Sequence[Branch], host: Host) -> None:
+    """All rows of a tree. ``lsblk -s`` prints it upside down: disks under their partitions."""
+    nodes = [_note(row, host) for row, _ in rows]
+    kinds = [_kind(row, rows[above][0] if above is not None else {}) for row, above in rows]
+    upside_down = any(above is not None and kinds[i] == "disk" and disk_of_partition(
+        nodes[above].kname or "") == nodes[i].kname for i, (_, above) in enumerate(rows))
+    for i, (_, above) in enumerate(rows):
+        if above is None:
+            _level(nodes[i], kinds[i])
+            continue
+        upper, lower = (above, i) if upside_down else (i, above)
+        _level(nodes[upper], kinds[upper])
+        _stand(nodes[upper], nodes[lower], kinds[upper])
+
+
+#: what stands on a device with this signature, for trees without the column TYPE
+_ON_SIGNATURE = {"crypto_LUKS": "crypt", "LVM2_member": "lvm", "mpath_member": "mpath"}
+
+
+def _kind(row: Mapping[str, Any], above: Mapping[str, Any]) -> str:
+    """The row's TYPE, or what name and the device below tell of it."""
+    told = text_of(row.get("type"))
+    if told or "type" in row:
+        return told
+    if disk_of_partition(text_of(row.get("name"))):
+        return "part"
+    return _ON_SIGNATURE.get(text_of(above.get("fstype")), "")
+
+
+def _level(node: Node, kind: str) -> None:
+    """TYPE of an md array is its level (util-linux lsblk.c get_type: md/level)."""
+    node.put("type", kind, "lsblk")
+    if kind in MD_LEVELS and (node.kname or "").startswith("md"):
+        node.put("md_level", kind, "lsblk")
 
 
 def read_pairs(text: str, host: Host) -> None:
@@ -43,7 +96,11 @@ def read_pairs(text: str, host: Host) -> None:
             found = True
             if "maj-min" in pairs:
                 pairs["maj:min"] = pairs["maj-min"]
-            _note(pairs, host, below=None)
+            node = _note(pairs, host)
+            kind = _kind(pairs, {})
+            _level(node, kind)
+            parent = text_of(pairs.get("pkname"))
+            _stand(node, host.node(parent) if parent else None, kind)
     if not found:
         raise SourceError('lsblk -P: no line with NAME="..."', hint="take it with: lsblk -O -P -b")
 
@@ -52,14 +109,15 @@ def _unescape(text: str) -> str:
     return _HEX.sub(lambda m: chr(int(m[1], 16)), text)
 
 
-def _note(row: Mapping[str, Any], host: Host, below: Node | None) -> Node:
-    """One row's facts; ``below`` is the device that it is printed under."""
+def _note(row: Mapping[str, Any], host: Host) -> Node:
+    """One row's own facts."""
     name, kind = text_of(row.get("name")).strip(), text_of(row.get("type"))
     name, _, kname = name.partition(" (") if name.endswith(")") else (name, "", "")
     kname = text_of(row.get("kname")) or kname.removesuffix(")") or name
     if not kname:
         raise SourceError("lsblk: a device without a name")
-    mapped = name if name != kname or kind in ("lvm", "crypt", "mpath", "dm") else ""
+    mapped = name if name != kname or kind in ("lvm", "crypt", "mpath", "dm") or not (
+        kind or "type" in row or is_kernel_name(kname)) else ""
     names = [kname, text_of(row.get("maj:min")).strip()]
     if mapped and not mapped.startswith("/"):
         names = names if kname != name else names[1:]
@@ -71,11 +129,10 @@ def _note(row: Mapping[str, Any], host: Host, below: Node | None) -> Node:
         if not size[1]:
             node.put("size_rounded", True, "lsblk")
     node.put("start_sectors", whole(row.get("start")), "lsblk")
-    node.put("type", kind, "lsblk")
     node.put("fstype", text_of(row.get("fstype")), "lsblk")
     _transport(row, node)
-    parent = text_of(row.get("pkname"))
-    _stand(node, below if below is not None else host.node(parent) if parent else None, kind)
+    if kind != "part":
+        queue.from_lsblk(node, row)
     _mounts(row, node, host)
     return node
 
@@ -118,37 +175,50 @@ def _mounts(row: Mapping[str, Any], node: Node, host: Host) -> None:
 
 
 def read_tree(text: str, host: Host) -> None:
-    """lsblk's tree for people; the columns NAME, MAJ:MIN, SIZE, TYPE and MOUNTPOINT are used."""
+    """lsblk's tree for people, with any columns (``lsblk -f``, ``-t``, ``-o NAME,SIZE,TYPE``).
+
+    Each further mount point of a device (util-linux 2.37 and later) is a line of its own.
+    """
     lines = [line for line in text.splitlines() if line.strip()]
-    head = next((i for i, line in enumerate(lines)
-                 if line.startswith("NAME") and "MAJ:MIN" in line), None)
+    head = next((i for i, line in enumerate(lines) if line.startswith("NAME ")), None)
     if head is None:
-        raise SourceError("lsblk: no header with NAME and MAJ:MIN", hint="take it with: lsblk")
-    columns = lines[head].split()
-    above: list[Node] = []
+        raise SourceError("lsblk: no header that begins with NAME", hint="take it with: lsblk")
+    columns = columns_of(lines[head])
+    found: list[Branch] = []
+    trunk: list[int] = []
     for line in lines[head + 1:]:
-        level, row = _tree_row(line, columns)
-        if not row:
+        start = re.search(r"[^\s|`│├└─-]", line)
+        if start is None:
             continue
-        if level > len(above):
+        cells = cells_of(line, columns, start.start())
+        if "NAME" not in cells:
+            if found and cells.get("MOUNTPOINTS"):
+                found[-1][0]["mountpoints"].append(cells["MOUNTPOINTS"])
+            continue
+        level = start.start() // 2  # two characters per level
+        if level > len(trunk):
             raise SourceError("lsblk: a branch without a trunk", value=line[:80])
-        node = _note(row, host, below=above[level - 1] if level else None)
-        above[level:] = [node]
+        if not re.fullmatch(r"\d+:\d+", cells.get("MAJ:MIN", "0:0")):
+            cells = _in_order(line[start.start():], columns)  # blanks were lost on the way
+        found.append((_tree_row(cells, columns), trunk[level - 1] if level else None))
+        trunk[level:] = [len(found) - 1]
+    _forest(found, host)
 
 
-def _tree_row(line: str, columns: list[str]) -> tuple[int, dict[str, str]]:
-    """Depth (two characters each) and fields; MOUNTPOINT may be empty and is the last."""
-    match = re.search(r"[^\s|`│├└─-]", line)
-    if match is None:
-        return 0, {}
-    level = match.start() // 2
-    number = re.search(r"\s(\d+:\d+)\s", line)
-    if number is None:
-        return 0, {}
-    name = line[match.start():number.start()].strip()
-    rest = line[number.start():].split(None, len(columns) - 2)
-    keys = [c.lower() for c in columns[1:]]
-    return level, {"name": name, **dict(zip(keys, (v.strip() for v in rest), strict=False))}
+def _in_order(line: str, columns: Mapping[str, Any]) -> dict[str, str]:
+    """Cells one after the other, as many as there are columns; the last one may have blanks."""
+    number = re.search(r"\s\d+:\d+\s", line)
+    name, rest = (line[:number.start()], line[number.start():]) if number else (
+        line.partition(" ")[::2])
+    cells = [name.strip(), *(c.strip() for c in rest.split(None, len(columns) - 2))]
+    return dict(zip(columns, cells, strict=False))
+
+
+def _tree_row(cells: Mapping[str, str], columns: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {key.lower(): cells.get(key, "") for key in columns}
+    if "mountpoints" in row:
+        row["mountpoints"] = [row["mountpoints"]]
+    return row
 
 
 def usage_error(text: str) -> BlockstackError:

@@ -13,7 +13,7 @@ from blockstack.importers.readers.common import sectors, whole
 _ARRAY = re.compile(r"(md\S*) : (.*)\Z")
 _MEMBER = re.compile(r"(?<![^\s\[\]])([^\s\[\]]+)\[(\d{1,4})\]((?:\([A-Z]\))*)")
 _STATE = re.compile(r"\[(\d{1,4})/(\d{1,4})\]\s+\[([U_]+)\]")
-_WORDS = ("linear", "multipath", "raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "faulty")
+LEVELS = ("linear", "multipath", "raid0", "raid1", "raid4", "raid5", "raid6", "raid10", "faulty")
 
 
 def read_mdstat(text: str, host: Host) -> None:
@@ -42,7 +42,7 @@ def _array(name: str, head: str, body: list[str], host: Host) -> None:
     if not words or words[0] != "active":
         node.put("md_inactive", True, "mdstat")
         return
-    level = next((w for w in words[1:4] if w in _WORDS), None)
+    level = next((w for w in words[1:4] if w in LEVELS), None)
     if level is None:
         raise SourceError("mdstat: an active array without a level", path=name, value=head[:80])
     found = [(int(role), member, flags) for member, role, flags in _MEMBER.findall(head)]

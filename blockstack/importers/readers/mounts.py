@@ -3,7 +3,14 @@
 import re
 
 from blockstack.importers.host import Host, SourceError
-from blockstack.importers.readers.common import read_json, rows_of, sectors, text_of
+from blockstack.importers.readers.common import (
+    cells_of,
+    columns_of,
+    read_json,
+    rows_of,
+    sectors,
+    text_of,
+)
 
 #: file systems without a device of their own
 _NETWORK = ("nfs", "nfs4")
@@ -55,9 +62,9 @@ def _mount(host: Host, fstype: str, target: str, source: str, number: str) -> No
 
 
 def read_swaps(text: str, host: Host) -> None:
-    """``/proc/swaps`` (or ``swapon -s``, the same)."""
+    """``/proc/swaps`` (``swapon -s``), or ``swapon --show``: name and type come first."""
     lines = text.splitlines()
-    if not lines or not lines[0].startswith("Filename"):
+    if not lines or not lines[0].startswith(("Filename", "NAME")):
         raise SourceError("not /proc/swaps", hint="take: cat /proc/swaps")
     for line in lines[1:]:
         words = line.split()
@@ -72,12 +79,20 @@ def read_swaps(text: str, host: Host) -> None:
 
 
 def read_losetup(text: str, host: Host) -> None:
-    """``losetup -a`` or ``losetup --json``: the file under each loop device."""
+    """``losetup -a``, ``-l`` or ``--json``: the file under each loop device."""
     if text.lstrip().startswith("{"):
         data = read_json(text, "losetup --json")
         for row in rows_of(data.get("loopdevices") if isinstance(data, dict) else None):
             if text_of(row.get("name")):
                 host.node(row["name"]).put("backing_file", text_of(row.get("back-file")), "losetup")
+        return
+    head, _, rest = text.partition("\n")
+    if "BACK-FILE" in head:
+        columns = columns_of(head)
+        for line in rest.splitlines():
+            cells = cells_of(line, columns)
+            if cells.get("NAME"):
+                host.node(cells["NAME"]).put("backing_file", cells.get("BACK-FILE"), "losetup")
         return
     for line in text.splitlines():
         match = re.match(r"(/dev/loop\d+): .*?\((.*?)\)", line)

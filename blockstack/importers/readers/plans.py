@@ -77,9 +77,17 @@ def read_yaml(text: str, host: Host) -> None:
     actions = actions_of(data)
     if actions is not None:
         _curtin(actions, host)
+    elif isinstance(data, dict) and "layout" in _storage(data):
+        raise SourceError("a storage layout by name: the installer decides what it becomes",
+                          value=text_of(table_of(_storage(data)["layout"]).get("name")),
+                          hint="give what was installed: lsblk --json -O -b, or /sys")
     elif not _ansible(data, host):
         raise SourceError("YAML without storage: neither curtin's config nor ansible's "
                           "storage_pools and storage_volumes")
+
+
+def _storage(data: dict[str, Any]) -> dict[str, Any]:
+    return table_of(table_of(data.get("autoinstall", data)).get("storage"))
 
 
 def _name(row: dict[str, Any]) -> str:

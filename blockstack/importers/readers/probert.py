@@ -127,5 +127,7 @@ def _mounts(rows: list[dict[str, Any]], host: Host) -> None:
         source, target = text_of(row.get("source")), text_of(row.get("target"))
         if source.startswith("/dev/") and target and host.find(source):
             host.use("fs", text_of(row.get("fstype")), target, (source,), "probert")
+        elif source.startswith("/dev/") and target:
+            host.note(f"{target}: mounted from {source}, of which the dump tells nothing")
         if depth < MAX_DEPTH:
             todo += [(child, depth + 1) for child in rows_of(row.get("children"))]

@@ -8,13 +8,10 @@ import posixpath
 import re
 
 from blockstack.importers.host import Host, Node
+from blockstack.importers.readers import queue
 from blockstack.importers.readers.common import sectors, whole
 from blockstack.importers.tree import Tree
 
-_LIMITS = ("logical_block_size", "physical_block_size", "minimum_io_size", "optimal_io_size",
-           "max_sectors_kb", "max_hw_sectors_kb", "max_segments", "max_segment_size",
-           "chunk_sectors", "discard_granularity", "discard_max_bytes", "max_discard_segments",
-           "write_zeroes_max_bytes", "rotational", "zoned", "scheduler")
 _MEMBER = re.compile(r"rd(\d{1,4})\Z")
 
 
@@ -79,10 +76,11 @@ def _device(tree: Tree, at: str, host: Host, source: str) -> None:
     if tree.has(f"{at}/partition"):
         node.put("parent", posixpath.basename(posixpath.dirname(at)), source)
         node.put("start_sectors", whole(tree.text(f"{at}/start")), source)
-    node.put("slaves", tuple(tree.names(f"{at}/slaves")), source)
-    limits = {name: value for name in _LIMITS
-              if (value := tree.text(f"{at}/queue/{name}")) is not None}
-    node.put("limits", limits or None, source)
+    if source == "capture" or tree.has(f"{at}/slaves"):  # a listing may not have followed the link
+        node.put("slaves", tuple(tree.names(f"{at}/slaves")), source)
+    if not tree.has(f"{at}/partition"):  # a partition's queue is its disk's
+        for name in queue.SYSFS:
+            queue.from_sysfs(node, name, tree.text(f"{at}/{name}"), source)
     node.put("backing_file", tree.text(f"{at}/loop/backing_file"), source)
     _host_driver(tree, at, node, source)
     _bcache(tree, at, kname, node, source)

@@ -53,29 +53,42 @@ def stack(found: StackMap, ax: "Axes | None" = None,
 
 
 def _places(found: StackMap) -> dict[int, tuple[float, float]]:
-    """Column and row of every node: ranks downwards, each near what it stands under."""
-    ranks: dict[int, list[int]] = {}
-    for i, node in enumerate(found.nodes):
-        ranks.setdefault(node.rank, []).append(i)
+    """Column and row of every node: ranks downwards, each near what it is linked to."""
     uppers: dict[int, list[int]] = {}
+    lowers: dict[int, list[int]] = {}
     for link in found.links:
         uppers.setdefault(link.lower, []).append(link.upper)
-    widest = min(_PER_ROW, max(len(r) for r in ranks.values()))
-    places: dict[int, tuple[float, float]] = {}
-    row = 0
-    for rank in sorted(ranks):
-        order = sorted(ranks[rank], key=lambda i: _middle(uppers.get(i, ()), places))
-        for start in range(0, len(order), _PER_ROW):
-            part = order[start:start + _PER_ROW]
-            for k, i in enumerate(part):
-                places[i] = ((widest - len(part)) / 2 + k, row)
-            row += 1
-    return places
+        lowers.setdefault(link.upper, []).append(link.lower)
+    ranks: dict[int, list[int]] = {}
+    for i, rank in enumerate(_sunk(found, lowers)):
+        ranks.setdefault(rank, []).append(i)
+    rows = [ranks[rank] for rank in sorted(ranks)]
+    for links, way in ((uppers, 1), (lowers, -1), (uppers, 1), (lowers, -1)):  # barycentres
+        column: dict[int, float] = {}
+        for k in range(len(rows))[::way]:
+            here = {n: x - len(rows[k]) / 2 for x, n in enumerate(rows[k])}
+            rows[k] = sorted(rows[k], key=lambda n: _middle(links.get(n, ()), column, here[n]))
+            column |= {n: x - len(rows[k]) / 2 for x, n in enumerate(rows[k])}
+    parts = [part[start:start + _PER_ROW] for part in rows
+             for start in range(0, len(part), _PER_ROW)]
+    widest = max(map(len, parts))
+    return {n: ((widest - len(part)) / 2 + k, row) for row, part in enumerate(parts)
+            for k, n in enumerate(part)}
 
 
-def _middle(uppers: Sequence[int], places: Mapping[int, tuple[float, float]]) -> float:
-    known = [places[u][0] for u in uppers if u in places]
-    return sum(known) / len(known) if known else 0.0
+def _sunk(found: StackMap, lowers: Mapping[int, Sequence[int]]) -> list[int]:
+    """Ranks, each node as low as what it stands on lets it be: no link passes behind a box that
+    need not be there."""
+    rank = [node.rank for node in found.nodes]
+    for i in sorted(range(len(rank)), key=lambda i: -rank[i]):
+        if i in lowers:
+            rank[i] = min(rank[low] for low in lowers[i]) - 1
+    return rank
+
+
+def _middle(linked: Sequence[int], column: Mapping[int, float], here: float) -> float:
+    known = [column[n] for n in linked if n in column]
+    return sum(known) / len(known) if known else here
 
 
 def _link(ax: "Axes", upper: tuple[float, float], lower: tuple[float, float], task: str,
