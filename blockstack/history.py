@@ -94,13 +94,14 @@ def _costs(kind: Kind, kernel: Kernel) -> list[str]:
 
 
 def _submit(calls: Calls, kernel: Kernel) -> tuple[str, str]:
-    found = [kernel.rows.layer(path, kernel.generation.submit_link, nested=True)
-             for op in ("read", "write") if op not in calls.worker
-             for path in (calls.submit_ops.get(op, calls.submit),) if path is not None]
+    rows = {op: kernel.rows.layer(path, kernel.generation.submit_link, nested=True)
+            for op in ("read", "write")
+            for path in (calls.submit_ops.get(op, calls.submit),) if path is not None}
+    found = [row for op, row in rows.items() if op not in calls.worker]
     if not found:
         return ("worker", "–") if calls.worker else ("none", "–")
     through = max((row.through for row in found), key=lambda p: p.bytes)
-    peak = max((row.peak for row in found), key=lambda p: p.bytes)
+    peak = max((row.peak for row in rows.values()), key=lambda p: p.bytes)
     note = " (reads)" if "write" in calls.worker else ""
     return _bytes(through.bytes, through.exact) + note, _bytes(peak.bytes, peak.exact)
 
