@@ -36,7 +36,7 @@ def report(config: ConfigArg, output: Annotated[Path, typer.Option(
     with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, thread_size, skip or ())
         subject = Subject(case.stack, case.workload, chosen, parse_count(bios), kind,
-                          iodepth=iodepth)
+                          iodepth=iodepth, machine=case.machine)
         console = Console(stderr=True)
         with console.status("explain") as status:
             pack = write_report(

@@ -118,9 +118,7 @@ def stack_map(stack: Stack, *, kernel: Kernel | str | Path, submission: str | No
     found = explain(stack, kernel=kernel, submission=submission, workload=workload)
     plan = static_tasks(stack, as_kernel(kernel).override(submission=submission), workload)[0].plan
     graph = stack.graph
-    alike = _alike(stack, graph, _looks)
-    if len(set(alike.values())) > MOST_NODES:
-        alike = _alike(stack, graph, lambda device: device.kind)
+    alike = alike_devices(stack)
     runs = _runs(stack, _quotient(graph, alike))
     groups = {name: runs[group] for name, group in alike.items()}
     nested = Counter(runs.values())
@@ -136,6 +134,14 @@ def stack_map(stack: Stack, *, kernel: Kernel | str | Path, submission: str | No
                   for i, group in enumerate(order))
     return StackMap(stack.name, found.kernel, found.submission, found.fits, nodes,
                     tuple(_links(graph, alike, number, _handed_over(plan))), found.provenance)
+
+
+def alike_devices(stack: Stack) -> dict[str, str]:
+    """For each device the first one that is like it, in the order from the top down."""
+    found = _alike(stack, stack.graph, _looks)
+    if len(set(found.values())) > MOST_NODES:
+        found = _alike(stack, stack.graph, lambda device: device.kind)
+    return found
 
 
 def _alike(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]
