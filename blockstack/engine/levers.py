@@ -1,6 +1,6 @@
 """What helps most: one thing changed at a time, and what that does to the stack's headroom."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -128,8 +128,7 @@ def headroom_levers(stack: Stack, *, kernel: Kernel | str | Path,
     def headroom(of: Stack = stack, on: Kernel = chosen, by: Workload | None = workload) -> float:
         return explain(of, kernel=on, workload=by).worst.headroom_bytes
 
-    choices = {name: {setting: value for setting, value in settings}
-               for name, settings in _choices(stack, chosen, workload, headroom)}
+    choices = dict(_choices(stack, chosen, workload, headroom))
     base = headroom()
     levers, idle, left_out = weigh(choices, base, 0)
     return Tornado(stack.name, chosen.name, chosen.rule, "headroom_bytes", base, 0, levers, idle,
@@ -137,50 +136,61 @@ def headroom_levers(stack: Stack, *, kernel: Kernel | str | Path,
                        "stack": stack.name, "overrides": list(chosen.overrides)})
 
 
-_Settings = Iterable[tuple[str, Callable[[], float]]]
+_Settings = Mapping[str, Callable[[], float]]
 
 
 def _choices(stack: Stack, kernel: Kernel, workload: Workload | None,
              headroom: Callable[..., float]) -> Iterator[tuple[str, _Settings]]:
     size = kernel.platform.thread_size_bytes
-    yield f"thread size {format_bytes(size)}", [
-        (format_bytes(n), lambda n=n: headroom(on=kernel.override(thread_size_bytes=n)))
-        for n in (size // 2, size * 2) if 4096 <= n <= _LARGEST_THREAD_BYTES]
-    others = ("fifo",) if kernel.rule == "recursive" else ("recursive",)
-    yield f"submission {kernel.rule}", [
-        (rule, lambda rule=rule: headroom(on=kernel.override(submission=rule)))
-        for rule in others]
+    yield f"thread size {format_bytes(size)}", {
+        format_bytes(n): partial(headroom, on=kernel.override(thread_size_bytes=n))
+        for n in (size // 2, size * 2) if 4096 <= n <= _LARGEST_THREAD_BYTES}
+    other = "fifo" if kernel.rule == "recursive" else "recursive"
+    yield f"submission {kernel.rule}", {
+        other: partial(headroom, on=kernel.override(submission=other))}
     if kernel.platform.offset_bytes:
-        yield "randomize_kstack_offset on", [
-            ("off", lambda: headroom(on=kernel.override(stack_offset=False)))]
+        yield "randomize_kstack_offset on", {
+            "off": partial(headroom, on=kernel.override(stack_offset=False))}
     if workload is not None:
-        yield "direct I/O" if workload.direct else "buffered I/O", [
-            ("buffered" if workload.direct else "direct",
-             lambda: headroom(by=replace(workload, direct=not workload.direct)))]
-    for kind, count in _layer_kinds(stack).items():
-        fewer = partial(headroom, without_layers(stack, kind))
-        yield f"{kind}: {count} in the stack", [
-            *([("none", fewer)] if count else []),
-            ("one more", lambda kind=kind: headroom(with_layers(stack, kind, 1)))]
+        turned = replace(workload, direct=not workload.direct)
+        words = ("direct I/O", "buffered") if workload.direct else ("buffered I/O", "direct")
+        yield words[0], {words[1]: partial(headroom, by=turned)}
+    yield from _layer_choices(stack, headroom)
+
+
+def _layer_choices(stack: Stack, headroom: Callable[..., float]
+                   ) -> Iterator[tuple[str, _Settings]]:
+    for kind in _layer_kinds(stack):
+        bare = without_layers(stack, kind)
+        now, kept = (sum(d.kind == kind for d in s.devices.values()) for s in (stack, bare))
+        fewer = {str(kept) if kept else "none": partial(headroom, bare)} if kept < now else {}
+        yield f"{kind} × {now}" if now else f"no {kind}", fewer | {
+            "one more on top": partial(_with_one_more, stack, kind, headroom)}
+    tops: dict[str, list[str]] = {}
     for root in stack.roots():
-        device = stack.devices[root]
-        if device.kind_entry.role == "source" and device.on:
-            yield f"{device.kind} {root}", [("raw device", lambda root=root: headroom(
-                _without_root(stack, root)))]
+        if stack.devices[root].kind_entry.role == "source" and stack.devices[root].on:
+            tops.setdefault(stack.devices[root].kind, []).append(root)
+    for kind, roots in tops.items():
+        yield f"{kind} {roots[0]}" if len(roots) == 1 else f"{kind} × {len(roots)}", {
+            "raw": partial(_raw, stack, roots, headroom)}
 
 
-def _layer_kinds(stack: Stack) -> dict[str, int]:
-    """Stacked kinds on one device, how often each can be taken out; dm-linear in any case."""
+def _with_one_more(stack: Stack, kind: str, headroom: Callable[..., float]) -> float:
+    return headroom(with_layers(stack, kind, 1))
+
+
+def _layer_kinds(stack: Stack) -> list[str]:
+    """Kinds of the stack that stand on one device; dm-linear in any case."""
     kinds = dict.fromkeys(d.kind for d in stack.devices.values()
                           if d.kind_entry.role == "stacked" and d.kind_entry.arity[0] == 1
-                          and len(d.on) == 1)
-    return {kind: len(stack.devices) - len(without_layers(stack, kind).devices)
-            for kind in (*kinds, "dm-linear") if kind}
+                          and len(d.on) == 1 and d.kind != "partition")
+    return list(kinds | {"dm-linear": None})
 
 
-def _without_root(stack: Stack, root: str) -> Stack:
+def _raw(stack: Stack, roots: Sequence[str], headroom: Callable[..., float]) -> float:
+    """The headroom when what stands on these roots' devices is gone."""
     copy = Stack(stack.name)
     for name, device in stack.devices.items():
-        if name != root:
+        if name not in roots:
             copy.add(name, device.kind, **device.given)
-    return copy
+    return headroom(copy)

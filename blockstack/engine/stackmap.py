@@ -19,6 +19,7 @@ from blockstack.engine.simulate import as_kernel
 from blockstack.kernel import Kernel
 from blockstack.result import Explanation
 from blockstack.stack import Device, Stack
+from blockstack.stack.limit_tree import DeviceLimits
 from blockstack.workload import Workload
 
 #: alike layers on each other from which on they are drawn as one
@@ -38,6 +39,8 @@ class Node:
         The detail is the parameter that tells most: a driver, a RAID layout, a chunk.
     size_sectors : int
         Of one; of the largest where they differ.
+    max_sectors : int
+        Largest request of the queue, of the smallest where they differ; 0: no queue.
     rank : int
         0 at the top; below everything that stands on it.
     nested : int
@@ -54,6 +57,7 @@ class Node:
     kind: str
     detail: str
     size_sectors: int
+    max_sectors: int
     rank: int
     nested: int = 1
     bytes: int = 0
@@ -130,7 +134,7 @@ def stack_map(stack: Stack, *, kernel: Kernel | str | Path, submission: str | No
     for name in stack.devices:
         members.setdefault(number[name], []).append(name)
     cost = _costs(found)
-    nodes = tuple(_node(stack, tuple(members[i]), rank[group], nested[group], cost)
+    nodes = tuple(_node(stack, tuple(members[i]), rank[group], nested[group], cost, plan.limits)
                   for i, group in enumerate(order))
     return StackMap(stack.name, found.kernel, found.submission, found.fits, nodes,
                     tuple(_links(graph, alike, number, _handed_over(plan))), found.provenance)
@@ -206,11 +210,12 @@ def _costs(found: Explanation) -> dict[str, tuple[int, str, bool]]:
 
 
 def _node(stack: Stack, names: tuple[str, ...], rank: int, nested: int,
-          cost: Mapping[str, tuple[int, str, bool]]) -> Node:
+          cost: Mapping[str, tuple[int, str, bool]], limits: Mapping[str, DeviceLimits]) -> Node:
     device = stack.devices[names[0]]
     n_bytes, task = max((cost[n][:2] for n in names if n in cost), default=(0, ""))
     size = max(stack.devices[n].size_sectors for n in names)
-    return Node(names, device.kind, _detail(device), size, rank, nested, n_bytes, task,
+    most = min((limits[n].limits.max_sectors for n in names if n in limits), default=0)
+    return Node(names, device.kind, _detail(device), size, most, rank, nested, n_bytes, task,
                 any(cost[n][2] for n in names if n in cost))
 
 

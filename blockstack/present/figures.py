@@ -16,8 +16,9 @@ from blockstack.engine.capacity.run import capacity, prepare
 from blockstack.engine.journey import journey, sample_depths
 from blockstack.engine.levers import headroom_levers
 from blockstack.engine.simulate import simulate
-from blockstack.engine.stackmap import stack_map
+from blockstack.engine.stackmap import alike_devices, stack_map
 from blockstack.engine.survey import growth, headroom_grid
+from blockstack.errors import BlockstackError
 from blockstack.kernel import Kernel
 from blockstack.present import plots
 from blockstack.stack import Stack
@@ -79,7 +80,14 @@ class Figure:
 
 def _stack(it: Subject) -> Figure:
     found = stack_map(it.stack, kernel=it.kernel, workload=it.workload)
-    return Figure(plots.stack(found), found.to_dict())
+    try:
+        busy = {name: share for name, share in it.loaded.utilisation().items()
+                if name in it.stack.devices}
+    except BlockstackError as error:  # a stack that capacity cannot model is drawn all the same
+        return Figure(plots.stack(found), found.to_dict() | {"utilisation": None,
+                                                             "why": str(error)})
+    return Figure(plots.stack(found, utilisation=busy, load=f"iodepth {it.iodepth}"),
+                  found.to_dict() | {"utilisation": busy})
 
 
 def _depth(it: Subject) -> Figure:
@@ -130,7 +138,7 @@ def _latency(it: Subject) -> Figure:
 
 
 def _busy(it: Subject) -> Figure:
-    return Figure(plots.busy(it.loaded), it.loaded.to_dict())
+    return Figure(plots.busy(it.loaded, alike=alike_devices(it.stack)), it.loaded.to_dict())
 
 
 def _load(it: Subject) -> Figure:

@@ -1,6 +1,6 @@
 """The one look of every picture: colours, bytes on the axis, limits named, provenance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blockstack.errors import BlockstackError
@@ -8,6 +8,7 @@ from blockstack.errors import BlockstackError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.colors import Colormap
 
 # Okabe-Ito first: told apart by readers with any colour vision
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999",
@@ -46,6 +47,20 @@ def short(text: str, most: int = 24) -> str:
     return text if len(text) <= most else text[:most - 1] + "…"
 
 
+def busy_colours() -> "Colormap":
+    """Pale to dark blue for 0 to 1: told apart by lightness alone."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("busy", ("#F1F5F9", "#8CC4EA", "#0072B2", "#00304D"))
+
+
+def busy_colour(share: float) -> str:
+    """The colour of a server that is busy so much of the time."""
+    from matplotlib.colors import to_hex
+
+    return to_hex(busy_colours()(min(1.0, max(0.0, share))))
+
+
 def plain(ax: "Axes", title: str, *, keep: Sequence[str] = ("left", "bottom")) -> None:
     """A title on the left, and only the spines in ``keep``."""
     ax.set_title(title, loc="left", fontsize=12, color=INK)
@@ -58,27 +73,44 @@ def thousands(axis: "Axis") -> None:
     axis.set_major_formatter("{x:,.0f}")
 
 
-def limit_line(ax: "Axes", limit_bytes: int, *, x: float | None = None,
-               label: str | None = None) -> None:
-    """A limit in bytes as a named dashed line across the picture; ``x`` in axes shares."""
-    text = label or f"limit {limit_bytes:,} bytes"
-    ax.axhline(limit_bytes, color=OVER, lw=1.6, ls="--", zorder=4)
-    ax.text(0.995 if x is None else x, limit_bytes, text, color=OVER, va="bottom", ha="right",
-            fontsize=8.5, transform=ax.get_yaxis_transform(), zorder=5)
+def limit_line(ax: "Axes", limit_bytes: int, *, label: str | None = None, style: str = "--",
+               va: str = "bottom", left: bool = False, colour: str = OVER) -> None:
+    """A limit in bytes as a line across the picture, named at its right or left end."""
+    ax.axhline(limit_bytes, color=colour, lw=1.6 if style == "--" else 1.1, ls=style, zorder=4)
+    ax.text(0.01 if left else 0.995, limit_bytes, label or f"limit {limit_bytes:,} bytes",
+            color=colour, va=va, ha="left" if left else "right", fontsize=8.5, zorder=5,
+            transform=ax.get_yaxis_transform(),
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.75})
+
+
+def limit_lines(ax: "Axes", limits_bytes: Iterable[int], *, left: bool = False) -> None:
+    """Limits as lines; those that lie too close for two labels share one."""
+    ordered = sorted(limits_bytes)
+    near = [ordered[:1]]
+    for limit in ordered[1:]:
+        if limit - near[-1][-1] > 0.02 * ordered[-1]:
+            near.append([])
+        near[-1].append(limit)
+    for group in near:
+        for limit in group[:-1]:
+            ax.axhline(limit, color=OVER, lw=1.6, ls="--", zorder=4)
+        words = " and ".join(f"{limit:,}" for limit in group)
+        limit_line(ax, group[-1], label=f"limit {words} bytes", left=left)
 
 
 def corner(ax: "Axes", provenance: Mapping[str, object]) -> None:
     """Where the figures come from, in the lower right corner."""
     compiler = str(provenance.get("compiler", "")).split(" ")[0]
     parts = [f"frames: {provenance.get('kernel')}, {compiler}, table {provenance.get('table')}"]
-    parts += [f"{name} {provenance[name]}" for name in ("seed", "plan") if name in provenance]
+    parts += [f"{name} {provenance[name]}" for name in ("seed", "plan", "blockstack")
+              if name in provenance]
     corner_text(ax, "; ".join(parts))
 
 
 def corner_text(ax: "Axes", text: str) -> None:
     """A line in the lower right corner of the figure."""
     figure: Any = ax.figure
-    figure.text(0.995, 0.002, text, ha="right", va="bottom", fontsize=5.5, color=DIM)
+    figure.text(0.995, 0.002, text, ha="right", va="bottom", fontsize=6, color=DIM)
 
 
 def save(ax: "Axes", path: str) -> None:

@@ -1,14 +1,17 @@
-"""What helps most: each device's speed and number of servers, the cores, the load, one at a time."""
+"""What helps most: each device's speed and servers, the cores, the load, one at a time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
 from blockstack.engine.capacity.run import prepare
 from blockstack.engine.levers import Tornado, weigh
+from blockstack.engine.simulate import as_kernel
+from blockstack.errors import ConfigError
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
 from blockstack.stack.machine import Machine
@@ -34,8 +37,9 @@ _ROLES: Mapping[str, Sequence[str]] = {"nic": ("bandwidth", "round trip"),
 _FACTORS = {"half": 0.5, "twice": 2.0}
 
 
-def iops_levers(stack: Stack, workload: Workload, base: CapacityResult, *, kernel: Kernel,
-                machine: Machine, bios: int) -> Tornado:
+def iops_levers(stack: Stack, workload: Workload, base: CapacityResult, *,
+                kernel: Kernel | str | Path, machine: Machine | None = None, bios: int = 20_000
+                ) -> Tornado:
     """IOPS with every lever at half and at twice what it is now, the same bios each time.
 
     Parameters
@@ -44,8 +48,9 @@ def iops_levers(stack: Stack, workload: Workload, base: CapacityResult, *, kerne
     workload : Workload
     base : CapacityResult
         The run as things are, under a closed load.
-    kernel : Kernel
-    machine : Machine
+    kernel : Kernel, str or Path
+    machine : Machine or None
+        Those of the base.
     bios : int
         Measured bios of each run.
 
@@ -53,15 +58,24 @@ def iops_levers(stack: Stack, workload: Workload, base: CapacityResult, *, kerne
     -------
     Tornado
         Alike devices (one kind, one ``service`` table) are changed together.
-    """
-    load = base.load
 
-    def rate(of: Stack = stack, at: Machine = machine, under: LoadSpec = load) -> float:
-        model = prepare(of, workload, kernel=kernel, machine=at, numjobs=under.numjobs)
+    Raises
+    ------
+    ConfigError
+        The base is not of a closed load.
+    """
+    load, chosen, host = base.load, as_kernel(kernel), machine or Machine()
+    if load.mode != "closed":
+        raise ConfigError("levers need a closed load", path="base.load", value=load.mode,
+                          hint="run capacity with iodepth and without a rate")
+
+    def rate(of: Stack = stack, at: Machine = host, under: LoadSpec = load) -> float:
+        model = prepare(of, workload, kernel=chosen, machine=at, numjobs=under.numjobs)
         return model.run(under, bios=bios).iops
 
-    choices = dict(_load_choices(load, machine, rate)) | dict(_device_choices(stack, base, rate))
-    levers, idle, left_out = weigh(choices, base.iops, base.iops_error)
+    choices = dict(_load_choices(load, host, rate)) | dict(_device_choices(stack, base, rate))
+    difference = base.iops_error * 2**0.5  # of two runs
+    levers, idle, left_out = weigh(choices, base.iops, difference)
     return Tornado(stack.name, base.kernel, f"iodepth {load.iodepth} × {load.numjobs}", "iops",
                    base.iops, base.iops_error, levers, idle, left_out, base.provenance)
 
@@ -71,9 +85,10 @@ _Settings = Mapping[str, Callable[[], float]]
 
 def _load_choices(load: LoadSpec, machine: Machine, rate: Callable[..., float]
                   ) -> Iterator[tuple[str, _Settings]]:
-    for key, n in (("iodepth", load.iodepth), ("numjobs", load.numjobs)):
-        yield f"{key} {n}", {str(m): partial(rate, under=replace(load, **{key: m}))
-                             for m in (n // 2, n * 2) if m}
+    yield f"iodepth {load.iodepth}", {str(m): partial(rate, under=replace(load, iodepth=m))
+                                      for m in (load.iodepth // 2, load.iodepth * 2) if m}
+    yield f"numjobs {load.numjobs}", {str(m): partial(rate, under=replace(load, numjobs=m))
+                                      for m in (load.numjobs // 2, load.numjobs * 2) if m}
     yield f"cores {machine.cpus}", {str(m): partial(rate, at=replace(machine, cpus=m))
                                     for m in (machine.cpus // 2, machine.cpus * 2) if m}
     yield f"clock {machine.ghz:g} GHz", {

@@ -51,7 +51,7 @@ def amplification(found: Amplification, ax: "Axes | None" = None) -> "Axes":
         ax.axhline(len(rows) - 1.5, color="#CCCCCC", lw=0.8)
     ratios = [ratio for row in rows for ratio in (row.bios, row.sectors) if ratio]
     ax.set_xscale("log", base=2)
-    ax.set_xlim(min(0.5, min(ratios) / 2), max(2.0, max(ratios)) ** 1.4)
+    ax.set_xlim(min(0.5, min(ratios) / 2), max(2.0, *ratios) ** 1.4)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=8.5)
     ax.set_ylim(len(rows) - 0.45, -0.55)

@@ -55,7 +55,7 @@ def heat(cells: Sequence[Cell], stack: str, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     cells : sequence of Cell
-        From `headroom_grid`.
+        From `blockstack.headroom_grid`.
     stack : str
         Name for the title.
 

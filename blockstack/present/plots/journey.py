@@ -34,7 +34,7 @@ def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     found : Journey
-        From `blockstack.engine.journey.journey`.
+        From `blockstack.journey`.
 
     Returns
     -------
@@ -101,14 +101,20 @@ def pending(journeys: Sequence[Journey], ax: "Axes | None" = None) -> "Axes":
     from matplotlib.ticker import MaxNLocator
 
     ax = axes(ax, 8.4, 4.2)
+    most = 0
     for i, found in enumerate(journeys):  # lines that lie on each other: the first is the widest
         own = [v.pending for v in found.visits if v.task == found.visits[0].task]
+        most = max(most, *own)
         ax.step(range(1, len(own) + 1), own, where="post", lw=2 + 2.2 * (len(journeys) - 1 - i),
                 color=RULE_COLOURS[found.submission],
                 label=f"{found.submission}: at most {max(own)} waiting")
     ax.set_xlabel("calls of the submitting task, in order")
     ax.set_ylabel("bios waiting on the task's list")
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, max(1, most) * 1.15)
+    ax.set_xlim(left=0.5)
+    if not most:
+        ax.text(0.5, 0.5, "every bio goes straight to the lowest device: none waits", color=DIM,
+                transform=ax.transAxes, ha="center", fontsize=9)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=9)

@@ -56,7 +56,8 @@ def tornado(result: Tornado, ax: "Axes | None" = None) -> "Axes":
     less = len(result.levers) - len(rows)
     left = (f"; {less} levers of less gain not shown" if less > 0 else "") + (
         f"; no change: {', '.join(result.idle)}" if result.idle else "")
-    ax.set_xlabel("\n".join(textwrap.wrap(_AXIS[result.quantity] + left, 120)), fontsize=9)
+    ax.set_xlabel("\n".join(textwrap.wrap(_AXIS[result.quantity] + left,
+                                      120, break_on_hyphens=False)), fontsize=9)
     thousands(ax.xaxis)
     error = f" ± {result.error:,.0f}" if result.error else ""
     unit = "bytes of headroom" if result.quantity == "headroom_bytes" else "IOPS"
@@ -87,4 +88,5 @@ def _row(ax: "Axes", y: int, lever: Lever, base: float) -> None:
             words = "; ".join(f"{s.setting}: {s.value - base:+,.0f}" for s in side)
             ax.annotate(words, (side[0].value, y), xytext=(4 if up else -4, 0),
                         textcoords="offset points", ha="left" if up else "right", va="center",
-                        fontsize=7.5, color=INK if side[0].value != base else DIM)
+                        fontsize=7.5, color=INK if side[0].value != base else DIM,
+                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8})
