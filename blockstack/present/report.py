@@ -15,7 +15,7 @@ from blockstack.errors import BlockstackError
 from blockstack.present import plots
 from blockstack.present.figures import FIGURES, Subject, draw
 from blockstack.present.folded import folded, speedscope
-from blockstack.present.style import COLOURS
+from blockstack.present.style import COLOURS, ink
 from blockstack.result import Explanation, Frame, TaskDepth
 
 _STATES = {True: "fits", False: "over", None: "unknown"}
@@ -234,7 +234,7 @@ def _sentence(worst: TaskDepth) -> str:
 
 def _layers(subject: Subject) -> tuple[tuple[LayerLimit, ...], str]:
     try:
-        return tuple(row for rule in dict.fromkeys(("recursive", subject.kernel.rule))
+        return tuple(row for rule in subject.rules
                      for row in max_layers(subject.stack, subject.kind, kernel=subject.kernel,
                                            submission=rule, workload=subject.workload)), ""
     except BlockstackError as error:
@@ -262,7 +262,7 @@ def _icicles(subject: Subject, found: Explanation) -> Iterator[dict[str, Any]]:
         for rule in subject.rules}
     total = max(max(t.limit_bytes, t.peak_bytes) for t in paths.values())
     layers = dict.fromkeys(f.layer for t in paths.values() for f in t.path)
-    colour = {layer: COLOURS[i % len(COLOURS)] + "b0" for i, layer in enumerate(layers)}
+    colour = {layer: COLOURS[i % len(COLOURS)] for i, layer in enumerate(layers)}
     for rule, task in paths.items():
         yield {"rule": rule, "sentence": _sentence(task), "blocks": list(_blocks(
             task, total, colour)), "limit": f"{task.limit_bytes / total * _ICICLE_REM:.2f}",
@@ -280,6 +280,7 @@ def _blocks(task: TaskDepth, total: int, colour: dict[str, str]) -> Iterator[dic
         n_bytes = sum(f.bytes for f in block)
         depth += n_bytes
         yield {"name": frame.layer, "bytes": n_bytes, "colour": colour[frame.layer],
+               "ink": ink(colour[frame.layer]),
                "height": f"{n_bytes / total * _ICICLE_REM:.2f}",
                "past": depth > task.limit_bytes,
                "title": "\n".join(f"{f.function}  {f.bytes}" for f in block)}

@@ -1,5 +1,6 @@
 """The one look of every picture: colours, bytes on the axis, limits named, provenance."""
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 OVER, UNKNOWN, FITS = "#B00020", "#E69F00", "#009E73"
 INK, DIM = "#222222", "#666666"
 VERDICT = {True: FITS, None: UNKNOWN, False: OVER}
+_LETTER_INCHES = 0.047  # of the corner's letters, in the mean
 #: every rule its colour, in every picture
 RULE_COLOURS = {"recursive": "#D55E00", "fifo": "#0072B2", "two-list": "#009E73",
                 "lifo": "#CC79A7"}
@@ -108,9 +110,11 @@ def corner(ax: "Axes", provenance: Mapping[str, object]) -> None:
 
 
 def corner_text(ax: "Axes", text: str) -> None:
-    """A line in the lower right corner of the figure."""
+    """A line in the lower right corner of the figure; two where it is too narrow for one."""
     figure: Any = ax.figure
-    figure.text(0.995, 0.002, text, ha="right", va="bottom", fontsize=6, color=DIM)
+    letters = int(figure.get_figwidth() / _LETTER_INCHES)
+    figure.text(0.995, 0.002, "\n".join(textwrap.wrap(text, letters)), ha="right", va="bottom",
+                fontsize=6, color=DIM, linespacing=1.1)
 
 
 def save(ax: "Axes", path: str) -> None:
