@@ -34,7 +34,7 @@ ALLOWED = {
                        "explained", "hdr"},
     "history": BASE | {"config", "engine", "importers", "kernel", "kinds", "scenarios", "stack",
                        "validation", "workload"},
-    "pages": BASE | {"history", "present", "validation"},
+    "pages": BASE | {"config", "kernel", "history", "present", "validation"},
     "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload",
                    "importers", "validate", "validation", "annotate", "hdr", "compared"},
     "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "version",

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blockstack.errors import BlockstackError
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.colors import Colormap
+    from PIL.Image import Image
 
 # Okabe-Ito first: told apart by readers with any colour vision
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999",
@@ -17,6 +19,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 OVER, UNKNOWN, FITS = "#B00020", "#E69F00", "#009E73"
 INK, DIM = "#222222", "#666666"
 VERDICT = {True: FITS, None: UNKNOWN, False: OVER}
+_THUMBNAIL_WIDTH = 160
 _LETTER_INCHES = 0.047  # of the corner's letters, in the mean
 #: every rule its colour, in every picture
 RULE_COLOURS = {"recursive": "#D55E00", "fifo": "#0072B2", "two-list": "#009E73",
@@ -39,9 +42,15 @@ def axes(ax: "Axes | None", width: float, height: float) -> "Axes":
 
 
 def ink(colour: str) -> str:
-    """Black or white, whichever can be read on ``colour``."""
-    red, green, blue = (int(colour[i:i + 2], 16) for i in (1, 3, 5))
-    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 150 else INK
+    """Black or white, whichever stands out more from ``colour``: one of them by 4.5 at least.
+
+    Relative luminance and contrast as in WCAG 2.2.
+    """
+    parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4
+                        for p in parts)
+    light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return "#FFFFFF" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
 
 
 def short(text: str, most: int = 24) -> str:
@@ -102,10 +111,19 @@ def limit_lines(ax: "Axes", limits_bytes: Iterable[int], *, left: bool = False) 
 
 def corner(ax: "Axes", provenance: Mapping[str, object]) -> None:
     """Where the figures come from, in the lower right corner."""
-    compiler = str(provenance.get("compiler", "")).split(" ")[0]
-    parts = [f"frames: {provenance.get('kernel')}, {compiler}, table {provenance.get('table')}"]
-    parts += [f"{name} {provenance[name]}" for name in ("seed", "plan", "blockstack")
-              if name in provenance]
+    corner_of_all(ax, [provenance])
+
+
+def corner_of_all(ax: "Axes", provenances: Sequence[Mapping[str, object]]) -> None:
+    """Where the figures of several runs come from: every frame table once, what else is one."""
+    tables = dict.fromkeys(
+        f"{p.get('kernel')}, {str(p.get('compiler', '')).split(' ')[0]}, table {p.get('table')}"
+        for p in provenances)
+    parts = ["frames: " + " | ".join(tables)]
+    for name in ("seed", "plan", "blockstack"):
+        values = {p[name] for p in provenances if name in p}
+        if len(values) == 1:
+            parts.append(f"{name} {values.pop()}")
     corner_text(ax, "; ".join(parts))
 
 
@@ -115,6 +133,15 @@ def corner_text(ax: "Axes", text: str) -> None:
     letters = int(figure.get_figwidth() / _LETTER_INCHES)
     figure.text(0.995, 0.002, "\n".join(textwrap.wrap(text, letters)), ha="right", va="bottom",
                 fontsize=6, color=DIM, linespacing=1.1)
+
+
+def thumbnail(png: Path) -> "Image":
+    """A picture as small and grey as layout and colours need: what tests compare."""
+    from PIL import Image as Pictures
+
+    with Pictures.open(png) as picture:
+        height = round(picture.height * _THUMBNAIL_WIDTH / picture.width)
+        return picture.convert("L").resize((_THUMBNAIL_WIDTH, height), Pictures.Resampling.BOX)
 
 
 def save(ax: "Axes", path: str) -> None:
