@@ -21,6 +21,8 @@ INK, DIM = "#222222", "#666666"
 VERDICT = {True: FITS, None: UNKNOWN, False: OVER}
 _THUMBNAIL_WIDTH = 160
 _LETTER_INCHES = 0.047  # of the corner's letters, in the mean
+#: what gains and what loses
+BETTER, WORSE = COLOURS[0], COLOURS[5]
 #: every rule its colour, in every picture
 RULE_COLOURS = {"recursive": "#D55E00", "fifo": "#0072B2", "two-list": "#009E73",
                 "lifo": "#CC79A7"}
@@ -51,6 +53,12 @@ def ink(colour: str) -> str:
                         for p in parts)
     light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return "#FFFFFF" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
+
+
+def room(headroom_bytes: int) -> str:
+    """``1,424 bytes left`` or ``overflows by 180 bytes``."""
+    return (f"overflows by {-headroom_bytes:,} bytes" if headroom_bytes < 0
+            else f"{headroom_bytes:,} bytes left")
 
 
 def short(text: str, most: int = 24) -> str:

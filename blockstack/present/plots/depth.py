@@ -15,6 +15,7 @@ from blockstack.present.style import (
     limit_line,
     limit_lines,
     plain,
+    room,
     short,
     thousands,
 )
@@ -58,12 +59,10 @@ def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
     tallest = max(max(t.peak_bytes, t.limit_bytes) for t in shown) * 1.06
     for x, (result, task) in enumerate(zip(results, shown, strict=True)):
         _icicle(ax, x, task, colour, tallest)
-        state = (f"overflows by {-task.headroom_bytes:,} bytes" if task.headroom_bytes < 0
-                 else f"{task.headroom_bytes:,} bytes left")
         prefix = "" if task.exact else "at least "
         ax.text(x, -tallest * 0.012, f"{result.submission}: {task.task}\n"
-                f"{prefix}{task.peak_bytes:,} bytes, {state}", ha="center", va="bottom",
-                fontsize=10, color=OVER if task.headroom_bytes < 0 else INK, fontweight="bold")
+                f"{prefix}{task.peak_bytes:,} bytes, {room(task.headroom_bytes)}", ha="center",
+                va="bottom", fontsize=10, color=OVER if task.headroom_bytes < 0 else INK, fontweight="bold")
     limit_lines(ax, {t.limit_bytes for t in shown})
     for result, limit in {(r.provenance.get("thread_size_bytes"), t.limit_bytes): (
             r, t.limit_bytes) for r, t in zip(results, shown, strict=True)}.values():

@@ -133,7 +133,9 @@ def _box(ax: "Axes", x: float, y: float, node: Node, busy: float | None) -> None
     many = (f" × {node.count}" if node.count > 1 else "") + (
         f", {node.nested} nested" if node.nested > 1 else "")
     letters = ink(face)
-    cost = f"{node.bytes:,} B{' each' if node.nested > 1 else ''}" if node.bytes else ""
+    most = "to " if " × " in node.kind else ""  # of a run of several kinds
+    each = " each" if node.nested > 1 else ""
+    cost = f"{most}{node.bytes:,} B{each}" if node.bytes else ""
     load = "" if busy is None else f"{busy:.0%} busy"
     rows = ((short(node.names[0], 24 - len(many)) + many, 8, "bold"),
             (short(f"{node.kind} {node.detail}".strip(), 26), 6.8, "normal"),
@@ -147,6 +149,7 @@ def _box(ax: "Axes", x: float, y: float, node: Node, busy: float | None) -> None
 def _limits(node: Node) -> str:
     """``200 GiB, requests to 128 KiB``."""
     size = _size(node.size_sectors * SECTOR_BYTES) if node.size_sectors else ""
+    size = f"up to {size}" if size and node.sizes_differ else size
     most = f"requests to {_size(node.max_sectors * SECTOR_BYTES)}" if node.max_sectors else ""
     return ", ".join(filter(None, (size, most)))
 

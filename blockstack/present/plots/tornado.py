@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from blockstack.engine.levers import Lever, Tornado
 from blockstack.present.style import (
-    COLOURS,
+    BETTER,
     DIM,
     INK,
     OVER,
+    WORSE,
     axes,
     corner,
     plain,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST = 14
-_BETTER, _WORSE = COLOURS[0], COLOURS[5]
 _AXIS = {"headroom_bytes": "headroom of the worst task (bytes), interrupts and reclaim on top left "
                            "out", "iops": "IOPS"}
 
@@ -80,7 +80,7 @@ def _row(ax: "Axes", y: int, lever: Lever, base: float) -> None:
     for up in (True, False):
         side = sorted((s for s in lever.swings if (s.value >= base) == up),
                       key=lambda s: -abs(s.value - base))
-        colour = _BETTER if up else _WORSE
+        colour = BETTER if up else WORSE
         for swing in side:
             ax.barh(y, swing.value - base, left=base, height=0.62, color=colour,
                     alpha=1 if swing is side[0] else 0.55, edgecolor="white", lw=0.6)
