@@ -314,6 +314,25 @@ def test_command_line(tmp_path):
     assert bad.exit_code == 2
 
 
+def test_hosts_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("blockstack.present.report.FIGURES", {"memory": FIGURES["memory"]})
+    lsblk = tmp_path / "web.json"
+    lsblk.write_text(json.dumps({"blockdevices": [
+        {"name": "nvme0n1", "kname": "nvme0n1", "maj:min": "259:0", "type": "disk",
+         "size": 2**40, "fstype": "xfs", "mountpoint": "/srv"}]}))
+    out = tmp_path / "review"
+    call = ["report", str(lsblk), str(CONFIGS / "serialised.toml"), "/no/such", "-o", str(out),
+            "--json"]
+    found = CliRunner().invoke(app, call)
+    data = json.loads(found.stdout)
+    assert data["fits"] is None and found.exit_code == 3
+    assert [host["folder"] for host in data["hosts"]] == ["web", "serialised"]
+    assert data["unread"][0]["source"] == "/no/such" and (out / "figures/web/memory.svg").is_file()
+    merged = CliRunner().invoke(app, ["report", str(lsblk), "--merge", "-o", str(out), "--json"])
+    assert [h["host"] for h in json.loads(merged.stdout)["hosts"]] == ["web"]
+    assert CliRunner().invoke(app, ["report", "/no/a", "/no/b", "-o", str(out)]).exit_code == 2
+
+
 def test_two_answers_side_by_side(tmp_path):
     main = str(CONFIGS / "dm-md-iscsi.toml")
     written = tmp_path / "main.json"

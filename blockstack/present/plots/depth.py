@@ -62,7 +62,8 @@ def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
         prefix = "" if task.exact else "at least "
         ax.text(x, -tallest * 0.012, f"{result.submission}: {task.task}\n"
                 f"{prefix}{task.peak_bytes:,} bytes, {room(task.headroom_bytes)}", ha="center",
-                va="bottom", fontsize=10, color=OVER if task.headroom_bytes < 0 else INK, fontweight="bold")
+                va="bottom", fontsize=10, fontweight="bold",
+                color=OVER if task.headroom_bytes < 0 else INK)
     limit_lines(ax, {t.limit_bytes for t in shown})
     for result, limit in {(r.provenance.get("thread_size_bytes"), t.limit_bytes): (
             r, t.limit_bytes) for r, t in zip(results, shown, strict=True)}.values():
