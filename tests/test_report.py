@@ -60,6 +60,49 @@ def test_a_run_of_layers_is_one_box_and_many_kinds_fit():
     assert len(stack_map(wide, kernel="linux-6.1-x86_64").nodes) == 2
 
 
+def _few():
+    stack = bs.Stack("few")
+    stack.filesystem("fs", kind="xfs", on=stack.dm("lv", target="linear",
+                                                   on=stack.nvme("nvme0n1", size="1 TiB")))
+    return stack
+
+
+def _deep():
+    """Three hundred devices on each other, of two kinds."""
+    stack = bs.Stack("deep")
+    top = stack.nvme("nvme0n1", size="1 TiB")
+    for i in range(298):
+        top = stack.dm(f"a-rather-long-name{i}", target="linear" if i % 50 else "crypt", on=top)
+    stack.filesystem("fs", kind="xfs", on=top)
+    return stack
+
+
+def _broad():
+    """Three hundred devices side by side: arrays that differ in size."""
+    stack = bs.Stack("broad")
+    for i in range(30):
+        disks = [stack.scsi(f"sd{i}x{k}", size=f"{i + 1} TiB") for k in range(8)]
+        array = stack.md(f"md{i}", level=("raid5", "raid6", "raid10")[i % 3], members=disks)
+        stack.filesystem(f"home-of-many-users{i}", kind="xfs", on=array)
+    return stack
+
+
+@pytest.mark.parametrize("make", [_few, _deep, _broad])
+def test_nothing_overlaps_on_the_stack_map(make):
+    found = stack_map(make(), kernel="linux-6.1-x86_64",
+                      workload=bs.Workload(rw="randread", bs="4 KiB", direct=True))
+    busy = {name: 0.5 for node in found.nodes for name in node.names}
+    ax = bs.plot.stack(found, utilisation=busy, load="iodepth 32")
+    ax.figure.draw_without_rendering()
+    words = [t for t in (*ax.texts, *ax.figure.texts) if t.get_text()]
+    assert len(words) > 10
+    boxes = [t.get_window_extent() for t in words]
+    for i, one in enumerate(boxes):
+        assert ax.figure.bbox.padded(1).count_contains(one.corners()) == 4, words[i].get_text()
+        for k in range(i):
+            assert not one.overlaps(boxes[k]), (words[i].get_text(), words[k].get_text())
+
+
 def test_stacks_for_flame_graph_viewers():
     found = bs.explain(bs.load(CONFIGS / "dm-md-iscsi.toml").stack, kernel="linux-2.6.18-i386-4k")
     weights = {}
