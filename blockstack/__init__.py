@@ -9,26 +9,34 @@ True
 
 from blockstack.config import Config
 from blockstack.config import load_config as load
-from blockstack.engine.capacity.result import CapacityResult
-from blockstack.engine.capacity.run import capacity
+from blockstack.engine.amplification import Amplification, amplification
+from blockstack.engine.capacity.knee import until_knee
+from blockstack.engine.capacity.levers import iops_levers
+from blockstack.engine.capacity.result import CapacityResult, LoadSpec
+from blockstack.engine.capacity.run import capacity, prepare
 from blockstack.engine.explain import explain
+from blockstack.engine.journey import journey, sample_depths
+from blockstack.engine.levers import Tornado, headroom_levers
 from blockstack.engine.nesting import LayerLimit, max_layers
 from blockstack.engine.simulate import simulate
+from blockstack.engine.stackmap import stack_map
+from blockstack.engine.survey import growth, headroom_grid
 from blockstack.errors import BlockstackError
 from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, load_kernel
 from blockstack.present import plots as plot
 from blockstack.result import Explanation, Frame, Result, TaskDepth
 from blockstack.stack import Device, Stack
 from blockstack.stack.machine import Machine
+from blockstack.version import __version__ as __version__
 from blockstack.workload import Workload
 
-__version__ = "0.1.0"
-
 __all__ = [
-    "PROFILES", "RULES", "BlockstackError", "CapacityResult", "Config", "Device", "Explanation",
-    "Frame", "FrameTable", "Kernel", "LayerLimit", "Machine", "Platform", "Result", "Stack",
-    "TaskDepth", "Workload", "capacity", "explain", "load", "load_kernel", "max_layers", "plot",
-    "simulate",
+    "PROFILES", "RULES", "Amplification", "BlockstackError", "CapacityResult", "Config", "Device",
+    "Explanation", "Frame", "FrameTable", "Kernel", "LayerLimit", "LoadSpec", "Machine",
+    "Platform", "Result", "Stack", "TaskDepth", "Tornado", "Workload", "amplification", "capacity",
+    "explain", "growth", "headroom_grid", "headroom_levers", "iops_levers", "journey", "load",
+    "load_kernel", "max_layers", "plot", "prepare", "sample_depths", "simulate", "stack_map",
+    "until_knee",
 ]
 
 

@@ -12,13 +12,14 @@ from blockstack.result import TaskDepth, task_from_dict
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: its name, its verdict, its tasks."""
+    """One of the two: its name, its verdict, its tasks, where its figures come from."""
 
     name: str
     kernel: str
     submission: str
     fits: bool | None
     tasks: tuple[TaskDepth, ...]
+    provenance: Mapping[str, Any]
 
     @property
     def worst(self) -> TaskDepth:
@@ -105,7 +106,8 @@ def read_side(path: Path) -> Side:
         data = json.loads(path.read_text())
         found = _judged(data["runs"], data["judged"]) if "runs" in data else data
         tasks = tuple(task_from_dict(one) for one in found["tasks"])
-        side = Side(path.stem, found["kernel"], found["submission"], found["fits"], tasks)
+        side = Side(path.stem, found["kernel"], found["submission"], found["fits"], tasks,
+                    dict(found["provenance"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BlockstackError(f"is no result: {type(error).__name__}: {error}", path=str(path),
                               hint="give what run --json or explain --json wrote") from error

@@ -1,7 +1,7 @@
 """What the tool writes in ``docs/``, and the recorded bounds: ``python -m blockstack.pages``.
 
 Run it in a checkout after frames, kinds or cuts changed, and look at the difference. Parts may be
-named: ``config``, ``history``, ``validation``.
+named: ``config``, ``figures``, ``history``, ``validation``.
 """
 
 import json
@@ -11,9 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from blockstack import history
+from blockstack.config import load_config
 from blockstack.errors import BlockstackError
+from blockstack.kernel import load_kernel
 from blockstack.present import plots
+from blockstack.present.figures import FIGURES, Subject, draw
 from blockstack.present.reference import lines as config_lines
+from blockstack.present.style import thumbnail
 from blockstack.validation import Report, kernel_for, measured_files, validate
 
 _MARKS = ("<!-- made by python -m blockstack.pages -->", "<!-- end -->")
@@ -30,6 +34,23 @@ def write_history(root: Path) -> None:
     (root / "docs/2005-and-now.md").write_text(page + "\n")
     curve = history.curve(history.OLD, ("recursive", "fifo"), 24)
     plots.save(plots.growth(curve), str(root / "docs/img/growth.svg"))
+
+
+def write_figures(root: Path) -> None:
+    """The README's pictures, and the thumbnails that tests compare the seed's figures with."""
+    case = load_config(root / "configs/dm-md-iscsi.toml")
+    seed = Subject(case.stack, case.workload, load_kernel(case.kernel or ""), bios=2000,
+                   machine=case.machine)
+    golden = root / "tests/golden/figures"
+    golden.mkdir(exist_ok=True)
+    for name in FIGURES:
+        print(f"figures: {name}", file=sys.stderr)
+        ax = draw(name, seed).ax
+        if name in README_FIGURES:
+            plots.save(ax, str(root / f"docs/img/{name}.svg"))
+        whole = golden / f"{name}.png"
+        plots.save(ax, str(whole))
+        thumbnail(whole).save(whole)
 
 
 def write_validation(root: Path) -> None:
@@ -87,7 +108,9 @@ def between_marks(text: str, new: str) -> str:
     return pattern.sub(lambda _: new + "\n", text)
 
 
-PARTS = {"config": write_config, "history": write_history, "validation": write_validation}
+README_FIGURES = ("depth",)
+PARTS = {"config": write_config, "figures": write_figures,
+         "history": write_history, "validation": write_validation}
 
 
 def main(parts: Sequence[str], root: Path = Path()) -> None:

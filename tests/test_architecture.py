@@ -15,12 +15,12 @@ PACKAGE = ROOT / "blockstack"
 
 BASE = {"errors", "units", "suggest"}
 ALLOWED = {
-    "errors": set(), "units": {"errors"}, "suggest": {"errors"}, "scenarios": set(),
-    "hdr": set(), "parquet": {"errors"},
-    "changes": {"errors"},
+    "version": set(), "scenarios": set(),
+    "errors": set(), "units": {"errors"}, "suggest": {"errors"},
+    "hdr": set(), "parquet": {"errors"}, "changes": {"errors"},
     "kinds": BASE, "workload": BASE, "toml_writer": BASE, "result": BASE,
     "stack": BASE | {"kinds"},
-    "kernel": BASE | {"kinds"},
+    "kernel": BASE | {"kinds", "version"},
     "config": BASE | {"kinds", "stack", "workload", "toml_writer", "scenarios", "changes"},
     "engine": BASE | {"kinds", "stack", "workload", "kernel", "result", "hdr", "_core",
                       "_service"},
@@ -34,10 +34,11 @@ ALLOWED = {
                        "explained", "hdr", "parquet"},
     "history": BASE | {"config", "engine", "importers", "kernel", "kinds", "scenarios", "stack",
                        "validation", "workload"},
-    "pages": BASE | {"history", "present", "validation"},
+    "pages": BASE | {"config", "kernel", "history", "present", "validation"},
     "cli": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload",
                    "importers", "validate", "validation", "annotate", "hdr", "compared"},
-    "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "workload"},
+    "__init__": BASE | {"config", "kernel", "engine", "present", "result", "stack", "version",
+                        "workload"},
 }
 
 
@@ -104,10 +105,12 @@ def test_import_is_light():
 def test_public_face_is_pinned():
     assert set(dir(bs)) == {*bs.__all__, "__version__"}
     assert sorted(bs.__all__) == sorted([
-        "PROFILES", "RULES", "BlockstackError", "CapacityResult", "Config", "Device",
-        "Explanation", "Frame", "FrameTable", "Kernel", "LayerLimit", "Machine", "Platform",
-        "Result", "Stack", "TaskDepth", "Workload", "capacity", "explain", "load", "load_kernel",
-        "max_layers", "plot", "simulate"])
+        "PROFILES", "RULES", "Amplification", "BlockstackError", "CapacityResult", "Config",
+        "Device", "Explanation", "Frame", "FrameTable", "Kernel", "LayerLimit", "LoadSpec",
+        "Machine", "Platform", "Result", "Stack", "TaskDepth", "Tornado", "Workload",
+        "amplification", "capacity", "explain", "growth", "headroom_grid", "headroom_levers",
+        "iops_levers", "journey", "load", "load_kernel", "max_layers", "plot", "prepare",
+        "sample_depths", "simulate", "stack_map", "until_knee"])
 
 
 def test_public_things_are_documented():

@@ -117,12 +117,17 @@ def open_case(config: Path, kernel: str | None, thread_size: str | None,
     else:
         case = load_config(config, changes)
     try:
-        chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
+        return case, load_chosen(case, kernel, thread_size)
     except BlockstackError as error:
-        raise error if kernel else error.under(str(config)) from error
+        raise error if kernel or thread_size else error.under(str(config)) from error
+
+
+def load_chosen(case: Config, kernel: str | None, thread_size: str | None) -> Kernel:
+    """A case's kernel, or the one given instead, with the thread size that is asked for."""
+    chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
     size = (parse_thread_size(thread_size, "--thread-size") if thread_size
             else case.overrides.thread_size_bytes)
-    return case, chosen.override(thread_size_bytes=size)
+    return chosen.override(thread_size_bytes=size)
 
 
 def kernel_or_frames(name: str) -> Kernel | FrameTable:

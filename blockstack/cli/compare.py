@@ -47,7 +47,7 @@ def _side(path: Path, kernel: str | None, skip: list[str] | None) -> Side:
     found = explain(case.stack, kernel=chosen, workload=case.workload,
                     submission=case.overrides.submission)
     return Side(case.name or case.stack.name, found.kernel, found.submission, found.fits,
-                found.tasks)
+                found.tasks, found.provenance)
 
 
 def _show(found: Compared) -> None:

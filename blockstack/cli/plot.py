@@ -79,7 +79,8 @@ def _command(name: str, shows: str) -> None:
         with bad_input(as_json, config):
             case, chosen = open_case(config, kernel, thread_size, skip or ())
             figure = draw(name, Subject(case.stack, case.workload, chosen, parse_count(bios),
-                                        kind, threads, iodepth))
+                                        kind, threads, iodepth,
+                                        case.machine))
             _write(figure.ax, output, {"data": figure.data}, as_json)
 
     plot_app.command(name, help=shows, epilog=f"Example: `blockstack plot {name} "

@@ -14,7 +14,7 @@ from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.interrupts import irq_spec
 from blockstack.engine.plan import Plan, compile_plan
 from blockstack.engine.simulate import as_kernel
-from blockstack.engine.static import StaticTasks
+from blockstack.engine.static import StaticTasks, each_deepest
 from blockstack.errors import ConfigError
 from blockstack.kernel import Kernel
 from blockstack.result import TaskDepth
@@ -169,7 +169,7 @@ def journey(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     calls = replay(it.plan.arrays, it.source, number)
     waiting = _pending(it.plan, calls)
     visits = tuple(_visit(it.plan, call, n) for call, n in zip(calls, waiting, strict=True))
-    done = tuple(t for t in it.static.beyond() if t.task.startswith("completion "))
+    done = each_deepest(t for t in it.static.beyond() if t.task.startswith("completion "))
     return Journey(stack.name, it.plan.kernel.name, it.plan.kernel.rule, number, visits, done,
                    it.plan.kernel.platform.limit_bytes, it.provenance)
 

@@ -19,12 +19,16 @@ from blockstack.engine.simulate import as_kernel
 from blockstack.kernel import Kernel
 from blockstack.result import Explanation
 from blockstack.stack import Device, Stack
+from blockstack.stack.limit_tree import DeviceLimits
 from blockstack.workload import Workload
 
 #: alike layers on each other from which on they are drawn as one
 SHORTEST_RUN = 4
-#: with more nodes than this, devices of one kind are alike whatever their sizes and parameters
-MOST_NODES = 45
+#: with more nodes than this, or more side by side, devices of one kind are alike whatever their
+#: sizes and parameters
+MOST_NODES, MOST_BESIDE = 45, 9
+#: with more nodes on each other than this, a run is of any kinds
+MOST_RANKS = 20
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,12 @@ class Node:
     ----------
     names : tuple of str
     kind, detail : str
-        The detail is the parameter that tells most: a driver, a RAID layout, a chunk.
+        The kind, or several with their numbers. The detail is the parameter that tells most: a
+        driver, a RAID layout, a chunk.
     size_sectors : int
-        Of one; of the largest where they differ.
+        Of one; of the largest where they differ (``sizes_differ``).
+    max_sectors : int
+        Largest request of the queue, of the smallest where they differ; 0: no queue.
     rank : int
         0 at the top; below everything that stands on it.
     nested : int
@@ -54,6 +61,8 @@ class Node:
     kind: str
     detail: str
     size_sectors: int
+    sizes_differ: bool
+    max_sectors: int
     rank: int
     nested: int = 1
     bytes: int = 0
@@ -118,10 +127,11 @@ def stack_map(stack: Stack, *, kernel: Kernel | str | Path, submission: str | No
     found = explain(stack, kernel=kernel, submission=submission, workload=workload)
     plan = static_tasks(stack, as_kernel(kernel).override(submission=submission), workload)[0].plan
     graph = stack.graph
-    alike = _alike(stack, graph, _looks)
-    if len(set(alike.values())) > MOST_NODES:
-        alike = _alike(stack, graph, lambda device: device.kind)
-    runs = _runs(stack, _quotient(graph, alike))
+    alike = alike_devices(stack)
+    small = _quotient(graph, alike)
+    runs = _runs(stack, small, _looks)
+    if len(list(nx.topological_generations(_quotient(small, runs)))) > MOST_RANKS:
+        runs = _runs(stack, small, lambda device: device.kind_entry.role)
     groups = {name: runs[group] for name, group in alike.items()}
     nested = Counter(runs.values())
     ranks = list(nx.topological_generations(_quotient(graph, groups)))
@@ -132,10 +142,19 @@ def stack_map(stack: Stack, *, kernel: Kernel | str | Path, submission: str | No
     for name in stack.devices:
         members.setdefault(number[name], []).append(name)
     cost = _costs(found)
-    nodes = tuple(_node(stack, tuple(members[i]), rank[group], nested[group], cost)
+    nodes = tuple(_node(stack, tuple(members[i]), rank[group], nested[group], cost, plan.limits)
                   for i, group in enumerate(order))
     return StackMap(stack.name, found.kernel, found.submission, found.fits, nodes,
                     tuple(_links(graph, alike, number, _handed_over(plan))), found.provenance)
+
+
+def alike_devices(stack: Stack) -> dict[str, str]:
+    """For each device the first one that is like it, in the order from the top down."""
+    found = _alike(stack, stack.graph, _looks)
+    ranks = list(nx.topological_generations(_quotient(stack.graph, found)))
+    if sum(map(len, ranks)) > MOST_NODES or max(map(len, ranks), default=0) > MOST_BESIDE:
+        found = _alike(stack, stack.graph, lambda device: device.kind)
+    return found
 
 
 def _alike(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]
@@ -161,14 +180,15 @@ def _alike(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]
     return {name: first[above[name]] for name in order}
 
 
-def _runs(stack: Stack, graph: nx.DiGraph) -> dict[str, str]:
+def _runs(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]
+          ) -> dict[str, str]:
     """The top of the run that each group is in: alike layers, one straight on the other."""
     top: dict[str, str] = {}
     for name in nx.topological_sort(graph):
         top.setdefault(name, name)
         lower = list(graph.successors(name))
         if len(lower) == 1 and graph.in_degree(lower[0]) == 1 and (
-                _looks(stack.devices[lower[0]]) == _looks(stack.devices[name])):
+                looks(stack.devices[lower[0]]) == looks(stack.devices[name])):
             top[lower[0]] = top[name]
     length = Counter(top.values())
     return {name: head if length[head] >= SHORTEST_RUN else name for name, head in top.items()}
@@ -200,12 +220,23 @@ def _costs(found: Explanation) -> dict[str, tuple[int, str, bool]]:
 
 
 def _node(stack: Stack, names: tuple[str, ...], rank: int, nested: int,
-          cost: Mapping[str, tuple[int, str, bool]]) -> Node:
+          cost: Mapping[str, tuple[int, str, bool]], limits: Mapping[str, DeviceLimits]) -> Node:
     device = stack.devices[names[0]]
     n_bytes, task = max((cost[n][:2] for n in names if n in cost), default=(0, ""))
     size = max(stack.devices[n].size_sectors for n in names)
-    return Node(names, device.kind, _detail(device), size, rank, nested, n_bytes, task,
+    most = min((limits[n].limits.max_sectors for n in names if n in limits), default=0)
+    kinds = Counter(stack.devices[n].kind for n in names)
+    differ = len({stack.devices[n].size_sectors for n in names}) > 1
+    return Node(names, _kinds(kinds), _detail(device) if len(kinds) == 1 else "", size, differ,
+                most, rank, nested, n_bytes, task,
                 any(cost[n][2] for n in names if n in cost))
+
+
+def _kinds(count: Mapping[str, int]) -> str:
+    """``dm-linear``; of a run of several kinds ``dm-linear × 255, dm-crypt × 43``."""
+    if len(count) == 1:
+        return next(iter(count))
+    return ", ".join(f"{kind} × {n}" for kind, n in sorted(count.items(), key=lambda i: -i[1]))
 
 
 def _detail(device: Device) -> str:

@@ -19,7 +19,8 @@ from blockstack.workload import Workload
 class GrowthPoint:
     """Deepest task of one direction with ``layers`` nested layers of a kind.
 
-    ``exact`` False: ``peak_bytes`` is a lower bound.
+    ``exact`` False: ``peak_bytes`` is a lower bound. ``interrupts_bytes`` may come on top of the
+    deepest task that submits, on the same stack; 0 for a completion.
     """
 
     layers: int
@@ -28,6 +29,7 @@ class GrowthPoint:
     peak_bytes: int
     limit_bytes: int
     exact: bool
+    interrupts_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ def growth(stack: Stack, kind: str, *, kernel: Kernel | str | Path, rules: Seque
                 if tasks:
                     worst = max(tasks, key=lambda t: t.peak_bytes)
                     points.append(GrowthPoint(n, rule, direction, worst.peak_bytes,
-                                              worst.limit_bytes, worst.exact))
+                                              worst.limit_bytes, worst.exact,
+                                              worst.interrupts_bytes
+                                              if direction == "submission" else 0))
     return Growth(stack.name, chosen.name, kind, tuple(points),
                   chosen.provenance() | {"stack": stack.name})
 
@@ -105,27 +109,27 @@ def headroom_grid(stack: Stack, *, kernels: Iterable[Kernel | str | Path] | None
     Profiles that differ in the thread size only share their rows: the first one stands for them.
     """
     cells: list[Cell] = []
-    for chosen in _one_per_table(kernels):
-        shipped = {k.platform.thread_size_bytes for k in _alike(chosen)}
+    everyone = [as_kernel(name) for name in PROFILES]
+    for chosen in _one_per_table(everyone if kernels is None else map(as_kernel, kernels)):
+        shipped = {k.platform.thread_size_bytes for k in (chosen, *everyone) if _same(k, chosen)}
         for rule in dict.fromkeys(("recursive", chosen.rule)):
             cells += [_cell(stack, chosen, rule, size, size in shipped, workload)
                       for size in sizes_bytes]
     return tuple(cells)
 
 
-def _one_per_table(kernels: Iterable[Kernel | str | Path] | None) -> list[Kernel]:
-    """The kernels, those with the same frame table, rule and interrupt stacks once."""
-    found: dict[tuple[str, str], Kernel] = {}
-    for one in kernels if kernels is not None else PROFILES:
-        kernel = as_kernel(one)
-        found.setdefault((kernel.rows.table.digest, kernel.platform.irq_stacks), kernel)
-    return list(found.values())
+def _one_per_table(kernels: Iterable[Kernel]) -> list[Kernel]:
+    """The kernels, those with the same frame table and interrupt stacks once."""
+    found: list[Kernel] = []
+    for kernel in kernels:
+        if not any(_same(kernel, one) for one in found):
+            found.append(kernel)
+    return found
 
 
-def _alike(kernel: Kernel) -> list[Kernel]:
-    everyone = [kernel, *(as_kernel(name) for name in PROFILES)]
-    return [k for k in everyone if k.rows.table.digest == kernel.rows.table.digest
-            and k.platform.irq_stacks == kernel.platform.irq_stacks]
+def _same(a: Kernel, b: Kernel) -> bool:
+    return (a.rows.table.digest, a.platform.irq_stacks) == (
+        b.rows.table.digest, b.platform.irq_stacks)
 
 
 def _cell(stack: Stack, kernel: Kernel, rule: str, size_bytes: int, own: bool,

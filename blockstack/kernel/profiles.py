@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from blockstack.errors import BlockstackError, UnknownKernel
 from blockstack.kernel.generation import GENERATIONS, SPANS, Generation, generation, generation_of
@@ -13,6 +14,7 @@ from blockstack.kernel.platform import Platform
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import FrameTable, base_name, load_table
 from blockstack.kinds.model import LIKE
+from blockstack.version import __version__
 
 RULES = ("recursive", "fifo", "two-list", "lifo")
 
@@ -129,13 +131,18 @@ class Kernel:
 
     def _on(self, platform: Platform) -> "Kernel":
         rows = RowSource(self.rows.table, self.generation, platform)
+        if platform.offset_bytes == self.platform.offset_bytes:
+            # THREAD_SIZE is a limit and no row of a path: what was found holds
+            rows = replace(self.rows, platform=platform)
         return replace(self, platform=platform, rows=rows)
 
-    def provenance(self) -> dict[str, str]:
-        """Where the frames come from, for results and for the corner of a plot."""
+    def provenance(self) -> dict[str, Any]:
+        """Where the frames come from, what the stack is like, and who says so."""
         meta = self.table.meta
         keys = ("kernel", "arch", "compiler", "provenance", "config", "date")
-        return {k: str(meta[k]) for k in keys if k in meta} | {"table": self.table.digest}
+        return {k: str(meta[k]) for k in keys if k in meta} | {
+            "table": self.table.digest, "thread_size_bytes": self.platform.thread_size_bytes,
+            "guard": self.platform.guard, "blockstack": __version__}
 
 
 def read_frames(path: Path) -> FrameTable:

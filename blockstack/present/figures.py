@@ -4,20 +4,25 @@ One registry for ``blockstack plot NAME`` and ``blockstack report``: a new figur
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from blockstack.engine.amplification import amplification
 from blockstack.engine.capacity.knee import until_knee
+from blockstack.engine.capacity.levers import iops_levers
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
 from blockstack.engine.capacity.run import capacity, prepare
 from blockstack.engine.journey import journey, sample_depths
+from blockstack.engine.levers import headroom_levers
 from blockstack.engine.simulate import simulate
-from blockstack.engine.stackmap import stack_map
+from blockstack.engine.stackmap import alike_devices, stack_map
 from blockstack.engine.survey import growth, headroom_grid
+from blockstack.errors import BlockstackError
 from blockstack.kernel import Kernel
 from blockstack.present import plots
 from blockstack.stack import Stack
+from blockstack.stack.machine import Machine
 from blockstack.workload import Workload
 
 if TYPE_CHECKING:
@@ -41,6 +46,7 @@ class Subject:
     threads : int
         For the memory of many stacks.
     iodepth : int
+    machine : Machine
     """
 
     stack: Stack
@@ -50,6 +56,7 @@ class Subject:
     kind: str = "dm-linear"
     threads: int = 10_000
     iodepth: int = _IODEPTH
+    machine: Machine = field(default_factory=Machine)
 
     @property
     def rules(self) -> tuple[str, str]:
@@ -60,7 +67,7 @@ class Subject:
     def loaded(self) -> CapacityResult:
         """The stack under a closed load: what several figures show, run once."""
         return capacity(self.stack, self.workload, kernel=self.kernel, iodepth=self.iodepth,
-                        bios=_CAPACITY_BIOS)
+                        machine=self.machine, bios=_CAPACITY_BIOS)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,14 @@ class Figure:
 
 def _stack(it: Subject) -> Figure:
     found = stack_map(it.stack, kernel=it.kernel, workload=it.workload)
-    return Figure(plots.stack(found), found.to_dict())
+    try:
+        busy = {name: share for name, share in it.loaded.utilisation().items()
+                if name in it.stack.devices}
+    except BlockstackError as error:  # a stack that capacity cannot model is drawn all the same
+        return Figure(plots.stack(found), found.to_dict() | {"utilisation": None,
+                                                             "why": str(error)})
+    return Figure(plots.stack(found, utilisation=busy, load=f"iodepth {it.iodepth}"),
+                  found.to_dict() | {"utilisation": busy})
 
 
 def _depth(it: Subject) -> Figure:
@@ -124,13 +138,29 @@ def _latency(it: Subject) -> Figure:
 
 
 def _busy(it: Subject) -> Figure:
-    return Figure(plots.busy(it.loaded), it.loaded.to_dict())
+    return Figure(plots.busy(it.loaded, alike=alike_devices(it.stack)), it.loaded.to_dict())
 
 
 def _load(it: Subject) -> Figure:
-    found = until_knee(prepare(it.stack, it.workload, kernel=it.kernel), LoadSpec("closed"),
-                       bios=_CAPACITY_BIOS)
+    model = prepare(it.stack, it.workload, kernel=it.kernel, machine=it.machine)
+    found = until_knee(model, LoadSpec("closed"), bios=_CAPACITY_BIOS)
     return Figure(plots.load(found), found.to_dict())
+
+
+def _amplification(it: Subject) -> Figure:
+    found = amplification(it.stack, it.workload, kernel=it.kernel)
+    return Figure(plots.amplification(found), found.to_dict())
+
+
+def _tornado(it: Subject) -> Figure:
+    found = headroom_levers(it.stack, kernel=it.kernel, workload=it.workload)
+    return Figure(plots.tornado(found), found.to_dict())
+
+
+def _tornado_iops(it: Subject) -> Figure:
+    found = iops_levers(it.stack, it.workload, it.loaded, kernel=it.kernel, machine=it.machine,
+                        bios=_CAPACITY_BIOS)
+    return Figure(plots.tornado(found), found.to_dict())
 
 
 #: name: what it shows, how it is made
@@ -148,6 +178,11 @@ FIGURES: Mapping[str, tuple[str, Callable[[Subject], Figure]]] = {
     "latency": ("How long bios take, to the 99.99th percentile.", _latency),
     "load": ("Throughput and 99th percentile against load, with the knee.", _load),
     "busy": ("What is busy, and the rate at which it is full.", _busy),
+    "amplification": ("What each layer makes of a bio: bios and sectors out per one in.",
+                      _amplification),
+    "tornado": ("What helps most against an overflow: one lever at a time.", _tornado),
+    "tornado-iops": ("What helps most for the rate: every speed and number halved and doubled.",
+                     _tornado_iops),
 }
 
 

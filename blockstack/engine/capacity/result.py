@@ -247,6 +247,15 @@ class CapacityResult:
         """Latency of all operations that so many per cent of the bios do not pass, in ns."""
         return hdr.percentiles(self.counts, wanted)
 
+    def utilisation(self) -> dict[str, float]:
+        """Busy share of each device's, and of its worker's, busiest server; 0 to 1."""
+        found: dict[str, float] = {}
+        for station in self.stations:
+            if station.limited:
+                name = station.name.split()[-1]  # "raid5d md0" is md0's
+                found[name] = max(station.utilisation, found.get(name, 0.0))
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         plain = {name: getattr(self, name) for name in (

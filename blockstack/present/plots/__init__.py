@@ -4,6 +4,7 @@ Every function takes ``ax=None`` and returns the Axes; nothing global is touched
 axis, limits are drawn and named, the provenance is in the corner.
 """
 
+from blockstack.present.plots.amplification import amplification
 from blockstack.present.plots.capacity import busy, latency, load
 from blockstack.present.plots.compared import compared
 from blockstack.present.plots.depth import depth
@@ -12,8 +13,10 @@ from blockstack.present.plots.headroom import headroom, heat
 from blockstack.present.plots.journey import distribution, journey, pending
 from blockstack.present.plots.memory import memory
 from blockstack.present.plots.stack import stack
+from blockstack.present.plots.tornado import tornado
 from blockstack.present.plots.validated import validated
 from blockstack.present.style import save
 
-__all__ = ["busy", "compared", "depth", "distribution", "growth", "headroom", "heat", "journey",
-           "latency", "load", "memory", "pending", "save", "stack", "validated"]
+__all__ = ["amplification", "busy", "compared", "depth", "distribution", "growth", "headroom",
+           "heat", "journey", "latency", "load", "memory", "pending", "save", "stack", "tornado",
+           "validated"]

@@ -3,7 +3,17 @@
 from typing import TYPE_CHECKING
 
 from blockstack.compared import Compared
-from blockstack.present.style import FITS, INK, OVER, axes, corner_text, plain, short, thousands
+from blockstack.present.style import (
+    BETTER,
+    INK,
+    WORSE,
+    axes,
+    corner_of_all,
+    plain,
+    room,
+    short,
+    thousands,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +27,7 @@ def compared(found: Compared, ax: "Axes | None" = None) -> "Axes":
     Returns
     -------
     Axes
-        x: bytes; red: B needs more.
+        x: bytes; to the right: B needs more.
     """
     changed = sorted((row for row in found.layers if row.change_bytes),
                      key=lambda row: -abs(row.change_bytes))
@@ -26,7 +36,7 @@ def compared(found: Compared, ax: "Axes | None" = None) -> "Axes":
     reach = max((abs(row.change_bytes) for row in rows), default=1)
     for y, row in enumerate(rows):
         n = row.change_bytes
-        ax.barh(y, n, color=OVER if n > 0 else FITS, height=0.7)
+        ax.barh(y, n, color=WORSE if n > 0 else BETTER, height=0.7)
         ax.annotate(f"{n:+,}", (n, y), xytext=(4 if n > 0 else -4, 0), textcoords="offset points",
                     ha="left" if n > 0 else "right", va="center", fontsize=8, color=INK)
     if not rows:
@@ -35,11 +45,12 @@ def compared(found: Compared, ax: "Axes | None" = None) -> "Axes":
     ax.invert_yaxis()
     ax.set_xlim(-reach * 1.25, reach * 1.25)
     ax.axvline(0, color=INK, lw=0.8)
-    ax.set_xlabel("bytes of stack, B less A")
     thousands(ax.xaxis)
     a, b = found.a, found.b
-    plain(ax, f"A: {a.name}, {a.kernel}, {a.submission}: {a.worst.headroom_bytes:,} bytes left\n"
-              f"B: {b.name}, {b.kernel}, {b.submission}: {b.worst.headroom_bytes:,} bytes left")
+    plain(ax, f"A: {a.name}, {a.kernel}, {a.submission}: {room(a.worst.headroom_bytes)}\n"
+              f"B: {b.name}, {b.kernel}, {b.submission}: {room(b.worst.headroom_bytes)}")
     more = f"; {len(changed) - _MOST} smaller changes not shown" if len(changed) > _MOST else ""
-    corner_text(ax, f"worst tasks: {a.worst.task}; {b.worst.task}{more}")
+    ax.set_xlabel(f"bytes of stack, B less A, of the worst tasks: {a.worst.task}; {b.worst.task}"
+                  f"{more}", fontsize=9)
+    corner_of_all(ax, [a.provenance, b.provenance])
     return ax

@@ -3,15 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from blockstack.engine.survey import THREAD_SIZES_BYTES
 from blockstack.present.style import (
     COLOURS,
+    DIM,
     INK,
     OVER,
     axes,
     corner,
     ink,
     limit_line,
+    limit_lines,
     plain,
+    room,
     short,
     thousands,
 )
@@ -55,14 +59,15 @@ def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
     tallest = max(max(t.peak_bytes, t.limit_bytes) for t in shown) * 1.06
     for x, (result, task) in enumerate(zip(results, shown, strict=True)):
         _icicle(ax, x, task, colour, tallest)
-        state = (f"overflows by {-task.headroom_bytes:,} bytes" if task.headroom_bytes < 0
-                 else f"{task.headroom_bytes:,} bytes left")
         prefix = "" if task.exact else "at least "
         ax.text(x, -tallest * 0.012, f"{result.submission}: {task.task}\n"
-                f"{prefix}{task.peak_bytes:,} bytes, {state}", ha="center", va="bottom",
-                fontsize=10, color=OVER if task.headroom_bytes < 0 else INK, fontweight="bold")
-    for limit in sorted({t.limit_bytes for t in shown}):
-        limit_line(ax, limit)
+                f"{prefix}{task.peak_bytes:,} bytes, {room(task.headroom_bytes)}", ha="center",
+                va="bottom", fontsize=10, fontweight="bold",
+                color=OVER if task.headroom_bytes < 0 else INK)
+    limit_lines(ax, {t.limit_bytes for t in shown})
+    for result, limit in {(r.provenance.get("thread_size_bytes"), t.limit_bytes): (
+            r, t.limit_bytes) for r, t in zip(results, shown, strict=True)}.values():
+        _sizes(ax, result, limit, tallest)
     ax.set_xlim(-0.55, len(results) - 0.45)
     ax.set_ylim(tallest, -tallest * 0.1)
     ax.set_xticks([])
@@ -72,6 +77,23 @@ def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
     plain(ax, f"{first.provenance['stack']} on {first.kernel}", keep=("left",))
     corner(ax, first.provenance)
     return ax
+
+
+def _sizes(ax: "Axes", result: Result, limit_bytes: int, tallest: float) -> None:
+    """What other thread sizes would leave, and what lies beyond the limit."""
+    size = result.provenance.get("thread_size_bytes")
+    if size is None:  # a result of an older version
+        return
+    for other in THREAD_SIZES_BYTES:
+        usable = other - (size - limit_bytes)
+        if other != size and usable < tallest:
+            limit_line(ax, usable, label=f"{other // 1024} KiB stack: {usable:,}", style=":",
+                       colour=DIM)
+    beyond = {"guard-page": "a guard page", "canary": "STACK_END_MAGIC, then the next page",
+              "none": "thread_info, then the next page: no guard"}[result.provenance["guard"]]
+    ax.text(0.995, limit_bytes, f"{size // 1024} KiB stack; below: {beyond}", color=OVER,
+            fontsize=7, va="top", ha="right", transform=ax.get_yaxis_transform(), zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85})
 
 
 def _icicle(ax: "Axes", x: int, task: TaskDepth, colour: Mapping[str, str],
@@ -92,7 +114,7 @@ def _icicle(ax: "Axes", x: int, task: TaskDepth, colour: Mapping[str, str],
                         f"{short(frame.function)} {frame.bytes}", fontsize=6, va="center",
                         ha="right", color=letters)
             inner += frame.bytes
-        if n_bytes > tallest * 0.016:
+        if n_bytes > tallest * 0.0125:
             ax.text(x - 0.44, top + n_bytes / 2, f"{short(layer, 18)}  {n_bytes}", fontsize=7.5,
                     va="center", color=letters, fontweight="bold")
         top += n_bytes

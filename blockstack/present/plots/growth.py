@@ -3,7 +3,15 @@
 from typing import TYPE_CHECKING
 
 from blockstack.engine.survey import Growth
-from blockstack.present.style import RULE_COLOURS, axes, corner, limit_line, plain, thousands
+from blockstack.present.style import (
+    RULE_COLOURS,
+    axes,
+    corner,
+    limit_line,
+    limit_lines,
+    plain,
+    thousands,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,12 +23,13 @@ def growth(found: Growth, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     found : Growth
-        From `blockstack.engine.survey.growth`.
+        From `blockstack.growth`.
 
     Returns
     -------
     Axes
-        Solid: submission; dotted: completion, where it is the same for every rule drawn once.
+        Solid: submission; dotted: completion, where it is the same for every rule drawn once. A
+        second line is what an interrupt on the task's stack leaves to the submission.
     """
     ax = axes(ax, 8.4, 5.2)
     top = max(max(p.peak_bytes, p.limit_bytes) for p in found.points) * 1.08
@@ -47,8 +56,13 @@ def growth(found: Growth, ax: "Axes | None" = None) -> "Axes":
         below = max(y, below + top * 0.045)
         ax.annotate(text, (x, y), xytext=(x * 1.01, below), va="center", fontsize=8.5,
                     color=colour, annotation_clip=False)
-    for limit in sorted({p.limit_bytes for p in found.points}):
-        limit_line(ax, limit)
+    limit_lines(ax, {p.limit_bytes for p in found.points}, left=True)
+    struck = min((p.limit_bytes - p.interrupts_bytes for p in found.points
+                  if p.interrupts_bytes), default=None)
+    if struck is not None:
+        below = top * 0.05 > max(p.limit_bytes for p in found.points) - struck
+        limit_line(ax, struck, style=":", left=True, va="top" if below else "bottom",
+                   label=f"submission: limit less interrupts {struck:,} bytes")
     ax.set_xlim(left=0)
     ax.set_ylim(0, top)
     ax.set_xlabel(f"nested {found.kind} layers")

@@ -9,7 +9,7 @@ from blockstack.present.style import (
     OVER,
     VERDICT,
     axes,
-    corner,
+    corner_of_all,
     corner_text,
     ink,
     plain,
@@ -45,7 +45,7 @@ def headroom(results: Sequence[Result], ax: "Axes | None" = None) -> "Axes":
     ax.set_xlabel("headroom of the worst task (bytes); left of the line the stack overflows")
     thousands(ax.xaxis)
     plain(ax, f"{results[0].provenance['stack']}: what is left of the stack")
-    corner(ax, results[0].provenance)
+    corner_of_all(ax, [r.provenance for r in results])
     return ax
 
 
@@ -55,7 +55,7 @@ def heat(cells: Sequence[Cell], stack: str, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     cells : sequence of Cell
-        From `headroom_grid`.
+        From `blockstack.headroom_grid`.
     stack : str
         Name for the title.
 

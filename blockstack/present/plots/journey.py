@@ -1,6 +1,7 @@
 """One bio's way down and back up; bios waiting meanwhile; how deep a sample of bios goes."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAMED = 40  # calls up to which every one is named
+_COMPLETIONS, _TASKS = 5, 9  # drawn; named
 
 
 def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
@@ -34,7 +36,7 @@ def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     found : Journey
-        From `blockstack.engine.journey.journey`.
+        From `blockstack.journey`.
 
     Returns
     -------
@@ -57,17 +59,26 @@ def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
             ax.text(x, visit.entry_bytes, f" {visit.device}", rotation=90, fontsize=6, va="top",
                     ha="center", color=ink(colour[visit.task]), clip_on=True)
     x = len(found.visits) + 1
-    for task in found.completions:
+    back = sorted(found.completions, key=lambda t: -t.peak_bytes)
+    for task in back[:_COMPLETIONS]:
         x = _back_up(ax, task, x)
+    more = len(back) - _COMPLETIONS
     limit_line(ax, found.limit_bytes)
-    deepest = max([found.limit_bytes, *(v.peak_bytes for v in found.visits)])
+    deepest = max([found.limit_bytes, *(v.peak_bytes for v in found.visits),
+                   *(t.peak_bytes for t in back)])
     ax.set_ylim(deepest * 1.05, 0)
     ax.set_xlim(-1, x)
-    ax.set_xlabel("calls in the order in which they run; then completions, layer by layer")
+    ax.set_xlabel("calls in the order in which they run; then completions, layer by layer" + (
+        f" ({more} shallower ones not shown)" if more > 0 else ""))
     ax.set_ylabel("bytes from the top of the task's stack")
     thousands(ax.yaxis)
     ax.xaxis.set_major_formatter("{x:.0f}")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.005, 1), fontsize=7.5, frameon=False)
+    handles, labels = ax.get_legend_handles_labels()
+    kept = [i for i, label in enumerate(labels) if label in tasks[:_TASKS] or label not in tasks]
+    if len(tasks) > _TASKS:
+        labels[kept[_TASKS - 1]] += f" … {len(tasks) - _TASKS} more tasks"
+    ax.legend([handles[i] for i in kept], [labels[i] for i in kept], loc="upper left",
+              bbox_to_anchor=(1.005, 1), fontsize=7.5, frameon=False)
     plain(ax, f"{found.stack} on {found.kernel}, {found.submission}: the way of bio {found.bio}")
     corner(ax, found.provenance)
     return ax
@@ -75,19 +86,20 @@ def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
 
 def _back_up(ax: "Axes", task: TaskDepth, x: int) -> int:
     """A completion: one bar per layer that it passes; where the next one starts."""
-    depth, first = 0, x
-    layer = None
-    for frame in task.path:
-        if frame.layer != layer:
-            x += layer is not None
-            layer = frame.layer
-            if x - first < _NAMED:
-                ax.text(x, depth, f" {short(layer, 16)}", rotation=90, fontsize=6, va="top",
-                        ha="center", color=INK, clip_on=True)
-        ax.bar(x, frame.bytes, bottom=depth, width=0.86, color="#BBBBBB",
-               label=None if depth else f"{task.task}: {task.context}, {task.peak_bytes:,} bytes")
-        depth += frame.bytes
-    return x + 2
+    groups = [(layer, sum(f.bytes for f in frames))
+              for layer, frames in groupby(task.path, key=lambda f: f.layer)]
+    sizes = np.array([n_bytes for _, n_bytes in groups])
+    above = np.cumsum(sizes) - sizes
+    at = x + np.arange(len(groups))
+    wide = 0.86 if len(groups) <= _NAMED else 1.0
+    ax.bar(at, above, width=wide, color=DIM, alpha=0.13)
+    ax.bar(at, sizes, bottom=above, width=wide, color="#999999",
+           label=f"{task.task}: {task.context}, {task.peak_bytes:,} bytes")
+    if len(groups) <= _NAMED:
+        for place, (layer, _), depth in zip(at.tolist(), groups, above.tolist(), strict=True):
+            ax.text(place, depth, f" {short(layer, 16)}", rotation=90, fontsize=6, va="top",
+                    ha="center", color=INK, clip_on=True)
+    return x + len(groups) + 1
 
 
 def pending(journeys: Sequence[Journey], ax: "Axes | None" = None) -> "Axes":
@@ -101,14 +113,20 @@ def pending(journeys: Sequence[Journey], ax: "Axes | None" = None) -> "Axes":
     from matplotlib.ticker import MaxNLocator
 
     ax = axes(ax, 8.4, 4.2)
+    most = 0
     for i, found in enumerate(journeys):  # lines that lie on each other: the first is the widest
         own = [v.pending for v in found.visits if v.task == found.visits[0].task]
+        most = max(most, *own)
         ax.step(range(1, len(own) + 1), own, where="post", lw=2 + 2.2 * (len(journeys) - 1 - i),
                 color=RULE_COLOURS[found.submission],
                 label=f"{found.submission}: at most {max(own)} waiting")
     ax.set_xlabel("calls of the submitting task, in order")
     ax.set_ylabel("bios waiting on the task's list")
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, max(1, most) * 1.15)
+    ax.set_xlim(left=0.5)
+    if not most:
+        ax.text(0.5, 0.5, "every bio goes straight to the lowest device: none waits", color=DIM,
+                transform=ax.transAxes, ha="center", fontsize=9)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=9)

@@ -1,39 +1,54 @@
 """The stack as a layered graph: what stands on what, where tasks change, what costs the bytes."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blockstack.engine.stackmap import Node, StackMap
-from blockstack.present.style import DIM, FITS, INK, OVER, UNKNOWN, axes, corner, plain, short
+from blockstack.present.style import (
+    DIM,
+    INK,
+    OVER,
+    UNKNOWN,
+    axes,
+    busy_colour,
+    busy_colours,
+    corner,
+    ink,
+    plain,
+    short,
+)
+from blockstack.units import SECTOR_BYTES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PER_ROW = 9  # boxes side by side before a rank goes on below
 _WIDE, _HIGH = 0.9, 0.66  # of a cell
-_PAPER = "#F4F6F8"
+_BLANK = "#FFFFFF"
 
 
 def stack(found: StackMap, ax: "Axes | None" = None,
-          utilisation: Mapping[str, float] | None = None) -> "Axes":
+          utilisation: Mapping[str, float] | None = None, load: str = "") -> "Axes":
     """What stands on what: one box per device, alike devices as one box with their number.
 
     Parameters
     ----------
     found : StackMap
-        From `blockstack.engine.stackmap.stack_map`.
+        From `blockstack.stack_map`.
     utilisation : mapping of device to share, optional
-        0 to 1; colours the boxes.
+        0 to 1; colours the boxes, of alike devices by the busiest.
+    load : str
+        Under which load they are so busy.
 
     Returns
     -------
     Axes
-        Red: on a path that overflows. A dashed link: bios change to the named task there.
+        Red outline: on a path that overflows. A dashed link: bios change to the named task there.
     """
     places = _places(found)
     columns = max(x for x, _ in places.values()) + 1
     rows = max(y for _, y in places.values()) + 1
-    ax = axes(ax, max(5.6, 0.6 + 1.75 * columns), 0.9 + 0.92 * rows)
+    ax = axes(ax, max(5.6, 0.6 + 1.75 * columns), (1.5 if utilisation else 0.9) + 1.12 * rows)
     for link in found.links:
         _link(ax, places[link.upper], places[link.lower], link.task, link.always,
               link.each if found.nodes[link.upper].count > 1 else 1)
@@ -48,8 +63,22 @@ def stack(found: StackMap, ax: "Axes | None" = None,
     ax.set_yticks([])
     state = {True: "fits", False: "overflows", None: "cannot tell"}[found.fits]
     plain(ax, f"{found.stack}\n{found.kernel}, {found.submission}: {state}", keep=())
+    if utilisation:
+        _legend(ax, load)
     corner(ax, found.provenance)
     return ax
+
+
+def _legend(ax: "Axes", load: str) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    figure: Any = ax.figure
+    bar = figure.colorbar(ScalarMappable(Normalize(0, 100), busy_colours()), ax=ax, shrink=0.6,
+                          orientation="horizontal", aspect=40, pad=0.02)
+    bar.set_label(f"busiest server (%){', ' + load if load else ''}; white: no server of "
+                  "its own; red outline: overflows", fontsize=7)
+    bar.ax.tick_params(labelsize=7)
 
 
 def _places(found: StackMap) -> dict[int, tuple[float, float]]:
@@ -109,23 +138,33 @@ def _link(ax: "Axes", upper: tuple[float, float], lower: tuple[float, float], ta
 def _box(ax: "Axes", x: float, y: float, node: Node, busy: float | None) -> None:
     from matplotlib.patches import FancyBboxPatch
 
-    face = _PAPER if busy is None else _heat(busy)
+    face = _BLANK if busy is None else busy_colour(busy)
     ax.add_patch(FancyBboxPatch(
         (x - _WIDE / 2 + 0.04, y - _HIGH / 2 + 0.04), _WIDE - 0.08, _HIGH - 0.08,
         boxstyle="round,pad=0.04,rounding_size=0.07", facecolor=face, zorder=3,
-        edgecolor=OVER if node.over else DIM, lw=2.2 if node.over else 0.9))
+        edgecolor=OVER if node.over else DIM, lw=2.6 if node.over else 0.9))
     many = (f" × {node.count}" if node.count > 1 else "") + (
         f", {node.nested} nested" if node.nested > 1 else "")
-    ax.text(x, y - 0.19, short(node.names[0], 20 - len(many)) + many, fontsize=8,
-            fontweight="bold", color=INK, ha="center", va="center", zorder=4)
-    size = f"  {_size(node.size_sectors * 512)}" if node.size_sectors else ""
-    detail = f" {node.detail}" if node.detail else ""
-    ax.text(x, y + 0.02, short(f"{node.kind}{detail}", 24), fontsize=6.6, color=INK, ha="center",
-            va="center", zorder=4)
-    cost = f"{node.bytes:,} B{' each' if node.nested > 1 else ''}" if node.bytes else ""
-    load = "" if busy is None else f"  {busy:.0%} busy"
-    ax.text(x, y + 0.21, f"{cost}{size}{load}".strip(), fontsize=6.6, ha="center", va="center",
-            color=OVER if node.over else DIM, zorder=4)
+    letters = ink(face)
+    most = "to " if " × " in node.kind else ""  # of a run of several kinds
+    each = " each" if node.nested > 1 else ""
+    cost = f"{most}{node.bytes:,} B{each}" if node.bytes else ""
+    load = "" if busy is None else f"{busy:.0%} busy"
+    rows = ((short(node.names[0], 24 - len(many)) + many, 8, "bold"),
+            (short(f"{node.kind} {node.detail}".strip(), 26), 6.8, "normal"),
+            (_limits(node), 6.4, "normal"),
+            ("  ".join(filter(None, (cost, load))), 6.8, "bold" if node.over else "normal"))
+    for at, (text, size, weight) in zip((-0.215, -0.05, 0.09, 0.23), rows, strict=True):
+        ax.text(x, y + at, text, fontsize=size, fontweight=weight, color=letters, ha="center",
+                va="center", zorder=4)
+
+
+def _limits(node: Node) -> str:
+    """``200 GiB, requests to 128 KiB``."""
+    size = _size(node.size_sectors * SECTOR_BYTES) if node.size_sectors else ""
+    size = f"up to {size}" if size and node.sizes_differ else size
+    most = f"requests to {_size(node.max_sectors * SECTOR_BYTES)}" if node.max_sectors else ""
+    return ", ".join(filter(None, (size, most)))
 
 
 def _size(n_bytes: float) -> str:
@@ -135,11 +174,3 @@ def _size(n_bytes: float) -> str:
             break
         n_bytes /= 1024
     return f"{n_bytes:.3g} {unit}"
-
-
-def _heat(busy: float) -> str:
-    """Paper to orange with rising utilisation."""
-    from matplotlib.colors import LinearSegmentedColormap, to_hex
-
-    return to_hex(LinearSegmentedColormap.from_list("busy", (_PAPER, FITS, UNKNOWN))(
-        min(1.0, max(0.0, busy))))
