@@ -26,7 +26,7 @@ from blockstack.cli.common import (
 )
 from blockstack.config import Config
 from blockstack.errors import BlockstackError
-from blockstack.importers.build import UNKNOWN
+from blockstack.importers.host_plan import UNKNOWN
 from blockstack.importers.sniff import is_source
 from blockstack.kernel import Kernel
 from blockstack.present.figures import Subject
