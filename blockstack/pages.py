@@ -18,7 +18,7 @@ from blockstack.present import plots
 from blockstack.present.figures import FIGURES, Subject, draw
 from blockstack.present.reference import lines as config_lines
 from blockstack.present.style import thumbnail
-from blockstack.validation import Report, kernel_for, measured_files, validate
+from blockstack.validation import Report, kernel_for, measured_files, record, validate
 
 _MARKS = ("<!-- made by python -m blockstack.pages -->", "<!-- end -->")
 
@@ -60,17 +60,14 @@ def write_validation(root: Path) -> None:
         print(f"validation: {measured.kernel}", file=sys.stderr)
         reports.append(validate(measured, kernel_for(measured)))
     for report in reports:
+        found = record(report)
         rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(pair)}"
-                          for name, pair in recorded(report).items())
-        (root / f"tests/golden/{report.kernel}.json").write_text("{\n" + rows + "\n}\n")
+                          for name, pair in found["stacks"].items())
+        (root / f"blockstack/measured/bounds/{report.kernel}.json").write_text(
+            f'{{"table": {json.dumps(found["table"])}, "stacks": {{\n{rows}\n}}}}\n')
     page = root / "docs/validate.md"
     page.write_text(between_marks(page.read_text(), "\n".join(summary_lines(reports))))
     plots.save(plots.validated(reports), str(root / "docs/img/validate.svg"))
-
-
-def recorded(report: Report) -> dict[str, list[int | None]]:
-    """Predicted and typical bytes by stack: what a test holds against a fresh run."""
-    return {r.name: [r.predicted_bytes, r.typical_bytes] for r in report.rows}
 
 
 def summary_lines(reports: Sequence[Report]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Whole files of measured stacks beside their bounds, and the set that ships with the package."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,6 +129,42 @@ def validate(measurements: Measurements, kernel: Kernel, progress: Progress | No
         rows.append(compare(measured, plain, typical))
     budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
     return Report(plain.name, measurements.kernel, tuple(rows), budgets, kernel.table.digest)
+
+
+def record(report: Report) -> dict[str, Any]:
+    """What is recorded of a report: the frame table, and predicted and typical bytes by stack."""
+    return {"table": report.table,
+            "stacks": {r.name: [r.predicted_bytes, r.typical_bytes] for r in report.rows}}
+
+
+def recorded() -> tuple[Report, ...]:
+    """The bounds of the stacks that ship, as they were recorded; nothing is computed.
+
+    `validate` does that, and a test holds the record against it.
+
+    Raises
+    ------
+    BlockstackError
+        A kernel's frames are not those of its record.
+    """
+    return tuple(_recorded(measured) for measured in measured_files())
+
+
+def _recorded(measured: Measurements) -> Report:
+    kernel = kernel_for(measured)
+    file = SHIPPED / "bounds" / f"{kernel.name}.json"
+    bounds = json.loads(file.read_text())
+    if bounds["table"] != kernel.table.digest:
+        raise BlockstackError("the recorded bounds are another frame table's", path=str(file),
+                              value=kernel.table.digest, hint="python -m blockstack.pages")
+    rows = []
+    for one in measured.stacks:
+        if one.block is not None:
+            predicted, typical = bounds["stacks"][one.name]
+            rows.append(Comparison(one.name, one.block.context, one.block.max_bytes,
+                                   predicted_bytes=predicted, typical_bytes=typical,
+                                   refused="" if predicted else "recorded without a bound"))
+    return Report(kernel.name, measured.kernel, tuple(rows), table=kernel.table.digest)
 
 
 def merged(reports: Sequence[Report]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from blockstack.kernel import Kernel
 from blockstack.present import plots
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine
+from blockstack.validation import recorded
 from blockstack.workload import Workload
 
 if TYPE_CHECKING:
@@ -163,6 +164,11 @@ def _tornado_iops(it: Subject) -> Figure:
     return Figure(plots.tornado(found), found.to_dict())
 
 
+def _validated(it: Subject) -> Figure:
+    found = recorded()
+    return Figure(plots.validated(found), [one.to_dict() for one in found])
+
+
 #: name: what it shows, how it is made
 FIGURES: Mapping[str, tuple[str, Callable[[Subject], Figure]]] = {
     "stack": ("What stands on what: bytes per layer, and where bios change to another task.",
@@ -183,6 +189,8 @@ FIGURES: Mapping[str, tuple[str, Callable[[Subject], Figure]]] = {
     "tornado": ("What helps most against an overflow: one lever at a time.", _tornado),
     "tornado-iops": ("What helps most for the rate: every speed and number halved and doubled.",
                      _tornado_iops),
+    "validated": ("How far to believe the bounds: stacks that were measured on running kernels.",
+                  _validated),
 }
 
 
