@@ -87,6 +87,18 @@ def pack(tmp_path_factory):
     return folder
 
 
+def test_the_page_says_what_was_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("blockstack.present.report.FIGURES", {})
+    config = tmp_path / "host.toml"
+    config.write_text('kernel = "linux-6.1-x86_64"\n[missing]\n"/srv" = "oddfs: no such kind"\n'
+                      '[devices.sda]\nkind = "scsi"\nsize = "1 GiB"\n')
+    found = CliRunner().invoke(app, ["report", str(config), "-o", str(tmp_path), "--json"])
+    assert found.exit_code == 3 and json.loads(found.stdout)["fits"] is None
+    page = (tmp_path / "index.html").read_text()
+    assert "cannot tell on linux-6.1-x86_64" in page and 'class="fits"' not in page
+    assert "every task: what was left out may make it deeper: /srv" in page
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_there(pack, name):
     assert (pack / "figures" / f"{name}.png").stat().st_size > 10_000

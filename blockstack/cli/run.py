@@ -214,8 +214,7 @@ def _layers_status(rows: Sequence[LayerLimit]) -> int:
     """Whether the layers that the stack has are among those that fit."""
     if any(_below(row.may_fit, row.present_layers) for row in rows):
         return OVERFLOWS
-    certain = all(row.layers is None or row.exact for row in rows) and not any(
-        _below(row.layers, row.present_layers) for row in rows)
+    certain = all(row.exact and not _below(row.layers, row.present_layers) for row in rows)
     return FITS if certain else CANNOT_TELL
 
 

@@ -15,6 +15,7 @@ from blockstack.present import plots
 from blockstack.present.figures import FIGURES, Subject, draw
 from blockstack.present.folded import folded, speedscope
 from blockstack.present.style import COLOURS
+from blockstack.present.tables import reasons
 from blockstack.result import Explanation, Frame
 
 _STATES = {True: "fits", False: "over", None: "unknown"}
@@ -123,7 +124,7 @@ def _page(found: Explanation, title: str, description: str, figures: Sequence[di
         verdict=f"{_WORDS[found.fits]} on {found.kernel}, {found.submission}",
         sentence=f"Deepest: {worst.task}, {at_least}{worst.peak_bytes:,} of "
                  f"{worst.limit_bytes:,} bytes, {room}.",
-        reasons=[f"{t.task}: {t.why}" for t in found.tasks if t.fits is not True and t.why][:6],
+        reasons=reasons([t for t in found.tasks if t.fits is not True], len(found.tasks))[:6],
         tasks=sorted(found.tasks, key=lambda t: t.headroom_bytes), states=_STATES, words=_WORDS,
         layers=[asdict(row) for row in layers], no_layers=no_layers, kind=kind, worst=worst,
         icicle=list(_icicle(worst.path, worst.limit_bytes)), figures=figures, left_out=left_out,

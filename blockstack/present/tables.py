@@ -103,13 +103,27 @@ def path_table(path: Sequence[Frame]) -> Table:
     return table
 
 
-def why_lines(tasks: Sequence[TaskDepth]) -> list[Text]:
-    """What the verdicts rest on, and for which tasks."""
+_NAMED = 4  # tasks beside a reason
+
+
+def reasons(tasks: Sequence[TaskDepth], all_tasks: int) -> list[str]:
+    """What the verdicts of some of ``all_tasks`` rest on: each reason once, with its tasks."""
     tasks_of: dict[str, list[str]] = {}
     for task in tasks:
-        if task.why:
-            tasks_of.setdefault(task.why, []).append(task.task)
-    return [Text(f"  {', '.join(names)}: {why}", "yellow") for why, names in tasks_of.items()]
+        for why in filter(None, task.why.split("; ")):
+            tasks_of.setdefault(why, []).append(task.task)
+    lines = []
+    for why, names in sorted(tasks_of.items(), key=lambda item: -len(item[1])):
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
+        which = "every task" if len(names) == all_tasks > 1 else (
+            ", ".join(names[:_NAMED] if more else names) + more)
+        lines.append(f"{which}: {why}")
+    return lines
+
+
+def why_lines(tasks: Sequence[TaskDepth]) -> list[Text]:
+    """`reasons` below a table of the tasks."""
+    return [Text(f"  {line}", "yellow") for line in reasons(tasks, len(tasks))]
 
 
 def explanation_view(found: Explanation, whole: bool = False, width: int = WIDE
