@@ -124,8 +124,8 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
     out.print(Text(f"\nDeepest path: {judged.worst.task} ({judged.worst.context})", "bold"))
     out.print(tables.path_table(judged.deepest_path))
     made = kernel.provenance()
-    out.print(Text(f"\nFrames: {made['kernel']}, {made['compiler']} (table {made['table']}); an "
-                   f"overflow here {kernel.platform.overflow_outcome}", "dim"))
+    out.print(Text(f"\nFrames: {made['kernel']}, {made['compiler']} (table {made['table']})",
+                   "dim"))
     for note in notes_of(case.stack, kernel):
         out.print(Text(f"Note: {note}", "dim"))
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -66,7 +67,7 @@ def _runs_table(results: Sequence[Result], own_rule: str, heads: tuple[str, ...]
 def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = 24) -> Table:
     """One row per task: peak, limit, verdict and how it was found; the worst first."""
     wide = width >= 100
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not wide)
     table.add_column("task", overflow="fold")
     table.add_column("stack of", no_wrap=True)
     for head in ("peak B", "limit B", "headroom B") if wide else ("peak B", "headroom B"):
@@ -121,9 +122,9 @@ def reasons(tasks: Sequence[TaskDepth], all_tasks: int) -> list[str]:
     return lines
 
 
-def why_lines(tasks: Sequence[TaskDepth]) -> list[Text]:
+def why_lines(tasks: Sequence[TaskDepth]) -> list[RenderableType]:
     """`reasons` below a table of the tasks."""
-    return [Text(f"  {line}", "yellow") for line in reasons(tasks, len(tasks))]
+    return [Padding(Text(line, "yellow"), (0, 0, 0, 2)) for line in reasons(tasks, len(tasks))]
 
 
 def explanation_view(found: Explanation, whole: bool = False, width: int = WIDE
