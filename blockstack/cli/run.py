@@ -133,7 +133,8 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
 @app.command(epilog="Examples: `blockstack explain configs/dm-md-iscsi.toml --max-layers "
                     "dm-linear`, `blockstack explain --trace oops.txt --thread-size '4 KiB'`")
 def explain(config: Annotated[Path | None, typer.Argument(
-                metavar="CONFIG", help="A TOML file: see configs/. Not with --trace.")] = None,
+                metavar="CONFIG", help="A TOML file (see configs/), or a host, as for "
+                                        "`run`. Not with --trace.")] = None,
             kernel: KernelOpt = None, submission: SubmissionOpt = None,
             thread_size: ThreadOpt = None,
             trace: Annotated[Path | None, typer.Option(
@@ -204,7 +205,7 @@ def _explain_traces(config: Path | None, file: Path, kernel: str | None,
     else:
         out = printer()
         for one in found:
-            out.print(trace_view(one, out.width))
+            out.print(trace_view(one))
     answers = [f.fits for f in found if f.form != "frames"]
     raise typer.Exit(OVERFLOWS if False in answers else FITS if answers and None not in answers
                      else CANNOT_TELL)
