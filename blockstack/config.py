@@ -19,8 +19,8 @@ from blockstack.units import format_bytes, parse_bytes
 from blockstack.workload import Workload
 
 SUBMISSIONS = ("recursive", "fifo", "two-list", "lifo")
-TOP_KEYS = ("kernel", "name", "description", "submission", "thread_size", "devices", "workload",
-            "machine")
+TOP_KEYS = ("kernel", "name", "description", "submission", "thread_size", "missing", "devices",
+            "workload", "machine")
 MAX_FILE_BYTES = 64 * 2**20
 _THREAD_SIZES = (2**10, 2**20)
 
@@ -154,15 +154,20 @@ def config_from_dict(table: Mapping[str, Any], *, source: str = "") -> Config:
     overrides = Overrides(
         None if submission is None else parse_submission(submission),
         None if thread_size is None else parse_thread_size(thread_size))
-    stack = read_devices(_table(table, "devices"), name)
+    missing = _table(table, "missing")
+    stack = read_devices(_table(table, "devices"), name,
+                         {one: _text(missing, one, "missing.") for one in missing})
     workload = Workload.from_dict(_table(table, "workload"), "workload")
     machine = Machine.from_dict(_table(table, "machine"), "machine")
     return Config(stack, workload, words["kernel"] or None, overrides, machine, name,
                   words["description"], source)
 
 
-def read_devices(devices: Mapping[str, Any], name: str = "stack") -> Stack:
+def read_devices(devices: Mapping[str, Any], name: str = "stack",
+                 missing: Mapping[str, str] | None = None) -> Stack:
     """A stack from the ``[devices]`` table, whose order does not matter.
+
+    ``missing``: what was left out of it, by name, with the reason.
 
     Raises
     ------
@@ -186,7 +191,7 @@ def read_devices(devices: Mapping[str, Any], name: str = "stack") -> Stack:
     if cycle:
         raise ConfigError("stands on itself: " + " -> ".join(cycle), path=f"devices.{cycle[0]}.on",
                           hint="take one of these links out")
-    stack = Stack(name)
+    stack = Stack(name, missing)
     for device in _bottom_up(wanted):
         keys = dict(devices[device])
         stack.add(device, keys.pop("kind"), keys.pop("on", None), **_verbatim(keys, device))
@@ -275,10 +280,10 @@ def _check_integers(table: Mapping[str, Any]) -> None:
                      if not isinstance(one, str)]
 
 
-def _text(table: Mapping[str, Any], key: str) -> str:
+def _text(table: Mapping[str, Any], key: str, above: str = "") -> str:
     value = table.get(key, "")
     if not isinstance(value, str):
-        raise ConfigError("must be a text", path=key, value=value)
+        raise ConfigError("must be a text", path=above + key, value=value)
     return value
 
 
@@ -298,6 +303,8 @@ def config_to_dict(config: Config) -> dict[str, Any]:
         table["thread_size"] = config.overrides.thread_size_bytes
     if config.machine != Machine():
         table["machine"] = config.machine.to_dict()
+    if config.stack.missing:
+        table["missing"] = dict(config.stack.missing)
     table["devices"] = {name: {"kind": device.kind, **device.given}
                         for name, device in config.stack.devices.items()}
     table["workload"] = config.workload.to_dict()

@@ -119,3 +119,26 @@ def test_plots_are_written_and_the_same_each_time(tmp_path, name, ending):
     assert files[0].stat().st_size > 5000
     if ending == "svg":
         assert ET.parse(files[0]).getroot().tag.endswith("svg")
+
+
+OWN_TRACE = """        Depth    Size   Location
+        -----    ----   --------
+  0)     3000     104   __generic_file_aio_write_nolock_of_a_name
+  1)     2896    2896   ext3_reserve_inode_write.part.0+0x12/0x40 [ext3]
+"""
+
+
+@pytest.mark.parametrize("words", [
+    ("run", "A", "--bios", "500"), ("run", "B", "--bios", "500"), ("explain", "A"),
+    ("explain", "B", "--all"), ("explain", "B", "--limits", "--bs", "1M"),
+    ("explain", "A", "--limits", "--all"), ("explain", "B", "--max-layers", "dm-linear"),
+    ("capacity", "A", "--iodepth", "8", "--bios", "500", "--cpu"), ("compare", "A", "B"),
+    ("check", "A", "B"), ("explain", "--trace", "T"), ("kernel", "list"), ("--help",),
+    ("run", "--help")])
+def test_eighty_columns_cut_no_word(words, tmp_path):
+    (tmp_path / "trace.txt").write_text(OWN_TRACE)
+    names = {"A": MAIN, "B": "configs/nvme-lvm-luks.toml",
+             "T": str(tmp_path / "trace.txt")}
+    found = CliRunner().invoke(app, [names.get(w, w) for w in words], env={"COLUMNS": "80"})
+    assert found.exit_code in (0, 1), found.output
+    assert "…" not in found.stdout and max(map(len, found.stdout.splitlines())) <= 80

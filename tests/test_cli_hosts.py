@@ -100,9 +100,62 @@ def test_check_csv_patterns_and_status(sources):
     assert "fits" in call("check", sources / "lsblk.json", *ONE).stdout
 
 
-def test_check_never_fits_what_it_left_out(sources):
+def without_boot(sources, *skip):
+    """A host of which a file system was left out, by name or by kind; and its config."""
     (sources / "odd.json").write_text(LSBLK.replace('"ext4"', '"oddfs"'))
-    data = json.loads(call("check", sources / "odd.json", "--json", *ONE).stdout)["hosts"][0]
-    assert data["fits"] is None and "/boot" in data["why"]
-    skipped = call("check", sources / "odd.json", "--skip", "oddfs", *ONE)
-    assert skipped.exit_code == 0
+    out = sources / "odd.toml"
+    assert call("import", sources / "odd.json", *skip, "-o", out).exit_code == 0
+    return [(sources / "odd.json", *skip), (out,)]
+
+
+@pytest.mark.parametrize("skip", [("--skip", "unknown"), ("--skip", "/boot"),
+                                  ("--skip", "oddfs")])
+def test_nothing_fits_for_certain_when_something_was_left_out(sources, skip):
+    for host in without_boot(sources, *skip):
+        run = call("run", *host, "--bios", 500, "--json")
+        assert run.exit_code == 3
+        data = json.loads(run.stdout)
+        assert data["fits"] is None and any("/boot (" in note for note in data["notes"])
+        assert all(r["fits"] is None and r["headroom_bytes"] > 0 for r in data["runs"])
+        told = call("explain", *host, "--json")
+        assert told.exit_code == 3 and json.loads(told.stdout)["fits"] is None
+        assert all("/boot" in task["why"] for task in json.loads(told.stdout)["tasks"])
+        assert "cannot tell" in call("explain", *host).stdout
+        row = json.loads(call("check", *host, "--json", *ONE).stdout)["hosts"][0]
+        assert row["fits"] is None and "/boot" in row["why"]
+        layers = call("explain", *host, "--max-layers", "dm-linear", *ONE)
+        assert layers.exit_code == 3 and "≤" in layers.stdout
+
+
+def test_every_other_command_agrees(sources, tmp_path):
+    (_, host) = without_boot(sources, "--skip", "unknown")
+    compared = call("compare", *host, *host, "--json")
+    assert compared.exit_code == 3 and json.loads(compared.stdout)["b"]["fits"] is None
+    assert "/boot" in call("capacity", *host, "--bios", "1k").stdout
+    assert call("plot", "headroom", *host, "-o", tmp_path / "x.svg").exit_code == 0
+    assert "cannot tell" in (tmp_path / "x.svg").read_text()
+
+
+def test_who_knows_that_it_carries_nothing_takes_it_out_of_the_config(sources):
+    (_, (out,)) = without_boot(sources, "--skip", "unknown")
+    assert load_config(out).stack.missing == {
+        "/boot": "oddfs: no such kind in the registry; its device is read and written raw"}
+    again = call("capacity", out, "--bios", "1k", "--set", "missing./boot=")
+    assert again.exit_code == 0 and "left out" not in again.stdout
+    out.write_text(out.read_text().replace('"/boot" = "oddfs', '"/boot" = 7 # "'))
+    wrong = call("explain", out)
+    assert wrong.exit_code == 2 and "missing./boot" in wrong.output
+
+
+def test_what_overflows_does_so_whatever_was_left_out(sources):
+    (sources / "deep.toml").write_text(DEEP + '[missing]\nodd = "skipped"\n')
+    result = call("explain", sources / "deep.toml", "--json")
+    assert result.exit_code == 1 and json.loads(result.stdout)["fits"] is False
+
+
+def test_idle_things_left_out_spoil_no_verdict(sources):
+    text = LSBLK.replace('"blockdevices": [', '"blockdevices": [{"name": "loop7", "type": "loop", '
+                         '"maj:min": "7:7", "size": 0},', 1)
+    (sources / "idle.json").write_text(text)
+    data = json.loads(call("import", sources / "idle.json", "--json").stdout)
+    assert data["missing"] == {} and any("loop7" in line for line in data["left_out"])

@@ -138,6 +138,18 @@ def pack(tmp_path_factory):
     return folder
 
 
+def test_the_page_says_what_was_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("blockstack.present.report.FIGURES", {})
+    config = tmp_path / "host.toml"
+    config.write_text('kernel = "linux-6.1-x86_64"\n[missing]\n"/srv" = "oddfs: no such kind"\n'
+                      '[devices.sda]\nkind = "scsi"\nsize = "1 GiB"\n')
+    found = CliRunner().invoke(app, ["report", str(config), "-o", str(tmp_path), "--json"])
+    assert found.exit_code == 3 and json.loads(found.stdout)["fits"] is None
+    page = (tmp_path / "index.html").read_text()
+    assert "cannot tell on linux-6.1-x86_64" in page and 'class="fits"' not in page
+    assert "every task: what was left out may make it deeper: /srv" in page
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_there(pack, name):
     assert (pack / "figures" / f"{name}.png").stat().st_size > 10_000
@@ -317,8 +329,10 @@ def fleet(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("blockstack.present.report.FIGURES",
                       {name: FIGURES[name] for name in ("memory", "growth")})
+        lacking = subject("nvme-lvm-luks")
+        lacking.stack.missing["sdz"] = "no kind"
         found = report([
-            Host(subject("nvme-lvm-luks"), "web <1>", source="a.tar.gz", missing=("sdz",)),
+            Host(lacking, "web <1>", source="a.tar.gz"),
             Host(subject("dm-md-iscsi"), "web <1>", source="b.tar.gz", assumed=("that",)),
             Unread("c.tar.gz", "is no archive")], folder)
     assert found.fits is False and [s.fits for s in found.sections] == [None, False]
@@ -333,7 +347,7 @@ def test_several_hosts_on_one_page(fleet):
     assert len(ids) == len(set(ids)) and {"web-1", "web-1-2"} <= set(ids)
     assert text.index('id="verdict"') < text.index('href="#web-1-2"') < text.index('href="#web-1"')
     assert "web &lt;1&gt;" in text and "c.tar.gz: is no archive" in text
-    assert "left out, no kind stands for them: sdz" in text and "assumed: that" in text
+    assert "what was left out may make it deeper: sdz" in text and "assumed: that" in text
     for tag, a in page.tags:
         if tag == "a" and not a["href"].startswith("#"):
             assert (fleet / a["href"]).is_file()

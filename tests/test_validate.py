@@ -294,7 +294,7 @@ def test_command_line(tmp_path):
     assert data["stacks"]["dm-era"]["predicted_bytes"] is None
     assert picture.read_text().startswith("<?xml")
     shown = CliRunner().invoke(app, ["validate", str(path)])
-    assert "1 bounds hold" in shown.output and "refused: dm-era" in shown.output
+    assert "1 of 1 bounds hold" in shown.output and "refused: dm-era" in shown.output
 
 
 def test_command_line_can_tell_nothing(tmp_path):
@@ -385,6 +385,13 @@ def test_traced_path_of_a_small_table():
 def test_command_line_fails_when_a_bound_does_not_hold(tmp_path):
     found = CliRunner().invoke(app, ["validate", str(_small(tmp_path, max_bytes=9000))])
     assert found.exit_code == 1
+    said = found.stdout.splitlines()
+    at = next(i for i, line in enumerate(said) if line.startswith("fails: virtio-blk"))
+    assert "measured 9,000, the bound of fsync vdb is 2,360" in said[at]
+    words = [line.split() for line in said[at + 3:-4]]  # both paths, deepest first
+    assert ["virtio_queue_rq", "72"] * 2 in words and words[-1][2:] == ["pt_regs", "168"]
+    assert sum(int(n) for line in words for n in line[1::2]) == 2264 + 2360
+    assert "0 of 1 bounds hold" in said[-4] and said[-1].startswith("on top")
 
 
 def test_picture_of_reports(golden):

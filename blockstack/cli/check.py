@@ -98,30 +98,27 @@ def check_host(source: str, kernels: Sequence[str], skip: Sequence[str], load: L
     """One row; a source that cannot be read says why, and stops nothing."""
     row = HostRow(source)
     try:
-        stack, missing = _open(row, source, skip)
+        stack = _open(row, source, skip)
         row.host, row.devices = stack.name, len(stack.devices)
         verdicts = [_on_kernel(row, stack, load(name)) for name in kernels or [row.kernel]]
         if not kernels:
             for name in PROFILES:
                 if name != row.kernel:
                     _headroom(row, stack, load(name))
-        row.fits = False if False in verdicts else None if None in verdicts or missing else True
-        if missing and row.fits is None:
-            shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-            row.why = f"left out, the registry lacks their kinds: {shown}"
+        row.fits = False if False in verdicts else None if None in verdicts else True
     except BlockstackError as error:
         row.why, row.failed, row.fits = str(error), True, None
     return row
 
 
-def _open(row: HostRow, source: str, skip: Sequence[str]) -> tuple[Stack, tuple[str, ...]]:
+def _open(row: HostRow, source: str, skip: Sequence[str]) -> Stack:
     if not is_source(source):
         case = load_config(source)
         row.kernel = case.kernel or DEFAULT
-        return case.stack, ()
+        return case.stack
     case, found = open_host([source], None, (*skip, UNKNOWN))
     row.kernel, row.assumed, row.left_out = case.kernel or "", found.notes, found.left_out
-    return case.stack, found.missing
+    return case.stack
 
 
 def _on_kernel(row: HostRow, stack: Stack, kernel: Kernel) -> bool | None:
@@ -158,7 +155,8 @@ def check(sources: Annotated[list[str], typer.Argument(
           as_json: JsonOpt = False) -> None:
     """Will any host of a fleet overflow? One row per host; exit status 1 if one does.
 
-    Devices whose kind the registry lacks are left out and named; such a host cannot "fit".
+    Devices whose kind the registry lacks are left out and named; such a host cannot "fit", nor
+    one of which --skip leaves something out.
     """
     with bad_input(as_json):
         load = cache(load_kernel)  # a kernel's rows are remembered from host to host

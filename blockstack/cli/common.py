@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
 from blockstack.config import Config, load_config, parse_thread_size
 from blockstack.errors import BlockstackError, ConfigError, UnknownKernel
@@ -26,7 +27,20 @@ FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
 DEFAULT_KERNEL = "linux-6.1-x86_64"
 STATUS = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
+_ORDER = ("run", "explain", "capacity", "compare", "plot", "report", "import", "capture", "check",
+          "convert", "kernel", "validate")
+
+
+class _Commands(TyperGroup):
+    """The commands in the order in which the README asks its questions."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every command's name."""
+        return sorted(self.commands, key=_ORDER.index)
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False,
+                  rich_markup_mode="markdown",
                   pretty_exceptions_enable=False, context_settings={"max_content_width": 110},
                   help="Will this stack of block devices overflow the kernel stack, how fast can "
                        "it go, and where is its bottleneck?",
@@ -43,7 +57,8 @@ ThreadOpt = Annotated[str | None, typer.Option(
     "--thread-size", help='What if: "4 KiB", "8 KiB", "16 KiB".')]
 SkipOpt = Annotated[list[str] | None, typer.Option(
     "--skip", help="Of a host: leave out a device, a mount point or a kind, with what stands on "
-                   "it; `unknown`: all kinds that the registry lacks.")]
+                   "it; `unknown`: all kinds that the registry lacks. What is "
+                   "left then never fits for certain.")]
 SetOpt = Annotated[list[str] | None, typer.Option(
     "--set", metavar="KEY=VALUE", help="What if: a key of the config set, or (nothing behind =) "
                                        "taken away: devices.eth0.service.rtt='1 ms'.")]

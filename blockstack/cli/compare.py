@@ -54,16 +54,16 @@ def _show(found: Compared) -> None:
     out = printer()
     words = {True: "fits", False: "overflows", None: "cannot tell"}
     for letter, side in (("A", found.a), ("B", found.b)):
+        room = side.worst.headroom_bytes
         out.print(f"{letter}: {side.name} on {side.kernel}, {side.submission}: "
-                  f"{words[side.fits]}; {side.worst.task}, "
-                  f"{side.worst.headroom_bytes:,} bytes left",
-                  highlight=False)
-    for title, rows, unit in (("task", found.headroom, "headroom in bytes"),
+                  f"{words[side.fits]}; {side.worst.task}, {abs(room):,} bytes "
+                  f"{'left' if room >= 0 else 'too many'}", highlight=False)
+    for title, rows, unit in (("task", found.headroom, "headroom B"),
                               ("layer of the worst task", found.layers, "bytes"),
                               ("function of the worst task", found.functions, "bytes")):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column(title)
-        for head in (f"A, {unit}", f"B, {unit}", "change"):
+        for head in (f"A\n{unit}", f"B\n{unit}", "\nchange"):
             table.add_column(head, justify="right")
         changed = [row for row in rows if row.change_bytes]
         for row in changed[:_ROWS]:

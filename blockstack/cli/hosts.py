@@ -63,7 +63,8 @@ def view(case: Config, found: Imported) -> dict[str, object]:
     return {"config": config_to_dict(case), "kernel": case.kernel, "release": found.release,
             "machine": found.machine, "devices": len(case.stack.devices),
             "edges": case.stack.graph.number_of_edges(), "assumed": list(found.notes),
-            "left_out": list(found.left_out), "sources": list(found.sources)}
+            "left_out": list(found.left_out), "missing": found.stack.missing,
+            "sources": list(found.sources)}
 
 
 def toml_of(case: Config, found: Imported) -> str:

@@ -122,7 +122,7 @@ def validate(where: Annotated[Path | None, typer.Argument(
 
     Exit status: 0 every bound holds, 1 one does not, 3 no stack could be modelled, 2 bad input.
     """
-    from blockstack.present.validation import report_view
+    from blockstack.present.validation import report_view, summary_view
     from blockstack.validation import kernel_for, measured_files, merged
     from blockstack.validation import validate as compare_all
 
@@ -139,7 +139,9 @@ def validate(where: Annotated[Path | None, typer.Argument(
                                            "and architecture")
         if plot is not None:
             plots.save(plots.validated(reports), str(plot))
-    if as_json:
+    if not as_json:
+        out.print(summary_view(reports))
+    else:
         print(json.dumps(merged(reports), indent=1))
     answers = [r.holds_all for r in reports]
     raise typer.Exit(OVERFLOWS if False in answers else FITS if True in answers else CANNOT_TELL)

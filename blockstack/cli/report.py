@@ -90,7 +90,7 @@ def _open(source: str, kernel: str | None, thread_size: str | None, skip: Sequen
                         source)
         case, found = open_host([source], kernel, (*skip, UNKNOWN))
         return Host(subject(case, load_chosen(case, kernel, thread_size)), case.stack.name,
-                    case.description, source, found.notes, found.left_out, found.missing)
+                    case.description, source, found.notes, found.left_out)
     except BlockstackError as error:
         return Unread(source, str(error))
 

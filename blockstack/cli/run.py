@@ -124,8 +124,8 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
     out.print(Text(f"\nDeepest path: {judged.worst.task} ({judged.worst.context})", "bold"))
     out.print(tables.path_table(judged.deepest_path))
     made = kernel.provenance()
-    out.print(Text(f"\nFrames: {made['kernel']}, {made['compiler']} (table {made['table']}); an "
-                   f"overflow here {kernel.platform.overflow_outcome}", "dim"))
+    out.print(Text(f"\nFrames: {made['kernel']}, {made['compiler']} (table {made['table']})",
+                   "dim"))
     for note in notes_of(case.stack, kernel):
         out.print(Text(f"Note: {note}", "dim"))
 
@@ -133,7 +133,8 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
 @app.command(epilog="Examples: `blockstack explain configs/dm-md-iscsi.toml --max-layers "
                     "dm-linear`, `blockstack explain --trace oops.txt --thread-size '4 KiB'`")
 def explain(config: Annotated[Path | None, typer.Argument(
-                metavar="CONFIG", help="A TOML file: see configs/. Not with --trace.")] = None,
+                metavar="CONFIG", help="A TOML file (see configs/), or a host, as for "
+                                        "`run`. Not with --trace.")] = None,
             kernel: KernelOpt = None, submission: SubmissionOpt = None,
             thread_size: ThreadOpt = None,
             trace: Annotated[Path | None, typer.Option(
@@ -204,7 +205,7 @@ def _explain_traces(config: Path | None, file: Path, kernel: str | None,
     else:
         out = printer()
         for one in found:
-            out.print(trace_view(one, out.width))
+            out.print(trace_view(one))
     answers = [f.fits for f in found if f.form != "frames"]
     raise typer.Exit(OVERFLOWS if False in answers else FITS if answers and None not in answers
                      else CANNOT_TELL)
@@ -214,8 +215,7 @@ def _layers_status(rows: Sequence[LayerLimit]) -> int:
     """Whether the layers that the stack has are among those that fit."""
     if any(_below(row.may_fit, row.present_layers) for row in rows):
         return OVERFLOWS
-    certain = all(row.layers is None or row.exact for row in rows) and not any(
-        _below(row.layers, row.present_layers) for row in rows)
+    certain = all(row.exact and not _below(row.layers, row.present_layers) for row in rows)
     return FITS if certain else CANNOT_TELL
 
 

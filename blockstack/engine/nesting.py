@@ -44,6 +44,7 @@ class LayerLimit:
     task : str
         The task that decides.
     exact : bool
+        False: a frame of its path is not known, or something was left out of the stack.
     """
 
     kernel: str
@@ -102,7 +103,8 @@ def max_layers(stack: Stack, kind: str, *, kernel: Kernel | str | Path,
     for direction in ("submission", "completion"):
         found = _limit(tasks, kind, the_kernel, direction)
         limits.append(replace(found, layers=_plus(found.layers, kept),
-                              may_fit=_plus(found.may_fit, kept), present_layers=present))
+                              may_fit=_plus(found.may_fit, kept), present_layers=present,
+                              exact=found.exact and not stack.missing))
     return tuple(limits)
 
 
@@ -199,7 +201,7 @@ def _last_that_fits(room: Callable[[int], int], guess: int) -> int:
 
 def with_layers(stack: Stack, kind: str, count: int) -> Stack:
     """A copy of ``stack`` with ``count`` more layers of a kind right under its roots."""
-    copy = Stack(stack.name)
+    copy = Stack(stack.name, stack.missing)
     roots = stack.roots()
     for name, device in stack.devices.items():
         keys = dict(device.given)
@@ -220,7 +222,7 @@ def without_layers(stack: Stack, kind: str) -> Stack:
     A layer stays where taking it out would let two devices claim what is under it, and where it
     stands on several devices.
     """
-    copy = Stack(stack.name)
+    copy = Stack(stack.name, stack.missing)
     gone: dict[str, tuple[str, int]] = {}
     users = dict(stack.graph.in_degree())
     for name, device in stack.devices.items():

@@ -14,6 +14,7 @@ from blockstack.engine.plan import Plan, Position
 from blockstack.kinds.model import Path
 from blockstack.result import TaskDepth, judge
 from blockstack.stack import Device
+from blockstack.suggest import listed
 
 #: md writes its superblock by pages (drivers/md/md.c md_super_write)
 SUPERBLOCK_SECTORS = 8
@@ -34,12 +35,15 @@ class OnTop:
         For an interrupt on a shared stack: the deepest task that it may strike.
     note : str
         What of this is assumed.
+    missing : tuple of str
+        What was left out of the stack: no one knows how deep a path through it is.
     """
 
     interrupts_bytes: int = 0
     budgets: Mapping[str, int] = field(default_factory=dict)
     struck_bytes: int = 0
     note: str = ""
+    missing: tuple[str, ...] = ()
 
 
 def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_top: OnTop,
@@ -71,6 +75,9 @@ def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_
         if fits and whole + n_bytes > limit_bytes:
             fits = None
             why.append(f"fits only without {budget}, which may need {n_bytes} bytes")
+    if fits is not False and on_top.missing:
+        fits = None
+        why.append(f"what was left out may make it deeper: {listed(on_top.missing)}")
     if fits is not False and bound_bytes > limit_bytes:
         fits = None
         why.append(f"no bio of this run went deeper, but some may: the bound is {bound_bytes:,} "
@@ -270,15 +277,18 @@ class StaticTasks:
     def on_top(self, context: str) -> OnTop:
         """What may come on top of a task of this plan."""
         kernel, platform = self.plan.kernel, self.plan.kernel.platform
+        missing = tuple(self.plan.stack.missing)
         if context == "private":
             return OnTop()
         if context in ("softirq", "hardirq"):
             struck = 0 if platform.irq_limit_bytes else self._deepest_task
-            return OnTop(struck_bytes=struck)
+            return OnTop(struck_bytes=struck, missing=missing)
         budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
         if platform.irq_stacks == "separate":
-            return OnTop(platform.irq_entry_bytes, budgets, note=platform.irq_note)
-        return OnTop(self.shared.worst_bytes, budgets, note="do_IRQ's frames are assumed")
+            return OnTop(platform.irq_entry_bytes, budgets, note=platform.irq_note,
+                         missing=missing)
+        return OnTop(self.shared.worst_bytes, budgets, note="do_IRQ's frames are assumed",
+                     missing=missing)
 
     @cached_property
     def shared(self) -> SharedInterrupts:

@@ -31,10 +31,9 @@ class Imported:
     notes : tuple of str
         What was assumed.
     left_out : tuple of str
-        Devices of the host that are not in the stack, each with the reason.
+        Devices of the host that are not in the stack, each with the reason; those that may lie on
+        a path are also the stack's `missing`.
     sources : tuple of str
-    missing : tuple of str
-        Those left out because the registry lacks their kind: the verdict cannot be "fits".
     """
 
     stack: Stack
@@ -43,7 +42,6 @@ class Imported:
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Imported:
@@ -86,11 +84,11 @@ def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Import
         stack = _stack(host.name or name, plan, keys_of)
     left = tuple(f"{device}: {why}" for device, why in plan.left.items())
     return Imported(stack, host.release, host.machine, tuple(host.notes), left,
-                    tuple(host.sources), tuple(plan.unknown))
+                    tuple(host.sources))
 
 
 def _stack(name: str, plan: Plan, keys_of: Mapping[str, dict[str, Any]]) -> Stack:
-    """All devices that the checks of a stack let in."""
+    """All devices that the checks of a stack let in; what else may lie on a path is missing."""
     stack = Stack(name)
     for key, keys in keys_of.items():
         one = plan.devices[key]
@@ -106,6 +104,7 @@ def _stack(name: str, plan: Plan, keys_of: Mapping[str, dict[str, Any]]) -> Stac
                               "contradict each other, or do not tell all of it; "
                               f'--skip "{key}" leaves it and what stands on it out')
             plan.cannot(key, why)
+    stack.missing = plan.missing()
     if not stack.devices:
         raise SourceError("describes no device that can carry I/O", path=name,
                           hint=plan.why_empty())
@@ -159,7 +158,7 @@ def _used_only(plan: Plan, parts: Mapping[int, tuple[Node, Part]]) -> None:
         if id(node) in parts:
             _plan_one(plan, node, parts[id(node)][1], used, paths)
         elif plan.skips(name, *node.names):
-            plan.left[name] = "skipped"
+            plan.omit(name, "skipped")
         elif name not in plan.problems:
             if used and not node.get("md_inactive"):
                 plan.unknown[name] = ("a device of which nothing tells what it is",
@@ -192,14 +191,14 @@ def _why_absent(node: Node) -> str:
 def _plan_one(plan: Plan, node: Node, part: Part, used: bool, paths: Collection[int]) -> None:
     name = plan.name_of(node)
     on = [plan.name_of(n) for n in part.on]
-    if plan.skips(part.kind, name, *node.names):
-        plan.left[name] = f"skipped ({part.kind})"
-        return
     if not used and node.get("size_sectors") == 0:
         plan.left[name] = "has no size (no medium, no file)"
         return
     if part.kind == "partition" and not used and id(part.on[0]) in paths:
         plan.left[name] = "a partition of a path of a multipath device"
+        return
+    if plan.skips(part.kind, name, *node.names):
+        plan.omit(name, f"skipped ({part.kind})")
         return
     if part.kind not in KINDS:
         if not used and not on:

@@ -20,6 +20,7 @@ class Plan:
     names: dict[int, str] = field(default_factory=dict)  # of nodes, by identity
     left: dict[str, str] = field(default_factory=dict)  # name of what is left out → why
     unknown: dict[str, tuple[str, bool]] = field(default_factory=dict)  # name → kind, skipped
+    asked: set[str] = field(default_factory=set)  # names that the user asked to leave out
     problems: dict[str, BlockstackError] = field(default_factory=dict)
 
     def name_of(self, node: Node) -> str:
@@ -35,6 +36,15 @@ class Plan:
     def skips(self, *words: str) -> bool:
         """Whether the user asked to leave out one of these."""
         return bool(self.skip & set(words))
+
+    def omit(self, name: str, why: str) -> None:
+        """Leave out what the user asked to leave out, though it may lie on a path."""
+        self.asked.add(name)
+        self.left[name] = why
+
+    def missing(self) -> dict[str, str]:
+        """What is left out and may lie on a path; what stands on it is not told again."""
+        return {n: why for n, why in self.left.items() if n in self.unknown or n in self.asked}
 
     def cannot(self, name: str, error: BlockstackError) -> None:
         """A device that the sources tell of and the model cannot have.

@@ -31,7 +31,7 @@ def add_uses(plan: Plan) -> None:
         kind = _fs_kind(use, node, host)
         name = _free_name(plan, "swap-" + device if use.kind == "swap" else use.where)
         if plan.skips(kind, name, use.where):
-            plan.left[name] = f"skipped ({kind}); its device is read and written raw"
+            plan.omit(name, f"skipped ({kind}); its device is read and written raw")
         elif kind not in KINDS and UNKNOWN in plan.skip:
             plan.unknown[name] = (kind, True)
             why = "its type no source tells" if kind == NO_TYPE else (
@@ -86,9 +86,7 @@ def _loop(plan: Plan, one: Planned, mounts: Mapping[str, Planned]) -> None:
            f"the file system that holds {file} is not in the stack" if file
            else "which file it stands on is not told")
     if "loop" in plan.skip or UNKNOWN in plan.skip:
-        if "loop" not in plan.skip:
-            plan.unknown[one.name] = ("loop", True)
-        plan.left[one.name] = why
+        plan.omit(one.name, why)
         del plan.devices[one.name]
         return
     raise SourceError(f"a loop device: {why}", path=one.name,

@@ -92,7 +92,8 @@ def stations_table(stations: Sequence[StationUse], bottleneck: str) -> Table:
                       else "", busy, f"{s.visits_per_bio:.3g}", time_text(s.service_ns),
                       time_text(s.wait_ns) if s.limited else "", f"{queue:.3g}", ceiling)
     if len(rows) > _MOST_ROWS:
-        table.add_row(f"… and {len(rows) - _MOST_ROWS} more that allow more")
+        table.caption = f"and {len(rows) - _MOST_ROWS} more that allow more (--json)"
+        table.caption_justify = "left"
     return table
 
 

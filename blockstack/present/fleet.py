@@ -8,8 +8,10 @@ from rich.text import Text
 
 #: columns that the whole table needs
 _ONE_TABLE = 150
-#: below, a long task is cut: one line per host
+#: below, one line per host: neither its devices nor the peak (the headroom says as much)
 _NARROW = 110
+#: of a narrow table: what the columns beside host and task take; the least for a task
+_OTHERS, _TASK = 43, 16
 _WORDS = {True: "fits", False: "overflows", None: "cannot tell"}
 _STYLES = {True: "green", False: "bold red", None: "yellow"}
 
@@ -30,13 +32,15 @@ def fleet_tables(rows: Sequence[Mapping[str, Any]], width: int) -> list[Table]:
         Below `_ONE_TABLE` columns the kernels have a table of their own.
     """
     kernels = list(dict.fromkeys(k for row in rows for k in row["headroom_bytes"]))
-    verdicts = _empty("host", "devices", "kernel", "deepest task", "peak B", "headroom B",
-                      "verdict")
-    if width < _NARROW:
+    narrow = width < _NARROW
+    verdicts = _empty("host", *(() if narrow else ("devices",)), "kernel", "deepest task",
+                      *(() if narrow else ("peak B",)), "headroom B", "verdict")
+    if narrow:
         verdicts.padding = (0, 1, 0, 0)
-        for column in verdicts.columns[2:]:
-            column.no_wrap, column.overflow = True, "ellipsis"
-        verdicts.columns[3].max_width = max(width - 66, 8)
+        for column in verdicts.columns:
+            column.no_wrap = column.header in ("kernel", "headroom B", "verdict")
+        longest = max((len(row["host"] or row["source"]) for row in rows), default=0)
+        verdicts.columns[0].max_width = max(8, min(longest, width - _OTHERS - _TASK))
     apart = width < _ONE_TABLE and len(kernels) > 1
     headrooms = _empty("headroom B on") if apart else verdicts
     for kernel in kernels:
@@ -45,9 +49,11 @@ def fleet_tables(rows: Sequence[Mapping[str, Any]], width: int) -> list[Table]:
     for row in rows:
         cells = [_headroom(row, kernel) for kernel in kernels]
         name = Text(row["host"] or row["source"])
-        verdicts.add_row(name, *_verdict(row), *(() if apart else cells))
+        verdicts.add_row(name, *_verdict(row, narrow), *(() if apart else cells))
         if apart:
             headrooms.add_row(name, *cells)
+    if kernels and any(n is None for row in rows for n in row["headroom_bytes"].values()):
+        headrooms.caption, headrooms.caption_justify = "– that kernel lacks a kind", "left"
     return [verdicts, headrooms] if apart else [verdicts]
 
 
@@ -60,14 +66,17 @@ def _empty(*names: str) -> Table:
     return table
 
 
-def _verdict(row: Mapping[str, Any]) -> list[Text]:
+def _verdict(row: Mapping[str, Any], narrow: bool) -> list[Text]:
     deepest = row["deepest"]
-    figures = ("", "", "") if deepest is None else (
+    task, peak, headroom = ("", "", "") if deepest is None else (
         deepest["task"], ("" if deepest["exact"] else "≥ ") + f"{deepest['peak_bytes']:,}",
         ("" if deepest["exact"] else "≤ ") + f"{deepest['headroom_bytes']:,}")
     word = Text(_WORDS[row["fits"]], _STYLES[row["fits"]]) if row["read"] else Text("not read")
-    return [Text(f"{row['devices']:,}" if row["devices"] else ""),
-            Text(row["kernel"].removeprefix("linux-")), *map(Text, figures), word]
+    kernel = Text(row["kernel"].removeprefix("linux-"))
+    if narrow:
+        return [kernel, Text(task), Text(headroom), word]
+    return [Text(f"{row['devices']:,}" if row["devices"] else ""), kernel, Text(task), Text(peak),
+            Text(headroom), word]
 
 
 def _headroom(row: Mapping[str, Any], kernel: str) -> str:

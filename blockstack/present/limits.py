@@ -66,7 +66,7 @@ def limits_view(found: LimitsExplanation, *, whole: bool = False) -> RenderableT
 
 
 def _limits_table(devices: tuple[DeviceRow, ...], whole: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("device", overflow="fold")
     table.add_column("limit", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
@@ -79,23 +79,25 @@ def _limits_table(devices: tuple[DeviceRow, ...], whole: bool) -> Table:
         row = alike[0]
         names = [n for n, value in row.limits.items()
                  if whole or value not in _IDLE.get(n, ()) or row.imposed[n] == "config"]
+        heads = [Text(listed(r.device for r in alike), "bold"), Text(row.kind)]
+        if len(names) == 1:
+            heads = [Text(" ").join(heads)]
         for i, name in enumerate(names):
-            head = Text.assemble((listed(r.device for r in alike), "bold"),
-                                 f" ({row.kind})") if not i else Text()
+            head = heads[i] if i < len(heads) else Text()
             table.add_row(head, name, limit_text(name, row.limits[name]), row.imposed[name],
                           end_section=i == len(names) - 1)
     return table
 
 
 def _pieces_table(pieces: tuple[Piece, ...]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for head in ("call", "from"):
         table.add_column(head, justify="right", no_wrap=True)
     for head in ("device", "op"):
         table.add_column(head, no_wrap=True)
     for head in ("sector", "length", "at once"):
         table.add_column(head, justify="right", no_wrap=True)
-    table.add_column("why no more", overflow="fold")
+    table.add_column("cut by", overflow="fold")
     for p in pieces:
         table.add_row(str(p.number), str(p.parent) if p.parent >= 0 else "source", p.device, p.op,
                       f"{p.sector:,}", f"{p.nr_sectors:,}",

@@ -16,6 +16,7 @@ from blockstack.present import plots
 from blockstack.present.figures import FIGURES, Subject, draw
 from blockstack.present.folded import folded, speedscope
 from blockstack.present.style import COLOURS, ink
+from blockstack.present.tables import reasons
 from blockstack.result import Explanation, Frame, TaskDepth
 
 _STATES = {True: "fits", False: "over", None: "unknown"}
@@ -36,8 +37,6 @@ class Host:
         Where it was read.
     assumed, left_out : tuple of str
         What the reader of its sources assumed and left out.
-    missing : tuple of str
-        Devices that no kind stands for; with them a host cannot "fit".
     """
 
     subject: Subject
@@ -46,7 +45,6 @@ class Host:
     source: str = ""
     assumed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,6 @@ class Section:
     host : Host
     slug : str
         Its folder under ``figures`` and ``data``; empty: it is the only one.
-    fits : bool or None
     explanation : Explanation
     figures : tuple of str
     left_out : tuple of str
@@ -75,10 +72,14 @@ class Section:
 
     host: Host
     slug: str
-    fits: bool | None
     explanation: Explanation
     figures: tuple[str, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool | None:
+        """The verdict on the host."""
+        return self.explanation.fits
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -88,7 +89,8 @@ class Section:
                 "peak_bytes": worst.peak_bytes, "limit_bytes": worst.limit_bytes,
                 "headroom_bytes": worst.headroom_bytes, "exact": worst.exact,
                 "figures": list(self.figures), "left_out": list(self.left_out),
-                "missing": list(self.host.missing), "assumed": list(self.host.assumed)}
+                "missing": dict(self.host.subject.stack.missing),
+                "assumed": list(self.host.assumed)}
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,6 @@ def _section(host: Host, slug: str, folder: Path, progress: Callable[[str], None
     """A host's files, and what the page shows of it."""
     subject = host.subject
     found = explain(subject.stack, kernel=subject.kernel, workload=subject.workload)
-    fits = None if found.fits and host.missing else found.fits
     for part in ("figures", "data"):
         (folder / part / slug).mkdir(parents=True, exist_ok=True)
     drawn, left_out = [], []
@@ -198,7 +199,7 @@ def _section(host: Host, slug: str, folder: Path, progress: Callable[[str], None
     stacks = folder / "data" / slug if slug else folder
     (stacks / "stacks.folded").write_text(folded(found.tasks))
     (stacks / "stacks.speedscope.json").write_text(speedscope(found.stack, found.tasks))
-    section = Section(host, slug, fits, found, tuple(one["name"] for one in drawn),
+    section = Section(host, slug, found, tuple(one["name"] for one in drawn),
                       tuple(left_out))
     return section, _view(section, drawn)
 
@@ -207,14 +208,12 @@ def _view(section: Section, figures: Sequence[dict[str, str]]) -> dict[str, Any]
     host, found, fits = section.host, section.explanation, section.fits
     layers, no_layers = _layers(host.subject)
     worst = found.worst
-    reasons = [f"{t.task}: {t.why}" for t in found.tasks if t.fits is not True and t.why][:6]
-    if host.missing:
-        reasons.append(f"left out, no kind stands for them: {', '.join(host.missing)}")
+    why = reasons([t for t in found.tasks if t.fits is not True], len(found.tasks))
     return {
         "id": section.slug or "review", "title": host.title, "description": host.description,
         "source": host.source, "devices": len(host.subject.stack.devices), "fits": fits,
         "kernel": found.kernel, "verdict": f"{_WORDS[fits]} on {found.kernel}, {found.submission}",
-        "sentence": _sentence(worst), "reasons": reasons, "worst": worst,
+        "sentence": _sentence(worst), "reasons": why[:6], "worst": worst,
         "tasks": sorted(found.tasks, key=lambda t: t.headroom_bytes),
         "layers": [asdict(row) for row in layers], "no_layers": no_layers,
         "kind": host.subject.kind, "icicles": list(_icicles(host.subject, found)),

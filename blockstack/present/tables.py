@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -66,7 +67,7 @@ def _runs_table(results: Sequence[Result], own_rule: str, heads: tuple[str, ...]
 def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = 24) -> Table:
     """One row per task: peak, limit, verdict and how it was found; the worst first."""
     wide = width >= 100
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not wide)
     table.add_column("task", overflow="fold")
     table.add_column("stack of", no_wrap=True)
     for head in ("peak B", "limit B", "headroom B") if wide else ("peak B", "headroom B"):
@@ -103,13 +104,27 @@ def path_table(path: Sequence[Frame]) -> Table:
     return table
 
 
-def why_lines(tasks: Sequence[TaskDepth]) -> list[Text]:
-    """What the verdicts rest on, and for which tasks."""
+_NAMED = 4  # tasks beside a reason
+
+
+def reasons(tasks: Sequence[TaskDepth], all_tasks: int) -> list[str]:
+    """What the verdicts of some of ``all_tasks`` rest on: each reason once, with its tasks."""
     tasks_of: dict[str, list[str]] = {}
     for task in tasks:
-        if task.why:
-            tasks_of.setdefault(task.why, []).append(task.task)
-    return [Text(f"  {', '.join(names)}: {why}", "yellow") for why, names in tasks_of.items()]
+        for why in filter(None, task.why.split("; ")):
+            tasks_of.setdefault(why, []).append(task.task)
+    lines = []
+    for why, names in sorted(tasks_of.items(), key=lambda item: -len(item[1])):
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
+        which = "every task" if len(names) == all_tasks > 1 else (
+            ", ".join(names[:_NAMED] if more else names) + more)
+        lines.append(f"{which}: {why}")
+    return lines
+
+
+def why_lines(tasks: Sequence[TaskDepth]) -> list[RenderableType]:
+    """`reasons` below a table of the tasks."""
+    return [Padding(Text(line, "yellow"), (0, 0, 0, 2)) for line in reasons(tasks, len(tasks))]
 
 
 def explanation_view(found: Explanation, whole: bool = False, width: int = WIDE

@@ -12,9 +12,9 @@ from blockstack.present.style import short
 from blockstack.units import format_bytes
 
 
-def trace_view(found: TraceExplanation, width: int = 120) -> RenderableType:
+def trace_view(found: TraceExplanation) -> RenderableType:
     """Rows with their layers, what each layer costs, which stacks it fits, what to leave out."""
-    parts: list[RenderableType] = [_headline(found), _rows(found, width)]
+    parts: list[RenderableType] = [_headline(found), _rows(found)]
     if found.form != "frames":
         parts += [Text("\nWhat the layers cost", "bold"), _costs(found),
                   Text("\nWhich stacks it fits", "bold"), _sizes(found)]
@@ -39,16 +39,17 @@ def _headline(found: TraceExplanation) -> Text:
     return text
 
 
-def _rows(found: TraceExplanation, width: int) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+def _rows(found: TraceExplanation) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     sized = any(r.bytes is not None for r in found.rows)
-    for head in (("Depth", "Size") if found.form == "table" else ("Size",) if sized else ()):
+    figures = ("Depth", "Size") if found.form == "table" else ("Size",) if sized else ()
+    for head in figures:
         table.add_column(head, justify="right", no_wrap=True)
-    table.add_column(short(f"in {found.kernel}" if found.kernel else "static", 22),
-                     justify="right", no_wrap=True)
-    table.add_column("Location", no_wrap=True)
+    static = [short(part, 22) for part in (
+        f"in {found.kernel}".replace("-", "\n", 1).split("\n") if found.kernel else ["static"])]
+    table.add_column("\n".join(static), justify="right", no_wrap=True)
+    table.add_column("Location", overflow="fold")
     table.add_column("Layer", style="cyan", no_wrap=True)
-    names = max(16, width - 70)
     before: ExplainedRow | None = None
     for row in found.rows:
         cells = [_figure(row.depth_bytes)] if found.form == "table" else []
@@ -56,7 +57,7 @@ def _rows(found: TraceExplanation, width: int) -> Table:
         module = f" [{row.module}]" if row.module else ""
         again = before is not None and before.layer == row.layer
         table.add_row(*cells, "?" if row.static_bytes is None else _figure(row.static_bytes),
-                      Text(short(row.function + module, names)),
+                      Text(row.function + module),
                       Text(row.layer, "dim" if again or row.layer == "unknown" else ""))
         before = row
     return table

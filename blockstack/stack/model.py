@@ -39,6 +39,9 @@ class Stack(Verbs):
     ----------
     name : str
         For tables and plots.
+    missing : mapping of name to reason
+        Devices and file systems of the host that are not in the stack and may lie on a path: what
+        stands here can overflow for certain, but nothing "fits" for certain.
 
     Examples
     --------
@@ -50,8 +53,9 @@ class Stack(Verbs):
     ('vg-root',)
     """
 
-    def __init__(self, name: str = "stack") -> None:
+    def __init__(self, name: str = "stack", missing: Mapping[str, str] | None = None) -> None:
         self.name = name
+        self.missing: dict[str, str] = dict(missing or {})
         self.graph: nx.DiGraph = nx.DiGraph()
         self._devices: dict[str, Device] = {}
         self._lower: dict[str, tuple[Lower, ...]] = {}
@@ -64,7 +68,7 @@ class Stack(Verbs):
 
     def __eq__(self, other: object) -> bool:
         return (isinstance(other, Stack) and self.name == other.name
-                and self._devices == other._devices)
+                and self._devices == other._devices and self.missing == other.missing)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -99,12 +103,14 @@ class Stack(Verbs):
                      if device.kind_entry.role == "leaf")
 
     def warnings(self) -> tuple[str, ...]:
-        """What the kernel allows and nobody means: idle cards, overlapping partitions."""
+        """What is not in the stack; idle cards, overlapping partitions."""
         degree = dict(self.graph.in_degree())
         idle = [f'devices.{name}: no device uses this network card'
                 for name, device in self._devices.items()
                 if device.kind_entry.role == "nic" and not degree[name]]
-        return (*idle, *self._overlapping_partitions())
+        absent = [f"left out: {listed(f'{n} ({why})' for n, why in self.missing.items())}"] if (
+            self.missing) else []
+        return (*absent, *idle, *self._overlapping_partitions())
 
     def _overlapping_partitions(self) -> Iterable[str]:
         by_disk: dict[str, list[Device]] = {}

@@ -16,6 +16,7 @@ from blockstack.engine.plan import compile_plan
 from blockstack.kernel import Kernel
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine
+from blockstack.suggest import listed
 from blockstack.units import SECTOR_BYTES
 from blockstack.workload import Workload
 
@@ -141,7 +142,9 @@ def _assumed(stations: Stations, machine: Machine, makers: Sequence[FlowMaker], 
              ) -> list[str]:
     """What a result of this model rests on that nobody measured here."""
     measured = makers[0].costs.measured
-    lines = list(stations.figures.assumed())
+    missing = makers[0].plan.stack.missing
+    lines = [f"nothing goes through what was left out: {listed(missing)}"] if missing else []
+    lines += stations.figures.assumed()
     lines.append(machine.assumed())
     estimated = list(dict.fromkeys(name for maker in makers for name, how in maker.how.items()
                                    if how == "estimated" and maker.spent[name]))

@@ -98,8 +98,9 @@ def comparison_view(found: Comparison, limit: int = 40) -> Iterable[Table | Text
     """The largest changes as a table, and a line that sums up."""
     table = Table("function", "file", "before", "after", "change", box=None, header_style="bold",
                   pad_edge=False)
+    table.columns[0].no_wrap, table.columns[1].overflow = True, "fold"  # no name is cut
     for column in table.columns[2:]:
-        column.justify = "right"
+        column.justify, column.no_wrap = "right", True
     for row in found.changed[:limit]:
         table.add_row(row.name, Text(row.file, "dim"), f"{row.before_bytes:,}",
                       f"{row.after_bytes:,}", Text(f"{row.delta_bytes:+,}", "red" if (
