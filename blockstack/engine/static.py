@@ -202,15 +202,13 @@ class StaticTasks:
     def beyond(self) -> Iterator[TaskDepth]:
         """Completion, transmission and the arrays' own writes; one row for devices alike."""
         layers = Layers(self.plan.kernel, self.plan.stack)
-        groups: dict[tuple[object, ...], tuple[list[str], LayeredPath, int]] = {}
+        groups: dict[tuple[object, ...], tuple[dict[str, None], LayeredPath, int]] = {}
         for device, (word, context, path, limit) in self._rows_beyond(layers):
             key = (word, context, path.bytes, path.missing, device.kind)
-            names = groups.setdefault(key, ([], path, limit))[0]
-            if device.name not in names:
-                names.append(device.name)
+            groups.setdefault(key, ({}, path, limit))[0][device.name] = None
         for (what, where, *_), (names, path, limit) in groups.items():
             more = f" (and {len(names) - 1} alike)" if len(names) > 1 else ""
-            yield self._depth(f"{what} {names[0]}{more}", str(where), path, limit)
+            yield self._depth(f"{what} {next(iter(names))}{more}", str(where), path, limit)
 
     def _rows_beyond(self, layers: Layers) -> Iterator[tuple[Device, _Row]]:
         """Rows of devices that serve as positions, and of whatever has a network card."""

@@ -227,6 +227,8 @@ class RowSource:
 
     def leaves_out(self, path: Path) -> bool:
         """Whether the path's own anchors make one of the calls of ``more_cuts``."""
+        if not self.more_cuts:
+            return False
         names = [anchor.name for anchor in self._anchors(path)[0]]
         return any(self._more.is_cut(a, b) for a, b in pairwise(names))
 
