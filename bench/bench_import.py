@@ -1,5 +1,6 @@
 """Time to import, run and explain a SAN host, by number of devices: linear, seconds for 10,000."""
 
+import gc
 import json
 from time import process_time
 
@@ -106,7 +107,7 @@ def bench_import_and_run(benchmark, devices):
 
 @pytest.mark.parametrize("step", ["import", "run", "explain"])
 def bench_growth(benchmark, step):
-    """Ten times the devices: not twice as much CPU time for each."""
+    """Ten times the devices: not half as much again of CPU time for each."""
     benchmark.group = "growth"
     kernel = load_kernel(KERNEL)
     texts = {devices: san(devices) for devices in SIZES}
@@ -117,9 +118,14 @@ def bench_growth(benchmark, step):
     least = work(SIZES[0])  # finds the kernel's paths, which all sizes share
 
     def seconds(devices):
-        start = process_time()
-        found = work(devices)
-        spent = process_time() - start
+        gc.collect()
+        gc.disable()  # as timeit does: it costs by what else is alive
+        try:
+            start = process_time()
+            found = work(devices)
+            spent = process_time() - start
+        finally:
+            gc.enable()
         if step != "import":
             assert depths(found) == depths(least)
         return spent
@@ -127,5 +133,5 @@ def bench_growth(benchmark, step):
     few, many = SIZES[1:]
     took = min(seconds(few) for _ in range(3))
     growth = benchmark.pedantic(seconds, args=(many,), rounds=1) / took
-    assert growth < 2 * many / few  # quadratic: (many / few)²
+    assert growth < 1.5 * many / few  # quadratic: (many / few)²
     benchmark.extra_info["growth"] = growth
