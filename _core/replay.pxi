@@ -90,16 +90,20 @@ cdef list _calls(State *s, _Source src, _Plan plan, u64 i):
     return calls
 
 
-def replays(arrays, source, first, count):
-    """`replay` of the source bios [first, first + count), one list each, as they are asked for."""
+def replays(arrays, source, bios):
+    """`replay` of each of a sequence of source bios, one list each, as they are asked for; the
+    plan is checked and its nodes are made once, whatever the bios' order."""
     cdef State s
     cdef _Source src
     cdef _Plan plan
-    src, plan = _open(arrays, source, first, count)
+    if not len(bios):
+        return
+    first = min(bios)
+    src, plan = _open(arrays, source, first, max(bios) - first + 1)
     try:
         if not state_init(&s, &plan.c, src.ops):
             _fail(&s)
-        for index in range(first, first + count):
+        for index in bios:
             yield _calls(&s, src, plan, index)
     finally:
         state_free(&s)
@@ -129,4 +133,4 @@ def replay(arrays, source, index):
     RecursionError
         More than 100,000 nested calls.
     """
-    return next(replays(arrays, source, index, 1))
+    return next(replays(arrays, source, (index,)))

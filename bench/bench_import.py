@@ -1,16 +1,22 @@
-"""Time to import a SAN host, by number of devices: linear, seconds for 10,000."""
+"""Time to import, run and explain a SAN host, by number of devices: linear, seconds for 10,000."""
 
+import gc
 import json
+from time import process_time
 
 import pytest
 
+from blockstack.engine.explain import explain
 from blockstack.engine.simulate import simulate
 from blockstack.importers.build import Imported, build
 from blockstack.importers.host import Host
 from blockstack.importers.sniff import read_text
-from blockstack.kernel import load_kernel
+from blockstack.kernel import Kernel, load_kernel
+from blockstack.result import Explanation, Result
+from blockstack.stack import Stack
 from blockstack.workload import Workload
 
+KERNEL = "linux-6.1-x86_64"
 PATHS = 8
 SIZES = [100, 1_000, 10_000]
 
@@ -71,17 +77,61 @@ def bench_import(benchmark, devices):
         benchmark.extra_info["us_per_device"] = benchmark.stats.stats.min / devices * 1e6
 
 
+def run(stack: Stack, kernel: Kernel) -> Result:
+    """100,000 bios of the default workload."""
+    return simulate(stack, Workload(rw="randrw"), kernel=kernel, bios=100_000)
+
+
+def depths(result: Result | Explanation) -> set[int]:
+    """Every task's bytes: LUNs that are alike have the same, however many there are."""
+    return {task.peak_bytes for task in result.tasks}
+
+
 @pytest.mark.parametrize("devices", SIZES)
 def bench_import_and_run(benchmark, devices):
     """From texts to a verdict: import, plan, 100,000 bios."""
     benchmark.group = "import-run"
-    texts, kernel = san(devices), load_kernel("linux-6.1-x86_64")
+    texts, kernel = san(devices), load_kernel(KERNEL)
+    one_lun = depths(run(imported(san(PATHS + 2)).stack, kernel))
 
     def whole():
-        return simulate(imported(texts).stack, Workload(rw="randrw"), kernel=kernel,
-                        bios=100_000)
+        return run(imported(texts).stack, kernel)
 
     result = benchmark.pedantic(whole, rounds=1)
     assert result.bios == 100_000 and result.fits is None  # the FC hosts' driver is unknown
+    assert depths(result) == one_lun
+    assert sum(leaf["bios"] for leaf in result.leaves.values()) == 100_000 + result.splits
     if benchmark.stats:
         benchmark.extra_info["us_per_device"] = benchmark.stats.stats.min / devices * 1e6
+
+
+@pytest.mark.parametrize("step", ["import", "run", "explain"])
+def bench_growth(benchmark, step):
+    """Ten times the devices: not half as much again of CPU time for each."""
+    benchmark.group = "growth"
+    kernel = load_kernel(KERNEL)
+    texts = {devices: san(devices) for devices in SIZES}
+    stacks = {devices: imported(text).stack for devices, text in texts.items()}
+    work = {"import": lambda devices: imported(texts[devices]),
+            "run": lambda devices: run(stacks[devices], kernel),
+            "explain": lambda devices: explain(stacks[devices], kernel=kernel)}[step]
+    least = work(SIZES[0])  # finds the kernel's paths, which all sizes share
+
+    def seconds(devices):
+        gc.collect()
+        gc.disable()  # as timeit does: it costs by what else is alive
+        try:
+            start = process_time()
+            found = work(devices)
+            spent = process_time() - start
+        finally:
+            gc.enable()
+        if step != "import":
+            assert depths(found) == depths(least)
+        return spent
+
+    few, many = SIZES[1:]
+    took = min(seconds(few) for _ in range(3))
+    growth = benchmark.pedantic(seconds, args=(many,), rounds=1) / took
+    assert growth < 1.5 * many / few  # quadratic: (many / few)²
+    benchmark.extra_info["growth"] = growth

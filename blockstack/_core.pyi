@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -36,5 +36,5 @@ def run(
 ) -> _Counters: ...
 def replay(arrays: PlanArrays, source: DrawSpec | _Columns, index: int) -> list[_Call]: ...
 def replays(
-    arrays: PlanArrays, source: DrawSpec | _Columns, first: int, count: int
+    arrays: PlanArrays, source: DrawSpec | _Columns, bios: Sequence[int]
 ) -> Iterator[list[_Call]]: ...

@@ -450,6 +450,6 @@ def test_a_bio_that_the_queue_splits_is_transferred_once():
     stack.add("user", "raw", on=stack.iscsi("sda", size="1 TiB", nic=nic))
     workload = bs.Workload(rw="read", bs="4 MiB", direct=True)
     plan = compile_plan(stack, bs.load_kernel("linux-6.1-x86_64"), ops=("read",), direct=True)
-    calls = next(replays(plan.arrays, source_of(workload, plan.capacity_sectors, 1), 0, 1))
+    calls = next(replays(plan.arrays, source_of(workload, plan.capacity_sectors, 1), (0,)))
     assert len(calls) > 1 and sum(call.nr for call in calls) > calls[0].nr
     assert sum(call.nr for call in _own_pieces(calls)) == calls[0].nr

@@ -49,7 +49,7 @@ from blockstack.engine.arrays import (
     WRITE,
     IrqSpec,
 )
-from blockstack.errors import LimitExceeded
+from blockstack.errors import BlockstackError, LimitExceeded
 
 # --- hand-computed ---
 
@@ -241,6 +241,18 @@ def test_replay_adds_up_to_run(rule, split):
     assert np.array_equal(visits, got.visits)
     assert max(c.own_depth for c in calls) == got.peak_bytes[0]
     assert max(c.nesting for c in calls) == got.peak_nesting
+
+
+@every_rule
+def test_bios_are_replayed_in_any_order_as_one_by_one(rule):
+    plan, spec, bios = make(tree(REST), rule=rule), drawn(1 << 16), [41, 3, 3, 1000, 0]
+    assert list(core.replays(plan, spec, bios)) == [core.replay(plan, spec, i) for i in bios]
+    columns = core.Columns(*(np.repeat(column, 4) for column in one(WRITE, 0, 8)))
+    assert list(core.replays(plan, columns, (3, 1))) == 2 * [core.replay(plan, columns, 0)]
+    assert list(core.replays(plan, columns, ())) == []
+    for wrong in ((0, 4), (-1, 0)):
+        with pytest.raises(BlockstackError, match="first, count"):
+            list(core.replays(plan, columns, wrong))
 
 
 @every_rule

@@ -78,6 +78,7 @@ class Bound:
     _starts: dict[_State, int] = field(default_factory=dict)
     _memo: dict[_State, _Choice] = field(default_factory=dict)
     _missing: dict[_State, frozenset[str]] = field(default_factory=dict)
+    _emitted: dict[_State, tuple[tuple[_State, bool], ...]] = field(default_factory=dict)
 
     def tasks(self) -> dict[int, TaskBound]:
         """Task number -> its deepest stack; tasks that no bio reaches are absent."""
@@ -131,23 +132,25 @@ class Bound:
                 continue
             fresh.add(state)
             p, op, nr, align = state
-            for child_op, child, size, job in self._children(p, op, nr):
-                below = (child, child_op, size, self._aligned(p, align))
+            lower = self._aligned(p, align)
+            self._emitted[state] = tuple(
+                ((child, child_op, size, lower), job)
+                for child_op, child, size, job in self._children(p, op, nr))
+            for below, job in self._emitted[state]:
                 if job:
-                    self._starts[below] = int(a.task_entry[a.task[child]])
+                    self._starts[below] = int(a.task_entry[a.task[below[0]]])
                 todo.append(below)
         for state in sorted(fresh, reverse=True):  # from the leaves up: parents come first
             self._memo[state] = self._best(*state)
-            self._missing[state] = self._lacks(*state)
+            self._missing[state] = self._lacks(state)
 
-    def _lacks(self, p: int, op: int, nr: int, align: int) -> frozenset[str]:
+    def _lacks(self, state: _State) -> frozenset[str]:
         """What the frame table lacks anywhere on this task's stack from the call on."""
-        position = self.plan.positions[p]
+        position, op = self.plan.positions[state[0]], state[1]
         own = {name for rows in (position.through, position.peak) if op in rows
                for name in rows[op].missing}
-        below = {(child, child_op, size, self._aligned(p, align))
-                 for child_op, child, size, job in self._children(p, op, nr) if not job}
-        return frozenset(own).union(*(self._missing[state] for state in below))
+        return frozenset(own).union(
+            *(self._missing[below] for below, job in self._emitted[state] if not job))
 
     def _children(self, p: int, op: int, nr: int) -> Iterator[tuple[int, int, int, bool]]:
         """(op, position, sectors, handed to a worker) of all that one call may emit."""
@@ -307,10 +310,9 @@ class Bound:
         extra = int(a.self_bytes[p]) * max(0, pieces - 2) if loops and not serial else 0
         levels = 1 if serial else rests + (1 if loops else pieces)
         best = _Choice((levels - 1) * through + peak + extra, levels, None, True, extra)
-        for child_op, child, size, job in self._children(p, op, nr):
+        for state, job in self._emitted[p, op, nr, align]:
             if job:
                 continue
-            state = (child, child_op, size, self._aligned(p, align))
             below = self._memo[state].bytes
             same_frame = serial or bool(a.immediate[p])
             if same_frame and below > best.bytes:

@@ -1,6 +1,6 @@
 """The compiled core's only importer: typed counters, and errors in the house's form."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, NamedTuple
@@ -186,12 +186,11 @@ def replay(arrays: PlanArrays, source: DrawSpec | Columns, index: int) -> list[C
     return [Call(*row) for row in rows]
 
 
-def replays(arrays: PlanArrays, source: DrawSpec | Columns, first: int, count: int
+def replays(arrays: PlanArrays, source: DrawSpec | Columns, bios: Sequence[int]
             ) -> Iterator[list[Call]]:
-    """`replay` of source bios ``[first, first + count)``, one after the other; the plan is checked
-    once."""
+    """`replay` of each of ``bios``, one after the other; the plan is checked once."""
     try:
-        for rows in _core.replays(arrays, source, first, count):
+        for rows in _core.replays(arrays, source, bios):
             yield [Call(*row) for row in rows]
     except (ValueError, RecursionError) as error:
         raise _house_error(error) from error

@@ -42,16 +42,16 @@ def static_tasks(stack: Stack, kernel: Kernel, workload: Workload | None
 
 def _whole_plan(stack: Stack, kernel: Kernel, direct: bool) -> Plan:
     """A plan for every operation that the stack takes."""
-    ops, refused = [], None
-    for op in OP_NAMES:
+    ops = list(OP_NAMES)
+    while True:
         try:
-            compile_plan(stack, kernel, ops=(op,), direct=direct, max_sectors=_ANY_SECTORS)
-            ops.append(op)
+            return compile_plan(stack, kernel, ops=ops, direct=direct, max_sectors=_ANY_SECTORS)
         except UnsupportedKind as error:
-            refused = error
-    if not {"read", "write"} & set(ops) and refused is not None:
-        raise refused
-    return compile_plan(stack, kernel, ops=ops, direct=direct, max_sectors=_ANY_SECTORS)
+            if error.value not in ops:
+                raise
+            ops.remove(error.value)  # the operation that it refuses
+            if not {"read", "write"} & set(ops):
+                raise
 
 
 def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blockstack.engine.arrays import OP_NAMES, DrawSpec, IrqSpec
-from blockstack.engine.core import Call, Columns, replay, run
+from blockstack.engine.core import Call, Columns, replay, replays, run
 from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.interrupts import irq_spec
 from blockstack.engine.plan import Plan, compile_plan
@@ -179,8 +179,9 @@ def _pick(it: _Setup, word: str, total: int) -> int:
         found = run(it.plan.arrays, it.source, first=0, count=min(total, _SEARCHED))
         return int(found.peak_bio[int(np.argmax(found.peak_bytes))])
     if word == "longest":
-        return max(range(min(total, _REPLAYED)), key=lambda i: _own_calls(
-            replay(it.plan.arrays, it.source, i)))
+        bios = range(min(total, _REPLAYED))
+        own = [_own_calls(calls) for calls in replays(it.plan.arrays, it.source, bios)]
+        return own.index(max(own))
     raise ConfigError("not a bio", path="bio", value=word,
                       hint='a number, "deepest" or "longest"')
 

@@ -18,7 +18,7 @@ EMPTY = LayerRow(CallPath(), CallPath())
 
 @dataclass
 class Layers:
-    """Rows of devices on one kernel, computed once per kind and operation.
+    """Rows of a stack's devices on one kernel, computed once per kind and operation.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ class Layers:
     stack: Stack
     _rows: dict[tuple[str, str], LayerRow] = field(default_factory=dict)
     _absent: dict[str, str] = field(default_factory=dict)
+    _calls: dict[str, Calls] = field(default_factory=dict)
+    _identities: dict[str, str] = field(default_factory=dict)
 
     def calls(self, device: Device) -> Calls:
         """How this kernel's generation runs the device's kind.
@@ -39,6 +41,11 @@ class Layers:
         UnsupportedKind
             The kernel does not have that kind.
         """
+        if device.name not in self._calls:
+            self._calls[device.name] = self._find_calls(device)
+        return self._calls[device.name]
+
+    def _find_calls(self, device: Device) -> Calls:
         kind, gen = device.kind_entry, self.kernel.generation.name
         calls = kind.calls_for(gen, device.params)
         if calls is None:
@@ -65,7 +72,9 @@ class Layers:
 
     def row(self, device: Device, op: str) -> LayerRow:
         """Through and peak of the device for one operation of `OP_NAMES`."""
-        key = (self._identity(device), op)
+        if device.name not in self._identities:
+            self._identities[device.name] = self._identity(device)
+        key = (self._identities[device.name], op)
         if key not in self._rows:
             self._rows[key] = self._row(device, op)
         return self._rows[key]

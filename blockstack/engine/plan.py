@@ -87,6 +87,7 @@ class Plan:
     positions : tuple of Position
         Parents before children.
     tasks : tuple of Task
+        One submitter per root, in the order of `entries`; then the workers.
     entries : tuple of Entries
         Per root: the source and its ways in.
     inner : tuple of (Entries, position)

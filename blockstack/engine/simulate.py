@@ -6,7 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from blockstack.engine.arrays import NOPS, DrawSpec, IrqSpec
-from blockstack.engine.core import Call, Columns, RunCounters, replay, run
+from blockstack.engine.core import Call, Columns, RunCounters, replays, run
 from blockstack.engine.demand import demand_of, source_of
 from blockstack.engine.interrupts import irq_spec
 from blockstack.engine.limits import check_blocks
@@ -138,25 +138,19 @@ def _simulated(static: StaticTasks, source: DrawSpec | Columns, counters: RunCou
     What the frame table lacks on any path of the task may be deeper than what the run reached.
     """
     plan, bounds = static.plan, static.bound.tasks()
-    for number, task in enumerate(plan.tasks):
-        bio = int(counters.peak_bio[number])
-        if bio < 0:
-            continue
-        calls = replay(plan.arrays, source, bio)
+    ran = [number for number in range(len(plan.tasks)) if counters.peak_bio[number] >= 0]
+    peaks = [int(counters.peak_bio[number]) for number in ran]
+    for number, calls in zip(ran, replays(plan.arrays, source, peaks), strict=True):
+        task = plan.tasks[number]
         path = _path(plan, calls, number, int(counters.peak_bytes[number]))
         path = path.lacking(sorted(bounds[number].missing))
         name = task.name
         if task.context == "caller":  # named as the way in that this bio took
-            entries = plan.entries[number_of_root(plan, number)]
+            entries = plan.entries[number]
             way = next(w for w in entries.ways if w.data and w.op == calls[0].op)
             name = f"{way.name} {entries.source}"
         yield task_depth(name, task.context, path, task.limit_bytes, static.on_top(task.context),
                          reached=True, bound_bytes=bounds[number].bytes)
-
-
-def number_of_root(plan: Plan, task: int) -> int:
-    """Which root a submitter's task belongs to."""
-    return [int(plan.arrays.task[root]) for root in plan.arrays.roots].index(task)
 
 
 def _path(plan: Plan, calls: list[Call], task: int, peak: int) -> LayeredPath:
@@ -193,4 +187,4 @@ def _entry(plan: Plan, calls: list[Call], call: Call) -> LayeredPath:
     if task.context == "worker":
         return task.entry
     outermost = calls[0]
-    return plan.entries[number_of_root(plan, call.task)].submit[outermost.op]
+    return plan.entries[call.task].submit[outermost.op]

@@ -174,26 +174,29 @@ class StaticTasks:
                 continue
             below = deepest(self.bound.below(c, WRITE, self.max_sectors, self.align_sectors)
                             for c in members)
-            for name, source, context, path in self._plugging(position, layers):
+            for name, source, context, path in self._plugging[position.task]:
                 flush = rows.plug_flush(path, callback)
                 if flush is not None:
                     yield self._depth(f"{name} (plug of {position.device.name})", context,
                                       layered(source, flush) + below)
 
-    def _plugging(self, position: Position, layers: Layers
-                  ) -> Iterator[tuple[str, str, str, Path]]:
-        """Ways in and workers on whose stack a position's bios are submitted."""
+    @cached_property
+    def _plugging(self) -> Mapping[int, list[tuple[str, str, str, Path]]]:
+        """Per task: ways in and workers on whose stack its bios are submitted."""
+        found: dict[int, list[tuple[str, str, str, Path]]] = {}
         for entries, root in (*self._roots(), *self.plan.inner):
-            if self.plan.positions[root].task != position.task:
-                continue
-            for way in dict.fromkeys(entries.ways):
-                if way.path is not None and way.op in (WRITE, FUA, FLUSH):
-                    yield f"{way.name} {entries.source}", entries.source, way.context, way.path
-        for other in self.plan.positions:
-            worker = layers.worker(other.device)
-            handed = [w for _, w, _ in other.children if w is not None]
-            if worker is not None and any(task == position.task for _, task, _ in handed):
-                yield f"{worker.name} {other.device.name}", other.device.name, "worker", worker.path
+            users = found.setdefault(self.plan.positions[root].task, [])
+            users += [(f"{way.name} {entries.source}", entries.source, way.context, way.path)
+                      for way in dict.fromkeys(entries.ways)
+                      if way.path is not None and way.op in (WRITE, FUA, FLUSH)]
+        layers = Layers(self.plan.kernel, self.plan.stack)
+        for position in self.plan.positions:
+            device, worker = position.device, layers.worker(position.device)
+            for task in {key[1] for _, key, _ in position.children if key is not None}:
+                if worker is not None:
+                    found.setdefault(task, []).append(
+                        (f"{worker.name} {device.name}", device.name, "worker", worker.path))
+        return found
 
     def unplug(self) -> Iterator[TaskDepth]:
         """unplug_fn of kernels to 2.6.3x: recursion through the stack under every rule."""
@@ -209,15 +212,13 @@ class StaticTasks:
     def beyond(self) -> Iterator[TaskDepth]:
         """Completion, transmission and the arrays' own writes; one row for devices alike."""
         layers = Layers(self.plan.kernel, self.plan.stack)
-        groups: dict[tuple[object, ...], tuple[list[str], LayeredPath, int]] = {}
+        groups: dict[tuple[object, ...], tuple[dict[str, None], LayeredPath, int]] = {}
         for device, (word, context, path, limit) in self._rows_beyond(layers):
             key = (word, context, path.bytes, path.missing, device.kind)
-            names = groups.setdefault(key, ([], path, limit))[0]
-            if device.name not in names:
-                names.append(device.name)
+            groups.setdefault(key, ({}, path, limit))[0][device.name] = None
         for (what, where, *_), (names, path, limit) in groups.items():
             more = f" (and {len(names) - 1} alike)" if len(names) > 1 else ""
-            yield self._depth(f"{what} {names[0]}{more}", str(where), path, limit)
+            yield self._depth(f"{what} {next(iter(names))}{more}", str(where), path, limit)
 
     def _rows_beyond(self, layers: Layers) -> Iterator[tuple[Device, _Row]]:
         """Rows of devices that serve as positions, and of whatever has a network card."""

@@ -56,7 +56,7 @@ class CutTable:
     _names: dict[str, list[Cut]] = field(default_factory=dict)
     _globs: list[tuple[re.Pattern[str], Cut]] = field(default_factory=list)
     _any: re.Pattern[str] = field(default=re.compile(r"(?!)"))
-    _memo: dict[tuple[str, str], Cut | None] = field(default_factory=dict)
+    _hits: dict[str, list[Cut]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for cut in self.cuts:
@@ -69,22 +69,25 @@ class CutTable:
 
     def find(self, caller: str, callee: str) -> Cut | None:
         """The cut that stops ``caller`` -> ``callee``, if one does."""
-        key = (base_name(caller).partition("@")[0], base_name(callee).partition("@")[0])
-        if key not in self._memo:
-            pairs = list(product(*((name, *self.once.get(name, ())) for name in key)))
-            wanted = any(pair in self.wanted for pair in pairs)
-            found = (self._search(*pair, wanted=wanted) for pair in pairs)
-            self._memo[key] = next((cut for cut in found if cut), None)
-        return self._memo[key]
+        name = base_name(callee).partition("@")[0]
+        callees = (name, *self.once.get(name, ()))
+        if not any(map(self._of, callees)):
+            return None  # most callees
+        name = base_name(caller).partition("@")[0]
+        pairs = list(product((name, *self.once.get(name, ())), callees))
+        wanted = any(pair in self.wanted for pair in pairs)
+        return next((c for one, other in pairs for c in self._of(other)
+                     if not (wanted and c.cls == "budget")
+                     and (c.caller == "*" or _pattern(c.caller).match(one))), None)
 
-    def _search(self, caller: str, callee: str, *, wanted: bool) -> Cut | None:
-        named = self._names.get(callee, [])
-        hits = list(named)
-        if self._any.match(callee):
-            hits += [cut for pattern, cut in self._globs if pattern.match(callee)]
-        if wanted:
-            hits = [cut for cut in hits if cut.cls != "budget"]
-        return next((c for c in hits if c.caller == "*" or _pattern(c.caller).match(caller)), None)
+    def _of(self, callee: str) -> list[Cut]:
+        """The cuts of a callee, whoever calls it."""
+        if callee not in self._hits:
+            named = self._names.get(callee, [])
+            self._hits[callee] = [*named, *(
+                cut for pattern, cut in self._globs if pattern.match(callee)
+            )] if self._any.match(callee) else named
+        return self._hits[callee]
 
     def is_cut(self, caller: str, callee: str) -> bool:
         """Whether ``caller`` -> ``callee`` is not followed."""

@@ -142,7 +142,7 @@ class CallGraph:
             file.endswith(".ko]") and file.rpartition("/")[0] in self._folders)
 
     def callees(self, function: str) -> dict[str, int]:
-        """Callees of ``function`` and the bytes it keeps during each call."""
+        """Callees of ``function``, by name, and the bytes it keeps during each call."""
         if function not in self._callees:
             self._callees[function] = self._find_callees(function)
         return self._callees[function]
@@ -158,7 +158,7 @@ class CallGraph:
             if function.startswith("@") or not self.cuts.is_cut(function, callee):
                 found[callee] = max(n, found.get(callee, 0))
         found.pop(function, None)  # direct recursion is bounded by its caller, never counted here
-        return found
+        return dict(sorted(found.items()))
 
     def frame(self, function: str) -> int:
         """Own frame; a function without an entry (assembly) counts its return address."""
@@ -208,7 +208,7 @@ class CallGraph:
 
 
 class _Longest:
-    """Longest path over the condensation; inside a cycle, over its simple paths."""
+    """Longest path from cycle to cycle, callees first; inside a cycle, over its simple paths."""
 
     def __init__(self, graph: CallGraph, start: str, goal: str | None, avoid: frozenset[str]):
         self.graph, self.start, self.goal = graph, start, goal
@@ -221,35 +221,27 @@ class _Longest:
             found = {} if function == goal and function != start else graph.callees(function)
             self.succ[function] = {c: n for c, n in found.items() if c not in avoid or c == goal}
             todo.extend(c for c in self.succ[function] if c not in self.succ)
-        self.best: dict[str, tuple[int, str | None] | None] = {}
         self.inner: dict[str, tuple[int, list[str]] | None] = {}
 
     def path(self) -> CallPath | None:
-        digraph = nx.DiGraph()
-        digraph.add_nodes_from(sorted(self.succ))
-        digraph.add_edges_from((a, b) for a in sorted(self.succ) for b in sorted(self.succ[a])
-                               if b != self.goal or a != b)
-        if self.goal == self.start:  # a layer from its link to the next link: the goal is another
-            digraph.remove_edges_from([(a, self.start) for a in self.succ])
-        parts = list(nx.strongly_connected_components(digraph))
-        order = nx.condensation(digraph, scc=parts)
-        for part in reversed(list(nx.topological_sort(order))):
-            members = order.nodes[part]["members"]
-            for function in sorted(members):
+        # the goal is where a path ends: from a layer's link to the next link it is another one
+        digraph = nx.DiGraph([(a, b) for a, callees in self.succ.items()
+                              for b in callees if b != self.goal])
+        digraph.add_node(self.start)
+        if self.goal is not None:
+            self.inner[self.goal] = 0, []
+        for members in nx.strongly_connected_components(digraph):  # Tarjan's: callees come first
+            for function in members:
                 self.inner[function] = self._within(function, members)
         found = self.inner[self.start]
-        if found is None:
-            return None
-        return self._steps(found[1])
+        return None if found is None else self._steps(found[1])
 
     def _end(self, function: str) -> int | None:
         return self.graph.end(function) if self.goal is None else None
 
-    def _after(self, callee: str) -> tuple[int, list[str]] | None:
-        return (0, []) if callee == self.goal else self.inner.get(callee)
-
     def _within(self, function: str, members: set[str]) -> tuple[int, list[str]] | None:
-        """Best (bytes, functions) from ``function``; paths stay simple inside ``members``."""
+        """Best (bytes, functions) from ``function``; paths stay simple inside ``members``, and of
+        equal ones the first by name is taken."""
         budget = [_STEPS]
 
         def visit(f: str, seen: frozenset[str]) -> tuple[int, list[str]] | None:
@@ -260,11 +252,11 @@ class _Longest:
                                       hint="add a cut, with its reason, to the cut table")
             end = self._end(f)
             best = None if end is None else (end, [f])
-            for callee, n in sorted(self.succ[f].items()):
+            for callee, n in self.succ[f].items():
                 inside = callee in members and callee != self.goal
                 if inside and callee in seen:
                     continue
-                rest = visit(callee, seen | {callee}) if inside else self._after(callee)
+                rest = visit(callee, seen | {callee}) if inside else self.inner[callee]
                 if rest is not None and (best is None or n + rest[0] > best[0]):
                     best = (n + rest[0], [f, *rest[1]])
             return best

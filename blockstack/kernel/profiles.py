@@ -130,10 +130,10 @@ class Kernel:
         return replace(kernel, overrides=tuple(changed))
 
     def _on(self, platform: Platform) -> "Kernel":
-        rows = RowSource(self.rows.table, self.generation, platform)
         if platform.offset_bytes == self.platform.offset_bytes:
-            # THREAD_SIZE is a limit and no row of a path: what was found holds
-            rows = replace(self.rows, platform=platform)
+            rows = replace(self.rows, platform=platform)  # rows do not depend on the thread size
+        else:
+            rows = RowSource(self.rows.table, self.generation, platform)
         return replace(self, platform=platform, rows=rows)
 
     def provenance(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ build of the same generation needs no new figures, only its frame table.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from blockstack.errors import BlockstackError
 from blockstack.kernel.cuts import COMMON_CUTS, Cut, CutTable
@@ -67,6 +67,7 @@ class RowSource:
     _layers: dict[tuple[Path, str, bool], LayerRow] = field(default_factory=dict)
     _spines: dict[tuple[Path, str | None], CallPath] = field(default_factory=dict)
     _tails: dict[str, CallPath] = field(default_factory=dict)
+    _flushes: dict[tuple[Path, Path], CallPath | None] = field(default_factory=dict)
     _to: dict[tuple[Path, str, str], CallPath] = field(default_factory=dict)
 
     def layer(self, path: Path, link: str, *, nested: bool) -> LayerRow:
@@ -173,11 +174,11 @@ class RowSource:
         found = CallPath()
         # not off the entry code: the system call table leads to every other system call
         entry = sum(n.startswith("@") or self.table.functions[n][0][:5] == "arch/" for n in names)
+        tops = self._tops(graph, names)
         for i in range(entry if off else max(len(names) - 1, 0), len(names)):
             avoid = links | set(names[:i]) | set(names[i + 1:]) if off else links
             rest = graph.longest(names[i], None, avoid=avoid)
-            top = self._segments(graph, names[:i + 1], None, names[i + 1:])
-            whole = top + (rest or CallPath())
+            whole = tops[i] + (rest or CallPath())
             found = max(found, whole, key=lambda p: p.bytes)
         return found
 
@@ -197,11 +198,16 @@ class RowSource:
         CallPath or None
             None: this way holds no plug.
         """
+        key = (path, callback)
+        if key not in self._flushes:
+            self._flushes[key] = self._flush(path, callback)
+        return self._flushes[key]
+
+    def _flush(self, path: Path, callback: Path) -> CallPath | None:
         names, missing, graph = self._follow(path, None)
         goal = self.table.find(callback.via[0])
         found: CallPath | None = None
-        for i in range(len(names) if goal else 0):
-            top = self._segments(graph, names[:i + 1], None, names[i + 1:])
+        for i, top in enumerate(self._tops(graph, names) if goal and names else ()):
             rest = graph.longest(names[i], goal, avoid=self._links("") | set(names[:i]))
             if rest is not None and (found is None or (top + rest).bytes > found.bytes):
                 found = top + rest
@@ -227,6 +233,8 @@ class RowSource:
 
     def leaves_out(self, path: Path) -> bool:
         """Whether the path's own anchors make one of the calls of ``more_cuts``."""
+        if not self.more_cuts:
+            return False
         names = [anchor.name for anchor in self._anchors(path)[0]]
         return any(self._more.is_cut(a, b) for a, b in pairwise(names))
 
@@ -314,11 +322,16 @@ class RowSource:
         links = {gen.submit_link, gen.endio_link, gen.flush_link or "", gen.unplug_link or ""}
         return {*links, link} - {""}
 
+    def _tops(self, graph: CallGraph, names: list[str]) -> list[CallPath]:
+        """From the first anchor to each of them; none enters an anchor before its turn."""
+        parts = (self._segments(graph, [a, b], None, names) for a, b in pairwise(names))
+        return list(accumulate(parts, initial=CallPath()))
+
     def _segments(self, graph: CallGraph, names: list[str], link: str | None,
-                  later: Sequence[str] = ()) -> CallPath:
+                  others: Sequence[str] = ()) -> CallPath:
         total = CallPath()
         for a, b in pairwise(names):
-            avoid = (self._links(link or "") - {b}) | ({*names, *later} - {a, b})
+            avoid = (self._links(link or "") - {b}) | ({*names, *others} - {a, b})
             found = graph.longest(a, b, avoid=avoid)
             if found is None:  # not connected in this build: a lower bound, and we say so
                 own = Step(a, 0 if a.startswith("@") else self.table.functions[a][1])

@@ -66,17 +66,14 @@ class FrameTable:
     digest: str = ""
     renames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected: frozenset[str] = field(default=frozenset(), repr=False)
-    _by_base: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
-    _named: dict[str, list[str]] = field(init=False, repr=False, default_factory=dict)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _named(self) -> dict[str, list[str]]:
+        """Keys by the function's own name, without file and clone suffixes."""
+        found: dict[str, list[str]] = {}
         for name in self.functions:
-            plain = base_name(name)
-            self._named.setdefault(plain.partition("@")[0], []).append(name)
-            self._by_base.setdefault(plain, []).append(name)
-            self._named.setdefault(plain.partition("@")[0], []).append(name)
-            if "@" not in name:  # the unqualified one of several same-named functions
-                self._by_base.setdefault(f"{plain}@{self.functions[name][0]}", []).append(name)
+            found.setdefault(base_name(name).partition("@")[0], []).append(name)
+        return found
 
     @property
     def pointer_bytes(self) -> int:
@@ -147,11 +144,14 @@ class FrameTable:
         """
         if name in self.functions:
             return name
-        found = self._by_base.get(name, [])
-        if not found and "@" in name:
-            function, _, place = name.partition("@")
+        function, _, place = name.partition("@")
+        named = self._named.get(function, [])
+        # the unqualified one of several same-named functions has its file in its row only
+        found = [n for n in named if base_name(n) == name
+                 or (place and "@" not in n and self.functions[n][0] == place)]
+        if not found and place:
             wanted = {place, _stem(place)}
-            found = [n for n in self._named.get(function, [])
+            found = [n for n in named
                      if wanted & {n.partition("@")[2], _stem(self.functions[n][0])}]
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
 

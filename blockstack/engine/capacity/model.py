@@ -117,7 +117,8 @@ def _part(maker: FlowMaker, jobs: int, source: DrawSpec | Columns, bios: int, *,
     stations, machine, first = maker.stations, maker.stations.machine, len(
         maker.stations.builder.flows)
     calls_so_far, visits, sampled = 0, 0, 0
-    for calls in replays(maker.plan.arrays, source, 0, bios if every else min(SAMPLED_BIOS, bios)):
+    most = bios if every else min(SAMPLED_BIOS, bios)
+    for calls in replays(maker.plan.arrays, source, range(most)):
         flow = maker.make(_own_pieces(calls))
         stations.builder.template(flow, op=calls[0].op, n_bytes=SECTOR_BYTES * calls[0].nr)
         calls_so_far, visits = calls_so_far + len(calls), visits + len(flow.rows)
