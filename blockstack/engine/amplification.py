@@ -124,7 +124,7 @@ def amplification(stack: Stack, workload: Workload, *, kernel: Kernel | str | Pa
     device = [position.device.name for position in plan.positions]
     count: dict[str, _Count] = {name: _Count() for name in stack.devices}
     followed = sectors = calls_made = 0
-    for calls in replays(plan.arrays, source, 0, min(_BIOS, demand.bios)):
+    for calls in replays(plan.arrays, source, range(min(_BIOS, demand.bios))):
         followed, calls_made = followed + 1, calls_made + len(calls)
         sectors += calls[0].nr
         for call in calls:
