@@ -153,6 +153,12 @@ def test_vfat_reads_its_table_below_every_mapping(kernel_name: str) -> None:
     assert (gap.count("fat_write_begin"), write.count("fat_write_begin")) == (2, 1)
 
 
+def test_kswapd_writes_no_vfat_pages_in_6_12() -> None:
+    """fat.ko of Debian's 6.12.117 has no fat_writepage."""
+    ways_in = find_kind("vfat").entries
+    assert set(ways_in["6.1"]) - set(ways_in["6.12"]) == {"kswapd"}
+
+
 @pytest.mark.parametrize("kernel_name", KERNELS[2:])
 def test_f2fs_leaves_checkpoints_to_its_thread(kernel_name: str) -> None:
     """checkpoint_merge: who needs a checkpoint waits for f2fs_ckpt."""

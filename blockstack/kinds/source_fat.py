@@ -92,3 +92,8 @@ def vfat_61() -> dict[str, Path]:
     ways["kswapd"] = replace(kswapd, edges=_SYNC)
     ways["discard"] = discard_61((">fat_generic_ioctl", "fat_trim_fs"), _FAT)
     return ways
+
+
+def vfat_612() -> dict[str, Path]:
+    """The same of 6.12, whose fat.ko has no ``->writepage`` for kswapd to call."""
+    return {name: way for name, way in vfat_61().items() if name != "kswapd"}
