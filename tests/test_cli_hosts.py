@@ -100,6 +100,21 @@ def test_check_csv_patterns_and_status(sources):
     assert "fits" in call("check", sources / "lsblk.json", *ONE).stdout
 
 
+def test_a_host_with_an_efi_partition_can_fit(sources):
+    """lsblk calls every FAT vfat; no part of such a host is left out."""
+    (sources / "efi.json").write_text(LSBLK.replace(
+        '"ext4","mountpoint":"/boot"', '"vfat","mountpoint":"/boot/efi"'))
+    data = json.loads(call("import", sources / "efi.json", "--json").stdout)
+    assert data["config"]["devices"]["/boot/efi"] == {
+        "kind": "vfat", "on": ["sda1"]}
+    told = call("explain", sources / "efi.json", "--json", *ONE)
+    assert told.exit_code == 0 and json.loads(told.stdout)["fits"] is True
+    assert any("fat_get_cluster" in json.dumps(task)
+               for task in json.loads(told.stdout)["tasks"])
+    row = json.loads(call("check", sources / "efi.json", "--json", *ONE).stdout)["hosts"][0]
+    assert row["fits"] is True
+
+
 def without_boot(sources, *skip):
     """A host of which a file system was left out, by name or by kind; and its config."""
     (sources / "odd.json").write_text(LSBLK.replace('"ext4"', '"oddfs"'))

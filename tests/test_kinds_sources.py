@@ -16,7 +16,7 @@ from blockstack.validate import as_traced
 
 KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
 OLD = KERNELS[0]
-BLOCK = ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "swap")
+BLOCK = ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "swap")
 SOURCES = (*BLOCK, "reiser4", "nfs", "nfsd")
 #: the tables of 2.6 have no page fault handler: these ways are lower bounds
 AT_LEAST = {("swap", "fault"), ("swap", "swap-in")}
@@ -120,7 +120,7 @@ def test_the_deepest_point_is_no_shallower_than_the_submit(name: str, kernel_nam
 
 @pytest.mark.parametrize("kernel_name", KERNELS)
 def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
-    for kind in ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs"):
+    for kind in ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat"):
         if kernel(kernel_name).generation.name not in find_kind(kind).entries:
             continue
         for op in ("read", "write"):
@@ -131,11 +131,32 @@ def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
 
 
 def test_reads_allocate_nothing() -> None:
-    for kind, name, k in ways(("ext3", "ext4", "xfs", "btrfs", "f2fs")):
+    for kind, name, k in ways(("ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat")):
         if name.startswith("read"):
             assert not {"ext3_new_blocks", "ext4_mb_new_blocks", "xfs_alloc_vextent",
                         "start_this_handle", "start_transaction", "btrfs_cow_block",
-                        "f2fs_reserve_block"} & set(functions(way(kind, name, k)))
+                        "f2fs_reserve_block", "fat_add_cluster"} & set(
+                            functions(way(kind, name, k)))
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+def test_vfat_reads_its_table_below_every_mapping(kernel_name: str) -> None:
+    """fat_get_cluster walks the chain (fs/fat/cache.c): the deepest bio reads the table."""
+    table = ["fat_get_cluster", "fat_ent_read", "fat_ent_bread", "__bread_gfp"]
+    for name in ("read", "write", "fault", "fsync", "writeback", "kswapd", "read-direct-meta",
+                 "write-gap", "write-direct-grow"):
+        found = functions(way("vfat", name, kernel_name))
+        first = found.index(table[0])
+        assert found[first:first + len(table)] == table, name
+        assert name in ("write", "write-gap") or "fat_add_cluster" not in found, name
+    gap, write = (functions(way("vfat", n, kernel_name)) for n in ("write-gap", "write"))
+    assert (gap.count("fat_write_begin"), write.count("fat_write_begin")) == (2, 1)
+
+
+def test_kswapd_writes_no_vfat_pages_in_6_12() -> None:
+    """fat.ko of Debian's 6.12.117 has no fat_writepage."""
+    ways_in = find_kind("vfat").entries
+    assert set(ways_in["6.1"]) - set(ways_in["6.12"]) == {"kswapd"}
 
 
 @pytest.mark.parametrize("kernel_name", KERNELS[2:])
@@ -259,7 +280,7 @@ def test_kernels_without_a_source() -> None:
 def test_file_systems_in_the_middle(kernel_name: str) -> None:
     """Under a loop device or a server: from the file operation to submit_bio, without a root."""
     k = kernel(kernel_name)
-    for name in ("ext3", "ext4", "xfs"):
+    for name in ("ext3", "ext4", "xfs", "vfat"):
         calls = find_kind(name).calls.get(k.generation.name)
         if calls is None:
             continue
@@ -270,7 +291,7 @@ def test_file_systems_in_the_middle(kernel_name: str) -> None:
                 continue
             found = k.rows.spine(path, k.generation.submit_link)
             assert found.exact and found.bytes < way(name, "write", kernel_name).bytes + 500
-            assert found.bytes > (200 if "blkdev_issue_flush" in path.via else 450)
+            assert found.bytes > (190 if "blkdev_issue_flush" in path.via else 450)
 
 
 @pytest.mark.parametrize("kernel_name", KERNELS)

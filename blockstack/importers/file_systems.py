@@ -13,6 +13,7 @@ _VALUED = {
     "btrfs": "-A -b -d -m -n -s -L -O -R -U -r --byte-count --data --metadata --nodesize "
              "--sectorsize --label --features --runtime-features --uuid --rootdir --csum "
              "--checksum",
+    "vfat": "-b -D -f -F -g -h -i -l -m -M -n -r -R -s -S --codepage --offset --variant",
     "f2fs": "-a -c -C -d -e -E -g -l -o -O -R -s -t -T -w -z -U",
 }
 #: features and options whose path is not the one that the model takes
@@ -23,11 +24,13 @@ _OTHER_PATHS = {
     "btrfs": ("zoned", "quota", "^free-space-tree", "raid-stripe-tree"),
     "f2fs": ("encrypt", "verity", "quota", "compression", "project_quota"),
 }
-_OTHER_MOUNTS = ("sync", "dirsync", "dax", "dax=always", "data=journal", "nodelalloc", "usrquota",
-                 "grpquota", "prjquota", "quota", "uquota", "gquota", "pquota", "logdev=",
-                 "rtdev=", "nodatacow", "autodefrag", "space_cache=v1", "space_cache", "jqfmt=",
-                 "fast_commit", "compress_algorithm=", "checkpoint=disable", "mode=lfs",
+_OTHER_MOUNTS = ("sync", "dirsync", "flush", "dax", "dax=always", "data=journal", "nodelalloc",
+                 "usrquota", "grpquota", "prjquota", "quota", "uquota", "gquota", "pquota",
+                 "logdev=", "rtdev=", "nodatacow", "autodefrag", "space_cache=v1", "space_cache",
+                 "jqfmt=", "fast_commit", "compress_algorithm=", "checkpoint=disable", "mode=lfs",
                  "inlinecrypt", "test_dummy_encryption")
+#: names of mkfs's: blkid and mount call all of them vfat
+_DRIVER = {"fat": "vfat", "msdos": "vfat"}
 _PROFILES = ("single", "dup", "raid0", "raid1", "raid1c3", "raid1c4", "raid10")
 
 
@@ -40,9 +43,10 @@ def mkfs_recipe(simple: Simple) -> Recipe:
         Options that lead to a path which the model does not have.
     """
     kind = simple.tool.partition(".")[2] or ("ext2" if simple.tool == "mke2fs" else "")
+    kind = _DRIVER.get(kind, kind)
     given = options(simple.words, _VALUED.get(kind, "").split() if kind else ("-t",))
     if simple.tool in ("mkfs", "mke2fs") and given.get("-t"):
-        kind = given.get("-t")
+        kind = _DRIVER.get(given.get("-t"), given.get("-t"))
         given = options(simple.words, ("-t", *_VALUED.get(kind, "").split()))
     devices = tuple(w for w in given.words if w.startswith("/"))  # or a file: an image
     if not kind or not devices:

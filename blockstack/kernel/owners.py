@@ -84,6 +84,7 @@ _NAMES: tuple[tuple[str, str, Role], ...] = (
     (r"_*xfs_\w+|_?xlog_\w+|xfsbdstrat", "xfs", "source"), (r"_*ext4_\w+", "ext4", "source"),
     (r"_*ext3_\w+", "ext3", "source"), (r"_*j(ournal|bd2)_\w+", "journal", "source"),
     (r"_*btrfs_\w+", "btrfs", "source"), (r"_*f2fs_\w+", "f2fs", "source"),
+    (r"_*v?fat(12|16|32)?_\w+", "vfat", "source"),
     (r"_*bch2_\w+|btree_key_cache_\w+|open_bucket_\w+|six_lock_\w+", "bcachefs", "source"),
     (r"_*nfs4?_\w+", "nfs", "source"),
     (r"_*(zio|zfs|vdev|arc|dbuf|dmu|dsl|spa)_\w+", "zfs", "source"),

@@ -101,7 +101,7 @@ class Fs61:
     meta_read, meta_write : tuple of (caller, callee)
         Block mapping under direct I/O; empty: it maps without I/O.
     names : tuple of str
-        ``->lookup``, ``->create`` and ``->open``; empty: a block device.
+        ``->lookup``, ``->create`` and, where there is one, ``->open``; empty: a block device.
     """
 
     read: tuple[str, ...]
@@ -151,11 +151,12 @@ def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Pa
     found["msync"] = Path((*_MSYNC, ">" + fs.fsync, *end), fs.sync_edges,
                           (*files, "mm/msync.c"), cuts)
     if fs.names:
-        lookup, create, opened = fs.names
+        lookup, create, *opened = fs.names
         # it reads names and inodes; making one may write: checkpoint the journal, force the log
         found["open"] = found["create"] = Path(
             (*OPENAT, *end), (("__lookup_slow", lookup), ("path_openat", lookup),
-                              ("path_openat", create), ("do_dentry_open", opened),
+                              ("path_openat", create),
+                              *(("do_dentry_open", name) for name in opened),
                               *(e for e in fs.write_edges if e[0] == "__mark_inode_dirty")),
             (*files, "fs/namei.c", "fs/open.c"), cuts + _NAMES_CUTS)
     if fs.meta_read:

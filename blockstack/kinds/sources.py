@@ -19,6 +19,7 @@ from blockstack.kinds.source_61 import (
 from blockstack.kinds.source_btrfs import BTRFS_END, BTRFS_ENTRY_OPS, btrfs_61
 from blockstack.kinds.source_ext import EXT3_2_6_18, EXT3_2_6_24
 from blockstack.kinds.source_f2fs import F2FS_END, F2FS_ENTRY_OPS, f2fs_61
+from blockstack.kinds.source_fat import VFAT_ENTRY_OPS, vfat_61, vfat_612
 from blockstack.kinds.source_nfs import (
     NFS_ENTRY_OPS,
     NFS_RECEIVE,
@@ -140,6 +141,9 @@ def _endio(*via: str) -> Path:
 
 
 _AIO_END = _endio("dio_bio_end_aio")  # asynchronous direct I/O: aio_complete in the interrupt
+#: fs/direct-io.c, under a file system that still uses it
+_DIO_FILE_END = replace(_AIO_END, edges=(("dio_complete", "aio_complete_rw"),))
+_DIO_WAIT_END = _endio("dio_bio_end_io")
 _BUFFER_END = _endio("end_bio_bh_io_sync", ">end_buffer_async_write")
 _SWAP_END = _endio("end_swap_bio_write")
 #: direct I/O of 6.1: ->ki_complete of an asynchronous one, or the reader's pages are let go
@@ -262,6 +266,7 @@ _XFS = {"2.6.18": entries_26(XFS_2_6_18), "2.6.24": entries_26(XFS_2_6_24),
             "journal": thread_61("xfsaild", XFS_61.files),
             "discard": discard_61((">xfs_file_ioctl", "xfs_ioc_trim"), XFS_61)})}
 _F2FS = {"6.1": f2fs_61()}
+_VFAT = {"6.1": vfat_61(), "6.12": vfat_612()}
 _SWAP = {"2.6.18": _swap_26(("@kthread", ">kswapd")),
          "2.6.24": _swap_26(("@kthread", "kthread", ">kswapd")), "6.1": swap_61()}
 
@@ -284,6 +289,11 @@ SOURCE_KINDS: tuple[Kind, ...] = (
     _btrfs(),
     Kind("f2fs", "source", "remap", (1, 1), "f2fs file system", entries=_F2FS, verb="f2fs",
          calls={"6.1": _calls(_F2FS["6.1"], F2FS_END)}, entry_ops=F2FS_ENTRY_OPS),
+    Kind("vfat", "source", "remap", (1, 1), "FAT file system with long names (/boot/efi)",
+         entries=_VFAT, verb="vfat", entry_ops=VFAT_ENTRY_OPS, calls={gen: _calls(
+             ways, _endio("mpage_end_io@fs/mpage.c"), ends={
+                 "": (_BUFFER_END,), "direct": (_DIO_FILE_END, _DIO_WAIT_END)})
+             for gen, ways in _VFAT.items()}),
     Kind("reiser4", "source", "remap", (1, 1), "reiser4 file system (never merged)",
          calls={"2.6.18": Calls(note="frames unknown: every depth is a lower bound")},
          entries={"2.6.18": _REISER4}, verb="reiser4",  # it had no direct I/O
