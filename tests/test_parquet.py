@@ -86,7 +86,7 @@ def test_bad_rows_and_files(tmp_path, pq):
     with pytest.raises(ParquetError, match="cannot be written"):
         from blockstack.importers.traces.columns import save
         save(iter(()), str(tmp_path / "no" / "x.parquet"))
-    source = subprocess.run([sys.executable, "-c", "from blockstack.cli import main; main()",
+    source = subprocess.run([sys.executable, "-P", "-c", "from blockstack.cli import main; main()",
                              "convert", "-"], input=b"PAR1" * 9, capture_output=True, check=False)
     assert source.returncode == 2 and b"pipe" in source.stderr
 

@@ -131,7 +131,7 @@ def pack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pack")
     hashed = os.environ | {"PYTHONHASHSEED": "7"}  # not this process's: no set may show
     found = subprocess.run(
-        [sys.executable, "-c", "from blockstack.cli import main; main()", "report",
+        [sys.executable, "-P", "-c", "from blockstack.cli import main; main()", "report",
          str(CONFIGS / "dm-md-iscsi.toml"), "-o", str(folder), "--bios", "2k"],
         env=hashed, capture_output=True, text=True, check=False)
     assert found.returncode == 1 and f"{len(FIGURES)} figures" in found.stderr, found.stderr

@@ -1,7 +1,7 @@
 """``run`` and ``explain``: the main job and its static answer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -226,14 +226,13 @@ def _below(layers: int | None, present: int) -> bool:
 def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str | None,
                  as_json: bool) -> list[LayerLimit]:
     """One row per kernel, rule and direction; the first kernel must have the stack's kinds."""
-    rows, left_out = [], []
+    rows: list[LayerLimit] = []
+    left_out: list[str] = []
     with Console(stderr=True).status("") as status:
         for kernel in kernels:
             status.update(f"layers on {kernel.name}")
             try:
-                rows += [row for one in (RULES if rule is None else (rule,))
-                         for row in find_max_layers(case.stack, kind, kernel=kernel,
-                                                    submission=one, workload=case.workload)]
+                rows += _each_rule(case, kernel, kind, RULES if rule is None else (rule,))
             except UnsupportedKind as error:
                 if kernel is kernels[0]:
                     raise
@@ -248,6 +247,18 @@ def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str |
         for why in left_out:
             out.print(Text(f"Left out: {why}", "dim"))
     return rows
+
+
+def _each_rule(case: Config, kernel: Kernel, kind: str, rules: Sequence[str]
+               ) -> Iterator[LayerLimit]:
+    """Serialised rules differ in the order of bios, not in any bound: one search for all."""
+    found: dict[bool, tuple[LayerLimit, ...]] = {}
+    for rule in rules:
+        recursive = rule == "recursive"
+        if recursive not in found:
+            found[recursive] = find_max_layers(case.stack, kind, kernel=kernel, submission=rule,
+                                               workload=case.workload)
+        yield from (replace(row, submission=rule) for row in found[recursive])
 
 
 def _others(chosen: Kernel) -> list[Kernel]:
