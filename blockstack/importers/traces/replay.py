@@ -53,8 +53,8 @@ def as_workload(trace: Trace, roots: Sequence[str], mapping: Mapping[str, str], 
     lost = [name for name in used if name not in target]
     if lost:
         raise TraceError("devices without a root of the stack", path="--trace", value=lost[0],
-                         hint=f"--map {lost[0]}=ROOT for each of {listed(lost)}, or --map "
-                              f"'*=ROOT'; roots: {listed(roots)}")
+                         hint=f"--map '*={roots[0]}' sends all to one root, or --map "
+                              f"{lost[0]}=ROOT for each of {listed(lost)}; roots: {listed(roots)}")
     number = np.array([roots.index(target[name]) if name in target else 0
                        for name in trace.devices], np.int32)
     workload = Workload.from_columns(trace.op, trace.sector, trace.nr_sectors,
