@@ -19,8 +19,8 @@ from blockstack.units import format_bytes, parse_bytes
 from blockstack.workload import Workload
 
 SUBMISSIONS = ("recursive", "fifo", "two-list", "lifo")
-TOP_KEYS = ("kernel", "name", "description", "submission", "thread_size", "missing", "devices",
-            "workload", "machine")
+TOP_KEYS = ("kernel", "name", "description", "submission", "thread_size", "assumed", "missing",
+            "devices", "workload", "machine")
 MAX_FILE_BYTES = 64 * 2**20
 _THREAD_SIZES = (2**10, 2**20)
 
@@ -55,6 +55,8 @@ class Config:
     machine : Machine
         Cores and their speed, for the capacity model.
     name, description : str
+    assumed : tuple of str
+        What the import of a host took for granted; said whenever the config is used.
     path : str
         Where it was read; empty for one that was made in memory.
     """
@@ -66,6 +68,7 @@ class Config:
     machine: Machine = field(default_factory=Machine)
     name: str = ""
     description: str = ""
+    assumed: tuple[str, ...] = ()
     path: str = field(default="", compare=False)
 
 
@@ -160,7 +163,7 @@ def config_from_dict(table: Mapping[str, Any], *, source: str = "") -> Config:
     workload = Workload.from_dict(_table(table, "workload"), "workload")
     machine = Machine.from_dict(_table(table, "machine"), "machine")
     return Config(stack, workload, words["kernel"] or None, overrides, machine, name,
-                  words["description"], source)
+                  words["description"], _texts(table, "assumed"), source)
 
 
 def read_devices(devices: Mapping[str, Any], name: str = "stack",
@@ -287,6 +290,13 @@ def _text(table: Mapping[str, Any], key: str, above: str = "") -> str:
     return value
 
 
+def _texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    values = table.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ConfigError("must be a list of texts", path=key, value=values)
+    return tuple(values)
+
+
 def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = table.get(key, {})
     if not isinstance(value, Mapping):
@@ -301,6 +311,8 @@ def config_to_dict(config: Config) -> dict[str, Any]:
     table: dict[str, Any] = {key: value for key, value in words.items() if value}
     if config.overrides.thread_size_bytes is not None:
         table["thread_size"] = config.overrides.thread_size_bytes
+    if config.assumed:
+        table["assumed"] = list(config.assumed)
     if config.machine != Machine():
         table["machine"] = config.machine.to_dict()
     if config.stack.missing:

@@ -167,6 +167,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     ('"fifo"', "5", "submission", "rules"),
     ('"4 KiB"\n', '"5 KiB"\n', "thread_size", "power of two"),
     ('"4 KiB"\n', "1979-05-27\n", "thread_size", "not a quantity"),
+    ('"4 KiB"\n', '"4 KiB"\nassumed = "sda"\n', "assumed", "a list of texts"),
     ('kind = "nic"', 'kind = "nic"\nname = "x"', "devices.eth0.name", "unknown key"),
     ('kind = "nic"', 'kind = "nic"\nself = "x"', "devices.eth0.self", "unknown key"),
 ])

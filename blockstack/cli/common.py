@@ -99,7 +99,7 @@ def open_host(sources: Sequence[str | Path], kernel: str | None = None,
     notes = (*found.notes, *((assumption,) if assumption and not kernel else ()))
     found = replace(found, notes=notes)
     return Config(found.stack, Workload(rw="randrw"), kernel or name, name=found.stack.name,
-                  description=_description(found.sources)), found
+                  description=_description(found.sources), assumed=notes), found
 
 
 def _description(sources: Sequence[str]) -> str:
@@ -110,10 +110,10 @@ def _description(sources: Sequence[str]) -> str:
     return f"from {len(sources)} sources: {listed(formats)}"
 
 
-def show_notes(found: Imported) -> None:
+def show_notes(assumed: Sequence[str], left_out: Sequence[str] = ()) -> None:
     """What was assumed and what was left out, on standard error."""
     console = Console(stderr=True)
-    for word, lines in (("assumed", found.notes), ("left out", found.left_out)):
+    for word, lines in (("assumed", assumed), ("left out", left_out)):
         for line in lines[:40]:
             console.print(Text(f"{word}: {line}", "dim"))
         if len(lines) > 40:
@@ -128,9 +128,10 @@ def open_case(config: Path, kernel: str | None, thread_size: str | None,
             raise ConfigError("changes a config, not a host", path="--set",
                               hint=f"blockstack import {config} -o host.toml")
         case, found = open_host([config], kernel, skip)
-        show_notes(found)
+        show_notes(found.notes, found.left_out)
     else:
         case = load_config(config, changes)
+        show_notes(case.assumed)
     try:
         return case, load_chosen(case, kernel, thread_size)
     except BlockstackError as error:

@@ -45,12 +45,12 @@ def import_(sources: SourcesArg,
                    for rule in (RULES if run else ())]
     if run:
         if not as_json:
-            show_notes(found)
+            show_notes(found.notes, found.left_out)
         finish_run(case, chosen, results, ", ".join(sources), as_json)
     elif as_json:
         print(json.dumps(view(case, found), indent=1))
     else:
-        show_notes(found)
+        show_notes(found.notes, found.left_out)
         if output is None:
             print(text, end="")
         else:
@@ -68,11 +68,9 @@ def view(case: Config, found: Imported) -> dict[str, object]:
 
 
 def toml_of(case: Config, found: Imported) -> str:
-    """The config, with what was assumed and left out as comments before it."""
-    lines = [*(f"assumed: {note}" for note in found.notes),
-             *(f"left out: {line}" for line in found.left_out)]
-    plain = ("".join(c if c.isprintable() else "?" for c in line) for line in lines)
-    return "".join(f"# {line}\n" for line in plain) + dump_config(case)
+    """The config, with what was left out as comments before it."""
+    plain = ("".join(c if c.isprintable() else "?" for c in line) for line in found.left_out)
+    return "".join(f"# left out: {line}\n" for line in plain) + dump_config(case)
 
 
 def _write(path: Path, text: str) -> None:

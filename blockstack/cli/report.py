@@ -64,14 +64,14 @@ def report(sources: Annotated[list[str], typer.Argument(
 
         if merge:
             case, found = open_host(names, kernel, skip or ())
-            show_notes(found)
+            show_notes(found.notes, found.left_out)
             hosts: list[Host | Unread] = [Host(
                 subject(case, load_chosen(case, kernel, thread_size)), case.stack.name,
                 case.description, ", ".join(names), found.notes, found.left_out)]
         elif len(names) == 1:
             case, chosen = open_case(Path(names[0]), kernel, thread_size, skip or ())
             hosts = [Host(subject(case, chosen), case.name or case.stack.name, case.description,
-                          names[0])]
+                          names[0], case.assumed)]
         else:
             hosts = [_open(name, kernel, thread_size, skip or (), subject) for name in names]
         console = Console(stderr=True)
@@ -87,7 +87,7 @@ def _open(source: str, kernel: str | None, thread_size: str | None, skip: Sequen
         if not is_source(source):
             case, chosen = open_case(Path(source), kernel, thread_size)
             return Host(subject(case, chosen), case.name or case.stack.name, case.description,
-                        source)
+                        source, case.assumed)
         case, found = open_host([source], kernel, (*skip, UNKNOWN))
         return Host(subject(case, load_chosen(case, kernel, thread_size)), case.stack.name,
                     case.description, source, found.notes, found.left_out)

@@ -19,6 +19,7 @@ A scenario is one TOML file (UTF-8). This page's tables are made from the regist
 | `name`, `description` | for tables and plots |
 | `submission` | what-if: `recursive`, `fifo`, `two-list`, `lifo`; absent: the kernel's own rule |
 | `thread_size` | what-if: `"4 KiB"`, `"8 KiB"`, `"16 KiB"` |
+| `assumed` | a list of texts: what `import` took for granted about a host; said whenever the config is used |
 | `[missing]` | what was left out of the stack, `NAME = "reason"`: while there is any, nothing "fits" for certain (`import` writes it) |
 | `[devices.NAME]` | one table per device: `kind`, `on` (one name or a list, in member order), and the kind's parameters |
 | `[devices.NAME.limits]` | queue limits that differ from the driver's: [limits](limits.md) |
