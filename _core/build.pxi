@@ -188,6 +188,14 @@ cdef inline u64 inverse(u64 d, u64 reach) noexcept nogil:
     return whole + 1
 
 
+cdef bint all_linear(const Node *n) noexcept nogil:
+    cdef u32 i
+    for i in range(n.nsegs):
+        if n.segs[i].width != 1 or n.segs[i].chunk != 0:
+            return False
+    return n.nsegs > 1
+
+
 cdef u8 step_of(const Plan *p, Node *n) noexcept nogil:
     """What the engines may do with this node without a general driver call."""
     cdef bint one = n.nkids == 1
@@ -209,6 +217,8 @@ cdef u8 step_of(const Plan *p, Node *n) noexcept nogil:
             n.width_inv = n.segs.width_inv
             return STEP_STRIPE
         return STEP_CALL
+    if n.kind == SEGMENTS and all_linear(n):
+        return STEP_SEGMENTS
     if n.kind == REMAP or (one and (n.kind == MIRROR or n.kind == EVERY_CHILD)):
         if n.kids[0].node == NO_NODE:
             return STEP_CALL    # a failed member's flush

@@ -83,8 +83,9 @@ cdef enum:              # what the engines do with a node without leaving their 
     STEP_LEAF = 2
     STEP_STRIPE = 3     # one segment over several children; a bio inside one chunk
     STEP_PICK = 4       # a read of a mirror: one child
-    STEP_ALL = 5        # a write to a mirror in the caller's context
-    STEP_CALL = 6       # everything else: the general driver call
+    STEP_SEGMENTS = 5   # several linear segments; a bio inside one
+    STEP_ALL = 6        # a write to a mirror in the caller's context
+    STEP_CALL = 7       # everything else: the general driver call
 
 cdef enum:              # Node.flags
     KIN = 1             # some child shares the node's queue
