@@ -179,7 +179,7 @@ def _most_layers(tasks: Callable[[int], Mapping[str, TaskDepth]],
 
 
 def _last_that_fits(room: Callable[[int], int], guess: int) -> int:
-    """The largest number of layers with room, looked for from a guess on; none has none.
+    """The largest number of layers with room, from a guess on; without layers there is room.
 
     A bound is the largest of straight lines, so the room falls ever faster: the secant between one
     number that fits and one that does not never leads past the answer.
