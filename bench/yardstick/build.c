@@ -8,6 +8,14 @@ static u32 id(i64 position, u32 op)
     return position < 0 ? NONE : (u32)(2 * position + (op == READ ? 0 : 1));
 }
 
+static int all_linear(const struct node *n)
+{
+    for (u32 i = 0; i < n->nsegs; i++)
+        if (n->segs[i].width != 1 || n->segs[i].chunk)
+            return 0;
+    return n->nsegs > 1;
+}
+
 static u8 how_of(struct node *n)
 {
     if (n->max_sectors)
@@ -28,6 +36,8 @@ static u8 how_of(struct node *n)
         n->width_inv = n->segs->width_inv;
         return HOW_STRIPE;
     }
+    if (n->kind == SEGMENTS && all_linear(n))
+        return HOW_SEGMENTS;
     if (n->kind == MIRROR && n->op == READ && n->nkids > 1) {
         n->width = n->nkids;
         n->width_inv = inverse(n->nkids);

@@ -45,6 +45,16 @@ APART size_t take_jobs(struct engine *e, size_t base, size_t top)
     return keep;
 }
 
+APART struct node *one_segment(struct engine *e, const struct node *n, u64 *sector, u64 nr)
+{
+    const struct seg *seg = segment_at(n, *sector);
+    const struct kid *kid = n->kids + seg->first;
+    if (*sector + nr > seg->end && seg != n->segs + n->nsegs - 1)
+        return NULL;
+    *sector += kid->offset - seg->begin;
+    return e->nodes + kid->node;
+}
+
 INLINE struct node *one_child(struct engine *e, const struct node *n, u64 *sector, u64 nr)
 {
     const struct kid *kid;
@@ -68,6 +78,8 @@ INLINE struct node *one_child(struct engine *e, const struct node *n, u64 *secto
         kid = n->kids + (chunk - mulhi(chunk, n->width_inv) * n->width);
         *sector += kid->offset;
         return e->nodes + kid->node;
+    case HOW_SEGMENTS:
+        return one_segment(e, n, sector, nr);
     default:
         return NULL;
     }
@@ -179,6 +191,11 @@ INLINE void fifo_call(struct engine *e, struct node *n, u64 sector, u64 nr)
     for (;;) {
         struct node *child;
         visit(e, n);
+        if (n->how == HOW_REMAP) {
+            sector += n->delta;
+            n = n->next;
+            continue;
+        }
         if (head == tail && n->how == HOW_LINEAR) {
             e->handed = 1;
             do {

@@ -22,7 +22,8 @@ enum { READ, WRITE, FLUSH, DISCARD, FUA, NOPS };
 enum { RECURSIVE, FIFO, TWO_LIST, LIFO };
 enum { LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456 };
 enum { LOOP, FRONT, REST, REST_MAPPED };
-enum { HOW_LINEAR, HOW_REMAP, HOW_LEAF, HOW_STRIPE, HOW_PICK, HOW_ALL, HOW_CALL };
+enum { HOW_LINEAR, HOW_REMAP, HOW_LEAF, HOW_STRIPE, HOW_PICK,
+       HOW_SEGMENTS, HOW_ALL, HOW_CALL };
 enum { NEST = 20, NEST_MASK = (1 << 20) - 1, JOB = 1u << 31, NONE = JOB - 1 };
 
 struct plan {                           /* filled through ctypes: see bench/yardstick/__init__.py */
@@ -112,6 +113,18 @@ INLINE size_t emit(struct engine *e, size_t top, u32 node, u64 sector, u64 nr)
     reserve(e, top + 1);
     e->buf[top] = (struct bio){ sector, (u32)nr, node };
     return top + 1;
+}
+
+INLINE const struct seg *segment_at(const struct node *n, u64 sector)
+{
+    const struct seg *seg = n->segs;
+    u32 left = n->nsegs;
+    while (left > 1) {
+        u32 half = left >> 1;
+        seg += seg[half].begin <= sector ? half : 0;
+        left -= half;
+    }
+    return seg;
 }
 
 size_t raid456_piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr);

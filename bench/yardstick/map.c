@@ -6,18 +6,6 @@ INLINE size_t hand(struct engine *e, const struct node *n, size_t top, u64 k, u6
     return emit(e, top, n->kids[k].node, sector + n->kids[k].offset, nr);
 }
 
-INLINE const struct seg *segment_at(const struct node *n, u64 sector)
-{
-    const struct seg *seg = n->segs;
-    u32 left = n->nsegs;
-    while (left > 1) {
-        u32 half = left >> 1;
-        seg += seg[half].begin <= sector ? half : 0;
-        left -= half;
-    }
-    return seg;
-}
-
 INLINE u64 over(u64 x, u64 by, u64 inverse) { return inverse ? mulhi(x, inverse) : x / by; }
 
 /* A bio's first piece: where it ends, and its place on child k. */
@@ -116,25 +104,60 @@ static size_t raid10_read(struct engine *e, const struct node *n, size_t top, u6
     return hand(e, n, top, disk, at, nr);
 }
 
-static size_t raid10_piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr)
+struct place { u64 disk, at; };
+
+INLINE struct place raid10_place(const struct node *n, const i64 *r, u64 sector)
 {
-    const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
-    u64 near = (u64)r[1], copies = near * (u64)r[2], region = sector >> 7;
-    u64 number = over(sector, n->chunk, n->chunk_inv);
+    u64 near = (u64)r[1], number = over(sector, n->chunk, n->chunk_inv);
     u64 stripe = over(number * near, n->width, n->width_inv);
-    u64 disk = number * near - stripe * n->width, at;
+    u64 disk = number * near - stripe * n->width;
     if (r[3])
         stripe *= (u64)r[2];
-    at = stripe * n->chunk + sector - number * n->chunk;
+    return (struct place){ disk, stripe * n->chunk + sector - number * n->chunk };
+}
+
+INLINE size_t raid10_copies(struct engine *e, const struct node *n, const i64 *r, size_t top,
+                            struct place place, u64 region, u64 nr)
+{
+    u64 near = (u64)r[1], copies = near * (u64)r[2];
     if (n->op == READ)
-        return raid10_read(e, n, top, disk, at, nr,
+        return raid10_read(e, n, top, place.disk, place.at, nr,
                            region - over(region, copies, n->delta) * copies);
     for (; near; near--) {
-        top = raid10_far(e, n, top, disk, at, nr);
-        if (++disk == n->width) {
-            disk = 0;
-            at += n->chunk;
+        top = raid10_far(e, n, top, place.disk, place.at, nr);
+        if (++place.disk == n->width) {
+            place.disk = 0;
+            place.at += n->chunk;
         }
+    }
+    return top;
+}
+
+INLINE size_t raid10_piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr)
+{
+    const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
+    return raid10_copies(e, n, r, top, raid10_place(n, r, sector), sector >> 7, nr);
+}
+
+/* LOOP: one division for all chunks. [sector, stop) is the first piece. */
+static size_t raid10_pieces(struct engine *e, const struct node *n, size_t top, u64 sector, u64 end,
+                            u64 stop)
+{
+    const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
+    struct place place = raid10_place(n, r, sector);
+    u64 down = r[3] ? n->chunk * (u64)r[2] : n->chunk;
+    top = raid10_copies(e, n, r, top, place, sector >> 7, stop - sector);
+    place.at += stop - sector - n->chunk;
+    while (stop < end) {
+        sector = stop;
+        stop = end - sector < n->chunk ? end : sector + n->chunk;
+        place.disk += (u64)r[1];
+        if (place.disk >= n->width) {
+            place.disk -= n->width;
+            place.at += down;
+        }
+        top = raid10_copies(e, n, r, top, place, sector >> 7, stop - sector);
+        e->splits++;
     }
     return top;
 }
@@ -189,11 +212,34 @@ static size_t stripe_pieces(struct engine *e, const struct node *n, size_t top, 
     }
 }
 
+/* FRONT and REST over one striped segment: one chunk's part, and the rest. */
+INLINE size_t stripe_front(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr)
+{
+    u64 chunk = mulhi(sector, n->chunk_inv), row = mulhi(chunk, n->width_inv);
+    u64 inside = sector - chunk * n->chunk, front = n->chunk - inside;
+    const struct kid *kid = n->kids + (chunk - row * n->width);
+    size_t first = top, rest = top;
+    if (nr <= front)
+        return emit(e, top, kid->node, row * n->chunk + inside + kid->offset, nr);
+    if (n->split == FRONT)
+        rest++;
+    else
+        first++;
+    e->cut = e->resubmitted = 1;
+    e->splits++;
+    reserve(e, top + 2);
+    e->buf[first] = (struct bio){ row * n->chunk + inside + kid->offset, (u32)front, kid->node };
+    e->buf[rest] = (struct bio){ sector + front, (u32)(nr - front), (u32)(n - e->nodes) };
+    return top + 2;
+}
+
 static size_t cut_call(struct engine *e, struct node *n, size_t top, u64 sector, u64 end, u64 stop)
 {
     u32 me = (u32)(n - e->nodes);
     u64 first = stop;
     e->cut = 1;
+    if (n->kind == RAID10 && n->split == LOOP)
+        return raid10_pieces(e, n, top, sector, end, stop);
     if (n->split == FRONT || n->split == REST) {
         e->splits++;
         e->resubmitted = 1;
@@ -234,8 +280,9 @@ size_t map_call(struct engine *e, struct node *n, u64 sector, u64 nr, size_t top
         n->sectors += nr;
         return top;
     }
-    if (n->how == HOW_STRIPE && n->split != FRONT && n->split != REST)
-        return stripe_pieces(e, n, top, sector, nr);
+    if (n->how == HOW_STRIPE)
+        return n->split == FRONT || n->split == REST ? stripe_front(e, n, top, sector, nr)
+                                                     : stripe_pieces(e, n, top, sector, nr);
     if (n->kind == SEGMENTS)
         return segments_call(e, n, top, sector, nr);
     if (n->chunk) {
