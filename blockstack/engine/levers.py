@@ -189,7 +189,7 @@ def _layer_kinds(stack: Stack) -> list[str]:
 
 def _raw(stack: Stack, roots: Sequence[str], headroom: Callable[..., float]) -> float:
     """The headroom when what stands on these roots' devices is gone."""
-    copy = Stack(stack.name)
+    copy = Stack(stack.name, stack.missing)
     for name, device in stack.devices.items():
         if name not in roots:
             copy.add(name, device.kind, **device.given)

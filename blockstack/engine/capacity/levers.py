@@ -130,7 +130,7 @@ def _times(now: Mapping[str, int], what: str, factor: float) -> dict[str, int]:
 def _rate_with(rate: Callable[..., float], stack: Stack, devices: Sequence[Device],
                service: Mapping[str, int]) -> float:
     """The rate of a copy of the stack in which some devices have other figures."""
-    changed, copy = {d.name for d in devices}, Stack(stack.name)
+    changed, copy = {d.name for d in devices}, Stack(stack.name, stack.missing)
     for name, device in stack.devices.items():
         keys: dict[str, Any] = dict(device.given)
         if name in changed:
