@@ -1,6 +1,7 @@
 """Formats beyond the first: LVM, probert, curtin, ansible, SAN tools, udev, dm targets."""
 
 import json
+import re
 
 import pytest
 from hosts import INFO, kinds, links, read, stack, tree_host
@@ -569,3 +570,27 @@ def test_an_installers_layout_by_name_is_refused_with_the_reason():
     with pytest.raises(BlockstackError, match="layout by name") as caught:
         stack("#cloud-config\nautoinstall:\n  storage:\n    layout: {name: lvm, password: hush}\n")
     assert "lvm" in str(caught.value) and "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said, kind", [
+    ("rw,relatime", "ext4"), ("rw,sync", "ext4 with sync is not modelled"),
+    ("rw,data=journal", "ext4 with data=journal is not modelled")])
+def test_mount_options_that_change_a_path_are_no_plain_mount(said, kind):
+    """A host's mounts, as `mount` commands: what the model lacks is left out by name."""
+    lsblk = json.dumps({"blockdevices": [{
+        "name": "vda", "maj:min": "252:0", "size": 2**40, "type": "disk", "fstype": "ext4",
+        "mountpoint": "/srv"}]})
+    mounts = f"19 1 252:0 / /srv {said} - ext4 /dev/vda rw\n"
+    if kind == "ext4":
+        assert stack(lsblk, mounts).stack.devices["/srv"].kind == kind
+        return
+    with pytest.raises(BlockstackError, match=re.escape(kind)):
+        stack(lsblk, mounts)
+
+
+def test_btrfs_is_mounted_as_compressed_as_the_host_says():
+    lsblk = json.dumps({"blockdevices": [{
+        "name": "vda", "maj:min": "252:0", "size": 2**40, "type": "disk", "fstype": "btrfs",
+        "mountpoint": "/srv"}]})
+    mounts = "19 1 252:0 / /srv rw - btrfs /dev/vda rw,compress=zstd:1,space_cache=v2\n"
+    assert stack(lsblk, mounts).stack.devices["/srv"].given["compress"] == "zstd"

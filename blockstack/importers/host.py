@@ -116,7 +116,8 @@ class Node:
 class Use:
     """A mounted file system or an active swap area.
 
-    ``on`` are canonical names of the devices that carry it; ``where`` is the mount point.
+    ``on`` are canonical names of the devices that carry it; ``where`` is the mount point;
+    ``options`` are the mount's, where the source tells them.
     """
 
     kind: Literal["fs", "swap"]
@@ -124,6 +125,7 @@ class Use:
     where: str
     on: tuple[str, ...]
     source: str
+    options: tuple[str, ...] = ()
 
 
 @dataclass
@@ -197,10 +199,11 @@ class Host:
         self.notes[text] = None
 
     def use(self, kind: Literal["fs", "swap"], fstype: str, where: str, on: Iterable[str],
-            source: str) -> None:
-        """A mount or a swap area."""
+            source: str, options: str = "") -> None:
+        """A mount or a swap area; ``options`` as mount writes them, with commas."""
         names = tuple(canonical(o) for o in on)
-        self.uses.append(Use(kind, fstype, where, names, source))
+        said = tuple(word for word in options.strip("()").split(",") if word)
+        self.uses.append(Use(kind, fstype, where, names, source, said))
 
     def _absorb(self, node: Node, other: Node) -> None:
         for n in other.names:

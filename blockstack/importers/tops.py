@@ -2,7 +2,9 @@
 devices' files, network cards."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
+from blockstack.importers.file_systems import mount_keys
 from blockstack.importers.host import RANK, Host, Node, SourceError, Use
 from blockstack.importers.host_plan import UNKNOWN, Plan
 from blockstack.importers.layout import Planned
@@ -28,7 +30,7 @@ def add_uses(plan: Plan) -> None:
         node = host.find(use.on[0]) if use.on else None
         members = (node.get("fs_members") if node else None) or use.on
         nodes = [n for one in members if (n := host.find(one))]
-        kind = _fs_kind(use, node, host)
+        kind, keys = _mounted(use, _fs_kind(use, node, host))
         name = _free_name(plan, "swap-" + device if use.kind == "swap" else use.where)
         if plan.skips(kind, name, use.where):
             plan.omit(name, f"skipped ({kind}); its device is read and written raw")
@@ -41,7 +43,16 @@ def add_uses(plan: Plan) -> None:
             if kind not in KINDS:
                 plan.unknown[name] = (kind, False)
             plan.devices[name] = Planned(name, kind, list(dict.fromkeys(
-                plan.name_of(n) for n in nodes)), {})
+                plan.name_of(n) for n in nodes)), keys)
+
+
+def _mounted(use: Use, kind: str) -> tuple[str, dict[str, Any]]:
+    """The kind, and the keys that its mount options decide; no kind's name where none has them."""
+    said = [word for word in use.options if not word.startswith("device=")]
+    try:
+        return kind, mount_keys(kind, said, ())
+    except ValueError as why:
+        return str(why), {}
 
 
 def _free_name(plan: Plan, wanted: str) -> str:

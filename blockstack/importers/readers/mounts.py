@@ -25,7 +25,9 @@ def read_mountinfo(text: str, host: Host) -> None:
         if not dash or len(before) < 5 or len(after) < 2:
             continue
         number = before[2] if re.fullmatch(r"\d{1,8}:\d{1,8}", before[2]) else ""
-        _mount(host, after[0], before[4], after[1], "" if number.startswith("0:") else number)
+        options = ",".join((*before[5:6], *after[2:3]))  # the mount's, the file system's
+        _mount(host, after[0], before[4], after[1], "" if number.startswith("0:") else number,
+               options)
 
 
 def read_mounts(text: str, host: Host) -> None:
@@ -33,16 +35,16 @@ def read_mounts(text: str, host: Host) -> None:
     for line in text.splitlines():
         words = line.split()
         if len(words) >= 5 and words[1] == "on" and words[3] == "type":
-            _mount(host, words[4], words[2], words[0], "")
+            _mount(host, words[4], words[2], words[0], "", ",".join(words[5:6]))
         elif len(words) >= 4:
-            _mount(host, words[2], words[1], words[0], "")
+            _mount(host, words[2], words[1], words[0], "", words[3])
 
 
-def _mount(host: Host, fstype: str, target: str, source: str, number: str) -> None:
+def _mount(host: Host, fstype: str, target: str, source: str, number: str, options: str) -> None:
     source = _OCTAL.sub(lambda m: chr(int(m[1], 8)), source)
     host.elsewhere.pop(target, None)  # mounted over
     if fstype in _NETWORK:
-        host.use("fs", fstype, target, (), "mounts")
+        host.use("fs", fstype, target, (), "mounts", options)
     elif source.startswith("/dev/") and source != "/dev/root":
         members = source.split(":")  # bcachefs names all its members
         names = [m for m in members if m]
@@ -50,10 +52,10 @@ def _mount(host: Host, fstype: str, target: str, source: str, number: str) -> No
             host.node(number, names[0]) if len(names) == 1 else host.node(number)
         for one in names:
             host.node(one)
-        host.use("fs", fstype, target, names, "mounts")
+        host.use("fs", fstype, target, names, "mounts", options)
     elif number:
         host.node(number)
-        host.use("fs", fstype, target, (number,), "mounts")
+        host.use("fs", fstype, target, (number,), "mounts", options)
     elif fstype in ("zfs", "glusterfs", "ceph", "cifs", "9p", "virtiofs"):
         host.note(f"{target}: a {fstype} mount names no block device; it is not modelled")
         host.elsewhere[target] = fstype
