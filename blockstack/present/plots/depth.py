@@ -91,9 +91,10 @@ def _sizes(ax: "Axes", result: Result, limit_bytes: int, tallest: float) -> None
                        colour=DIM)
     beyond = {"guard-page": "a guard page", "canary": "STACK_END_MAGIC, then the next page",
               "none": "thread_info, then the next page: no guard"}[result.provenance["guard"]]
-    ax.text(0.995, limit_bytes, f"{size // 1024} KiB stack; below: {beyond}", color=OVER,
-            fontsize=7, va="top", ha="right", transform=ax.get_yaxis_transform(), zorder=5,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85})
+    ax.annotate(f"{size // 1024} KiB stack; below: {beyond}", (0.995, limit_bytes),
+                xycoords=ax.get_yaxis_transform(), xytext=(0, -3.5), textcoords="offset points",
+                color=OVER, fontsize=7, va="top", ha="right", zorder=5,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85})
 
 
 def _icicle(ax: "Axes", x: int, task: TaskDepth, colour: Mapping[str, str],
