@@ -45,26 +45,28 @@ APART size_t take_jobs(struct engine *e, size_t base, size_t top)
     return keep;
 }
 
-APART struct node *one_segment(struct engine *e, const struct node *n, u64 *sector, u64 nr)
+struct step { struct node *n; u64 sector; };
+
+/* By value: a sector whose address is taken would live in memory, in every loop. */
+APART struct step one_segment(struct engine *e, const struct node *n, u64 sector, u64 nr)
 {
-    const struct seg *seg = segment_at(n, *sector);
+    const struct seg *seg = segment_at(n, sector);
     const struct kid *kid = n->kids + seg->first;
-    if (*sector + nr > seg->end && seg != n->segs + n->nsegs - 1)
-        return NULL;
-    *sector += kid->offset - seg->begin;
-    return e->nodes + kid->node;
+    if (sector + nr > seg->end && seg != n->segs + n->nsegs - 1)
+        return (struct step){ NULL, sector };
+    return (struct step){ e->nodes + kid->node, sector + kid->offset - seg->begin };
 }
 
+/* Tests in turn: a jump table costs more than the commonest hop. */
 INLINE struct node *one_child(struct engine *e, const struct node *n, u64 *sector, u64 nr)
 {
     const struct kid *kid;
     u64 chunk, inside, row;
-    switch (n->how) {
-    case HOW_LINEAR:
-    case HOW_REMAP:
+    if (n->how <= HOW_REMAP) {
         *sector += n->delta;
         return n->next;
-    case HOW_STRIPE:
+    }
+    if (n->how == HOW_STRIPE) {
         chunk = mulhi(*sector, n->chunk_inv);
         inside = *sector - chunk * n->chunk;
         if (inside + nr > n->chunk)
@@ -73,16 +75,19 @@ INLINE struct node *one_child(struct engine *e, const struct node *n, u64 *secto
         kid = n->kids + (chunk - row * n->width);
         *sector = row * n->chunk + inside + kid->offset;
         return e->nodes + kid->node;
-    case HOW_PICK:
+    }
+    if (n->how == HOW_PICK) {
         chunk = *sector >> 7;
         kid = n->kids + (chunk - mulhi(chunk, n->width_inv) * n->width);
         *sector += kid->offset;
         return e->nodes + kid->node;
-    case HOW_SEGMENTS:
-        return one_segment(e, n, sector, nr);
-    default:
-        return NULL;
     }
+    if (n->how == HOW_SEGMENTS) {
+        struct step step = one_segment(e, n, *sector, nr);
+        *sector = step.sector;
+        return step.n;
+    }
+    return NULL;
 }
 
 /* --- recursive ----------------------------------------------------------------------------- */
