@@ -141,6 +141,10 @@ cdef inline void stack_call(State *s, Node *n, u64 sector, u64 nr, bint two_list
     cdef Node *child
     while True:
         visit(s, n, irq)
+        if n.how == STEP_REMAP:
+            sector += n.delta
+            n = n.next
+            continue
         if n.how == STEP_LINEAR:
             s.handed = 1
             while True:

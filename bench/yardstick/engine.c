@@ -292,6 +292,11 @@ INLINE void stack_call(struct engine *e, struct node *n, u64 sector, u64 nr, int
     for (;;) {
         struct node *child;
         visit(e, n);
+        if (n->how == HOW_REMAP) {
+            sector += n->delta;
+            n = n->next;
+            continue;
+        }
         if (n->how == HOW_LINEAR) {
             e->handed = 1;
             do {
