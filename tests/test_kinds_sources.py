@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import pytest
 
 from blockstack.engine.entries import source_completion
+from blockstack.engine.explain import explain
 from blockstack.engine.layers import Layers
 from blockstack.kernel import CallPath, Kernel, load_kernel
 from blockstack.kinds import find_kind
@@ -292,6 +294,26 @@ def test_file_systems_in_the_middle(kernel_name: str) -> None:
             found = k.rows.spine(path, k.generation.submit_link)
             assert found.exact and found.bytes < way(name, "write", kernel_name).bytes + 500
             assert found.bytes > (190 if "blkdev_issue_flush" in path.via else 450)
+
+
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+def test_only_a_preallocated_file_has_extents_to_split(kernel_name: str, direct: bool) -> None:
+    """A loop device's worker allocates either way; below ext4_split_extent_at: in its file only."""
+    chains, peaks = {}, {}
+    for preallocated in (True, False):
+        stack = Stack("image")
+        stack.nvme("disk", size="1 GiB")
+        stack.add("root", "ext4", "disk")
+        stack.loop("loop0", on="root", direct=direct, preallocated=preallocated)
+        worker = next(t for t in explain(stack, kernel=kernel(kernel_name)).tasks
+                      if t.task == "loop loop0")
+        chains[preallocated] = [f.function for f in worker.path]
+        peaks[preallocated] = worker.peak_bytes
+    assert peaks[False] < peaks[True]
+    assert ("ext4_split_extent_at", "ext4_ext_insert_extent") in pairwise(chains[True])
+    assert "ext4_split_extent_at" not in chains[False]
+    assert {"ext4_ext_insert_extent", "ext4_new_meta_blocks"} <= {*chains[False]}
 
 
 @pytest.mark.parametrize("kernel_name", KERNELS)

@@ -1,7 +1,7 @@
 """The ways into the block layer: what lies on a task's stack before the first bio is submitted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blockstack.engine.arrays import OP_NAMES
 from blockstack.engine.layers import Layers
@@ -187,7 +187,9 @@ def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -
         return layered(device.name, rows.spine(path, goal))
     calls, own = layers.calls(lower), layers.calls(device)
     if own.file_ops:
-        return deepest(_file_op(layers, device, lower, own.worker[op].path.then(file))
+        cuts = () if device.params["preallocated"] else calls.options.get("whole", ())
+        return deepest(_file_op(layers, device, lower, own.worker[op].path.then(
+                           replace(file, cuts=file.cuts + cuts)))
                        for op, word in own.file_ops.items() for file in calls.files.get(word, ()))
     if calls.submit is None:
         return layered(device.name, rows.spine(path, goal))

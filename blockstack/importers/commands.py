@@ -35,6 +35,10 @@ class Machine:
         Stores of an origin's snapshots: the origin's own table does not name them.
     served : list of str
         File systems that a server in the same machine exports to a client there.
+    files : dict of str to str
+        The file below each loop device.
+    named_by : dict of str to set of str
+        Paths, and the tools that were given them.
     """
 
     recipes: dict[str, Recipe] = field(default_factory=dict)
@@ -42,6 +46,8 @@ class Machine:
     formatted: dict[str, Recipe] = field(default_factory=dict)
     stores: dict[str, list[str]] = field(default_factory=dict)
     served: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+    named_by: dict[str, set[str]] = field(default_factory=dict)
 
     def mounted_at(self, path: str) -> str:
         """The mount point that holds a path.
@@ -55,6 +61,13 @@ class Machine:
             if str(parent) in self.recipes and not str(parent).startswith("/dev"):
                 return str(parent)
         raise LookupError(f"no command mounts a file system that holds {path}")
+
+    def never_preallocated(self, loop: str) -> bool:
+        """Whether the file of a loop device was made whole or sparse, and nothing that could zero
+        ranges of it (mkfs: BLKZEROOUT) stands on the device."""
+        tools = self.named_by.get(self.files.get(loop, ""), set())
+        return bool(tools & _MAKE_FILES) and tools | self.named_by.get(loop, set()) <= {
+            *_MAKE_FILES, "losetup"} and not any(loop in r.on for r in self.recipes.values())
 
 
 def read_commands(name: str, commands: Sequence[str]) -> Machine:
@@ -79,6 +92,9 @@ def read_commands(name: str, commands: Sequence[str]) -> Machine:
         try:
             if not command.lstrip().startswith("configfs "):
                 for simple in simple_commands(command):
+                    for word in simple.words:
+                        path = word.removeprefix("of=")
+                        machine.named_by.setdefault(path, set()).add(simple.tool)
                     _command(simple, machine)
             else:
                 _configfs(command, machine)
@@ -87,6 +103,9 @@ def read_commands(name: str, commands: Sequence[str]) -> Machine:
                 raise
             raise ConfigError(f"cannot be understood: {error}", value=command,
                               path=f"{name}.commands[{number}]") from error
+    for loop in filter(machine.never_preallocated, machine.files):
+        old = machine.recipes[loop]
+        machine.recipes[loop] = Recipe(old.kind, old.on, {**old.keys, "preallocated": False})
     return machine
 
 
@@ -187,6 +206,7 @@ def _loop(machine: Machine, file: str, name: str, keys: Mapping[str, Any]) -> st
     name = name or f"/dev/loop{number}"
     holder = file if file.startswith("/dev/") else machine.mounted_at(file)
     machine.recipes[name] = Recipe("loop", (holder,), keys)
+    machine.files[name] = file
     return name
 
 
@@ -217,6 +237,8 @@ _READERS: Mapping[str, tuple[Callable[[Simple, Options, Machine], None], str]] =
 _PSEUDO = frozenset((
     "nfsd", "rpc_pipefs", "proc", "sysfs", "tmpfs", "devtmpfs", "debugfs", "tracefs",
     "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))
+#: they make files, and call no fallocate(2)
+_MAKE_FILES = frozenset(("dd", "truncate"))
 #: they make no device and change no path to one
 _HARMLESS = frozenset((
     ":", "[", "blkdiscard", "blkid", "blockdev", "cat", "cd", "chmod", "chown", "cp", "dd",

@@ -149,7 +149,8 @@ class Calls:
         the device write to its lower devices; ``tasks`` (name to `Path`): further tasks that
         submit nothing, to their deepest point; ``plugged`` (`Path`): from blk_finish_plug to the
         submit of writes that wait in the task's plug; ``ends`` ("" or "direct" to `Path`s): a
-        source's end_ios beside ``endio``; ``cache``: where writes go; ``peer``: what there is only
+        source's end_ios beside ``endio``; ``whole`` (cuts): calls that only a preallocated file
+        leads to; ``cache``: where writes go; ``peer``: what there is only
         with a network card; ``clones_requests``: no second bio; ``receive``: what TCP
         does with a segment for it (`network_paths.receive`); ``sends_in_caller``: beside a
         worker; a card's ``poll`` (`Path`): from the softirq to IP, ``dpc``: NDISwrapper's tasklet;

@@ -212,7 +212,8 @@ NVME_TCP = Kind("nvme-tcp", "leaf", "leaf", (0, 0), "NVMe disk over TCP and a ni
 _LOOP_FILES = ("drivers/block/loop.c",)
 _LOOP_CUTS: Cuts = (
     ("loop_make_request", "bio_endio", "only for a device that is not bound to a file"),
-    ("loop_process_work", "lo_fallocate", "only for discard"),
+    # on ext4, xfs and btrfs of 6.1; it extends no file (FALLOC_FL_KEEP_SIZE)
+    ("loop_process_work", "lo_fallocate", "only for discard and zeroing: shallower than a write"),
 )
 # 2.6.18 do_lo_send_aops calls the filesystem's prepare_write; 2.6.24 by pagecache_write_begin
 _LOOP_OLD_THREAD = Path(("@kthread", "loop_thread", ">do_lo_send_aops"), files=_LOOP_FILES)
@@ -262,7 +263,9 @@ _LOOP_MODES = {False: {**_LOOP_26, "6.1": _loop(direct=False)},
 LOOP = Kind("loop", "stacked", "remap", (1, 1), "loop device over a file of a filesystem",
             params=(Param("size", sectors(), None, "length of the file; absent: the lower's"),
                     Param("direct", boolean, False, "direct I/O to the file (losetup "
-                                                    "--direct-io=on)")),
+                                                    "--direct-io=on)"),
+                    Param("preallocated", boolean, True, "false: fallocate(2) never allocated "
+                          "blocks of the file, by name or by zeroing the device (mkfs does)")),
             verb="loop", calls=_LOOP_MODES[False], variant="direct", variants=_LOOP_MODES)
 
 NETWORK_KINDS: tuple[Kind, ...] = (NIC, ISCSI, NBD, NVME_TCP, LOOP)

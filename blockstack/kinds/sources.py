@@ -160,6 +160,15 @@ _FILE_OPS = {"read": ("read", "read-csum"), "write": ("write", "write-csum"),
              "fsync": ("fsync", "flush", "fsync-tree", "fsync-chunk")}
 
 
+#: fs/ext4/extents.c (6.1): a write allocates an unwritten extent of exactly its blocks, merges it
+#: with none (EXT4_GET_BLOCKS_PRE_IO in ext4_ext_insert_extent), and its end converts all of it
+_EXT4_WHOLE: Cuts = cut_rows(
+    "splits an unwritten extent: only one that fallocate(2) made, or of a write in flight that "
+    "another overlaps in part",
+    "ext4_split_extent*->ext4_ext_insert_extent",
+    "ext4_split_convert_extents->ext4_ext_insert_extent")
+
+
 #: nfsd writes through the page cache
 _BUFFERED: Cuts = cut_rows("the file is not opened O_DIRECT", "iomap_dio_rw", "*_dio_write*",
                            "btrfs_direct_write")
@@ -167,12 +176,12 @@ _BUFFERED: Cuts = cut_rows("the file is not opened O_DIRECT", "iomap_dio_rw", "*
 
 def _calls(entries: Mapping[str, Path], endio: Path, loop: str = "", *,
            ops: tuple[str, ...] = ("read", "write", "flush"),
-           ends: Mapping[str, tuple[Path, ...]] | None = None) -> Calls:
+           ends: Mapping[str, tuple[Path, ...]] | None = None, whole: Cuts = ()) -> Calls:
     """A source, and the same file system in the middle, under a loop device or a server.
 
     ``submit_ops`` are the ways in of a server, at the file operations; ``files`` those of a loop
     device of 6.1, ``submit`` that of an older one, at the function ``loop``. ``ends``: its other
-    end_ios.
+    end_ios. ``whole``: what no file takes that was never preallocated.
     """
     served = {op: below_vfs(entries[f"{op}v"]) for op in ("read", "write")}  # nfsd: vfs_writev
     if loop:
@@ -187,7 +196,7 @@ def _calls(entries: Mapping[str, Path], endio: Path, loop: str = "", *,
                 cuts=sync.cuts + _BUFFERED)
         for sync in files["fsync"])
     return Calls(submit_ops=served, files=files, endio=endio, ops=_OPS_61,
-                 options={"ends": ends or {}})
+                 options={"ends": ends or {}, "whole": whole})
 
 
 def _fs(name: str, doc: str, entries: Mapping[str, Mapping[str, Path]],
@@ -280,7 +289,8 @@ SOURCE_KINDS: tuple[Kind, ...] = (
         "2.6.18": _calls(_EXT3["2.6.18"], _AIO_END, ">ext3_prepare_write"),
         "2.6.24": _calls(_EXT3["2.6.24"], _BUFFER_END, ">ext3_write_begin")}),
     _fs("ext4", "ext4 file system, data=ordered, delayed allocation", _EXT4, {
-        "6.1": _calls(_EXT4["6.1"], _endio("ext4_end_bio"), ends={"direct": _DIO_END[2:]})}),
+        "6.1": _calls(_EXT4["6.1"], _endio("ext4_end_bio"), ends={"direct": _DIO_END[2:]},
+                      whole=_EXT4_WHOLE)}),
     _fs("xfs", "XFS file system", _XFS, {
         "2.6.18": _calls(_XFS["2.6.18"], _AIO_END, ">xfs_vm_prepare_write"),
         "2.6.24": _calls(_XFS["2.6.24"], _BUFFER_END, ">xfs_vm_write_begin"),

@@ -76,7 +76,7 @@ class Verbs:
         return self.add(name, f"md-raid{word}" if word.isdigit() else f"md-{word}", members, **keys)
 
     def loop(self, name: str, *, on: str | Device, **keys: Any) -> Device:
-        """A loop device over a file on a file system: ``size``."""
+        """A loop device over a file on a file system: ``size``, ``direct``, ``preallocated``."""
         return self.add(name, "loop", on, **keys)
 
     def filesystem(self, name: str, *, kind: str, on: str | Device, **keys: Any) -> Device:
