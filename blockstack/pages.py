@@ -1,7 +1,7 @@
 """What the tool writes in ``docs/``, and the recorded bounds: ``python -m blockstack.pages``.
 
 Run it in a checkout after frames, kinds or cuts changed, and look at the difference. Parts may be
-named: ``config``, ``figures``, ``history``, ``validation``.
+named: ``config``, ``validation``, ``figures``, ``history``.
 """
 
 import json
@@ -106,8 +106,9 @@ def between_marks(text: str, new: str) -> str:
 
 
 README_FIGURES = ("depth",)
-PARTS = {"config": write_config, "figures": write_figures,
-         "history": write_history, "validation": write_validation}
+#: the figures show the recorded bounds: those are written first
+PARTS = {"config": write_config, "validation": write_validation, "figures": write_figures,
+         "history": write_history}
 
 
 def main(parts: Sequence[str], root: Path = Path()) -> None:

@@ -151,7 +151,7 @@ _HOSTS: dict[str, dict[str, Calls]] = {
         "2.6.24": old_scsi_calls("2.6.24", (">queuecommand",), note=_UNKNOWN_HOST),
         "6.1": scsi_calls(scsi_path((">queuecommand",))),
     },
-    # the drivers exist in all three (megaraid_sas.c since 2.6.13); no shipped table has them
+    # the driver is in all three (megaraid_sas.c since 2.6.13), not in the tables of 2.6
     "megasas": {
         "2.6.18": old_scsi_calls("2.6.18", (">megasas_queue_command",), note=_NOTE),
         "2.6.24": old_scsi_calls("2.6.24", (">megasas_queue_command",), note=_NOTE),
