@@ -16,6 +16,7 @@ from blockstack.kernel.generation import GENERATIONS, generation_of
 from blockstack.kernel.paths import CallGraph
 from blockstack.kernel.profiles import version_of
 from blockstack.kernel.rows import RowSource
+from blockstack.kernel.traced import traced_path
 from blockstack.kinds import find_kind
 from blockstack.kinds.model import LIKE
 from blockstack.kinds.model import Path as Anchors
@@ -69,6 +70,22 @@ def test_a_function_that_is_no_longer_called_there_gives_way():
     assert rows(made(calls), old=()).layer(path, "link", nested=True).through.bytes == 60
     plain = rows(made(calls)).layer(path, "link", nested=True).through
     assert plain.missing == ("drv -> old",)
+
+
+def test_a_thread_starts_in_c_since_6_6():
+    """Assembly counts what it pushed, its C function what it keeps; neither: a lower bound."""
+    calls = {"kthread": {"work": 40}, "ret_from_fork_asm": {"ret_from_fork": 20}}
+    table = made(calls, indirect={"ret_from_fork": [32]})
+    source = replace(rows(table), generation=GENERATIONS["6.12"])
+    path = Anchors(("@kthread", "kthread"))
+    assert [(s.function, s.bytes) for s in source.spine(path, "work").steps] == [
+        ("pt_regs", 168), ("ret_from_fork_asm", 12), ("ret_from_fork", 32), ("kthread", 40)]
+    assert rows(table).spine(path, "work").bytes == 208
+    lacks = replace(rows(made({"kthread": {"work": 40}})), generation=GENERATIONS["6.12"])
+    assert lacks.spine(path, "work").missing == ("ret_from_fork",)
+    roots = {root: GENERATIONS["6.12"].roots["x86_64", root] for root in ("@kthread",)}
+    traced = traced_path(table, ["ret_from_fork_asm", "ret_from_fork", "kthread", "work"], roots)
+    assert [f.bytes for f in traced.frames] == [180, 32, 40, 8]
 
 
 def test_a_cut_holds_under_the_new_name():

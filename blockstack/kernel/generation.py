@@ -14,10 +14,15 @@ from blockstack.kinds.model import Path
 
 @dataclass(frozen=True)
 class Root:
-    """What lies on a task's stack before the first C function: pt_regs and padding."""
+    """What lies on a task's stack before the first C function: pt_regs and padding.
+
+    ``entry``: assembly that goes on by a C function of its own, and that function; their bytes
+    are the table's.
+    """
 
     rows: tuple[tuple[str, int], ...]
     source: str
+    entry: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,10 @@ _READ = {
 _6_1 = _READ["6.1"]
 _6_12 = replace(
     _6_1, name="6.12", edges=_6_1.edges + EDGES, cuts=_6_1.cuts + CUTS,
-    uncut=UNCUT, read_in=((6, 12),),
+    uncut=UNCUT, read_in=((6, 12),), roots={
+        # arch/x86/kernel/process.c: ret_from_fork is C since 6.6, and calls the thread's function
+        (arch, name): replace(root, entry=("ret_from_fork_asm", "ret_from_fork"))
+        if name == "@kthread" else root for (arch, name), root in _6_1.roots.items()},
     budgets={name: replace(path, cuts=path.cuts + FROM_SCHEDULE)
              for name, path in _BUDGETS.items()})
 GENERATIONS: Mapping[str, Generation] = {**_READ, "6.12": _6_12}

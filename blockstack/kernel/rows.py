@@ -343,6 +343,7 @@ class RowSource:
     def _rooted(self, path: CallPath) -> CallPath:
         """``@syscall`` and the like replaced by the rows that the platform puts there."""
         steps: list[Step] = []
+        missing: tuple[str, ...] = ()
         for step in path.steps:
             if not step.function.startswith("@"):
                 steps.append(step)
@@ -352,13 +353,25 @@ class RowSource:
                 raise BlockstackError("no such root on this architecture",
                                       path=self.generation.name, value=step.function)
             steps += [Step(name, n, "derived") for name, n in root.rows]
+            if root.entry is not None:
+                first = self._entry(*root.entry)
+                steps, missing = [*steps, *first.steps], missing + first.missing
             if step.function == "@syscall" and self.platform.offset_bytes:
                 # CONFIG_RANDOMIZE_KSTACK_OFFSET, include/linux/randomize_kstack.h: at most 10 bits
                 steps.append(Step("randomize_kstack_offset", self.platform.offset_bytes,
                                   "published"))
         if self.generation.doubt:
             steps.append(Step(self.generation.doubt, 0, "assumed"))
-        return CallPath(tuple(steps), path.missing)
+        return CallPath(tuple(steps), path.missing + missing)
+
+    def _entry(self, assembly: str, function: str) -> CallPath:
+        """Assembly at its call of a C function, and that one at its call through a pointer."""
+        pushed = (self.table.site(assembly, function) or 0) - self.table.pointer_bytes
+        kept = self.table.indirect_site(function)
+        if kept is None:
+            return CallPath((), (function,))
+        first = (Step(assembly, pushed),) if pushed > 0 else ()  # nothing calls the assembly
+        return CallPath((*first, Step(function, kept)))
 
 
 @lru_cache(maxsize=8)

@@ -90,19 +90,21 @@ def traced_path(table: FrameTable, functions: Sequence[str], roots: Mapping[str,
 
 def _frames(table: FrameTable, functions: Sequence[str], roots: Mapping[str, Root],
             leaf_bytes: int | None) -> Iterator[TracedFrame]:
-    copying = False
+    copying, before = False, ""
     for outer, inner in pairwise(functions):
         root = roots.get("@copy" if copying else _ROOT_OF.get(outer, ""))
         keys = _keys(table, outer)
-        if root is not None and outer in _ROOT_OF:
-            yield TracedFrame(outer, sum(n for _, n in root.rows), "root")
+        is_root = outer in _ROOT_OF and before != f"{outer}_asm"  # ret_from_fork: C since 6.6
+        if root is not None and is_root:
+            pushed = (table.site(outer, inner) or table.pointer_bytes) - table.pointer_bytes
+            yield TracedFrame(outer, sum(n for _, n in root.rows) + pushed, "root")
         elif outer.startswith(_COPIES) and inner in _ROOT_OF:
             yield TracedFrame(outer, 0, "root")  # its return address is the first row of @copy
         elif not keys:
             yield TracedFrame(outer, table.least_call_bytes, "missing")
         else:
             yield _site(table, outer, keys, _keys(table, inner))
-        copying = outer.startswith(_COPIES)
+        copying, before = outer.startswith(_COPIES), outer
     if not functions:
         return
     last, keys = functions[-1], _keys(table, functions[-1])
@@ -135,6 +137,7 @@ def _site(table: FrameTable, name: str, outer: Sequence[str], inner: Sequence[st
     if by_tail:
         n, a = max(by_tail)
         return TracedFrame(name, n, "tail", table.functions[a][0])
+    outer = [a for a in outer if not table.functions[a][0].endswith(".ko]")] or outer
     pointers = [(n, a) for a in outer for n in table.indirect.get(a, ())]
     if pointers:
         n, a = max(pointers)
