@@ -96,8 +96,9 @@ def _frames(table: FrameTable, functions: Sequence[str], roots: Mapping[str, Roo
         keys = _keys(table, outer)
         is_root = outer in _ROOT_OF and before != f"{outer}_asm"  # ret_from_fork: C since 6.6
         if root is not None and is_root:
-            pushed = (table.site(outer, inner) or table.pointer_bytes) - table.pointer_bytes
-            yield TracedFrame(outer, sum(n for _, n in root.rows) + pushed, "root")
+            pushed = table.site(outer, inner) if (outer, inner) == root.entry else None
+            more = 0 if pushed is None else pushed - table.pointer_bytes
+            yield TracedFrame(outer, sum(n for _, n in root.rows) + more, "root")
         elif outer.startswith(_COPIES) and inner in _ROOT_OF:
             yield TracedFrame(outer, 0, "root")  # its return address is the first row of @copy
         elif not keys:
