@@ -6,6 +6,7 @@ the block layer or a driver. A bound holds when it is not below it. A stack that
 modelled is refused with the reason; it never gets a small number.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,21 +26,19 @@ from blockstack.stack import Stack
 _LOOP = ("loop_workfn", "loop_rootcg_workfn", "loop_process_work")
 #: 6.12 dispatches in the work item itself (block/blk-mq.c blk_mq_run_work_fn)
 _KBLOCKD = ("__blk_mq_run_hw_queue", "blk_mq_run_work_fn")
-#: functions that only a task of that context has on its stack; another word: itself
+#: functions that only a task of that context has on its stack; another thread: its own
 _CONTEXTS: dict[str, tuple[str, ...]] = {
-    "syscall:fsync": ("__x64_sys_fsync", "__ia32_sys_fsync"),
-    "syscall:pread64": ("__x64_sys_pread64", "__ia32_sys_read"),
-    "syscall:pwrite64": ("__x64_sys_pwrite64", "__ia32_sys_write"),
-    "syscall:do_preadv": ("do_preadv",), "syscall:preadv2": ("do_preadv",),
-    "syscall:do_pwritev": ("do_pwritev",), "syscall:pwritev2": ("do_pwritev",),
-    "syscall:io_submit": ("__x64_sys_io_submit", "__ia32_sys_io_submit"),
-    "syscall:__do_sys_msync": ("__x64_sys_msync", "__ia32_sys_msync"),
-    "syscall:msync": ("__x64_sys_msync", "__ia32_sys_msync"),
-    "syscall:openat": ("__x64_sys_openat", "__ia32_sys_openat"),
     "pagefault": ("exc_page_fault",),
     "kthread:loop_process_work": _LOOP, "kthread:loop_rootcg_workfn": _LOOP,
     "kthread:loop_workfn": _LOOP,
     **{f"kthread:{name}": _KBLOCKD for name in _KBLOCKD}}
+#: system calls that go one way
+_CALLS = (("pread64", "read"), ("pwrite64", "write"), ("preadv", "preadv2", "readv"),
+          ("pwritev", "pwritev2", "writev"), ("fsync", "fdatasync"),
+          ("openat", "open", "openat2", "creat"))
+#: a call's function by what is left of it: the entry, the call itself, what that jumps to
+_ENTRIES = ("__x64_sys_", "__ia32_sys_", "__do_sys_", "ksys_", "do_")
+_ENTRY = re.compile(r"\A(__do_sys_|ksys_|do_)?(ia32_)?")
 #: the ``block`` pass traced the block layer, its pools and the drivers; not slab, page allocator,
 #: scheduler or the page cache.
 _TRACED_FILES = ("block/", "drivers/", "fs/", "crypto/async_tx/", "mm/mempool.c",
@@ -196,11 +195,21 @@ def _told(tasks: Iterable[TaskDepth], context: str) -> list[TaskDepth]:
 def _matches(task: TaskDepth, context: str) -> bool:
     if not context:
         return True
-    wanted = _CONTEXTS.get(context, (context.partition(":")[2],))
+    wanted = _functions(context)
     top = [base_name(f.function).partition("@")[0] for f in task.path[:_NEAR_ROOT]]
     if context == "pagefault" and {"do_syscall_64", "ia32_sys_call"} & set(top):
         return False  # a fault of the kernel's own copy to user memory
     return any(name in wanted for name in top)
+
+
+def _functions(context: str) -> tuple[str, ...]:
+    """What a task of the context has near the top of its stack."""
+    kind, _, word = context.partition(":")
+    if kind != "syscall":
+        return _CONTEXTS.get(context, (word,))
+    call = _ENTRY.sub("", word)
+    calls = next((same for same in _CALLS if call in same), (call,))
+    return tuple(entry + name for name in calls for entry in _ENTRIES)
 
 
 def _differs(traced: Sequence[str], path: Sequence[str]) -> str:

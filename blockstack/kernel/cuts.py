@@ -16,6 +16,7 @@ from typing import Literal
 
 from blockstack.kernel.table import base_name
 
+BELOW = "below "
 CutClass = Literal["error", "debug", "async", "workload", "topology", "budget", "rare"]
 
 
@@ -24,7 +25,8 @@ class Cut:
     """A call that is not followed.
 
     ``caller`` and ``callee`` are function names, ``*`` patterns allowed; gcc's clone suffixes and
-    ``@file`` are ignored in matching.
+    ``@file`` are ignored in matching. A caller ``below F`` is any function, wherever F is on the
+    stack: what F passes down decides (F itself is a name, no pattern).
     """
 
     caller: str
@@ -57,10 +59,15 @@ class CutTable:
     _globs: list[tuple[re.Pattern[str], Cut]] = field(default_factory=list)
     _any: re.Pattern[str] = field(default=re.compile(r"(?!)"))
     _hits: dict[str, list[Cut]] = field(default_factory=dict)
+    _below: list[tuple[str, re.Pattern[str]]] = field(default_factory=list)
+    _begins: dict[str, int] = field(default_factory=dict)
+    _forbids: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for cut in self.cuts:
-            if "*" in cut.callee:
+            if cut.caller.startswith(BELOW):
+                self._below.append((cut.caller.removeprefix(BELOW), _pattern(cut.callee)))
+            elif "*" in cut.callee:
                 self._globs.append((_pattern(cut.callee), cut))
             else:
                 self._names.setdefault(cut.callee, []).append(cut)
@@ -69,16 +76,35 @@ class CutTable:
 
     def find(self, caller: str, callee: str) -> Cut | None:
         """The cut that stops ``caller`` -> ``callee``, if one does."""
-        name = base_name(callee).partition("@")[0]
-        callees = (name, *self.once.get(name, ()))
+        callees = self._names_of(callee)
         if not any(map(self._of, callees)):
             return None  # most callees
-        name = base_name(caller).partition("@")[0]
-        pairs = list(product((name, *self.once.get(name, ())), callees))
+        pairs = list(product(self._names_of(caller), callees))
         wanted = any(pair in self.wanted for pair in pairs)
         return next((c for one, other in pairs for c in self._of(other)
                      if not (wanted and c.cls == "budget")
                      and (c.caller == "*" or _pattern(c.caller).match(one))), None)
+
+    def begins(self, function: str) -> int:
+        """The ``below`` cuts that hold from ``function`` on, one bit each."""
+        if function not in self._begins:
+            names = self._names_of(function) if self._below else ()
+            self._begins[function] = sum(
+                1 << i for i, (top, _) in enumerate(self._below) if top in names)
+        return self._begins[function]
+
+    def forbids(self, callee: str) -> int:
+        """The ``below`` cuts under which ``callee`` is not called."""
+        if callee not in self._forbids:
+            names = self._names_of(callee) if self._below else ()
+            self._forbids[callee] = sum(1 << i for i, (_, pattern) in enumerate(self._below)
+                                        if any(map(pattern.match, names)))
+        return self._forbids[callee]
+
+    def _names_of(self, function: str) -> tuple[str, ...]:
+        """A function's plain name, and the former ones."""
+        name = base_name(function).partition("@")[0]
+        return (name, *self.once.get(name, ()))
 
     def _of(self, callee: str) -> list[Cut]:
         """The cuts of a callee, whoever calls it."""

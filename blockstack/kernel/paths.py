@@ -207,21 +207,35 @@ class CallGraph:
         return _Longest(self, start, goal, frozenset(avoid)).path()
 
 
+#: a function, and the ``below`` cuts that hold there
+_Node = tuple[str, int]
+
+
 class _Longest:
     """Longest path from cycle to cycle, callees first; inside a cycle, over its simple paths."""
 
     def __init__(self, graph: CallGraph, start: str, goal: str | None, avoid: frozenset[str]):
-        self.graph, self.start, self.goal = graph, start, goal
-        self.succ: dict[str, dict[str, int]] = {}
-        todo = [start]
+        self.graph, self.avoid = graph, avoid
+        self.start: _Node = (start, graph.cuts.begins(start))
+        self.goal: _Node | None = None if goal is None else (goal, 0)
+        self.succ: dict[_Node, dict[_Node, int]] = {}
+        todo = [self.start]
         while todo:
-            function = todo.pop()
-            if function in self.succ:
+            node = todo.pop()
+            if node in self.succ:
                 continue
-            found = {} if function == goal and function != start else graph.callees(function)
-            self.succ[function] = {c: n for c, n in found.items() if c not in avoid or c == goal}
-            todo.extend(c for c in self.succ[function] if c not in self.succ)
-        self.inner: dict[str, tuple[int, list[str]] | None] = {}
+            ends = node == self.goal and node != self.start
+            self.succ[node] = {} if ends else self._callees(*node)
+            todo.extend(c for c in self.succ[node] if c not in self.succ)
+        self.inner: dict[_Node, tuple[int, list[_Node]] | None] = {}
+
+    def _callees(self, function: str, below: int) -> dict[_Node, int]:
+        cuts, found = self.graph.cuts, {}
+        goal = None if self.goal is None else self.goal[0]
+        for callee, n in self.graph.callees(function).items():
+            if not below & cuts.forbids(callee) and (callee == goal or callee not in self.avoid):
+                found[callee, 0 if callee == goal else below | cuts.begins(callee)] = n
+        return found
 
     def path(self) -> CallPath | None:
         # the goal is where a path ends: from a layer's link to the next link it is another one
@@ -231,43 +245,44 @@ class _Longest:
         if self.goal is not None:
             self.inner[self.goal] = 0, []
         for members in nx.strongly_connected_components(digraph):  # Tarjan's: callees come first
-            for function in members:
-                self.inner[function] = self._within(function, members)
+            for node in members:
+                self.inner[node] = self._within(node, members)
         found = self.inner[self.start]
         return None if found is None else self._steps(found[1])
 
     def _end(self, function: str) -> int | None:
         return self.graph.end(function) if self.goal is None else None
 
-    def _within(self, function: str, members: set[str]) -> tuple[int, list[str]] | None:
-        """Best (bytes, functions) from ``function``; paths stay simple inside ``members``, and of
-        equal ones the first by name is taken."""
+    def _within(self, node: _Node, members: set[_Node]) -> tuple[int, list[_Node]] | None:
+        """Best (bytes, nodes) from ``node``; paths stay simple inside ``members``, and of equal
+        ones the first by name is taken."""
         budget = [_STEPS]
 
-        def visit(f: str, seen: frozenset[str]) -> tuple[int, list[str]] | None:
+        def visit(at: _Node, seen: frozenset[_Node]) -> tuple[int, list[_Node]] | None:
             budget[0] -= 1
             if budget[0] < 0:
                 raise BlockstackError("a cycle of calls is too tangled for an exact longest path",
-                                      value=sorted(members)[:12],
+                                      value=sorted(f for f, _ in members)[:12],
                                       hint="add a cut, with its reason, to the cut table")
-            end = self._end(f)
-            best = None if end is None else (end, [f])
-            for callee, n in self.succ[f].items():
+            end = self._end(at[0])
+            best = None if end is None else (end, [at])
+            for callee, n in self.succ[at].items():
                 inside = callee in members and callee != self.goal
                 if inside and callee in seen:
                     continue
                 rest = visit(callee, seen | {callee}) if inside else self.inner[callee]
                 if rest is not None and (best is None or n + rest[0] > best[0]):
-                    best = (n + rest[0], [f, *rest[1]])
+                    best = (n + rest[0], [at, *rest[1]])
             return best
 
-        return visit(function, frozenset([function]))
+        return visit(node, frozenset([node]))
 
-    def _steps(self, functions: list[str]) -> CallPath:
-        chain = [*functions, *([self.goal] if self.goal is not None else [])]
-        steps = [self._step(a, self.succ[a][b]) for a, b in pairwise(chain)]
+    def _steps(self, nodes: list[_Node]) -> CallPath:
+        chain = [*nodes, *([self.goal] if self.goal is not None else [])]
+        steps = [self._step(a[0], self.succ[a][b]) for a, b in pairwise(chain)]
         if self.goal is None:
-            steps.append(self._step(functions[-1], self.graph.end(functions[-1]) or 0))
+            last, _ = nodes[-1]
+            steps.append(self._step(last, self.graph.end(last) or 0))
         return CallPath(tuple(steps))
 
     def _step(self, function: str, n_bytes: int) -> Step:

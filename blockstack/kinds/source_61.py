@@ -260,6 +260,15 @@ _EXT4_CUTS: Cuts = (
     ("jbd2_*", "journal_get_superblock",
      "the mount has read it: j_format_version is set (jbd2_journal_check_used_features)"),
     ("ext4_ext_map_blocks", "ext4_free_blocks", "gives blocks back after a failed insert"),
+    # fs/ext4/extents.c ext4_convert_unwritten_extents_endio, 6.1 and 6.12: "a clear sign that we
+    # still have some extent state machine issues left"
+    *(("below ext4_convert_unwritten_extents", allocates,
+       "what was written is whole extents: they were split before (EXT4_GET_BLOCKS_PRE_IO)")
+      for allocates in ("ext4_ext_insert_extent", "ext4_mb_new_blocks")),
+    # fs/ext4/inode.c 6.12: flags = 0
+    *(("below ext4_map_query_blocks", allocates, "looks the blocks up, allocates none")
+      for allocates in ("ext4_mb_*", "ext4_ext_insert_extent", "ext4_split_*",
+                        "ext4_ext_handle_unwritten_extents")),
     ("*", "ext4_orphan_*", "no truncation, no O_TMPFILE"),
     ("*", "*ext4_expand_extra_isize*", "inodes were made with their full extra size"),
 )

@@ -23,10 +23,12 @@ from blockstack.kinds.source_61 import (
 from blockstack.kinds.source_paths import FS_ENTRY_OPS, Cuts, Edges, cut_rows
 
 _FILES = ("fs/btrfs/",)
+#: what btrfs_search_slot calls only with cow = 1
+_CHANGES = ("btrfs_cow_block", "split_leaf", "balance_level", "split_node", "push_leaf_*",
+            "push_nodes_for_insert", "reada_for_balance")
 _READ_CUTS: Cuts = cut_rows(
-    "a read changes no tree: btrfs_search_slot with cow = 0", "btrfs_cow_block", "split_leaf",
-    "balance_level", "split_node", "push_leaf_*", "push_nodes_for_insert", "reada_for_balance",
-    "start_transaction", "btrfs_start_transaction*", "btrfs_join_transaction*",
+    "a read changes no tree: btrfs_search_slot with cow = 0", *_CHANGES, "start_transaction",
+    "btrfs_start_transaction*", "btrfs_join_transaction*",
     "submit_one_bio->btrfs_submit_data_write_bio")
 _CHUNK: Cuts = cut_rows(
     "a new chunk: in ways of their own", "find_free_extent->btrfs_chunk_alloc",
@@ -54,6 +56,11 @@ _BTRFS_CUTS: Cuts = (
               "update_ref_for_cow->btrfs_lookup_extent_info", "create_pending_snapshot*"),
     *cut_rows("only backreference walks give a time_seq (btrfs_next_old_leaf)",
               "btrfs_next_old_leaf->btrfs_search_old_slot"),
+    # fs/btrfs/ctree.c and inode.c, 6.1 and 6.12
+    *cut_rows("looks a key up: btrfs_search_slot without a transaction, cow = 0", *(
+        f"below {lookup}->{change}" for change in _CHANGES for lookup in (
+            "btrfs_get_extent", "btrfs_next_old_leaf", "btrfs_prev_leaf",
+            "btrfs_search_backwards"))),
     *cut_rows("space_cache=v2: no cache files (mkfs.btrfs's default since 5.15)",
               "cache_save_setup", "btrfs_write_out_cache", "__btrfs_wait_cache_io",
               "btrfs_wait_cache_io", "btrfs_setup_space_cache", "load_free_space_cache"),
