@@ -150,6 +150,43 @@ def test_cuts_match_names_patterns_and_clones():
     assert cuts.is_cut("c", "dev_warn")
 
 
+def test_a_cut_below_a_function_holds_wherever_it_is_on_the_stack():
+    calls = {"a": {"lookup": 10, "search": 4}, "lookup.part.0": {}, "lookup": {"step": 10},
+             "step": {"search": 10}, "search": {"split.cold": 50, "read": 20},
+             "split.cold": {}, "read": {}}
+    cuts = CutTable((Cut("below lookup", "split*", "looks up only", "workload"),))
+    found = graph(table(calls), cuts=cuts).longest("a", None)
+    assert [(s.function, s.bytes) for s in found.steps] == [
+        ("a", 4), ("search", 50), ("split.cold", 8)]  # 62; by lookup: 10 + 10 + 10 + 20 + 8
+    at_lookup = graph(table(calls), cuts=cuts).longest("lookup", None)
+    assert functions(at_lookup) == ["lookup", "step", "search", "read"]
+    assert graph(table(calls), cuts=cuts).longest("lookup", "split.cold") is None
+    assert not cuts.is_cut("search", "split")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cuts_below_functions_against_all_paths(seed):
+    """The longest of all paths that no such cut rules out, cycles included."""
+    rng = random.Random(seed)
+    names = [f"f{i}" for i in range(7)]
+    calls = {a: {b: rng.randint(4, 60) for b in rng.sample(names, 3) if b != a} for a in names}
+    cuts = [Cut(f"below {rng.choice(names)}", rng.choice(names), "reason", "workload")
+            for _ in range(3)]
+    forbidden = {(c.caller.removeprefix("below "), c.callee) for c in cuts}
+
+    def deepest(path):
+        rest = [n + deepest([*path, b]) for b, n in calls[path[-1]].items()
+                if b not in path and not any((top, b) in forbidden for top in path)]
+        return max([8, *rest])
+
+    found = graph(table(calls, dict.fromkeys(names, 8)), cuts=CutTable(tuple(cuts)))
+    longest = found.longest("f0", None)
+    visited = [s.function for s in longest.steps]
+    assert not any((top, b) in forbidden for i, b in enumerate(visited) for top in visited[:i])
+    assert longest.bytes >= deepest(["f0"])
+    assert len(set(visited)) < len(visited) or longest.bytes == deepest(["f0"])
+
+
 def test_every_cut_has_a_reason():
     assert all(len(cut.reason) > 10 for cut in COMMON_CUTS)
 

@@ -258,6 +258,18 @@ def test_a_loop_s_file_was_never_preallocated_only_if_the_commands_say_so(comman
     assert built.devices["loop0"].params["preallocated"] is preallocated
 
 
+@pytest.mark.parametrize(("context", "function"), [
+    ("syscall:__do_sys_msync", "__do_sys_msync"), ("syscall:msync", "__ia32_sys_msync"),
+    ("syscall:ia32_pread64", "__ia32_sys_read"), ("syscall:do_pwritev", "do_pwritev"),
+    ("syscall:pwritev2", "do_pwritev"), ("syscall:readv", "do_preadv"),
+    ("syscall:fdatasync", "__x64_sys_fsync"), ("syscall:open", "__x64_sys_openat"),
+    ("syscall:io_submit", "__x64_sys_io_submit"), ("pagefault", "exc_page_fault"),
+    ("kthread:loop_workfn", "loop_process_work"), ("kthread:raid5d", "raid5d")])
+def test_a_context_is_told_by_any_name_of_its_entry(context, function):
+    assert function in val._functions(context)
+    assert "__x64_sys_mkdir" not in val._functions(context)
+
+
 def test_simple_commands():
     found = list(simple_commands("X=1 sudo /sbin/mkfs -t xfs /dev/a 2>&1 | cat; echo hi > /f"))
     assert [c.tool for c in found] == ["mkfs", "cat", "echo"]
