@@ -49,6 +49,12 @@ class Profile:
     column: int = 1
 
 
+# irq_entry_bytes: pt_regs (168, aligned to 176; 68 and 8) and the frames of common_interrupt (32;
+# 20, and __common_interrupt's 36) from the tables, before the stack is switched.
+# thread_info lives in task_struct since 4.9; SCHED_STACK_END_CHECK is on in Debian's configs;
+# randomize_kstack_offset adds up to 0x3ff rounded down to the stack's alignment
+_X86_64 = Platform("x86_64", 16384, 0, 8, "separate", 16384, 208, "guard-page", offset_bytes=1016,
+                   guard_pages=1)
 # thread_info by hand from the structs: 2.6.24's restart_block holds a futex's arguments, four bytes
 # more than 2.6.18's four words (commit ce6bd420f43b)
 PROFILES: Mapping[str, Profile] = {
@@ -56,17 +62,11 @@ PROFILES: Mapping[str, Profile] = {
     "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _old(8192, 56, 52)),
     "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(4096, 60, 56)),
     "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(8192, 60, 56)),
-    # irq_entry_bytes: pt_regs (168, aligned to 176; 68 and 8) and the frames of common_interrupt
-    # (32; 20, and __common_interrupt's 36) from the tables, before the stack is switched.
-    # thread_info lives in task_struct since 4.9; SCHED_STACK_END_CHECK is on in Debian's configs;
-    # randomize_kstack_offset adds up to 0x3ff rounded down to the stack's alignment
     "linux-6.1-i386": Profile(
         "linux-6.1-i386.json.gz", "6.1",
         Platform("i386", 8192, 0, 4, "separate", 8192, 132, "canary", offset_bytes=1020)),
-    "linux-6.1-x86_64": Profile(
-        "linux-6.1-x86_64.json.gz", "6.1",
-        Platform("x86_64", 16384, 0, 8, "separate", 16384, 208, "guard-page", offset_bytes=1016,
-                 guard_pages=1)),
+    "linux-6.1-x86_64": Profile("linux-6.1-x86_64.json.gz", "6.1", _X86_64),
+    "linux-6.12-x86_64": Profile("linux-6.12-x86_64.json.gz", "6.12", _X86_64),
 }
 
 

@@ -82,6 +82,8 @@ def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
     dirs = tuple(f for f in files if f.endswith("/"))
     named = {name for path in paths for name in anchors_of(path)}
     named |= {gen.submit_link, gen.endio_link, *gen.dispatch, *(n for e in gen.edges for n in e)}
+    named |= {name.removeprefix(">") for names in gen.renames.values() for name in names}
+    named |= {name for root in gen.roots.values() for name in root.entry or ()}
     keys = {table.find(name) for name in named if not name.startswith("@")}
     keys |= {key for name in traced_names(table) for key in table.named(name)}
     kept = {name for name, row in table.functions.items()

@@ -1,0 +1,1 @@
+"""Measure a kernel's stack depths in a guest: what `blockstack validate` compares with."""

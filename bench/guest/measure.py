@@ -1,0 +1,221 @@
+"""Measure a kernel: build stacks of devices in a QEMU guest, ask the kernel's own stack tracer.
+
+``python -m bench.guest.measure UNPACKED OUT.json [STACK ...]``: UNPACKED is a ``linux-image``
+package of Debian (``dpkg-deb -x``), OUT.json is what `blockstack validate` reads. Of this machine
+it takes qemu-system-x86, busybox-static, kmod, cpio, gcc and the tools that build the stacks
+(dmsetup, mdadm, e2fsprogs, xfsprogs, btrfs-progs, f2fs-tools, dosfstools, cryptsetup-bin,
+bcache-tools); no virtualisation, no root. Half a minute a stack.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.guest.stacks import STACKS, Built
+
+HERE = Path(__file__).parent
+_TOOLS = ("dmsetup", "mdadm", "mke2fs", "mkfs.xfs", "mkfs.btrfs", "mkfs.f2fs", "mkfs.vfat",
+          "losetup", "make-bcache", "integritysetup", "mkswap", "swapon", "wipefs")
+_APPLETS = ("sh", "mount", "umount", "cat", "echo", "dd", "truncate", "mkdir", "sleep", "sync",
+            "grep", "sed", "cut", "tail", "uname", "poweroff", "swapoff")
+#: folders of modules that the stacks need, below lib/modules/RELEASE/kernel
+_MODULES = ("block", "drivers/block", "drivers/md", "drivers/scsi", "drivers/nvme", "drivers/ata",
+            "drivers/virtio", "drivers/dax", "fs", "lib", "crypto", "arch/x86/crypto")
+#: what udev would do
+_MAKE_BCACHE = """#!/bin/sh
+/sbin/make-bcache "$@" || exit 1
+for disk in vdb vdc; do echo /dev/$disk > /sys/fs/bcache/register; done
+sleep 1
+[ -e /dev/bcache0 ]
+"""
+_DISK_BYTES = 400 << 20
+_VIRTIO_DISKS = "abcdefg"
+_ROW = re.compile(r"@@ROW\s+\d+\)\s+\d+\s+(\d+)\s+([^\s+]+)\+0x")
+#: rows from the top of a stack that start a task of any sort
+_STARTS = ("ret_from_fork", "ret_from_fork_asm", "kthread", "worker_thread", "process_one_work",
+           "process_scheduled_works", "md_thread")
+
+
+def script(stacks: Mapping[str, Built]) -> str:
+    """What the guest does: build, trace the workload twice, take down."""
+    lines = []
+    for name, built in stacks.items():
+        lines += [f"echo '@@STACK {name}'", "failed="]
+        for command in (*built.before, *built.commands):
+            told = shlex.quote(f"@@FAILED {command}")
+            lines.append(f"( {command} ) > /tmp/out 2>&1 || {{ failed=1; echo {told}; "
+                         "tail -3 /tmp/out; }")
+        work = "pressure" if built.load == "mem" else f"work {built.load} {built.target} $round"
+        lines += ['if [ -z "$failed" ]; then', "for round in 1 2; do", "begin",
+                  f"{work} > /tmp/out 2>&1 || {{ echo '@@FAILED work'; tail -3 /tmp/out; }}",
+                  "sleep 1; sync; sleep 1", "finish", "done", "fi", "take_down > /dev/null 2>&1"]
+    return "\n".join(lines) + "\n"
+
+
+def context(functions: Sequence[str]) -> str:
+    """What a task is in, by its outermost functions: ``syscall:fsync``, ``kthread:raid5d``."""
+    plain = [name.partition(".")[0] for name in functions]
+    if "exc_page_fault" in plain[:3]:
+        return "pagefault"
+    if plain[:1] and plain[0].startswith("entry_SYSCALL"):
+        inner = next((name for name in plain[1:] if name != "do_syscall_64"), "")
+        return "syscall:" + inner.removeprefix("__x64_sys_")
+    return "kthread:" + next((name for name in plain if name not in _STARTS), "")
+
+
+def parse(console: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each stack's deepest trace, as `blockstack validate` reads it; what failed goes to stderr.
+
+    Parameters
+    ----------
+    console : iterable of str
+        The guest's lines.
+    """
+    runs: dict[str, list[tuple[int, list[tuple[str, int]]]]] = {}
+    name, failed = "", False
+    for line in console:
+        if failed and "@@" not in line:
+            print(f"    {line.rstrip()}", file=sys.stderr)  # what the command said
+        mark, _, rest = line.strip().partition("@@")[2].partition(" ")
+        failed = mark == "FAILED" or (failed and not mark)
+        if mark == "STACK":
+            name = rest
+        elif mark == "FAILED":
+            print(f"{name}: failed: {rest}", file=sys.stderr)
+        elif mark == "MAX":
+            runs.setdefault(name, []).append((int(rest), []))
+        elif row := _ROW.search(line):
+            runs[name][-1][1].append((row[2], int(row[1])))
+    for name, found in runs.items():
+        most, frames = max(found)
+        yield name, {"max_bytes": most, "context": context([f for f, _ in reversed(frames)]),
+                     "frames": [list(frame) for frame in frames]}
+
+
+def _copy(tool: str, root: Path) -> str:
+    """A program and its libraries; where it lies."""
+    found = shutil.which(tool, path="/sbin:/usr/sbin:/bin:/usr/bin")
+    if found is None:
+        sys.exit(f"{tool} is not installed here")
+    libraries = subprocess.run(["ldd", found], capture_output=True, text=True, check=False).stdout
+    for path in (found, *re.findall(r"(/\S+) \(0x", libraries)):
+        to = root / path.lstrip("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, to)
+    return found
+
+
+def _copy_modules(package: Path, root: Path) -> None:
+    release = next((package / "lib/modules").iterdir())
+    to = root / "lib/modules" / release.name
+    for folder in _MODULES:
+        if (release / "kernel" / folder).is_dir():
+            shutil.copytree(release / "kernel" / folder, to / "kernel" / folder)
+    for path in release.glob("modules.*"):
+        shutil.copy(path, to)
+    for packed in to.rglob("*.ko.xz"):
+        subprocess.run(["unxz", str(packed)], check=True)
+    subprocess.run(["depmod", "-b", str(root), release.name], check=True)
+
+
+def image(package: Path, stacks: Mapping[str, Built], folder: Path) -> Path:
+    """The guest's first file system: busybox, tools, modules, workload and script."""
+    root = folder / "root"
+    for name in ("bin", "sbin", "dev", "proc", "sys", "mnt", "run", "tmp", "etc"):
+        (root / name).mkdir(parents=True)
+    shutil.copy("/bin/busybox", root / "bin/busybox")
+    for applet in _APPLETS:
+        (root / "bin" / applet).symlink_to("busybox")
+    for tool in _TOOLS:
+        _copy(tool, root)
+    (root / "sbin/mkfs.ext4").symlink_to("mke2fs")
+    (root / "sbin/modprobe").symlink_to(_copy("kmod", root))
+    shutil.copy("/etc/mke2fs.conf", root / "etc")
+    (root / "bin/make-bcache").write_text(_MAKE_BCACHE)
+    (root / "bin/make-bcache").chmod(0o755)
+    _copy_modules(package, root)
+    subprocess.run(["gcc", "-O1", "-static", "-o", str(root / "bin/work"), str(HERE / "work.c")],
+                   check=True)
+    shutil.copy(HERE / "init.sh", root / "init")
+    (root / "init").chmod(0o755)
+    (root / "stacks.sh").write_text(script(stacks))
+    packed = folder / "guest.cpio.gz"
+    subprocess.run(f"cd {shlex.quote(str(root))} && find . | cpio -o -H newc --quiet | gzip -1 > "
+                   f"{shlex.quote(str(packed))}", shell=True, check=True)
+    return packed
+
+
+def arguments(kernel: Path, first: Path, folder: Path) -> Iterator[str]:
+    """QEMU's command: one CPU, 7 virtio-blk disks, two of virtio-scsi, one each of the others."""
+    yield from ("qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1536", "-smp", "1",
+                "-nographic", "-no-reboot", "-kernel", str(kernel), "-initrd", str(first),
+                "-append", "console=ttyS0 randomize_kstack_offset=off quiet loglevel=3 panic=5",
+                "-device", "virtio-scsi-pci,id=vs,num_queues=1", "-device", "ahci,id=ah",
+                "-device", "megasas,id=ms")
+    disks = {**{f"v{d}": f"virtio-blk-pci,drive=v{d},num-queues=1" for d in _VIRTIO_DISKS},
+             "s1": "scsi-hd,drive=s1,bus=vs.0", "s2": "scsi-hd,drive=s2,bus=vs.0",
+             "s3": "ide-hd,drive=s3,bus=ah.0", "s4": "scsi-hd,drive=s4,bus=ms.0",
+             "n1": "nvme,drive=n1,serial=x"}
+    for name, device in disks.items():
+        with (folder / name).open("wb") as disk:
+            disk.truncate(_DISK_BYTES)
+        yield from ("-drive", f"file={folder / name},if=none,id={name},format=raw,cache=unsafe",
+                    "-device", device)
+
+
+def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
+    """Boot the kernel, trace every stack, and read the answers from its console."""
+    kernel = next((package / "boot").glob("vmlinuz-*"))
+    lines = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        words = [*arguments(kernel, image(package, stacks, folder), folder)]
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              text=True, errors="replace") as guest:
+            assert guest.stdout is not None
+            for line in guest.stdout:
+                lines.append(line)
+                if "@@STACK" in line:
+                    print(line.strip().partition("@@STACK ")[2], file=sys.stderr)
+    version = next((line.partition("@@VERSION ")[2].strip() for line in lines
+                    if "@@VERSION" in line), "")
+    meta = {"kernel": kernel.name.removeprefix("vmlinuz-"), "version": version, "arch": "x86_64",
+            "thread_size_bytes": 16384, "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "method": "depths as the kernel's stack tracer (CONFIG_STACK_TRACER) gave them, QEMU "
+            "guest with one CPU, randomize_kstack_offset=off; tracer set to the functions of the "
+            "block layer, its drivers and file systems; the deeper of two runs; rows are function "
+            "and bytes, innermost first, the innermost one seen at its entry",
+            "provenance": "bench/guest, with the kernel image of the Debian package "
+            f"linux-image-{kernel.name.removeprefix('vmlinuz-')}"}
+    return {"meta": meta, "stacks": {
+        name: {"target": stacks[name].target, "commands": list(stacks[name].commands),
+               "block": block} for name, block in parse(lines)}}
+
+
+def main() -> None:
+    """Command line."""
+    options = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    options.add_argument("package", type=Path, help="an unpacked linux-image package")
+    options.add_argument("out", type=Path, help="the file to write")
+    options.add_argument("stacks", nargs="*", metavar="stack", help="default: all")
+    given = options.parse_args()
+    unknown = set(given.stacks) - STACKS.keys()
+    if unknown:
+        options.error(f"no such stack: {', '.join(sorted(unknown))}; known: {', '.join(STACKS)}")
+    found = measure(given.package, {name: built for name, built in STACKS.items()
+                                    if not given.stacks or name in given.stacks})
+    given.out.write_text(json.dumps(found, indent=1) + "\n")
+    print(f"{given.out}: {len(found['stacks'])} stacks", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
