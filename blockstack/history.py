@@ -76,7 +76,7 @@ def layer_costs() -> Iterator[str]:
     yield ""
     yield ("Published sums of the same builds: dm-linear 176 (2.6.18), 316 and 256 (6.1, i386 and x86_64). Measured "
            "per level of dm-linear, where the lowest device completes inline: " + " and ".join(
-               f"{_measured_step(m)} bytes ({m.arch})" for m in measured_files()) + ".")
+               f"{_measured_step(m)} bytes ({m.arch})" for m in _measured()) + ".")
 
 
 def _costs(kind: Kind, kernel: Kernel) -> list[str]:
@@ -108,6 +108,11 @@ def _submit(calls: Calls, kernel: Kernel) -> tuple[str, str]:
 
 def _bytes(value: int, exact: bool = True) -> str:
     return f"{value:,}" if exact else f"≥ {value:,}"
+
+
+def _measured() -> list[Measurements]:
+    """The measured stacks of the kernels that the page compares."""
+    return [m for m in measured_files() if f"linux-{'.'.join(m.kernel.split('.')[:2])}-{m.arch}" in NEW]
 
 
 def _measured_step(measured: Measurements) -> int:
@@ -225,7 +230,7 @@ def four_k() -> Iterator[str]:
                 "Measured: stacks of devices on Debian's 6.1 whose deepest stack, as its own tracer saw it, does not fit "
                 "4,096 bytes less the magic word. `block` saw the block layer's and drivers' functions, `all` every one.",
                 "", "| kernel | stacks | `block` passes 4K | `all` passes 4K | deepest |", "|---|---:|---:|---:|---|")
-    for measured in measured_files():
+    for measured in _measured():
         limit = 4096 - _kernel(f"linux-6.1-{measured.arch}").platform.magic_bytes
         block = {m.name: m.block.max_bytes for m in measured.stacks if m.block is not None}
         every = {m.name: m.all.max_bytes for m in measured.stacks if m.all is not None}

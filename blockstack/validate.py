@@ -32,13 +32,13 @@ _CONTEXTS: dict[str, tuple[str, ...]] = {
     "kthread:loop_process_work": _LOOP, "kthread:loop_rootcg_workfn": _LOOP,
     "kthread:loop_workfn": _LOOP,
     **{f"kthread:{name}": _KBLOCKD for name in _KBLOCKD}}
-#: system calls that go one way
+#: system calls that go one way; the first keeps no less than the others before they meet
 _CALLS = (("pread64", "read"), ("pwrite64", "write"), ("preadv", "preadv2", "readv"),
           ("pwritev", "pwritev2", "writev"), ("fsync", "fdatasync"),
-          ("openat", "open", "openat2", "creat"))
+          ("openat", "open", "creat"))
 #: a call's function by what is left of it: the entry, the call itself, what that jumps to
 _ENTRIES = ("__x64_sys_", "__ia32_sys_", "__do_sys_", "ksys_", "do_")
-_ENTRY = re.compile(r"\A(__do_sys_|ksys_|do_)?(ia32_)?")
+_ENTRY = re.compile(r"\A(__(x64|ia32|se|do)_sys_|ksys_|do_)?(ia32_)?")
 #: the ``block`` pass traced the block layer, its pools and the drivers; not slab, page allocator,
 #: scheduler or the page cache.
 _TRACED_FILES = ("block/", "drivers/", "fs/", "crypto/async_tx/", "mm/mempool.c",
@@ -209,7 +209,7 @@ def _functions(context: str) -> tuple[str, ...]:
         return _CONTEXTS.get(context, (word,))
     call = _ENTRY.sub("", word)
     calls = next((same for same in _CALLS if call in same), (call,))
-    return tuple(entry + name for name in calls for entry in _ENTRIES)
+    return (word, *(entry + name for name in calls for entry in _ENTRIES))
 
 
 def _differs(traced: Sequence[str], path: Sequence[str]) -> str:

@@ -82,7 +82,10 @@ def test_a_thread_starts_in_c_since_6_6():
         ("pt_regs", 168), ("ret_from_fork_asm", 12), ("ret_from_fork", 32), ("kthread", 40)]
     assert rows(table).spine(path, "work").bytes == 208
     lacks = replace(rows(made({"kthread": {"work": 40}})), generation=GENERATIONS["6.12"])
-    assert lacks.spine(path, "work").missing == ("ret_from_fork",)
+    assert lacks.spine(path, "work").missing == ("ret_from_fork_asm", "ret_from_fork")
+    blind = replace(rows(made({"kthread": {"work": 40}}, indirect={"ret_from_fork": [32]})),
+                    generation=GENERATIONS["6.12"]).spine(path, "work")
+    assert blind.missing == ("ret_from_fork_asm",) and blind.bytes == 168 + 32 + 40
     roots = {root: GENERATIONS["6.12"].roots["x86_64", root] for root in ("@kthread",)}
     traced = traced_path(table, ["ret_from_fork_asm", "ret_from_fork", "kthread", "work"], roots)
     assert [f.bytes for f in traced.frames] == [180, 32, 40, 8]

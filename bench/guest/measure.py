@@ -2,7 +2,7 @@
 
 ``python -m bench.guest.measure UNPACKED OUT.json [STACK ...]``: UNPACKED is a ``linux-image``
 package of Debian (``dpkg-deb -x``), OUT.json is what `blockstack validate` reads. Of this machine
-it takes qemu-system-x86, busybox-static, kmod, cpio, gcc and the tools that build the stacks
+it takes qemu-system-x86, busybox-static, kmod, cpio, xz-utils, gcc and what builds the stacks
 (dmsetup, mdadm, e2fsprogs, xfsprogs, btrfs-progs, f2fs-tools, dosfstools, cryptsetup-bin,
 bcache-tools); no virtualisation, no root. Half a minute a stack.
 """
@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from bench.guest.stacks import STACKS, Built
@@ -38,6 +39,9 @@ sleep 1
 [ -e /dev/bcache0 ]
 """
 _DISK_BYTES = 400 << 20
+#: far more than a stack takes under emulation
+_SECONDS_A_STACK = 300
+_PROGRAMS = "/sbin:/usr/sbin:/bin:/usr/bin"
 _VIRTIO_DISKS = "abcdefg"
 _ROW = re.compile(r"@@ROW\s+\d+\)\s+\d+\s+(\d+)\s+([^\s+]+)\+0x")
 #: rows from the top of a stack that start a task of any sort
@@ -73,7 +77,9 @@ def context(functions: Sequence[str]) -> str:
 
 
 def parse(console: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each stack's deepest trace, as `blockstack validate` reads it; what failed goes to stderr.
+    """Each stack's deepest trace, as `blockstack validate` reads it.
+
+    A stack that could not be built, or whose workload failed, is told on stderr and left out.
 
     Parameters
     ----------
@@ -81,7 +87,7 @@ def parse(console: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         The guest's lines.
     """
     runs: dict[str, list[tuple[int, list[tuple[str, int]]]]] = {}
-    name, failed = "", False
+    name, failed, broken = "", False, set()
     for line in console:
         if failed and "@@" not in line:
             print(f"    {line.rstrip()}", file=sys.stderr)  # what the command said
@@ -91,19 +97,20 @@ def parse(console: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
             name = rest
         elif mark == "FAILED":
             print(f"{name}: failed: {rest}", file=sys.stderr)
+            broken.add(name)
         elif mark == "MAX":
             runs.setdefault(name, []).append((int(rest), []))
         elif row := _ROW.search(line):
             runs[name][-1][1].append((row[2], int(row[1])))
-    for name, found in runs.items():
-        most, frames = max(found)
+    for name in runs.keys() - broken:
+        most, frames = max(runs[name])
         yield name, {"max_bytes": most, "context": context([f for f, _ in reversed(frames)]),
                      "frames": [list(frame) for frame in frames]}
 
 
 def _copy(tool: str, root: Path) -> str:
     """A program and its libraries; where it lies."""
-    found = shutil.which(tool, path="/sbin:/usr/sbin:/bin:/usr/bin")
+    found = shutil.which(tool, path=_PROGRAMS)
     if found is None:
         sys.exit(f"{tool} is not installed here")
     libraries = subprocess.run(["ldd", found], capture_output=True, text=True, check=False).stdout
@@ -114,8 +121,16 @@ def _copy(tool: str, root: Path) -> str:
     return found
 
 
+def _only(package: Path, *patterns: str) -> Path:
+    """The one path of a package that fits."""
+    found = [path for pattern in patterns for path in package.glob(pattern)]
+    if len(found) != 1:
+        sys.exit(f"{package}: not an unpacked linux-image package (no {patterns[0]})")
+    return found[0]
+
+
 def _copy_modules(package: Path, root: Path) -> None:
-    release = next((package / "lib/modules").iterdir())
+    release = _only(package, "lib/modules/*", "usr/lib/modules/*")
     to = root / "lib/modules" / release.name
     for folder in _MODULES:
         if (release / "kernel" / folder).is_dir():
@@ -124,7 +139,8 @@ def _copy_modules(package: Path, root: Path) -> None:
         shutil.copy(path, to)
     for packed in to.rglob("*.ko.xz"):
         subprocess.run(["unxz", str(packed)], check=True)
-    subprocess.run(["depmod", "-b", str(root), release.name], check=True)
+    depmod = shutil.which("depmod", path=_PROGRAMS) or sys.exit("depmod is not installed here")
+    subprocess.run([depmod, "-b", str(root), release.name], check=True)
 
 
 def image(package: Path, stacks: Mapping[str, Built], folder: Path) -> Path:
@@ -174,18 +190,23 @@ def arguments(kernel: Path, first: Path, folder: Path) -> Iterator[str]:
 
 def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
     """Boot the kernel, trace every stack, and read the answers from its console."""
-    kernel = next((package / "boot").glob("vmlinuz-*"))
-    lines = []
+    kernel = _only(package, "boot/vmlinuz-*")
+    lines: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         words = [*arguments(kernel, image(package, stacks, folder), folder)]
         with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               text=True, errors="replace") as guest:
             assert guest.stdout is not None
+            timer = Timer(_SECONDS_A_STACK * (1 + len(stacks)), guest.kill)
+            timer.start()
             for line in guest.stdout:
                 lines.append(line)
                 if "@@STACK" in line:
                     print(line.strip().partition("@@STACK ")[2], file=sys.stderr)
+            timer.cancel()
+    if not any("@@DONE" in line for line in lines):
+        sys.exit("the guest did not come to its end:\n" + "".join(lines[-20:]))
     version = next((line.partition("@@VERSION ")[2].strip() for line in lines
                     if "@@VERSION" in line), "")
     meta = {"kernel": kernel.name.removeprefix("vmlinuz-"), "version": version, "arch": "x86_64",
@@ -196,9 +217,10 @@ def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
             "and bytes, innermost first, the innermost one seen at its entry",
             "provenance": "bench/guest, with the kernel image of the Debian package "
             f"linux-image-{kernel.name.removeprefix('vmlinuz-')}"}
+    blocks = dict(parse(lines))
     return {"meta": meta, "stacks": {
-        name: {"target": stacks[name].target, "commands": list(stacks[name].commands),
-               "block": block} for name, block in parse(lines)}}
+        name: {"target": built.target, "commands": list(built.commands), "block": blocks[name]}
+        for name, built in stacks.items() if name in blocks}}
 
 
 def main() -> None:

@@ -75,9 +75,10 @@ _DEVICES = {
     "megasas": Built("/dev/sdd"), "nvme": Built("/dev/nvme0n1"), "brd": Built("/dev/ram0"),
     "zram": Built("/dev/zram0", before=_ZRAM)}
 _MAPPED = {
-    "dm-linear-x1_virtio-blk": Built("/dev/mapper/g1", _linear(1, "/dev/vdb")),
-    "dm-linear-x8_virtio-blk": Built("/dev/mapper/g8", _linear(8, "/dev/vdb")),
-    "dm-linear-x4_brd": Built("/dev/mapper/g4", _linear(4, "/dev/ram0", 800000)),
+    **{f"dm-linear-x{n}_virtio-blk": Built(f"/dev/mapper/g{n}", _linear(n, "/dev/vdb"))
+       for n in (1, 2, 4, 8, 16)},
+    **{f"dm-linear-x{n}_brd": Built(f"/dev/mapper/g{n}", _linear(n, "/dev/ram0", 800000))
+       for n in (1, 2, 4, 8)},
     "dm-crypt_virtio-blk": Built("/dev/mapper/g1", (_crypt("g1", "/dev/vdb"),)),
     "dm-delay_virtio-blk": Built("/dev/mapper/g1", (_table("g1", "delay /dev/vdb 0 1"),)),
     "dm-flakey_virtio-blk": Built("/dev/mapper/g1", (_table("g1", "flakey /dev/vdb 0 60 0"),)),

@@ -120,8 +120,8 @@ static void on_device(const char *path)
 	close(fd);
 	direct(path, bytes);
 	buffered(path, bytes);
-	fd = open(path, O_RDONLY); /* scans its partitions again */
-	ioctl(fd, BLKFLSBUF, 0);
+	fd = open(path, O_RDONLY);
+	ioctl(fd, BLKFLSBUF, 0); /* nothing of it is cached */
 	for (off_t at = 0; at < 32 << 20 && pread(fd, buffer, 65536, at) > 0; at += 65536)
 		;
 	close(fd);

@@ -187,7 +187,7 @@ def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -
         return layered(device.name, rows.spine(path, goal))
     calls, own = layers.calls(lower), layers.calls(device)
     if own.file_ops:
-        cuts = () if device.params["preallocated"] else calls.options.get("whole", ())
+        cuts = () if device.params.get("preallocated", True) else calls.options.get("whole", ())
         return deepest(_file_op(layers, device, lower, own.worker[op].path.then(
                            replace(file, cuts=file.cuts + cuts)))
                        for op, word in own.file_ops.items() for file in calls.files.get(word, ()))

@@ -13,6 +13,7 @@ from typing import Any
 from blockstack.errors import ConfigError
 from blockstack.importers.dm_table import Recipe
 from blockstack.importers.file_systems import mkfs_recipe, mount_keys, nfs_keys
+from blockstack.importers.loop_files import never_preallocated
 from blockstack.importers.shell import Options, Simple, options, printed, simple_commands
 from blockstack.importers.storage_commands import STORAGE_READERS, followed, written
 
@@ -37,8 +38,8 @@ class Machine:
         File systems that a server in the same machine exports to a client there.
     files : dict of str to str
         The file below each loop device.
-    named_by : dict of str to set of str
-        Paths, and the tools that were given them.
+    done : list of Simple
+        The commands, in order.
     """
 
     recipes: dict[str, Recipe] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class Machine:
     stores: dict[str, list[str]] = field(default_factory=dict)
     served: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
-    named_by: dict[str, set[str]] = field(default_factory=dict)
+    done: list[Simple] = field(default_factory=list)
 
     def mounted_at(self, path: str) -> str:
         """The mount point that holds a path.
@@ -61,13 +62,6 @@ class Machine:
             if str(parent) in self.recipes and not str(parent).startswith("/dev"):
                 return str(parent)
         raise LookupError(f"no command mounts a file system that holds {path}")
-
-    def never_preallocated(self, loop: str) -> bool:
-        """Whether the file of a loop device was made whole or sparse, and nothing that could zero
-        ranges of it (mkfs: BLKZEROOUT) stands on the device."""
-        tools = self.named_by.get(self.files.get(loop, ""), set())
-        return bool(tools & _MAKE_FILES) and tools | self.named_by.get(loop, set()) <= {
-            *_MAKE_FILES, "losetup"} and not any(loop in r.on for r in self.recipes.values())
 
 
 def read_commands(name: str, commands: Sequence[str]) -> Machine:
@@ -92,10 +86,8 @@ def read_commands(name: str, commands: Sequence[str]) -> Machine:
         try:
             if not command.lstrip().startswith("configfs "):
                 for simple in simple_commands(command):
-                    for word in simple.words:
-                        path = word.removeprefix("of=")
-                        machine.named_by.setdefault(path, set()).add(simple.tool)
                     _command(simple, machine)
+                    machine.done.append(simple)
             else:
                 _configfs(command, machine)
         except (ValueError, LookupError, TypeError) as error:
@@ -103,7 +95,8 @@ def read_commands(name: str, commands: Sequence[str]) -> Machine:
                 raise
             raise ConfigError(f"cannot be understood: {error}", value=command,
                               path=f"{name}.commands[{number}]") from error
-    for loop in filter(machine.never_preallocated, machine.files):
+    stood_on = {device for recipe in machine.recipes.values() for device in recipe.on}
+    for loop in never_preallocated(machine.done, machine.files) - stood_on:
         old = machine.recipes[loop]
         machine.recipes[loop] = Recipe(old.kind, old.on, {**old.keys, "preallocated": False})
     return machine
@@ -237,8 +230,6 @@ _READERS: Mapping[str, tuple[Callable[[Simple, Options, Machine], None], str]] =
 _PSEUDO = frozenset((
     "nfsd", "rpc_pipefs", "proc", "sysfs", "tmpfs", "devtmpfs", "debugfs", "tracefs",
     "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))
-#: they make files, and call no fallocate(2)
-_MAKE_FILES = frozenset(("dd", "truncate"))
 #: they make no device and change no path to one
 _HARMLESS = frozenset((
     ":", "[", "blkdiscard", "blkid", "blockdev", "cat", "cd", "chmod", "chown", "cp", "dd",

@@ -191,6 +191,8 @@ RARE_CUTS: tuple[Cut, ...] = (
            "ext4_da_map_blocks->ext4_map_query_blocks"),
     *_rows("rare", "converts unwritten extents in the caller only when the write ended before "
            "ext4_writepages dropped its own reference", "ext4_put_io_end"),
+    *_rows("rare", "fallocate(2) merged more blocks into an extent while it was written",
+           "below ext4_convert_unwritten_extents->ext4_ext_insert_extent"),
     *_rows("rare", "an index block of an extent tree is full",
            "ext4_split_extent", "ext4_new_meta_blocks",
            "ext4_ext_insert_extent->ext4_mb_new_blocks"),

@@ -18,6 +18,9 @@ from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.table import ASSUMED, FrameTable, base_name
 
 Source = Literal["table", "derived", "published", "assumed"]
+#: block/bio.c bio_endio calls ->bi_end_io last: where gcc made that a jump, its other calls through
+#: pointers are other pointers' (6.12: blkg_put's percpu_ref)
+_JUMPS = frozenset(("bio_endio",))
 _STEPS = 200_000  # simple paths inside one cycle; real kernels need a few hundred
 
 
@@ -123,12 +126,16 @@ class CallGraph:
         key, target = self._key(caller), self._key(callee)
         if key is None or target is None:
             return
-        depth = 0 if key.startswith("@") else self.table.indirect_site(key)
+        depth = 0 if key.startswith("@") else self._pointer_site(key)
         if depth is None:  # the pointer call was inlined away or turned into a direct one
             depth = self.table.site(key, target)
         if depth is None:
             depth = self.table.frame(key)
         self._extra.setdefault(key, []).append((target, depth))
+
+    def _pointer_site(self, key: str) -> int | None:
+        jump = self.table.tail.get(key, {}).get("*")
+        return self.table.indirect_site(key) if jump is None or key not in _JUMPS else jump
 
     def _key(self, name: str) -> str | None:
         return name if name.startswith("@") else self.table.find(name)

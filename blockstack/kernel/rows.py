@@ -366,12 +366,11 @@ class RowSource:
 
     def _entry(self, assembly: str, function: str) -> CallPath:
         """Assembly at its call of a C function, and that one at its call through a pointer."""
-        pushed = (self.table.site(assembly, function) or 0) - self.table.pointer_bytes
-        kept = self.table.indirect_site(function)
-        if kept is None:
-            return CallPath((), (function,))
-        first = (Step(assembly, pushed),) if pushed > 0 else ()  # nothing calls the assembly
-        return CallPath((*first, Step(function, kept)))
+        site, kept = self.table.site(assembly, function), self.table.indirect_site(function)
+        missing = tuple(n for n, found in ((assembly, site), (function, kept)) if found is None)
+        pushed = (site or 0) - self.table.pointer_bytes  # nothing calls the assembly
+        rows = ((assembly, pushed), (function, kept or 0))
+        return CallPath(tuple(Step(name, n) for name, n in rows if n > 0), missing)
 
 
 @lru_cache(maxsize=8)

@@ -138,6 +138,7 @@ def _site(table: FrameTable, name: str, outer: Sequence[str], inner: Sequence[st
     if by_tail:
         n, a = max(by_tail)
         return TracedFrame(name, n, "tail", table.functions[a][0])
+    # of several functions of one name the kernel's own: a trace marks those of modules
     outer = [a for a in outer if not table.functions[a][0].endswith(".ko]")] or outer
     pointers = [(n, a) for a in outer for n in table.indirect.get(a, ())]
     if pointers:

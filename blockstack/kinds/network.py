@@ -212,8 +212,7 @@ NVME_TCP = Kind("nvme-tcp", "leaf", "leaf", (0, 0), "NVMe disk over TCP and a ni
 _LOOP_FILES = ("drivers/block/loop.c",)
 _LOOP_CUTS: Cuts = (
     ("loop_make_request", "bio_endio", "only for a device that is not bound to a file"),
-    # on ext4, xfs and btrfs of 6.1; it extends no file (FALLOC_FL_KEEP_SIZE)
-    ("loop_process_work", "lo_fallocate", "only for discard and zeroing: shallower than a write"),
+    ("loop_process_work", "lo_fallocate", "only for discard and zeroing (not modelled)"),
 )
 # 2.6.18 do_lo_send_aops calls the filesystem's prepare_write; 2.6.24 by pagecache_write_begin
 _LOOP_OLD_THREAD = Path(("@kthread", "loop_thread", ">do_lo_send_aops"), files=_LOOP_FILES)
@@ -253,8 +252,9 @@ def _loop(*, direct: bool) -> Calls:
                                   "blk_mq_complete_request", ">lo_complete_rq",
                                   "blk_mq_end_request", "blk_update_request", "bio_endio"),
                                  files=(*_LOOP_FILES, *WORK_FILES), cuts=MQ_CUTS + _LOOP_CUTS),
-                 note="direct I/O to the file" if direct else
-                 "buffered I/O to the file (LO_FLAGS_DIRECT_IO off)")
+                 note=("direct I/O to the file" if direct else
+                       "buffered I/O to the file (LO_FLAGS_DIRECT_IO off)")
+                 + "; a discard is bounded as a write, its fallocate(2) is not followed")
 
 
 _LOOP_26 = {"2.6.18": _loop_old(_LOOP_OLD_THREAD), "2.6.24": _loop_old(_LOOP_2_6_24_THREAD)}
@@ -264,8 +264,9 @@ LOOP = Kind("loop", "stacked", "remap", (1, 1), "loop device over a file of a fi
             params=(Param("size", sectors(), None, "length of the file; absent: the lower's"),
                     Param("direct", boolean, False, "direct I/O to the file (losetup "
                                                     "--direct-io=on)"),
-                    Param("preallocated", boolean, True, "false: fallocate(2) never allocated "
-                          "blocks of the file, by name or by zeroing the device (mkfs does)")),
+                    Param("preallocated", boolean, True, "false: the file has no unwritten "
+                          "extents (ext4): fallocate(2) never made any, by name or by zeroing the "
+                          "device (mkfs does), no write failed, and space is left")),
             verb="loop", calls=_LOOP_MODES[False], variant="direct", variants=_LOOP_MODES)
 
 NETWORK_KINDS: tuple[Kind, ...] = (NIC, ISCSI, NBD, NVME_TCP, LOOP)

@@ -15,9 +15,9 @@ FILES_61 = ("fs/read_write.c", "fs/buffer.c", "fs/sync.c", "fs/fs-writeback.c", 
 _ENTRY = ("@syscall", "do_syscall_64|do_SYSENTER_32", "x64_sys_call|ia32_sys_call")
 READ = (*_ENTRY, "__x64_sys_pread64|__ia32_sys_read", "vfs_read")
 WRITE = (*_ENTRY, "__x64_sys_pwrite64|__ia32_sys_write", "vfs_write")
-READV = (*_ENTRY, "__x64_sys_preadv2|__ia32_sys_preadv", "do_preadv", "vfs_readv?",
+READV = (*_ENTRY, "__x64_sys_preadv2|__ia32_sys_preadv2", "do_preadv", "vfs_readv?",
          "do_iter_read?", "do_iter_readv_writev")
-WRITEV = (*_ENTRY, "__x64_sys_pwritev2|__ia32_sys_pwritev", "do_pwritev", "vfs_writev",
+WRITEV = (*_ENTRY, "__x64_sys_pwritev2|__ia32_sys_pwritev2", "do_pwritev", "vfs_writev",
           "do_iter_write?", "do_iter_readv_writev")
 FSYNC = (*_ENTRY, "__x64_sys_fsync|__ia32_sys_fsync", "vfs_fsync_range")
 OPENAT = (*_ENTRY, "__x64_sys_openat|__ia32_sys_openat", "do_sys_openat2", "do_filp_open",
@@ -260,15 +260,9 @@ _EXT4_CUTS: Cuts = (
     ("jbd2_*", "journal_get_superblock",
      "the mount has read it: j_format_version is set (jbd2_journal_check_used_features)"),
     ("ext4_ext_map_blocks", "ext4_free_blocks", "gives blocks back after a failed insert"),
-    # fs/ext4/extents.c ext4_convert_unwritten_extents_endio, 6.1 and 6.12: "a clear sign that we
-    # still have some extent state machine issues left"
-    *(("below ext4_convert_unwritten_extents", allocates,
-       "what was written is whole extents: they were split before (EXT4_GET_BLOCKS_PRE_IO)")
-      for allocates in ("ext4_ext_insert_extent", "ext4_mb_new_blocks")),
     # fs/ext4/inode.c 6.12: flags = 0
     *(("below ext4_map_query_blocks", allocates, "looks the blocks up, allocates none")
-      for allocates in ("ext4_mb_*", "ext4_ext_insert_extent", "ext4_split_*",
-                        "ext4_ext_handle_unwritten_extents")),
+      for allocates in ("ext4_mb_*", "ext4_ext_insert_extent", "ext4_split_*")),
     ("*", "ext4_orphan_*", "no truncation, no O_TMPFILE"),
     ("*", "*ext4_expand_extra_isize*", "inodes were made with their full extra size"),
 )

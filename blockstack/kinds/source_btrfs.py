@@ -94,6 +94,8 @@ _CHUNK_VIA = ("find_free_extent", "btrfs_chunk_alloc", "submit_bio")
 _WORKS: Edges = tuple(("btrfs_work_helper", work) for work in (
     "run_one_async_done", "finish_ordered_fn", "caching_thread", "btrfs_async_run_delayed_root",
     "btrfs_run_delalloc_work", "async_cow_submit"))
+_DIRECT_WRITES = ("write-direct", "writev-direct", "aio-write")
+_FALLBACKS = tuple(f"{name}-fallback" for name in _DIRECT_WRITES)
 #: writes end in place, reads in a worker (volumes.c btrfs_simple_end_io)
 BTRFS_END = Path(
     ("btrfs_simple_end_io|btrfs_orig_write_end_io",), files=_FILES, edges=tuple(
@@ -109,8 +111,9 @@ BTRFS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
     "read-direct": (*FS_ENTRY_OPS["read-direct"], "read-direct-csum", "readv-direct-csum"),
     "write": (*FS_ENTRY_OPS["write"], "write-csum", "writev-csum", "writeback-tree",
               "writeback-chunk", "worker", "worker-chunk", "cleaner", "journal-tree"),
-    "write-direct": (*FS_ENTRY_OPS["write-direct"], "write-direct-chunk", "worker",
-                     "worker-chunk", "journal-tree"),
+    "write-direct": (*FS_ENTRY_OPS["write-direct"], "write-direct-chunk", *_FALLBACKS,
+                     *(f"{name}-chunk" for name in _FALLBACKS), "worker", "worker-chunk",
+                     "journal-tree"),
     "fua": ("fsync", "fsync-tree", "fsync-chunk", "journal", "journal-tree"),
     "flush": ("flush", "fsync", "fsync-tree", "fsync-chunk", "journal", "journal-tree"),
 }
@@ -142,7 +145,13 @@ def btrfs_61(*, compress: bool) -> dict[str, Path]:
         # a lookup below the data's read: it changes no tree, whatever the way in does
         ways[name + "-csum"] = with_cuts(_again(ways[name], _CSUM_VIA, _CSUM), _READ_CUTS + (
             () if name.endswith("-direct") else _WINDOW))
-    for name in ("writeback", "fsync", "worker", "write-direct-meta"):
+    # file.c, direct-io.c btrfs_direct_write: what cannot be written directly is written through the
+    # page cache, and that at once; 6.12.117 does so for every file with checksums
+    for name in _DIRECT_WRITES:
+        way = ways[name]
+        ways[name + "-fallback"] = replace(ways["fsync"], files=way.files, via=(
+            *way.via[:way.via.index("btrfs_dio_write?")], "btrfs_fdatawrite_range", "submit_bio"))
+    for name in ("writeback", "fsync", "worker", "write-direct-meta", *_FALLBACKS):
         ways[name.removesuffix("-meta") + "-chunk"] = _again(ways[name], _CHUNK_VIA, _CHUNK)
     for name in ("writeback", "fsync", "journal"):
         ways[name + "-tree"] = replace(_again(ways[name], ("submit_bio",), _TREES),

@@ -156,15 +156,16 @@ _DIO_END = tuple(replace(_endio(end), edges=((calls, "aio_complete_rw"),)) for e
 #: file operations of a loop device, and the ways in that go through the same
 _FILE_OPS = {"read": ("read", "read-csum"), "write": ("write", "write-csum"),
              "read-direct": ("read-direct", "read-direct-meta", "read-direct-csum"),
-             "write-direct": ("write-direct", "write-direct-meta", "write-direct-chunk"),
+             "write-direct": ("write-direct", "write-direct-meta", "write-direct-chunk",
+                              "write-direct-fallback", "write-direct-fallback-chunk"),
              "fsync": ("fsync", "flush", "fsync-tree", "fsync-chunk")}
 
 
 #: fs/ext4/extents.c (6.1): a write allocates an unwritten extent of exactly its blocks, merges it
 #: with none (EXT4_GET_BLOCKS_PRE_IO in ext4_ext_insert_extent), and its end converts all of it
 _EXT4_WHOLE: Cuts = cut_rows(
-    "splits an unwritten extent: only one that fallocate(2) made, or of a write in flight that "
-    "another overlaps in part",
+    "splits an unwritten extent: only one that fallocate(2), a failed write or a lack of space "
+    "(ext4_nonda_switch) left, or of a write in flight that another overlaps in part",
     "ext4_split_extent*->ext4_ext_insert_extent",
     "ext4_split_convert_extents->ext4_ext_insert_extent")
 
