@@ -24,9 +24,9 @@ def validated(reports: Sequence[Report], ax: "Axes | None" = None) -> "Axes":
         Dots: bounds; bars: the same without rare calls.
     """
     ax = axes(ax, 10.5, 7.4)
-    most = max((max(r.measured_bytes, r.predicted_bytes or 0)
-                for report in reports for r in report.modelled), default=1)
-    most *= 1 + 0.05 * (1 + len(reports))  # room for the legend
+    deepest = max((max(r.measured_bytes, r.predicted_bytes or 0)
+                   for report in reports for r in report.modelled), default=1)
+    most = deepest * (1 + 0.05 * (1 + len(reports)))  # room for the legend
     ax.fill_between([0, most], [0, most], 0, color=OVER, alpha=0.06, lw=0)
     ax.plot([0, most], [0, most], color=OVER, lw=1.4)
     ax.text(most * 0.98, most * 0.03, "measured deeper than predicted", color=OVER, ha="right",
