@@ -84,8 +84,11 @@ def best_kernel(trace: Trace) -> Kernel | None:
     names = {row.function for row in trace.rows}
     fit = [name for name, p in PROFILES.items() if trace.stated.arch in ("", p.platform.arch)]
     stated = generation_of(version_of(trace.stated.kernel))
-    like = stated and LIKE.get(stated.name, stated.name)
-    fit = [name for name in fit if PROFILES[name].generation == like] or fit
+    for gen in (stated.name, LIKE.get(stated.name)) if stated else ():
+        same = [name for name in fit if PROFILES[name].generation == gen]
+        if same:
+            fit = same
+            break
     kernels = sorted((_loaded(name) for name in fit),
                      key=lambda k: -k.platform.thread_size_bytes)
     return max(kernels, key=lambda k: sum(bool(k.rows.table.named(n)) for n in names),

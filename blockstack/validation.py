@@ -12,7 +12,7 @@ from blockstack.importers.measured import Measurements, load_measurements
 from blockstack.kernel import Kernel, kernel_of
 from blockstack.validate import Comparison, as_traced, compare
 
-#: measured stacks of Debian's 6.1 kernels: facts and figures, with their provenance in ``meta``
+#: measured stacks of Debian's 6.1 and 6.12: facts and figures, with their provenance in ``meta``
 SHIPPED = Path(__file__).parent / "measured"
 #: ``progress(done, total, stack)``
 Progress = Callable[[int, int, str], None]

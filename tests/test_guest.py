@@ -98,3 +98,19 @@ def test_the_workload_compiles(tmp_path: Path):
                     str(tmp_path / "work"), str(measure.HERE / "work.c")], check=True)
     done = subprocess.run([tmp_path / "work"], check=False)
     assert done.returncode == 2  # it wants a target
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["nowhere", "out.json"], "dpkg-deb -x"),
+    (["package", "out.json"], "has no modules"),
+    (["package", "nowhere/out.json"], "no such folder"),
+    (["package", "out.json", "ext4_nvm"], "did you mean ext4_nvme"),
+    (["package", "out.json", "zzz"], "--help lists them")])
+def test_bad_input_is_told_before_anything_runs(words, message, tmp_path, monkeypatch, capsys):
+    (tmp_path / "package/boot").mkdir(parents=True)
+    (tmp_path / "package/boot/vmlinuz-6.12.0").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["measure", *words])
+    with pytest.raises(SystemExit) as ended:
+        measure.main()
+    assert ended.value.code == 2 and message in capsys.readouterr().err

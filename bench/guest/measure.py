@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -125,7 +126,9 @@ def _only(package: Path, *patterns: str) -> Path:
     """The one path of a package that fits."""
     found = [path for pattern in patterns for path in package.glob(pattern)]
     if len(found) != 1:
-        sys.exit(f"{package}: not an unpacked linux-image package (no {patterns[0]})")
+        print(f"{package}: not an unpacked linux-image package (no {patterns[0]}); unpack one: "
+              "dpkg-deb -x linux-image-*.deb FOLDER", file=sys.stderr)
+        sys.exit(2)
     return found[0]
 
 
@@ -225,14 +228,24 @@ def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
 
 def main() -> None:
     """Command line."""
-    options = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    options = argparse.ArgumentParser(
+        prog="python -m bench.guest.measure", description=__doc__.replace("``", ""),
+        epilog="stacks: " + " ".join(STACKS),
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("package", type=Path, help="an unpacked linux-image package")
     options.add_argument("out", type=Path, help="the file to write")
-    options.add_argument("stacks", nargs="*", metavar="stack", help="default: all")
+    options.add_argument("stacks", nargs="*", default=[], metavar="stack", help="default: all")
     given = options.parse_args()
-    unknown = set(given.stacks) - STACKS.keys()
+    unknown = sorted(set(given.stacks) - STACKS.keys())
     if unknown:
-        options.error(f"no such stack: {', '.join(sorted(unknown))}; known: {', '.join(STACKS)}")
+        near = get_close_matches(unknown[0], STACKS, 3)
+        options.error(f"no such stack: {', '.join(unknown)}" + (
+            f"; did you mean {' or '.join(near)}?" if near else "; --help lists them"))
+    if not given.out.parent.is_dir():
+        options.error(f"{given.out}: no such folder")
+    _only(given.package, "boot/vmlinuz-*")
+    if not any(any(given.package.glob(f"{at}lib/modules/*/kernel")) for at in ("", "usr/")):
+        options.error(f"{given.package}: has no modules (lib/modules/RELEASE/kernel)")
     found = measure(given.package, {name: built for name, built in STACKS.items()
                                     if not given.stacks or name in given.stacks})
     given.out.write_text(json.dumps(found, indent=1) + "\n")

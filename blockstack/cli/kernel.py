@@ -110,7 +110,8 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
 @app.command(epilog="Example: `blockstack validate --plot validate.svg`")
 def validate(where: Annotated[Path | None, typer.Argument(
                 metavar="[DIR]", help="A folder of measured stacks (*.json, *.json.gz), or one "
-                                      "file; none: the set that ships, Debian's 6.1.")] = None,
+                                      "file; none: the set that ships, Debian's 6.1 "
+                                      "and 6.12 (a minute).")] = None,
              kernel: Annotated[list[str] | None, typer.Option(
                  "--kernel", help="Frame tables to compare with; each file of measurements takes "
                                   "that of its version and architecture. Default: the shipped "

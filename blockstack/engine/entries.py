@@ -10,7 +10,7 @@ from blockstack.engine.paths import LayeredPath, deepest, layered
 from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath
 from blockstack.kinds import find_kind, served_by
-from blockstack.kinds.model import Kind, Path, Worker
+from blockstack.kinds.model import Kind, Path, Worker, generations
 from blockstack.stack import Device, Stack
 
 
@@ -118,8 +118,10 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
     gen = layers.kernel.generation.name
     paths = kind.entries_for(gen, top.params)
     if paths is None:
-        have = ", ".join(kind.entries) or "none"
-        raise UnsupportedKind(f"{layers.kernel.name} has no {kind.name}",
+        word = top.params.get(kind.variant)
+        which = "" if word is None else f" with {kind.variant} = {str(word).lower()}"
+        have = ", ".join(generations(kind.entry_variants.get(word, kind.entries))) or "none"
+        raise UnsupportedKind(f"{layers.kernel.name} has no {kind.name}{which}",
                               path=f"devices.{root}.kind", value=kind.name,
                               hint=f"kernel generations that have it: {have}"
                               + served_by(kind.name, gen))

@@ -10,7 +10,7 @@ from blockstack.errors import UnsupportedKind
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
 from blockstack.kernel.absent import why_absent
 from blockstack.kinds import Calls, served_by
-from blockstack.kinds.model import Path, Worker
+from blockstack.kinds.model import Path, Worker, generations
 from blockstack.stack import Device, Stack
 
 EMPTY = LayerRow(CallPath(), CallPath())
@@ -50,9 +50,10 @@ class Layers:
         calls = kind.calls_for(gen, device.params)
         if calls is None:
             word = device.params.get(kind.variant)
-            which = "" if word is None else f" with {kind.variant} = {word}"
+            which = "" if word is None else f" with {kind.variant} = {str(word).lower()}"
             in_these = kind.calls if word is None else kind.variants.get(word, {})
-            have = ", ".join(in_these) or ", ".join(kind.entries) or "none that ships"
+            have = ", ".join(generations(in_these) or generations(kind.entries)) or (
+                "none that ships")
             raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}{which}",
                                   path=f"devices.{device.name}.kind", value=device.kind,
                                   hint=f"kernel generations that have it: {have}"

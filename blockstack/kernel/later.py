@@ -44,8 +44,13 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     # mm/page_io.c
     "swap_readpage": ("swap_read_folio",),
     # net/socket.c: MSG_SPLICE_PAGES instead of ->sendpage
-    "tcp_sendpage": (),
+    "tcp_sendpage": (), "sock_no_sendpage": (),
     "kernel_sendmsg": ("sock_sendmsg",),
+    # fs/nfsd/vfs.c
+    "nfsd_readv": ("nfsd_iter_read",),
+    # fs/splice.c, mm/filemap.c: it takes the pages itself; the path goes on by ->read_iter and
+    # filemap_read all the same, which keep more than the ->splice_read of any file system
+    "do_splice_to": ("do_splice_read",), "generic_file_splice_read": (">filemap_splice_read",),
     # drivers/md: bitmap_ops, and every bio is cloned for its accounting (md_account_bio)
     "md_bitmap_unplug": (">bitmap_unplug",),
     "md_end_io_acct": ("md_end_clone_io",),

@@ -8,7 +8,7 @@ from blockstack.kinds.dm import DM_KINDS
 from blockstack.kinds.drbd import DRBD
 from blockstack.kinds.leaves import LEAF_KINDS
 from blockstack.kinds.md import MD_KINDS
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.kinds.model import Calls, Kind, Param, Path, Worker, generations
 from blockstack.kinds.network import NETWORK_KINDS
 from blockstack.kinds.sources import SOURCE_KINDS
 from blockstack.suggest import did_you_mean
@@ -45,4 +45,4 @@ def served_by(name: str, generation: str) -> str:
     """A hint: the driver that serves a file system which a kernel has no driver for; or empty."""
     other = _SERVED_BY.get(name, "")
     return f'; there {other}\'s driver serves {name}: write kind = "{other}"' if (
-        other and generation in KINDS[other].calls) else ""
+        other and generation in generations(KINDS[other].calls)) else ""

@@ -20,7 +20,7 @@ _JOBS: dm.Edges = tuple(("process_jobs", job) for job in (
 
 def _kcopyd(file: str, callback: str) -> Worker:
     """The thread that copies between origin and cache and calls the target back."""
-    return dm.new_worker("kcopyd", "do_work@dm_mod", files=(*_COPY_FILES, file),
+    return dm.new_worker("kcopyd", dm.KCOPYD, files=(*_COPY_FILES, file),
                          edges=(*_JOBS, ("run_complete_job", callback)))
 
 

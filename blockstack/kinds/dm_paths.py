@@ -113,6 +113,10 @@ def new_map(target: str, *own: str, op: str = "read", files: Iterable[str] = (),
                 cuts=base + cuts)
 
 
+#: kcopyd's work function, one of several of this name: tables tell it by its module or its file
+KCOPYD = "do_work@dm_mod|do_work@drivers/md/dm-kcopyd.c"
+
+
 def new_worker(name: str, work: str, *own: str, files: Iterable[str] = (), edges: Edges = (),
                cuts: Cuts = (), per_device: bool = True) -> Worker:
     """A workqueue of 6.1: a kworker, kernel/workqueue.c calls the work function."""

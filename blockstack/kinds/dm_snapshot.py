@@ -34,7 +34,7 @@ _NEW_EDGES: dm.Edges = (
     ("copy_callback", "persistent_commit_exception"),
     ("persistent_commit_exception", "commit_callback"),
     ("persistent_commit_exception", "pending_complete"))
-_KCOPYD = dm.new_worker("kcopyd", "do_work@dm_mod", files=_NEW_FILES, edges=_NEW_EDGES,
+_KCOPYD = dm.new_worker("kcopyd", dm.KCOPYD, files=_NEW_FILES, edges=_NEW_EDGES,
                         cuts=_VALID + _HEADER)
 
 

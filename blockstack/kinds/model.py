@@ -244,6 +244,11 @@ class Kind:
         return in_generation(self.entry_variants.get(word, self.entries), generation)
 
 
+def generations(rows: Mapping[str, object]) -> tuple[str, ...]:
+    """The generations that ``rows`` has something for."""
+    return (*rows, *(new for new, old in LIKE.items() if old in rows and new not in rows))
+
+
 def in_generation(rows: Mapping[str, _T], generation: str) -> _T | None:
     """What ``rows`` has for a generation or for the one that it is like."""
     return rows.get(generation, rows.get(LIKE.get(generation, "")))

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 
 from blockstack.kinds import KINDS, Kind
-from blockstack.kinds.model import LIKE, REQUIRED
+from blockstack.kinds.model import REQUIRED, generations
 from blockstack.kinds.service import DEFAULTS, KEYS
 from blockstack.units import SECTOR_BYTES, format_bytes
 
@@ -83,8 +83,7 @@ def _row(kind: Kind) -> str:
     count = "nothing" if most == 0 else (
         f"{least}" if least == most else f"{least} or more" if most is None else
         f"{least} to {most}")
-    own = {*kind.calls, *kind.entries}
-    own |= {later for later, like in LIKE.items() if like in own}
+    own = {*generations(kind.calls), *generations(kind.entries)}
     have = ", ".join(sorted(own, key=lambda g: (len(g) < 5, g)))
     params = "; ".join(f"`{p.name}`{_default(p.name, p.default)}: {p.doc}" for p in kind.params)
     return f"| `{kind.name}`: {kind.doc} | {count} | {have or 'none'} | {params} |"
