@@ -15,7 +15,7 @@ from blockstack.kinds import KINDS, Calls, Kind
 from blockstack.scenarios import scenarios
 from blockstack.stack import Stack
 from blockstack.units import format_bytes
-from blockstack.validation import measured_files
+from blockstack.validation import kernel_for, measured_files
 from blockstack.workload import Workload
 
 OLD, NEW = "linux-2.6.18-i386-4k", ("linux-6.1-i386", "linux-6.1-x86_64")
@@ -112,7 +112,7 @@ def _bytes(value: int, exact: bool = True) -> str:
 
 def _measured() -> list[Measurements]:
     """The measured stacks of the kernels that the page compares."""
-    return [m for m in measured_files() if f"linux-{'.'.join(m.kernel.split('.')[:2])}-{m.arch}" in NEW]
+    return [m for m in measured_files() if kernel_for(m).name in NEW]
 
 
 def _measured_step(measured: Measurements) -> int:

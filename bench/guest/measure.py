@@ -202,6 +202,7 @@ def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
                               text=True, errors="replace") as guest:
             assert guest.stdout is not None
             timer = Timer(_SECONDS_A_STACK * (1 + len(stacks)), guest.kill)
+            timer.daemon = True
             timer.start()
             for line in guest.stdout:
                 lines.append(line)

@@ -119,9 +119,8 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
     paths = kind.entries_for(gen, top.params)
     if paths is None:
         word = top.params.get(kind.variant)
-        which = "" if word is None else f" with {kind.variant} = {str(word).lower()}"
         have = ", ".join(generations(kind.entry_variants.get(word, kind.entries))) or "none"
-        raise UnsupportedKind(f"{layers.kernel.name} has no {kind.name}{which}",
+        raise UnsupportedKind(f"{layers.kernel.name} has no {kind.label(top.params)}",
                               path=f"devices.{root}.kind", value=kind.name,
                               hint=f"kernel generations that have it: {have}"
                               + served_by(kind.name, gen))

@@ -50,11 +50,10 @@ class Layers:
         calls = kind.calls_for(gen, device.params)
         if calls is None:
             word = device.params.get(kind.variant)
-            which = "" if word is None else f" with {kind.variant} = {str(word).lower()}"
             in_these = kind.calls if word is None else kind.variants.get(word, {})
             have = ", ".join(generations(in_these) or generations(kind.entries)) or (
                 "none that ships")
-            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}{which}",
+            raise UnsupportedKind(f"{self.kernel.name} has no {kind.label(device.params)}",
                                   path=f"devices.{device.name}.kind", value=device.kind,
                                   hint=f"kernel generations that have it: {have}"
                                   + served_by(device.kind, gen))

@@ -16,6 +16,7 @@ from typing import Literal
 
 from blockstack.kernel.table import base_name
 
+#: before a caller's name: the cut holds for every call below that function
 BELOW = "below "
 CutClass = Literal["error", "debug", "async", "workload", "topology", "budget", "rare"]
 

@@ -238,6 +238,12 @@ class Kind:
         calls = self.calls if word is None else self.variants.get(word, {})
         return in_generation(calls, generation)
 
+    def label(self, params: Mapping[str, Any]) -> str:
+        """The kind, with the word that chooses its call path: ``loop with direct = true``."""
+        word = params.get(self.variant)
+        return self.name if word is None else (
+            f"{self.name} with {self.variant} = {str(word).lower()}")
+
     def entries_for(self, generation: str, params: Mapping[str, Any]) -> Mapping[str, Path] | None:
         """The ways in of a source with these parameters; None: ``generation`` does not have it."""
         word = params.get(self.variant)
