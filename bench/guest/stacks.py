@@ -44,10 +44,10 @@ def _crypt(name: str, on: str, sectors: int = SECTORS) -> str:
     return _table(name, f"crypt aes-xts-plain64 {_KEY} 0 {on} 0", sectors)
 
 
-def _md(level: int, disks: str, *more: str, devices: int | None = None) -> str:
+def _md(level: int, disks: str, *more: str) -> str:
     members = [word if word == "missing" else f"/dev/vd{word}" for word in disks.split()]
     return (f"mdadm --create /dev/md0 --run --force --metadata=1.2 --level={level} "
-            f"{' '.join(more)} --assume-clean --raid-devices={devices or len(members)} "
+            f"{' '.join(more)} --assume-clean --raid-devices={len(members)} "
             + " ".join(members))
 
 
@@ -95,7 +95,7 @@ _MAPPED = {
     "dm-writecache_virtio-blk": Built("/dev/mapper/g1", (
         _CLEAR.format("/dev/vdc"), _table("g1", "writecache s /dev/vdb /dev/vdc 4096 0"))),
     "dm-integrity_virtio-blk": Built("/dev/mapper/gint", (
-        _CLEAR.format("/dev/vdb"), "integritysetup format -q --no-wipe /dev/vdb",
+        _CLEAR.format("/dev/vdb"), "integritysetup format -q /dev/vdb",
         "integritysetup open /dev/vdb gint")),
     "dm-multipath-rq_virtio-scsi": Built("/dev/mapper/g1", (
         _table("g1", "multipath 0 0 1 1 round-robin 0 1 1 /dev/sdb 100"),)),
