@@ -35,24 +35,49 @@ def san(devices: int) -> tuple[str, str, str]:
     luns = devices // (PATHS + 2)
     disks, tables, info = [], [], ["Name Maj Min Stat Open Targ Event  UUID"]
     for lun in range(luns):
-        volume = {"name": f"vg{lun}-lv", "kname": f"dm-{luns + lun}", "type": "lvm",
-                  "maj:min": f"253:{luns + lun}", "size": 1 << 39, "fstype": "xfs",
-                  "mountpoint": f"/data/{lun}"}
-        mpath = {"name": f"mpath{lun}", "kname": f"dm-{lun}", "type": "mpath",
-                 "maj:min": f"253:{lun}", "size": 1 << 40, "children": [volume]}
+        volume = {
+            "name": f"vg{lun}-lv",
+            "kname": f"dm-{luns + lun}",
+            "type": "lvm",
+            "maj:min": f"253:{luns + lun}",
+            "size": 1 << 39,
+            "fstype": "xfs",
+            "mountpoint": f"/data/{lun}",
+        }
+        mpath = {
+            "name": f"mpath{lun}",
+            "kname": f"dm-{lun}",
+            "type": "mpath",
+            "maj:min": f"253:{lun}",
+            "size": 1 << 40,
+            "children": [volume],
+        }
         numbers = []
         for path in range(PATHS):
             n = lun * PATHS + path
             numbers.append(f"{600 + n // 256}:{n % 256}")
             name = f"sd{letters(n)}"
-            disks.append({"name": name, "kname": name, "maj:min": numbers[-1], "size": 1 << 40,
-                          "type": "disk", "tran": "fc", "children": [mpath]})
+            disks.append(
+                {
+                    "name": name,
+                    "kname": name,
+                    "maj:min": numbers[-1],
+                    "size": 1 << 40,
+                    "type": "disk",
+                    "tran": "fc",
+                    "children": [mpath],
+                }
+            )
         paths = " ".join(f"{number} 1" for number in numbers)
-        tables += [f"mpath{lun}: 0 {1 << 31} multipath 2 queue_mode bio 0 1 1 "
-                   f"service-time 0 {PATHS} 1 {paths}",
-                   f"vg{lun}-lv: 0 {1 << 30} linear 253:{lun} 2048"]
-        info += [f"mpath{lun}  253 {lun} L--w 1 1 0 mpath-{lun}",
-                 f"vg{lun}-lv  253 {luns + lun} L--w 1 1 0 LVM-{lun}"]
+        tables += [
+            f"mpath{lun}: 0 {1 << 31} multipath 2 queue_mode bio 0 1 1 "
+            f"service-time 0 {PATHS} 1 {paths}",
+            f"vg{lun}-lv: 0 {1 << 30} linear 253:{lun} 2048",
+        ]
+        info += [
+            f"mpath{lun}  253 {lun} L--w 1 1 0 mpath-{lun}",
+            f"vg{lun}-lv  253 {luns + lun} L--w 1 1 0 LVM-{lun}",
+        ]
     return json.dumps({"blockdevices": disks}), "\n".join(tables) + "\n", "\n".join(info) + "\n"
 
 
@@ -112,9 +137,11 @@ def bench_growth(benchmark, step):
     kernel = load_kernel(KERNEL)
     texts = {devices: san(devices) for devices in SIZES}
     stacks = {devices: imported(text).stack for devices, text in texts.items()}
-    work = {"import": lambda devices: imported(texts[devices]),
-            "run": lambda devices: run(stacks[devices], kernel),
-            "explain": lambda devices: explain(stacks[devices], kernel=kernel)}[step]
+    work = {
+        "import": lambda devices: imported(texts[devices]),
+        "run": lambda devices: run(stacks[devices], kernel),
+        "explain": lambda devices: explain(stacks[devices], kernel=kernel),
+    }[step]
     least = work(SIZES[0])  # finds the kernel's paths, which all sizes share
 
     def seconds(devices):

@@ -22,8 +22,14 @@ MM8_GAP_NS = 100.0 / 8 / 0.8  # utilisation 0.8
 
 def same_answers(depth, bios=20_000):
     """Core and yardstick, with the same streams, agree bit for bit."""
-    ours = run(networks.tandem(*networks.CLOSED_8), Load(CLOSED, 1, depth), bios=bios,
-               batches=1, max_flying=depth, seed=7)
+    ours = run(
+        networks.tandem(*networks.CLOSED_8),
+        Load(CLOSED, 1, depth),
+        bios=bios,
+        batches=1,
+        max_flying=depth,
+        seed=7,
+    )
     theirs = service.run(*networks.CLOSED_8, depth=depth, bios=bios, cap=depth, seed=7)
     assert ours.elapsed_ns == theirs["elapsed_ns"] and ours.visits == theirs["visits"]
     assert (ours.lat[0] == theirs["counts"]).all()

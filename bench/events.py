@@ -16,8 +16,10 @@ def main() -> None:
     for depth in measured.DEPTHS:
         measured.same_answers(depth)
         speed, ratio = measured.closed_ratio(depth)
-        print(f"{f'ring of 8, {depth} in flight':<28} {speed / 1e6:>10.1f} {ratio:>8.2f} of C",
-              flush=True)
+        print(
+            f"{f'ring of 8, {depth} in flight':<28} {speed / 1e6:>10.1f} {ratio:>8.2f} of C",
+            flush=True,
+        )
     if find_spec("simpy") is not None:
         speed, ratio, _, _ = measured.mm8_ratio()
         print(f"{'M/M/8, 0.8 busy (customers)':<28} {speed / 1e6:>10.1f} {ratio:>6.0f} x SimPy")

@@ -30,16 +30,27 @@ from blockstack.kinds.model import LIKE
 #: stacks that x86 kernels have shipped
 SIZES_BYTES = (4096, 8192, 16384)
 #: functions at which one layer hands a bio to the next one, 2.6 to 6.x
-_LINKS = frozenset(("generic_make_request", "submit_bio", "submit_bio_noacct",
-                    "submit_bio_noacct_nocheck", "__submit_bio", "bio_endio"))
-_OFF = {"reclaim": "direct reclaim, and all that it started",
-        "scheduler": "the wait or the wake-up, and all that it started",
-        "interrupts": "interrupts, on stacks of their own"}
+_LINKS = frozenset(
+    (
+        "generic_make_request",
+        "submit_bio",
+        "submit_bio_noacct",
+        "submit_bio_noacct_nocheck",
+        "__submit_bio",
+        "bio_endio",
+    )
+)
+_OFF = {
+    "reclaim": "direct reclaim, and all that it started",
+    "scheduler": "the wait or the wake-up, and all that it started",
+    "interrupts": "interrupts, on stacks of their own",
+}
 _MOST = 3  # layers left out at once
 
 
-def explain_trace(trace: Trace, *, kernel: Kernel | FrameTable | None = None,
-                  thread_size_bytes: int | None = None) -> TraceExplanation:
+def explain_trace(
+    trace: Trace, *, kernel: Kernel | FrameTable | None = None, thread_size_bytes: int | None = None
+) -> TraceExplanation:
     """Annotate a trace and judge it.
 
     Parameters
@@ -60,11 +71,15 @@ def explain_trace(trace: Trace, *, kernel: Kernel | FrameTable | None = None,
     table = chosen.rows.table if isinstance(chosen, Kernel) else chosen
     names = [row.function for row in reversed(trace.rows)]
     static = _static(trace, names, table, chosen)
-    rows = tuple(_row(row, frame, table) for row, frame in zip(
-        reversed(trace.rows), static, strict=True))
+    rows = tuple(
+        _row(row, frame, table) for row, frame in zip(reversed(trace.rows), static, strict=True)
+    )
     whole = chosen if isinstance(chosen, Kernel) else None
-    size = thread_size_bytes or trace.stated.thread_size_bytes or (
-        whole.platform.thread_size_bytes if whole else _size_in(table))
+    size = (
+        thread_size_bytes
+        or trace.stated.thread_size_bytes
+        or (whole.platform.thread_size_bytes if whole else _size_in(table))
+    )
     judged = _Judged(trace, rows, whole, size)
     return judged.explanation(_name(chosen))
 
@@ -89,10 +104,8 @@ def best_kernel(trace: Trace) -> Kernel | None:
         if same:
             fit = same
             break
-    kernels = sorted((_loaded(name) for name in fit),
-                     key=lambda k: -k.platform.thread_size_bytes)
-    return max(kernels, key=lambda k: sum(bool(k.rows.table.named(n)) for n in names),
-               default=None)
+    kernels = sorted((_loaded(name) for name in fit), key=lambda k: -k.platform.thread_size_bytes)
+    return max(kernels, key=lambda k: sum(bool(k.rows.table.named(n)) for n in names), default=None)
 
 
 @cache
@@ -107,16 +120,20 @@ def _name(chosen: Kernel | FrameTable | None) -> str:
     return "" if chosen is None else str(chosen.meta["kernel"])
 
 
-def _static(trace: Trace, names: Sequence[str], table: FrameTable | None,
-            chosen: Kernel | FrameTable | None) -> Sequence[TracedFrame | None]:
+def _static(
+    trace: Trace, names: Sequence[str], table: FrameTable | None, chosen: Kernel | FrameTable | None
+) -> Sequence[TracedFrame | None]:
     if table is None:
         return [None] * len(names)
     if trace.form == "frames":  # no path: every function by itself
         return [traced_path(table, [name], {}).frames[0] for name in names]
     roots = {}
     if isinstance(chosen, Kernel):
-        roots = {name: root for (arch, name), root in chosen.generation.roots.items()
-                 if arch == chosen.platform.arch}
+        roots = {
+            name: root
+            for (arch, name), root in chosen.generation.roots.items()
+            if arch == chosen.platform.arch
+        }
     return traced_path(table, names, roots).frames
 
 
@@ -124,19 +141,27 @@ def _row(row: TraceRow, frame: TracedFrame | None, table: FrameTable | None) -> 
     known = frame is not None and frame.how != "missing"
     connected = frame is not None and frame.how in ("call", "tail")
     owner = (by_file(frame.file) if connected and frame is not None else None) or (
-        UNKNOWN if row.function.startswith("0x") else
-        owner_of(row.function, row.module, table))
-    return ExplainedRow(row.function, row.module, owner.layer, owner.role, owner.how,
-                        row.depth_bytes, row.bytes,
-                        frame.bytes if known and frame is not None else None,
-                        "" if frame is None else frame.how)
+        UNKNOWN if row.function.startswith("0x") else owner_of(row.function, row.module, table)
+    )
+    return ExplainedRow(
+        row.function,
+        row.module,
+        owner.layer,
+        owner.role,
+        owner.how,
+        row.depth_bytes,
+        row.bytes,
+        frame.bytes if known and frame is not None else None,
+        "" if frame is None else frame.how,
+    )
 
 
 class _Judged:
     """Costs, limits and remedies of one annotated trace; rows outermost first."""
 
-    def __init__(self, trace: Trace, rows: Sequence[ExplainedRow], kernel: Kernel | None,
-                 size: int | None) -> None:
+    def __init__(
+        self, trace: Trace, rows: Sequence[ExplainedRow], kernel: Kernel | None, size: int | None
+    ) -> None:
         self.trace, self.rows, self.kernel = trace, rows, kernel
         self.path = trace.form != "frames"
         self.size = size
@@ -146,8 +171,11 @@ class _Judged:
         self.missing = [r.function for r in rows if r.static_bytes is None]
         self.used, self.source = self._used()
         weights = [r.bytes if r.bytes is not None else r.static_bytes or 0 for r in rows]
-        scale = self.used / self.static if (
-            self.source == "bytes left" and self.used and self.static) else 1.0
+        scale = (
+            self.used / self.static
+            if (self.source == "bytes left" and self.used and self.static)
+            else 1.0
+        )
         self.weights = [w * scale for w in weights]
         self.scaled = scale != 1.0
 
@@ -160,8 +188,12 @@ class _Judged:
         if left is not None and self.reported_size is not None:
             limit = self._limit(self.reported_size)
             if left > limit:
-                raise BlockstackError("more bytes left than the stack has", path="bytes left",
-                                      value=left, hint="say the stack's size with --thread-size")
+                raise BlockstackError(
+                    "more bytes left than the stack has",
+                    path="bytes left",
+                    value=left,
+                    hint="say the stack's size with --thread-size",
+                )
             return limit - left, "bytes left"
         return self.static, "static"
 
@@ -169,7 +201,8 @@ class _Judged:
     def exact(self) -> bool:
         """The depth is known, not only a lower bound."""
         return self.source in ("reported", "bytes left") or (
-            self.source == "static" and not self.missing and self.trace.whole)
+            self.source == "static" and not self.missing and self.trace.whole
+        )
 
     def _platform(self, size: int) -> Platform:
         assert self.kernel is not None
@@ -182,8 +215,12 @@ class _Judged:
         assert self.used is not None
         used, note = self.used, ""
         at = next((i for i, r in enumerate(self.rows) if r.role == "interrupt"), None)
-        if at is not None and self.kernel is not None and self.kernel.platform.irq_stacks == (
-                "shared") and self._platform(size).irq_stacks == "separate":
+        if (
+            at is not None
+            and self.kernel is not None
+            and self.kernel.platform.irq_stacks == ("shared")
+            and self._platform(size).irq_stacks == "separate"
+        ):
             task = round(sum(self.weights[:at])) + self._platform(size).irq_entry_bytes
             used = min(self.used, task)
             note = "interrupts have stacks of their own at this size"
@@ -191,46 +228,73 @@ class _Judged:
                 note += "; the task's share of the total by the table's frames"
         limit = self._limit(size)
         exact = self.exact and (used == self.used or not self.missing)
-        return SizeVerdict(size, limit, used, False if used > limit else True if exact else None,
-                           note)
+        return SizeVerdict(
+            size, limit, used, False if used > limit else True if exact else None, note
+        )
 
     def explanation(self, kernel: str) -> TraceExplanation:
         """Everything that was found."""
-        sizes = [] if self.used is None else [
-            self._verdict(n) for n in sorted({*SIZES_BYTES, self.size or 8192})]
+        sizes = (
+            []
+            if self.used is None
+            else [self._verdict(n) for n in sorted({*SIZES_BYTES, self.size or 8192})]
+        )
         own = next((v for v in sizes if v.thread_size_bytes == self.size), None)
         target = self._target(sizes, own)
         return TraceExplanation(
-            self.trace.form, self.trace.line, self.trace.stated.title, kernel,
-            len(self.rows) - len(self.missing), len(self.rows), self.used, self.source,
-            self.static, self.exact, self.size if self.path else None,
-            own.limit_bytes if own else None, own.fits if own else None,
-            tuple(reversed(self.rows)), self._costs(), tuple(sizes),
-            self._remedies(target) if target is not None else (), target, tuple(self._notes()))
+            self.trace.form,
+            self.trace.line,
+            self.trace.stated.title,
+            kernel,
+            len(self.rows) - len(self.missing),
+            len(self.rows),
+            self.used,
+            self.source,
+            self.static,
+            self.exact,
+            self.size if self.path else None,
+            own.limit_bytes if own else None,
+            own.fits if own else None,
+            tuple(reversed(self.rows)),
+            self._costs(),
+            tuple(sizes),
+            self._remedies(target) if target is not None else (),
+            target,
+            tuple(self._notes()),
+        )
 
     @staticmethod
     def _target(sizes: Sequence[SizeVerdict], own: SizeVerdict | None) -> int | None:
         """The limit that is passed; of a stack that fits, the next smaller one that would be."""
-        passed = [v for v in sizes if v.fits is False and (
-            own is None or v.thread_size_bytes <= own.thread_size_bytes)]
+        passed = [
+            v
+            for v in sizes
+            if v.fits is False and (own is None or v.thread_size_bytes <= own.thread_size_bytes)
+        ]
         return max((v.limit_bytes for v in passed), default=None)
 
     def _costs(self) -> tuple[LayerCost, ...]:
         found: dict[str, list[int]] = {}
-        runs = [i for i, r in enumerate(self.rows)
-                if i == 0 or self.rows[i - 1].layer != r.layer]
+        runs = [i for i, r in enumerate(self.rows) if i == 0 or self.rows[i - 1].layer != r.layer]
         for i, r in enumerate(self.rows):
             found.setdefault(r.layer, []).append(i)
-        costs = [LayerCost(
-            layer, self.rows[at[0]].role, sum(self.rows[i].bytes or 0 for i in at)
-            if any(self.rows[i].bytes is not None for i in at) else None,
-            sum(self.rows[i].static_bytes or 0 for i in at), len(at),
-            sum(i in runs for i in at)) for layer, at in found.items()]
+        costs = [
+            LayerCost(
+                layer,
+                self.rows[at[0]].role,
+                sum(self.rows[i].bytes or 0 for i in at)
+                if any(self.rows[i].bytes is not None for i in at)
+                else None,
+                sum(self.rows[i].static_bytes or 0 for i in at),
+                len(at),
+                sum(i in runs for i in at),
+            )
+            for layer, at in found.items()
+        ]
         shown = sum(c.bytes or 0 for c in costs)
         if self.source == "reported" and self.used is not None and self.used > shown:
             costs.append(LayerCost("(rows not shown)", "unknown", self.used - shown, 0, 0, 0))
-        return tuple(sorted(costs, key=lambda c: -(c.static_bytes if c.bytes is None
-                                                   else c.bytes)))
+        return tuple(sorted(costs, key=lambda c: -(c.static_bytes if c.bytes is None else c.bytes)))
 
     def _remedies(self, target: int) -> tuple[Remedy, ...]:
         assert self.used is not None
@@ -239,20 +303,27 @@ class _Judged:
         found = sorted(single, key=lambda r: r.left_bytes)
         if not any(r.fits for r in found):
             for count in range(2, min(_MOST, len(options)) + 1):
-                sets = (self._remedy(names, options, target)
-                        for names in combinations(options, count))
+                sets = (
+                    self._remedy(names, options, target) for names in combinations(options, count)
+                )
                 fit = [r for r in sets if r.fits]
                 if fit:
                     return (*found, max(fit, key=lambda r: r.left_bytes))
         return tuple(found)
 
-    def _remedy(self, names: tuple[str, ...], options: dict[str, tuple[Any, frozenset[int]]],
-                target: int) -> Remedy:
+    def _remedy(
+        self, names: tuple[str, ...], options: dict[str, tuple[Any, frozenset[int]]], target: int
+    ) -> Remedy:
         gone = frozenset[int]().union(*(options[name][1] for name in names))
         saved = round(sum(self.weights[i] for i in gone))
         left = (self.used or 0) - saved
-        return Remedy(tuple(_OFF.get(n, n) for n in names),
-                      tuple(options[n][0] for n in names), saved, left, left <= target)
+        return Remedy(
+            tuple(_OFF.get(n, n) for n in names),
+            tuple(options[n][0] for n in names),
+            saved,
+            left,
+            left <= target,
+        )
 
     def _options(self) -> Iterator[tuple[str, tuple[str, frozenset[int]]]]:
         """What could be left out, and which rows go with it."""
@@ -260,8 +331,11 @@ class _Judged:
         for layer in dict.fromkeys(r.layer for r in self.rows if r.role == "stacked"):
             gone, off = self._stacked(layer)
             yield layer, ("off" if off else "out", frozenset(gone))
-        for role, name in (("reclaim", "reclaim"), ("scheduler", "scheduler"),
-                           ("interrupt", "interrupts")):
+        for role, name in (
+            ("reclaim", "reclaim"),
+            ("scheduler", "scheduler"),
+            ("interrupt", "interrupts"),
+        ):
             at = next((i for i, r in enumerate(self.rows) if r.role == role), None)
             if at:
                 yield name, ("off", frozenset(range(at, count)))
@@ -287,15 +361,20 @@ class _Judged:
         stated = self.trace.stated
         if self.kernel is not None and self.path:
             yield f"static bytes and limits are those of {self.kernel.name}" + (
-                f"; the trace is of {stated.kernel}" if stated.kernel else "")
+                f"; the trace is of {stated.kernel}" if stated.kernel else ""
+            )
         elif self.path and self.kernel is None and not stated.arch.startswith(("x86", "i386", "")):
             yield f"no frame table for {stated.arch}"
         if self.kernel is None and self.path:
             yield "thread_info is not taken off the limit: it is not known for this kernel"
         if self.source == "bytes left" and self.static and self.used:
             whole = "" if not self.missing else f", {len(self.missing)} functions not in the table"
-            yield (f"the table's frames come to {100 * self.static / self.used:.0f} % of the "
-                   f"reported total{whole}: shares below are scaled to it (derived)")
+            yield (
+                f"the table's frames come to {100 * self.static / self.used:.0f} % of the "
+                f"reported total{whole}: shares below are scaled to it (derived)"
+            )
         if self.source == "static" and self.missing:
-            yield (f"at least: the table lacks {len(self.missing)} of {len(self.rows)} functions: "
-                   + ", ".join(dict.fromkeys(self.missing[:6])))
+            yield (
+                f"at least: the table lacks {len(self.missing)} of {len(self.rows)} functions: "
+                + ", ".join(dict.fromkeys(self.missing[:6]))
+            )

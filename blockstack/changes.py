@@ -29,8 +29,12 @@ def changed(table: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         path = key.strip().split(".")
         if not equals or not all(path):
-            raise ConfigError("not a change", path="--set", value=text,
-                              hint="write devices.eth0.service.rtt='1 ms'")
+            raise ConfigError(
+                "not a change",
+                path="--set",
+                value=text,
+                hint="write devices.eth0.service.rtt='1 ms'",
+            )
         inner = found
         for word in path[:-1]:
             inner = inner.setdefault(word, {}) if isinstance(inner, dict) else inner

@@ -62,22 +62,34 @@ class Compared:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        sides = {key: {"name": side.name, "kernel": side.kernel, "submission": side.submission,
-                       "fits": side.fits, "worst_task": side.worst.task,
-                       "peak_bytes": side.worst.peak_bytes,
-                       "headroom_bytes": side.worst.headroom_bytes}
-                 for key, side in (("a", self.a), ("b", self.b))}
-        rows = {key: [asdict(row) | {"change_bytes": row.change_bytes}
-                      for row in getattr(self, key)] for key in ("headroom", "layers", "functions")}
+        sides = {
+            key: {
+                "name": side.name,
+                "kernel": side.kernel,
+                "submission": side.submission,
+                "fits": side.fits,
+                "worst_task": side.worst.task,
+                "peak_bytes": side.worst.peak_bytes,
+                "headroom_bytes": side.worst.headroom_bytes,
+            }
+            for key, side in (("a", self.a), ("b", self.b))
+        }
+        rows = {
+            key: [asdict(row) | {"change_bytes": row.change_bytes} for row in getattr(self, key)]
+            for key in ("headroom", "layers", "functions")
+        }
         return sides | rows
 
 
 def compare_sides(a: Side, b: Side) -> Compared:
     """Lay two answers beside each other."""
     return Compared(
-        a, b, _changes(*({t.task: t.headroom_bytes for t in side.tasks} for side in (a, b))),
+        a,
+        b,
+        _changes(*({t.task: t.headroom_bytes for t in side.tasks} for side in (a, b))),
         _changes(*(_spent(side.worst, layer=True) for side in (a, b))),
-        _changes(*(_spent(side.worst, layer=False) for side in (a, b))))
+        _changes(*(_spent(side.worst, layer=False) for side in (a, b))),
+    )
 
 
 def _spent(task: TaskDepth, *, layer: bool) -> dict[str, int]:
@@ -90,8 +102,9 @@ def _spent(task: TaskDepth, *, layer: bool) -> dict[str, int]:
 
 def _changes(a: Mapping[str, int], b: Mapping[str, int]) -> tuple[Change, ...]:
     rows = [Change(name, a.get(name), b.get(name)) for name in dict.fromkeys((*a, *b))]
-    return tuple(sorted(rows, key=lambda row: (None in (row.a_bytes, row.b_bytes),
-                                               -abs(row.change_bytes))))
+    return tuple(
+        sorted(rows, key=lambda row: (None in (row.a_bytes, row.b_bytes), -abs(row.change_bytes)))
+    )
 
 
 def read_side(path: Path) -> Side:
@@ -106,11 +119,20 @@ def read_side(path: Path) -> Side:
         data = json.loads(path.read_text())
         found = _judged(data["runs"], data["judged"]) if "runs" in data else data
         tasks = tuple(task_from_dict(one) for one in found["tasks"])
-        side = Side(path.stem, found["kernel"], found["submission"], found["fits"], tasks,
-                    dict(found["provenance"]))
+        side = Side(
+            path.stem,
+            found["kernel"],
+            found["submission"],
+            found["fits"],
+            tasks,
+            dict(found["provenance"]),
+        )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BlockstackError(f"is no result: {type(error).__name__}: {error}", path=str(path),
-                              hint="give what run --json or explain --json wrote") from error
+        raise BlockstackError(
+            f"is no result: {type(error).__name__}: {error}",
+            path=str(path),
+            hint="give what run --json or explain --json wrote",
+        ) from error
     if not tasks:
         raise BlockstackError("has no tasks", path=str(path))
     return side

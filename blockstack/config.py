@@ -19,8 +19,18 @@ from blockstack.units import format_bytes, parse_bytes
 from blockstack.workload import Workload
 
 SUBMISSIONS = ("recursive", "fifo", "two-list", "lifo")
-TOP_KEYS = ("kernel", "name", "description", "submission", "thread_size", "assumed", "missing",
-            "devices", "workload", "machine")
+TOP_KEYS = (
+    "kernel",
+    "name",
+    "description",
+    "submission",
+    "thread_size",
+    "assumed",
+    "missing",
+    "devices",
+    "workload",
+    "machine",
+)
 MAX_FILE_BYTES = 64 * 2**20
 _THREAD_SIZES = (2**10, 2**20)
 
@@ -75,8 +85,12 @@ class Config:
 def parse_submission(value: object, path: str = "submission") -> str:
     """One of the four submission rules."""
     if not isinstance(value, str) or value not in SUBMISSIONS:
-        raise ConfigError("no such submission rule", path=path, value=value,
-                          hint=did_you_mean(value, SUBMISSIONS, "rules"))
+        raise ConfigError(
+            "no such submission rule",
+            path=path,
+            value=value,
+            hint=did_you_mean(value, SUBMISSIONS, "rules"),
+        )
     return value
 
 
@@ -86,8 +100,12 @@ def parse_thread_size(value: Any, path: str = "thread_size") -> int:
     least, most = _THREAD_SIZES
     if not least <= size <= most or size & (size - 1):
         span = f"{format_bytes(least)} to {format_bytes(most)}"
-        raise ConfigError("not a thread size", path=path, value=value,
-                          hint=f'a power of two from {span}, such as "4 KiB"')
+        raise ConfigError(
+            "not a thread size",
+            path=path,
+            value=value,
+            hint=f'a power of two from {span}, such as "4 KiB"',
+        )
     return size
 
 
@@ -118,21 +136,27 @@ def load_config(path: str | Path, changes: Sequence[str] = ()) -> Config:
         with file.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        raise ConfigError("no such file, and no such shipped scenario", path=str(file),
-                          hint=did_you_mean(file.name.removesuffix(".toml"), scenarios(),
-                                            "scenarios")) from error
+        raise ConfigError(
+            "no such file, and no such shipped scenario",
+            path=str(file),
+            hint=did_you_mean(file.name.removesuffix(".toml"), scenarios(), "scenarios"),
+        ) from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}", path=str(file)) from error
     except ValueError as error:  # a NUL in the name
         raise ConfigError("not a file name", path=repr(str(file))) from error
     if len(raw) > MAX_FILE_BYTES:
-        raise ConfigError("is too large for a config", path=str(file),
-                          hint=f"at most {format_bytes(MAX_FILE_BYTES)}")
+        raise ConfigError(
+            "is too large for a config",
+            path=str(file),
+            hint=f"at most {format_bytes(MAX_FILE_BYTES)}",
+        )
     return parse_config(raw, source=str(file), changes=changes)
 
 
-def parse_config(text: str | bytes, *, source: str = "config", changes: Sequence[str] = ()
-                 ) -> Config:
+def parse_config(
+    text: str | bytes, *, source: str = "config", changes: Sequence[str] = ()
+) -> Config:
     """A config from TOML text; ``source`` stands in front of every error's path."""
     try:
         return config_from_dict(changed(_read_toml(text), changes), source=source)
@@ -156,18 +180,30 @@ def config_from_dict(table: Mapping[str, Any], *, source: str = "") -> Config:
     thread_size = table.get("thread_size")
     overrides = Overrides(
         None if submission is None else parse_submission(submission),
-        None if thread_size is None else parse_thread_size(thread_size))
+        None if thread_size is None else parse_thread_size(thread_size),
+    )
     missing = _table(table, "missing")
-    stack = read_devices(_table(table, "devices"), name,
-                         {one: _text(missing, one, "missing.") for one in missing})
+    stack = read_devices(
+        _table(table, "devices"), name, {one: _text(missing, one, "missing.") for one in missing}
+    )
     workload = Workload.from_dict(_table(table, "workload"), "workload")
     machine = Machine.from_dict(_table(table, "machine"), "machine")
-    return Config(stack, workload, words["kernel"] or None, overrides, machine, name,
-                  words["description"], _texts(table, "assumed"), source)
+    return Config(
+        stack,
+        workload,
+        words["kernel"] or None,
+        overrides,
+        machine,
+        name,
+        words["description"],
+        _texts(table, "assumed"),
+        source,
+    )
 
 
-def read_devices(devices: Mapping[str, Any], name: str = "stack",
-                 missing: Mapping[str, str] | None = None) -> Stack:
+def read_devices(
+    devices: Mapping[str, Any], name: str = "stack", missing: Mapping[str, str] | None = None
+) -> Stack:
     """A stack from the ``[devices]`` table, whose order does not matter.
 
     ``missing``: what was left out of it, by name, with the reason.
@@ -183,17 +219,23 @@ def read_devices(devices: Mapping[str, Any], name: str = "stack",
     for device, keys in devices.items():
         path = f"devices.{device}"
         if not isinstance(keys, Mapping):
-            raise ConfigError("not a table", path=path, value=keys,
-                              hint=f"write [devices.{device}] and its keys below")
+            raise ConfigError(
+                "not a table",
+                path=path,
+                value=keys,
+                hint=f"write [devices.{device}] and its keys below",
+            )
         if "kind" not in keys:
-            raise ConfigError("needs this key", path=f"{path}.kind",
-                              hint='such as kind = "scsi"')
+            raise ConfigError("needs this key", path=f"{path}.kind", hint='such as kind = "scsi"')
         find_kind(keys["kind"], f"{path}.kind")
         wanted[device] = _lower_names(keys, path, devices)
     cycle = find_cycle(wanted)
     if cycle:
-        raise ConfigError("stands on itself: " + " -> ".join(cycle), path=f"devices.{cycle[0]}.on",
-                          hint="take one of these links out")
+        raise ConfigError(
+            "stands on itself: " + " -> ".join(cycle),
+            path=f"devices.{cycle[0]}.on",
+            hint="take one of these links out",
+        )
     stack = Stack(name, missing)
     for device in _bottom_up(wanted):
         keys = dict(devices[device])
@@ -204,8 +246,11 @@ def read_devices(devices: Mapping[str, Any], name: str = "stack",
 def _verbatim(keys: dict[str, Any], device: str) -> dict[str, Any]:
     for key in ("name", "self"):  # words of Stack.add's own signature
         if key in keys:
-            raise ConfigError("unknown key", path=f"devices.{device}.{key}",
-                              hint="the table's name is the device's name")
+            raise ConfigError(
+                "unknown key",
+                path=f"devices.{device}.{key}",
+                hint="the table's name is the device's name",
+            )
     return keys
 
 
@@ -220,15 +265,20 @@ def _lower_names(keys: Mapping[str, Any], path: str, devices: Mapping[str, Any])
     if isinstance(keys.get("nic"), str):
         named.append((keys["nic"], f"{path}.nic"))
     if isinstance(keys.get("table"), list):
-        named += [(row[2], f"{path}.table[{i}][2]") for i, row in enumerate(keys["table"])
-                  if isinstance(row, list) and len(row) > 2]
+        named += [
+            (row[2], f"{path}.table[{i}][2]")
+            for i, row in enumerate(keys["table"])
+            if isinstance(row, list) and len(row) > 2
+        ]
     for one, where in named:
         if not isinstance(one, str):
-            raise ConfigError("not a device name", path=where, value=one,
-                              hint="write the name of a device")
+            raise ConfigError(
+                "not a device name", path=where, value=one, hint="write the name of a device"
+            )
         if one not in devices:
-            raise ConfigError("no such device", path=where, value=one,
-                              hint=did_you_mean(one, devices, "devices"))
+            raise ConfigError(
+                "no such device", path=where, value=one, hint=did_you_mean(one, devices, "devices")
+            )
     return [one for one, _ in named]
 
 
@@ -254,8 +304,9 @@ def _read_toml(text: str | bytes) -> dict[str, Any]:
         try:
             text = text.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise ConfigError(f"not UTF-8 at byte {error.start}",
-                              hint="save the file as UTF-8") from error
+            raise ConfigError(
+                f"not UTF-8 at byte {error.start}", hint="save the file as UTF-8"
+            ) from error
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
     try:
         return tomllib.loads(text)
@@ -276,11 +327,15 @@ def _check_integers(table: Mapping[str, Any]) -> None:
             if not -(2**63) <= value < 2**63:
                 raise ConfigError("an integer of more than 64 bits", path=path)
         elif isinstance(value, list):
-            todo += [(f"{path}[{i}]", one) for i, one in enumerate(value)
-                     if not isinstance(one, str)]
+            todo += [
+                (f"{path}[{i}]", one) for i, one in enumerate(value) if not isinstance(one, str)
+            ]
         elif isinstance(value, Mapping):
-            todo += [(f"{path}.{key}" if path else str(key), one) for key, one in value.items()
-                     if not isinstance(one, str)]
+            todo += [
+                (f"{path}.{key}" if path else str(key), one)
+                for key, one in value.items()
+                if not isinstance(one, str)
+            ]
 
 
 def _text(table: Mapping[str, Any], key: str, above: str = "") -> str:
@@ -306,8 +361,12 @@ def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def config_to_dict(config: Config) -> dict[str, Any]:
     """The nested dict that `config_from_dict` reads back to an equal config."""
-    words = {"name": config.name, "description": config.description, "kernel": config.kernel,
-             "submission": config.overrides.submission}
+    words = {
+        "name": config.name,
+        "description": config.description,
+        "kernel": config.kernel,
+        "submission": config.overrides.submission,
+    }
     table: dict[str, Any] = {key: value for key, value in words.items() if value}
     if config.overrides.thread_size_bytes is not None:
         table["thread_size"] = config.overrides.thread_size_bytes
@@ -317,8 +376,9 @@ def config_to_dict(config: Config) -> dict[str, Any]:
         table["machine"] = config.machine.to_dict()
     if config.stack.missing:
         table["missing"] = dict(config.stack.missing)
-    table["devices"] = {name: {"kind": device.kind, **device.given}
-                        for name, device in config.stack.devices.items()}
+    table["devices"] = {
+        name: {"kind": device.kind, **device.given} for name, device in config.stack.devices.items()
+    }
     table["workload"] = config.workload.to_dict()
     return table
 

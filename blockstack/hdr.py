@@ -73,8 +73,13 @@ def encode(counts: NDArray[np.uint64]) -> str:
 
 def log_text(histograms: Iterable[tuple[str, NDArray[np.uint64], int]], seconds: float) -> str:
     """A histogram log (version 1.3): one tagged line each of (tag, counts, longest ns)."""
-    lines = ["#[Histogram log format version 1.3]", "#[latencies in ns, from a simulation]",
-             '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"']
-    lines += [f"Tag={tag},0.000,{seconds:.3f},{most / 1e6:.3f},{encode(counts)}"
-              for tag, counts, most in histograms]
+    lines = [
+        "#[Histogram log format version 1.3]",
+        "#[latencies in ns, from a simulation]",
+        '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"',
+    ]
+    lines += [
+        f"Tag={tag},0.000,{seconds:.3f},{most / 1e6:.3f},{encode(counts)}"
+        for tag, counts, most in histograms
+    ]
     return "\n".join(lines) + "\n"

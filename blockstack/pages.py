@@ -39,8 +39,9 @@ def write_history(root: Path) -> None:
 def write_figures(root: Path) -> None:
     """The README's pictures, and the thumbnails that tests compare the seed's figures with."""
     case = load_config(root / "configs/dm-md-iscsi.toml")
-    seed = Subject(case.stack, case.workload, load_kernel(case.kernel or ""), bios=2000,
-                   machine=case.machine)
+    seed = Subject(
+        case.stack, case.workload, load_kernel(case.kernel or ""), bios=2000, machine=case.machine
+    )
     golden = root / "tests/golden/figures"
     golden.mkdir(exist_ok=True)
     for name in FIGURES:
@@ -61,10 +62,12 @@ def write_validation(root: Path) -> None:
         reports.append(validate(measured, kernel_for(measured)))
     for report in reports:
         found = record(report)
-        rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(pair)}"
-                          for name, pair in found["stacks"].items())
+        rows = ",\n".join(
+            f"  {json.dumps(name)}: {json.dumps(pair)}" for name, pair in found["stacks"].items()
+        )
         (root / f"blockstack/measured/bounds/{report.kernel}.json").write_text(
-            f'{{"table": {json.dumps(found["table"])}, "stacks": {{\n{rows}\n}}}}\n')
+            f'{{"table": {json.dumps(found["table"])}, "stacks": {{\n{rows}\n}}}}\n'
+        )
     page = root / "docs/validate.md"
     page.write_text(between_marks(page.read_text(), "\n".join(summary_lines(reports))))
     plots.save(plots.validated(reports), str(root / "docs/img/validate.svg"))
@@ -72,18 +75,25 @@ def write_validation(root: Path) -> None:
 
 def summary_lines(reports: Sequence[Report]) -> Iterator[str]:
     """One row per kernel; which stacks have no bound."""
-    yield ("| kernel | stacks | modelled | bounds that hold | bound: median, p90 | "
-           "typical: median, p90 | context not told: median, p90 | traced path: complete, off by |")
+    yield (
+        "| kernel | stacks | modelled | bounds that hold | bound: median, p90 | "
+        "typical: median, p90 | context not told: median, p90 | traced path: complete, off by |"
+    )
     yield "|---|---|---|---|---|---|---|---|"
     for r in reports:
         s = r.summary()
-        pairs = [f"{s[f'{word}median_ratio']:.3f}, {s[f'{word}p90_ratio']:.3f}"
-                 for word in ("", "typical_", "untold_")]
-        yield (f"| {r.measured_kernel} | {s['stacks']} | {s['modelled']} | {s['holds']} | "
-               + " | ".join(pairs) + f" | {s['traced_complete']} of {s['traced']}, "
-               f"{100 * s['traced_complete_mean_error']:.2f} % in the mean, at most "
-               f"{s['traced_complete_max_error_bytes']} bytes; all: "
-               f"{100 * s['traced_mean_error']:.2f} % |")
+        pairs = [
+            f"{s[f'{word}median_ratio']:.3f}, {s[f'{word}p90_ratio']:.3f}"
+            for word in ("", "typical_", "untold_")
+        ]
+        yield (
+            f"| {r.measured_kernel} | {s['stacks']} | {s['modelled']} | {s['holds']} | "
+            + " | ".join(pairs)
+            + f" | {s['traced_complete']} of {s['traced']}, "
+            f"{100 * s['traced_complete_mean_error']:.2f} % in the mean, at most "
+            f"{s['traced_complete_max_error_bytes']} bytes; all: "
+            f"{100 * s['traced_mean_error']:.2f} % |"
+        )
     refused = sorted({row.name for r in reports for row in r.rows if row.refused})
     yield ""
     yield "Refused: " + (", ".join(f"`{name}`" for name in refused) or "none") + "."
@@ -97,18 +107,24 @@ def between_marks(text: str, new: str) -> str:
     BlockstackError
         A mark is missing.
     """
-    pattern = re.compile("(?<=" + re.escape(_MARKS[0]) + "\n).*?(?=" + re.escape(_MARKS[1]) + ")",
-                         re.DOTALL)
+    pattern = re.compile(
+        "(?<=" + re.escape(_MARKS[0]) + "\n).*?(?=" + re.escape(_MARKS[1]) + ")", re.DOTALL
+    )
     if not pattern.search(text):
-        raise BlockstackError("has no marks for what the tool writes", path="docs/validate.md",
-                              value=_MARKS)
+        raise BlockstackError(
+            "has no marks for what the tool writes", path="docs/validate.md", value=_MARKS
+        )
     return pattern.sub(lambda _: new + "\n", text)
 
 
 README_FIGURES = ("depth",)
 #: the figures show the recorded bounds: those are written first
-PARTS = {"config": write_config, "validation": write_validation, "figures": write_figures,
-         "history": write_history}
+PARTS = {
+    "config": write_config,
+    "validation": write_validation,
+    "figures": write_figures,
+    "history": write_history,
+}
 
 
 def main(parts: Sequence[str], root: Path = Path()) -> None:

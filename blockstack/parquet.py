@@ -17,13 +17,18 @@ def _library() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise ParquetError("Parquet files need pyarrow", path="parquet",
-                           hint="pip install 'blockstack[parquet]'") from error
+        raise ParquetError(
+            "Parquet files need pyarrow", path="parquet", hint="pip install 'blockstack[parquet]'"
+        ) from error
     return pyarrow
 
 
-def save(path: str, columns: Mapping[str, str], batches: Iterable[Mapping[str, Any]],
-         about: Mapping[str, str]) -> None:
+def save(
+    path: str,
+    columns: Mapping[str, str],
+    batches: Iterable[Mapping[str, Any]],
+    about: Mapping[str, str],
+) -> None:
     """Write batches of rows, a row group each: memory for one at a time.
 
     Parameters
@@ -41,8 +46,9 @@ def save(path: str, columns: Mapping[str, str], batches: Iterable[Mapping[str, A
         No pyarrow, or a file that cannot be written.
     """
     pa = _library()
-    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns.items()],
-                       metadata=dict(about))
+    schema = pa.schema(
+        [(name, pa.type_for_alias(kind)) for name, kind in columns.items()], metadata=dict(about)
+    )
     try:
         with pa.parquet.ParquetWriter(path, schema, compression="zstd") as out:
             for batch in batches:
@@ -61,14 +67,21 @@ def batches(stream: BinaryIO, columns: Sequence[str], rows: int) -> Iterator[dic
     """
     pa = _library()
     if not stream.seekable():
-        raise ParquetError("a pipe cannot be read as Parquet, whose table is at its end",
-                           path="parquet", hint="name the file")
+        raise ParquetError(
+            "a pipe cannot be read as Parquet, whose table is at its end",
+            path="parquet",
+            hint="name the file",
+        )
     try:
         file = pa.parquet.ParquetFile(stream)
         lost = [name for name in columns if name not in file.schema_arrow.names]
         if lost:
-            raise ParquetError("lacks columns", path="parquet", value=", ".join(lost),
-                               hint="it has " + ", ".join(file.schema_arrow.names[:12]))
+            raise ParquetError(
+                "lacks columns",
+                path="parquet",
+                value=", ".join(lost),
+                hint="it has " + ", ".join(file.schema_arrow.names[:12]),
+            )
         for batch in file.iter_batches(rows, columns=list(columns)):
             yield batch.to_pydict()
     except (pa.ArrowException, OSError) as error:

@@ -80,8 +80,11 @@ class TaskDepth:
     @property
     def assumed(self) -> tuple[str, ...]:
         """Rows of the path that are assumed or published rather than read from a table."""
-        return tuple(f"{f.function} ({f.bytes} bytes, {f.source})" for f in self.path
-                     if f.source in ASSUMED_SOURCES)
+        return tuple(
+            f"{f.function} ({f.bytes} bytes, {f.source})"
+            for f in self.path
+            if f.source in ASSUMED_SOURCES
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -206,21 +209,34 @@ class Result:
 
     def digest(self) -> str:
         """A hash of everything but the timing: same inputs and seed, same digest."""
-        plain = {k: v for k, v in self.to_dict().items()
-                 if k not in ("seconds", "bios_per_second", "hops_per_second")}
+        plain = {
+            k: v
+            for k, v in self.to_dict().items()
+            if k not in ("seconds", "bios_per_second", "hops_per_second")
+        }
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back."""
         return {
-            "submission": self.submission, "kernel": self.kernel,
-            "peak_bytes": self.peak_bytes, "limit_bytes": self.limit_bytes,
-            "headroom_bytes": self.headroom_bytes, "fits": self.fits, "exact": self.exact,
-            "overflows": self.overflows, "peak_nesting": self.peak_nesting,
-            "peak_pending": self.peak_pending, "bios": self.bios, "hops": self.hops,
-            "splits": self.splits, "jobs": self.jobs, "seconds": self.seconds,
-            "bios_per_second": self.bios_per_second, "hops_per_second": self.hops_per_second,
+            "submission": self.submission,
+            "kernel": self.kernel,
+            "peak_bytes": self.peak_bytes,
+            "limit_bytes": self.limit_bytes,
+            "headroom_bytes": self.headroom_bytes,
+            "fits": self.fits,
+            "exact": self.exact,
+            "overflows": self.overflows,
+            "peak_nesting": self.peak_nesting,
+            "peak_pending": self.peak_pending,
+            "bios": self.bios,
+            "hops": self.hops,
+            "splits": self.splits,
+            "jobs": self.jobs,
+            "seconds": self.seconds,
+            "bios_per_second": self.bios_per_second,
+            "hops_per_second": self.hops_per_second,
             "deepest_path": [asdict(f) for f in self.deepest_path],
             "tasks": [t.to_dict() for t in self.tasks],
             "leaves": {k: dict(v) for k, v in self.leaves.items()},
@@ -239,9 +255,23 @@ class Result:
         """
         try:
             irq = data["interrupts"]
-            plain = {k: data[k] for k in (
-                "submission", "kernel", "bios", "hops", "splits", "jobs", "overflows",
-                "peak_nesting", "peak_pending", "leaves", "provenance", "seconds")}
+            plain = {
+                k: data[k]
+                for k in (
+                    "submission",
+                    "kernel",
+                    "bios",
+                    "hops",
+                    "splits",
+                    "jobs",
+                    "overflows",
+                    "peak_nesting",
+                    "peak_pending",
+                    "leaves",
+                    "provenance",
+                    "seconds",
+                )
+            }
             tasks = tuple(task_from_dict(t) for t in data["tasks"])
             return cls(**plain, tasks=tasks, interrupts=Interrupts(**irq) if irq else None)
         except (KeyError, TypeError) as error:
@@ -250,10 +280,24 @@ class Result:
 
 def task_from_dict(data: Mapping[str, Any]) -> TaskDepth:
     """The inverse of `TaskDepth.to_dict`; KeyError and TypeError for what is not one."""
-    plain = {k: data[k] for k in ("task", "context", "peak_bytes", "limit_bytes", "fits", "exact",
-                                  "why", "how", "interrupts_bytes", "budget_bytes")}
-    return TaskDepth(**plain, missing=tuple(data["missing"]),
-                     path=tuple(Frame(**f) for f in data["path"]))
+    plain = {
+        k: data[k]
+        for k in (
+            "task",
+            "context",
+            "peak_bytes",
+            "limit_bytes",
+            "fits",
+            "exact",
+            "why",
+            "how",
+            "interrupts_bytes",
+            "budget_bytes",
+        )
+    }
+    return TaskDepth(
+        **plain, missing=tuple(data["missing"]), path=tuple(Frame(**f) for f in data["path"])
+    )
 
 
 @dataclass(frozen=True)
@@ -294,13 +338,19 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
-            "stack": self.stack, "kernel": self.kernel, "submission": self.submission,
-            "fits": self.fits, "peak_bytes": self.worst.peak_bytes,
-            "limit_bytes": self.worst.limit_bytes, "headroom_bytes": self.worst.headroom_bytes,
-            "exact": self.worst.exact, "tasks": [t.to_dict() for t in self.tasks],
+            "stack": self.stack,
+            "kernel": self.kernel,
+            "submission": self.submission,
+            "fits": self.fits,
+            "peak_bytes": self.worst.peak_bytes,
+            "limit_bytes": self.worst.limit_bytes,
+            "headroom_bytes": self.worst.headroom_bytes,
+            "exact": self.worst.exact,
+            "tasks": [t.to_dict() for t in self.tasks],
             "budgets": dict(self.budgets),
             "budget_paths": {k: [asdict(f) for f in v] for k, v in self.budget_paths.items()},
-            "notes": list(self.notes), "provenance": dict(self.provenance),
+            "notes": list(self.notes),
+            "provenance": dict(self.provenance),
         }
 
     def __str__(self) -> str:
@@ -308,8 +358,12 @@ class Explanation:
         lines = [f"{self.stack} on {self.kernel}, submission {self.submission}"]
         for task in self.tasks:
             at_least = "" if task.exact else "at least "
-            lines += ["", f"{task.task} [{task.context}]: {at_least}{task.peak_bytes} of "
-                      f"{task.limit_bytes} bytes", *stack_trace(task.path)]
+            lines += [
+                "",
+                f"{task.task} [{task.context}]: {at_least}{task.peak_bytes} of "
+                f"{task.limit_bytes} bytes",
+                *stack_trace(task.path),
+            ]
         return "\n".join(lines)
 
 

@@ -38,5 +38,4 @@ def check_keys(given: Iterable[str], known: Iterable[str], path: str) -> None:
     for key in given:
         if key not in allowed:
             where = f"{path}.{key}" if path else str(key)
-            raise ConfigError("unknown key", path=where,
-                              hint=did_you_mean(key, allowed, "keys"))
+            raise ConfigError("unknown key", path=where, hint=did_you_mean(key, allowed, "keys"))

@@ -29,31 +29,65 @@ _KBLOCKD = ("__blk_mq_run_hw_queue", "blk_mq_run_work_fn")
 #: functions that only a task of that context has on its stack; another thread: its own
 _CONTEXTS: dict[str, tuple[str, ...]] = {
     "pagefault": ("exc_page_fault",),
-    "kthread:loop_process_work": _LOOP, "kthread:loop_rootcg_workfn": _LOOP,
+    "kthread:loop_process_work": _LOOP,
+    "kthread:loop_rootcg_workfn": _LOOP,
     "kthread:loop_workfn": _LOOP,
-    **{f"kthread:{name}": _KBLOCKD for name in _KBLOCKD}}
+    **{f"kthread:{name}": _KBLOCKD for name in _KBLOCKD},
+}
 #: system calls that go one way; the first keeps no less than the others before they meet
-_CALLS = (("pread64", "read"), ("pwrite64", "write"), ("preadv", "preadv2", "readv"),
-          ("pwritev", "pwritev2", "writev"), ("fsync", "fdatasync"),
-          ("openat", "open", "creat"))
+_CALLS = (
+    ("pread64", "read"),
+    ("pwrite64", "write"),
+    ("preadv", "preadv2", "readv"),
+    ("pwritev", "pwritev2", "writev"),
+    ("fsync", "fdatasync"),
+    ("openat", "open", "creat"),
+)
 #: a call's function by what is left of it: the entry, the call itself, what that jumps to
 _ENTRIES = ("__x64_sys_", "__ia32_sys_", "__do_sys_", "ksys_", "do_")
 _ENTRY = re.compile(r"\A(__(x64|ia32|se|do)_sys_|ksys_|do_)?(ia32_)?")
 #: the ``block`` pass traced the block layer, its pools and the drivers; not slab, page allocator,
 #: scheduler or the page cache.
-_TRACED_FILES = ("block/", "drivers/", "fs/", "crypto/async_tx/", "mm/mempool.c",
-                 "lib/sg_pool.c", "lib/scatterlist.c", "lib/sbitmap.c", "kernel/dma/",
-                 "mm/dmapool.c")
-_TRACED_NAMES = frozenset((
-    "swap_writepage", "__swap_writepage", "swap_readpage", "tcp_sendmsg", "tcp_sendmsg_locked",
-    "__tcp_transmit_skb", "tcp_write_xmit", "ip_queue_xmit", "__ip_queue_xmit",
-    "__dev_queue_xmit"))
+_TRACED_FILES = (
+    "block/",
+    "drivers/",
+    "fs/",
+    "crypto/async_tx/",
+    "mm/mempool.c",
+    "lib/sg_pool.c",
+    "lib/scatterlist.c",
+    "lib/sbitmap.c",
+    "kernel/dma/",
+    "mm/dmapool.c",
+)
+_TRACED_NAMES = frozenset(
+    (
+        "swap_writepage",
+        "__swap_writepage",
+        "swap_readpage",
+        "tcp_sendmsg",
+        "tcp_sendmsg_locked",
+        "__tcp_transmit_skb",
+        "tcp_write_xmit",
+        "ip_queue_xmit",
+        "__ip_queue_xmit",
+        "__dev_queue_xmit",
+    )
+)
 #: its return address (8; 4) and the row that the tracer gives it (48; 8, and 8 more in the row
 #: above it, since it copies the return address)
 _LEAF_BYTES = {"x86_64": 8 + 48, "i386": 4 + 16}
 #: rows of the entry code: its bytes are the root's
-_ENTRY_CODE = ("entry_", "asm_", "ret_from", "handle_exception", "do_SYSENTER", "do_fast",
-               "__do_fast", "copy_user")
+_ENTRY_CODE = (
+    "entry_",
+    "asm_",
+    "ret_from",
+    "handle_exception",
+    "do_SYSENTER",
+    "do_fast",
+    "__do_fast",
+    "copy_user",
+)
 #: rows from the top of the stack within which a task's own function is found
 _NEAR_ROOT = 10
 
@@ -108,20 +142,23 @@ class Comparison:
     @property
     def ratio(self) -> float | None:
         """Predicted over measured."""
-        return None if self.predicted_bytes is None else (
-            self.predicted_bytes / self.measured_bytes)
+        return (
+            None if self.predicted_bytes is None else (self.predicted_bytes / self.measured_bytes)
+        )
 
     @property
     def holds(self) -> bool | None:
         """Whether the bound is not below what was measured; None: refused."""
-        return None if self.predicted_bytes is None else (
-            self.predicted_bytes >= self.measured_bytes)
+        return (
+            None if self.predicted_bytes is None else (self.predicted_bytes >= self.measured_bytes)
+        )
 
 
 def bounds_of(stack: Stack, kernel: Kernel) -> tuple[TaskDepth, ...]:
     """The deepest path of every task, for every operation, buffered and direct."""
-    return each_deepest(task for static in static_tasks(stack, kernel, None)
-                        for task in static.all())
+    return each_deepest(
+        task for static in static_tasks(stack, kernel, None) for task in static.all()
+    )
 
 
 def as_traced(kernel: Kernel, *, rare: bool = True) -> Kernel:
@@ -133,8 +170,9 @@ def as_traced(kernel: Kernel, *, rare: bool = True) -> Kernel:
         False: without the calls of `RARE_CUTS`.
     """
     seen = Entered(_TRACED_FILES, _TRACED_NAMES, _LEAF_BYTES[kernel.platform.arch])
-    rows = RowSource(kernel.rows.table, kernel.generation, kernel.platform, seen,
-                     () if rare else RARE_CUTS)
+    rows = RowSource(
+        kernel.rows.table, kernel.generation, kernel.platform, seen, () if rare else RARE_CUTS
+    )
     return replace(kernel, rows=rows)
 
 
@@ -148,9 +186,13 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
     """
     block = measured.block
     assert block is not None
-    base = Comparison(measured.name, block.context, block.max_bytes,
-                      traced_in(kernel, [name for name, _ in block.functions]),
-                      None if measured.all is None else measured.all.max_bytes)
+    base = Comparison(
+        measured.name,
+        block.context,
+        block.max_bytes,
+        traced_in(kernel, [name for name, _ in block.functions]),
+        None if measured.all is None else measured.all.max_bytes,
+    )
     try:
         stack = stack_of(measured)
         tasks = bounds_of(stack, kernel)
@@ -166,10 +208,16 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
     if not task.exact:
         return _refuse(base, "the frame table lacks " + ", ".join(task.missing), worst)
     return replace(
-        base, predicted_bytes=task.peak_bytes, worst_bytes=worst.peak_bytes, worst_task=worst.task,
-        typical_bytes=max((t.peak_bytes for t in seldom), default=None), exact=task.exact,
-        task=task.task, path=task.path, differs=_differs(
-            [name for name, _ in block.functions], [f.function for f in task.path]))
+        base,
+        predicted_bytes=task.peak_bytes,
+        worst_bytes=worst.peak_bytes,
+        worst_task=worst.task,
+        typical_bytes=max((t.peak_bytes for t in seldom), default=None),
+        exact=task.exact,
+        task=task.task,
+        path=task.path,
+        differs=_differs([name for name, _ in block.functions], [f.function for f in task.path]),
+    )
 
 
 def traced_in(kernel: Kernel, functions: Sequence[str]) -> TracedPath:
@@ -183,8 +231,12 @@ def traced_in(kernel: Kernel, functions: Sequence[str]) -> TracedPath:
 
 
 def _refuse(base: Comparison, why: str, worst: TaskDepth | None = None) -> Comparison:
-    return replace(base, refused=why, worst_bytes=worst.peak_bytes if worst else None,
-                   worst_task=worst.task if worst else "")
+    return replace(
+        base,
+        refused=why,
+        worst_bytes=worst.peak_bytes if worst else None,
+        worst_task=worst.task if worst else "",
+    )
 
 
 def _told(tasks: Iterable[TaskDepth], context: str) -> list[TaskDepth]:

@@ -52,47 +52,75 @@ class Report:
     def summary(self) -> dict[str, Any]:
         """Counts and ratios, with the keys of ``--json``."""
         ratios = [r.ratio for r in self.modelled if r.ratio is not None]
-        typical = [r.typical_bytes / r.measured_bytes for r in self.modelled
-                   if r.typical_bytes is not None]
-        untold = [r.worst_bytes / r.measured_bytes for r in self.modelled
-                  if r.worst_bytes is not None]
-        return {"stacks": len(self.rows), "modelled": len(self.modelled),
-                "refused": len(self.rows) - len(self.modelled),
-                "holds": sum(bool(r.holds) for r in self.rows),
-                "median_ratio": _round(_quantile(ratios, 0.5)),
-                "p90_ratio": _round(_quantile(ratios, 0.9)),
-                "typical_median_ratio": _round(_quantile(typical, 0.5)),
-                "typical_p90_ratio": _round(_quantile(typical, 0.9)),
-                "untold_median_ratio": _round(_quantile(untold, 0.5)),
-                "untold_p90_ratio": _round(_quantile(untold, 0.9)), **self._traced()}
+        typical = [
+            r.typical_bytes / r.measured_bytes for r in self.modelled if r.typical_bytes is not None
+        ]
+        untold = [
+            r.worst_bytes / r.measured_bytes for r in self.modelled if r.worst_bytes is not None
+        ]
+        return {
+            "stacks": len(self.rows),
+            "modelled": len(self.modelled),
+            "refused": len(self.rows) - len(self.modelled),
+            "holds": sum(bool(r.holds) for r in self.rows),
+            "median_ratio": _round(_quantile(ratios, 0.5)),
+            "p90_ratio": _round(_quantile(ratios, 0.9)),
+            "typical_median_ratio": _round(_quantile(typical, 0.5)),
+            "typical_p90_ratio": _round(_quantile(typical, 0.9)),
+            "untold_median_ratio": _round(_quantile(untold, 0.5)),
+            "untold_p90_ratio": _round(_quantile(untold, 0.9)),
+            **self._traced(),
+        }
 
     def _traced(self) -> dict[str, Any]:
         """How far the sums over the traced paths are from what was measured."""
         told = [(r, r.traced_bytes) for r in self.rows if r.traced_bytes is not None]
         errors = [abs(n - r.measured_bytes) / r.measured_bytes for r, n in told]
         whole = [(r, n) for r, n in told if not r.traced.missing]
-        return {"traced": len(told), "traced_complete": len(whole),
-                "traced_mean_error": _round(fmean(errors) if errors else None),
-                "traced_complete_mean_error": _round(fmean(
-                    abs(n - r.measured_bytes) / r.measured_bytes for r, n in whole)
-                    if whole else None),
-                "traced_complete_max_error_bytes": max(
-                    (abs(n - r.measured_bytes) for r, n in whole), default=None)}
+        return {
+            "traced": len(told),
+            "traced_complete": len(whole),
+            "traced_mean_error": _round(fmean(errors) if errors else None),
+            "traced_complete_mean_error": _round(
+                fmean(abs(n - r.measured_bytes) / r.measured_bytes for r, n in whole)
+                if whole
+                else None
+            ),
+            "traced_complete_max_error_bytes": max(
+                (abs(n - r.measured_bytes) for r, n in whole), default=None
+            ),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"kernel": self.kernel, "measured_kernel": self.measured_kernel,
-                "table": self.table, "budgets_bytes": self.budgets, "summary": self.summary(),
-                "stacks": {r.name: _plain(r) for r in self.rows}}
+        return {
+            "kernel": self.kernel,
+            "measured_kernel": self.measured_kernel,
+            "table": self.table,
+            "budgets_bytes": self.budgets,
+            "summary": self.summary(),
+            "stacks": {r.name: _plain(r) for r in self.rows},
+        }
 
 
 def _plain(r: Comparison) -> dict[str, Any]:
-    return {"measured_bytes": r.measured_bytes, "predicted_bytes": r.predicted_bytes,
-            "typical_bytes": r.typical_bytes, "ratio": _round(r.ratio), "context": r.context,
-            "exact": r.exact, "refused": r.refused or None, "holds": r.holds, "task": r.task,
-            "all_bytes": r.all_bytes, "differs": r.differs, "worst_bytes": r.worst_bytes,
-            "worst_task": r.worst_task, "traced_bytes": r.traced_bytes,
-            "traced_missing": list(r.traced.missing)}
+    return {
+        "measured_bytes": r.measured_bytes,
+        "predicted_bytes": r.predicted_bytes,
+        "typical_bytes": r.typical_bytes,
+        "ratio": _round(r.ratio),
+        "context": r.context,
+        "exact": r.exact,
+        "refused": r.refused or None,
+        "holds": r.holds,
+        "task": r.task,
+        "all_bytes": r.all_bytes,
+        "differs": r.differs,
+        "worst_bytes": r.worst_bytes,
+        "worst_task": r.worst_task,
+        "traced_bytes": r.traced_bytes,
+        "traced_missing": list(r.traced.missing),
+    }
 
 
 def _round(value: float | None) -> float | None:
@@ -108,8 +136,9 @@ def _quantile(values: Sequence[float], share: float) -> float | None:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def validate(measurements: Measurements, kernel: Kernel, progress: Progress | None = None
-             ) -> Report:
+def validate(
+    measurements: Measurements, kernel: Kernel, progress: Progress | None = None
+) -> Report:
     """Compare every stack of a file that has a ``block`` figure.
 
     The guests were booted with randomize_kstack_offset=off, so it is left out of the bounds.
@@ -133,8 +162,10 @@ def validate(measurements: Measurements, kernel: Kernel, progress: Progress | No
 
 def record(report: Report) -> dict[str, Any]:
     """What is recorded of a report: the frame table, and predicted and typical bytes by stack."""
-    return {"table": report.table,
-            "stacks": {r.name: [r.predicted_bytes, r.typical_bytes] for r in report.rows}}
+    return {
+        "table": report.table,
+        "stacks": {r.name: [r.predicted_bytes, r.typical_bytes] for r in report.rows},
+    }
 
 
 def recorded() -> tuple[Report, ...]:
@@ -155,15 +186,26 @@ def _recorded(measured: Measurements) -> Report:
     file = SHIPPED / "bounds" / f"{kernel.name}.json"
     bounds = json.loads(file.read_text())
     if bounds["table"] != kernel.table.digest:
-        raise BlockstackError("the recorded bounds are another frame table's", path=str(file),
-                              value=kernel.table.digest, hint="python -m blockstack.pages")
+        raise BlockstackError(
+            "the recorded bounds are another frame table's",
+            path=str(file),
+            value=kernel.table.digest,
+            hint="python -m blockstack.pages",
+        )
     rows = []
     for one in measured.stacks:
         if one.block is not None:
             predicted, typical = bounds["stacks"][one.name]
-            rows.append(Comparison(one.name, one.block.context, one.block.max_bytes,
-                                   predicted_bytes=predicted, typical_bytes=typical,
-                                   refused="" if predicted else "recorded without a bound"))
+            rows.append(
+                Comparison(
+                    one.name,
+                    one.block.context,
+                    one.block.max_bytes,
+                    predicted_bytes=predicted,
+                    typical_bytes=typical,
+                    refused="" if predicted else "recorded without a bound",
+                )
+            )
     return Report(kernel.name, measured.kernel, tuple(rows), table=kernel.table.digest)
 
 
@@ -182,7 +224,9 @@ def merged(reports: Sequence[Report]) -> dict[str, Any]:
         kernels[label] = plain
         for name, row in plain["stacks"].items():
             stacks[name if name not in stacks else f"{name} ({label})"] = {
-                "kernel": report.kernel, **row}
+                "kernel": report.kernel,
+                **row,
+            }
     return {"summary": whole.summary(), "stacks": stacks, "kernels": kernels}
 
 
@@ -195,11 +239,17 @@ def measured_files(where: Path | None = None) -> Iterator[Measurements]:
         There is none.
     """
     folder = SHIPPED if where is None else where
-    paths = [p for ending in ("*.json", "*.json.gz") for p in sorted(folder.glob(ending))] if (
-        folder.is_dir()) else [folder]
+    paths = (
+        [p for ending in ("*.json", "*.json.gz") for p in sorted(folder.glob(ending))]
+        if (folder.is_dir())
+        else [folder]
+    )
     if not paths:
-        raise BlockstackError("no files of measured stacks", path=str(where),
-                              hint="give a folder of *.json files, or one of them")
+        raise BlockstackError(
+            "no files of measured stacks",
+            path=str(where),
+            hint="give a folder of *.json files, or one of them",
+        )
     yield from (load_measurements(path) for path in paths)
 
 

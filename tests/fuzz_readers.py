@@ -22,6 +22,7 @@ from blockstack.importers.tree import decode
 
 atheris = importlib.import_module("atheris")  # an optional tool: not among the extras
 
+
 def one_input(data: bytes) -> None:
     """Read one text as the format that its first byte names, or as whatever it looks like."""
     if not data:

@@ -214,8 +214,14 @@ def limit_row(g: Grower, op: int) -> list[int]:
         return [g.pick(7, 300), 0, grain, g.pick(0, grain - 1), 1, LIMIT_DISCARD]
     how = g.one_of([NO_LIMIT, LIMIT_REST, LIMIT_REST, LIMIT_FRONT])
     chunk = g.one_of([0, 0, 8, 24, 64])
-    return [g.pick(7, 300), g.one_of([0, 0, 8, 16]), chunk, 1 << g.pick(0, 4),
-            1 << g.pick(0, 3), how]
+    return [
+        g.pick(7, 300),
+        g.one_of([0, 0, 8, 16]),
+        chunk,
+        1 << g.pick(0, 4),
+        1 << g.pick(0, 3),
+        how,
+    ]
 
 
 def cumulative(g: Grower, n: int) -> list[int]:

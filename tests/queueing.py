@@ -29,9 +29,10 @@ def mva(demands, population, think=0.0, servers=None):
     # p[k][j]: probability of j customers at station k
     p = [[1.0] + [0.0] * population for _ in demands]
     for n in range(1, population + 1):
-        residence = [d * (1 + q) if c == 1 else
-                     d * sum(j / min(j, c) * p[k][j - 1] for j in range(1, n + 1))
-                     for k, (d, q, c) in enumerate(zip(demands, queue, servers, strict=True))]
+        residence = [
+            d * (1 + q) if c == 1 else d * sum(j / min(j, c) * p[k][j - 1] for j in range(1, n + 1))
+            for k, (d, q, c) in enumerate(zip(demands, queue, servers, strict=True))
+        ]
         rate = n / (think + sum(residence))
         queue = [rate * r for r in residence]
         for k, (d, c) in enumerate(zip(demands, servers, strict=True)):

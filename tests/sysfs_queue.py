@@ -7,16 +7,23 @@ from blockstack.stack.limits import Limits, StackRules
 
 #: sysfs file -> (limit, what one unit of the file is in the limit's unit)
 FILES = {
-    "logical_block_size": ("logical_block_size", 1), "physical_block_size":
-    ("physical_block_size", 1), "minimum_io_size": ("io_min", 1), "optimal_io_size": ("io_opt", 1),
-    "max_hw_sectors_kb": ("max_hw_sectors", 2), "max_sectors_kb": ("max_sectors", 2),
-    "max_segments": ("max_segments", 1), "max_segment_size": ("max_segment_size", 1),
-    "virt_boundary_mask": ("virt_boundary_mask", 1), "chunk_sectors": ("chunk_sectors", 1),
-    "discard_granularity": ("discard_granularity", 1), "discard_max_bytes":
-    ("max_discard_sectors", 1 / 512), "discard_max_hw_bytes": ("max_hw_discard_sectors", 1 / 512),
-    "max_discard_segments": ("max_discard_segments", 1), "write_zeroes_max_bytes":
-    ("max_write_zeroes_sectors", 1 / 512), "max_integrity_segments":
-    ("max_integrity_segments", 1), "dma_alignment": ("dma_alignment", 1),
+    "logical_block_size": ("logical_block_size", 1),
+    "physical_block_size": ("physical_block_size", 1),
+    "minimum_io_size": ("io_min", 1),
+    "optimal_io_size": ("io_opt", 1),
+    "max_hw_sectors_kb": ("max_hw_sectors", 2),
+    "max_sectors_kb": ("max_sectors", 2),
+    "max_segments": ("max_segments", 1),
+    "max_segment_size": ("max_segment_size", 1),
+    "virt_boundary_mask": ("virt_boundary_mask", 1),
+    "chunk_sectors": ("chunk_sectors", 1),
+    "discard_granularity": ("discard_granularity", 1),
+    "discard_max_bytes": ("max_discard_sectors", 1 / 512),
+    "discard_max_hw_bytes": ("max_hw_discard_sectors", 1 / 512),
+    "max_discard_segments": ("max_discard_segments", 1),
+    "write_zeroes_max_bytes": ("max_write_zeroes_sectors", 1 / 512),
+    "max_integrity_segments": ("max_integrity_segments", 1),
+    "dma_alignment": ("dma_alignment", 1),
 }
 BESIDE = {"alignment_offset": "alignment_offset", "discard_alignment": "discard_alignment"}
 
@@ -61,5 +68,8 @@ def _text(stream) -> str:
 
 def compare(made: Limits, captured: dict[str, int], rules: StackRules) -> dict[str, tuple]:
     """Limit -> (computed, captured), of those that the kernel has and that differ."""
-    return {name: (getattr(made, name), value) for name, value in captured.items()
-            if name in rules.names and getattr(made, name) != value}
+    return {
+        name: (getattr(made, name), value)
+        for name, value in captured.items()
+        if name in rules.names and getattr(made, name) != value
+    }

@@ -29,8 +29,10 @@ from blockstack.kernel.cost import measured_costs
 from blockstack.present.fio_json import fio_json
 from blockstack.present.trace_events import trace_events
 
-SSD = 'media = "ssd", read_latency = "100 us", write_latency = "200 us", program = "0 us", ' \
-      'channels = 4, bandwidth = "1 GB/s", write_bandwidth = "1 GB/s", queue_depth = 64'
+SSD = (
+    'media = "ssd", read_latency = "100 us", write_latency = "200 us", program = "0 us", '
+    'channels = 4, bandwidth = "1 GB/s", write_bandwidth = "1 GB/s", queue_depth = 64'
+)
 KERNEL = "linux-6.1-x86_64"
 
 
@@ -45,13 +47,18 @@ def case(text, workload='rw = "randread"\ndirect = true'):
 
 
 def leaf(name, service, kind="nvme", more=""):
-    return (f'[devices.{name}]\nkind = "{kind}"\nsize = "10 GiB"\n{more}\n'
-            f"service = {{ {service} }}\n")
+    return (
+        f'[devices.{name}]\nkind = "{kind}"\nsize = "10 GiB"\n{more}\nservice = {{ {service} }}\n'
+    )
 
 
 def found(config, **load):
-    return bs.capacity(config.stack, config.workload, kernel=kernel(config.kernel),
-                       **{"bios": 20_000, "machine": config.machine, **load})
+    return bs.capacity(
+        config.stack,
+        config.workload,
+        kernel=kernel(config.kernel),
+        **{"bios": 20_000, "machine": config.machine, **load},
+    )
 
 
 def station(result, label):
@@ -64,8 +71,9 @@ def test_one_ssd_is_the_network_that_its_figures_say():
     config = case(leaf("sda", SSD))
     for depth in (1, 8):
         result = found(config, iodepth=depth, bios=60_000)
-        demands = [station(result, label).demand_ns for label in
-                   ("submitting cpu", "sda media", "sda bus")]
+        demands = [
+            station(result, label).demand_ns for label in ("submitting cpu", "sda media", "sda bus")
+        ]
         rate, residence, _ = mva(demands, depth, 0.0, [1, 4, 1])
         assert result.iops == pytest.approx(rate * 1e9, rel=0.02)
         assert result.latency_ns == pytest.approx(sum(residence), rel=0.02)
@@ -73,8 +81,10 @@ def test_one_ssd_is_the_network_that_its_figures_say():
     assert result.iops < station(result, "sda media").ceiling_iops == pytest.approx(40e3, rel=0.01)
 
 
-@pytest.mark.parametrize(("name", "depth"), [
-    ("nvme-lvm-luks", 16), ("configs/iscsi-6.1.toml", 8), ("snapshot", 2), ("dm-md-iscsi", 4)])
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("nvme-lvm-luks", 16), ("configs/iscsi-6.1.toml", 8), ("snapshot", 2), ("dm-md-iscsi", 4)],
+)
 def test_laws_hold_on_every_shipped_kind_of_stack(name, depth):
     config = bs.load(name)
     result = found(config, iodepth=depth, bios=4000)
@@ -96,7 +106,8 @@ def test_measured_costs_are_the_counts():
     assert m.bare("null-mq", "read") == 4374
     for depth, count in zip(m.depths[1:], m.table["null-bio"]["read"][1:], strict=True):
         assert m.bare("null-bio", "read") + depth * m.per_dm_linear("read") == pytest.approx(
-            count, rel=0.005)
+            count, rel=0.005
+        )
 
 
 @pytest.mark.parametrize("layers", [0, 1, 4, 16])
@@ -118,14 +129,18 @@ def test_cpu_per_bio_is_what_was_counted(layers):
 def test_the_estimate_by_path_length_is_within_a_quarter_of_what_was_counted():
     """And too low, as the model's page says: raid0, raid1, dm-striped reads."""
     text = "".join(f'[devices.b{i}]\nkind = "brd"\nsize = "1 GiB"\n' for i in range(2))
-    for kind, extra in (("md-raid0", 'chunk = "64 KiB"'), ("md-raid1", ""),
-                        ("dm-striped", 'chunk = "64 KiB"')):
+    for kind, extra in (
+        ("md-raid0", 'chunk = "64 KiB"'),
+        ("md-raid1", ""),
+        ("dm-striped", 'chunk = "64 KiB"'),
+    ):
         config = case(f'{text}[devices.m]\nkind = "{kind}"\non = ["b0", "b1"]\n{extra}\n')
         plan = compile_plan(config.stack, kernel(KERNEL), ops=("read",), direct=True)
         costs = Costs(plan, config.machine)
         counted = costs.layer(config.stack.devices["m"], 0)
-        guess = layer_functions(costs._layers, config.stack.devices["m"],
-                                 "read") * costs.per_function(0)
+        guess = layer_functions(
+            costs._layers, config.stack.devices["m"], "read"
+        ) * costs.per_function(0)
         assert counted.how == "measured"
         assert 0.75 < guess / counted.instructions < 1
 
@@ -133,19 +148,24 @@ def test_the_estimate_by_path_length_is_within_a_quarter_of_what_was_counted():
 def test_raid5_small_write_reads_and_writes_again():
     """Three members: one other block is read, then data and parity are written."""
     members = "".join(leaf(f"s{i}", SSD) for i in range(3))
-    config = case(members + '[devices.md0]\nkind = "md-raid5"\non = ["s0", "s1", "s2"]\n'
-                  'chunk = "64 KiB"\n', 'rw = "randwrite"\ndirect = true')
+    config = case(
+        members + '[devices.md0]\nkind = "md-raid5"\non = ["s0", "s1", "s2"]\nchunk = "64 KiB"\n',
+        'rw = "randwrite"\ndirect = true',
+    )
     result = found(config, iodepth=1)
     visits = sum(station(result, f"s{i} media").visits_per_bio for i in range(3))
     assert visits == pytest.approx(3)
     # a read, then the slower of two writes: 100 + 200 * (1 + 1/2) us, and the transfers
     assert result.latency_ns == pytest.approx(400e3 + 2 * 4096 + _cpu(result), rel=0.03)
-    full = case(config_text := members + '[devices.md0]\nkind = "md-raid5"\n'
-                'on = ["s0", "s1", "s2"]\nchunk = "64 KiB"\n',
-                'rw = "write"\nbs = "128 KiB"\ndirect = true')
+    full = case(
+        config_text := members + '[devices.md0]\nkind = "md-raid5"\n'
+        'on = ["s0", "s1", "s2"]\nchunk = "64 KiB"\n',
+        'rw = "write"\nbs = "128 KiB"\ndirect = true',
+    )
     whole = found(full, iodepth=1)
     assert sum(station(whole, f"s{i} media").visits_per_bio for i in range(3)) == pytest.approx(
-        3, rel=0.05), config_text
+        3, rel=0.05
+    ), config_text
 
 
 def _cpu(result):
@@ -168,7 +188,8 @@ def test_queue_depth_and_write_buffer_and_cache():
     assert result.bottleneck == "sda queue depth"
     assert result.iops == pytest.approx(2e9 / 104_096, rel=0.02)
     behind = SSD.replace('program = "0 us"', 'program = "1 ms", write_buffer = 8').replace(
-        'write_latency = "200 us"', 'write_latency = "10 us"')
+        'write_latency = "200 us"', 'write_latency = "10 us"'
+    )
     write = 'rw = "randwrite"\ndirect = true'
     quick = found(case(leaf("sda", behind), write), iodepth=1, rate_iops=200)
     assert quick.latency_ns == pytest.approx(10e3 + 4096 + _cpu(quick), rel=0.03)
@@ -208,8 +229,9 @@ def test_jobs_share_the_cores():
 
 def test_network_round_trips_and_bursts():
     nic = '[devices.eth0]\nkind = "nic"\nservice = { rtt = "1 ms", bandwidth = "10 Gbit/s" }\n'
-    text = nic + leaf("sda", SSD + ", first_burst = 65536, max_burst = 262144", "iscsi",
-                      'nic = "eth0"')
+    text = nic + leaf(
+        "sda", SSD + ", first_burst = 65536, max_burst = 262144", "iscsi", 'nic = "eth0"'
+    )
     read = found(case(text), iodepth=1, bios=2000)
     assert read.latency_ns == pytest.approx(1e6 + 100e3, rel=0.03)
     # 1 MiB: 64 KiB at once, then four bursts, each asked for: five round trips in all
@@ -270,12 +292,12 @@ def test_fio_json_has_fios_names_and_percentiles():
         assert "99.990000" in clat["percentile"]
         assert section["iops"] == pytest.approx(section["bw_bytes"] / 4096, rel=1e-3)
         assert section["total_ios"] == clat["N"] == sum(clat["bins"].values())
-        assert section["slat_ns"]["mean"] + clat["mean"] == pytest.approx(
-            section["lat_ns"]["mean"])
+        assert section["slat_ns"]["mean"] + clat["mean"] == pytest.approx(section["lat_ns"]["mean"])
         assert clat["min"] <= clat["percentile"]["50.000000"] <= clat["max"]
     assert job["trim"]["total_ios"] == 0 and job["sync"]["total_ios"] > 0
     total = sum(job[w]["iops"] for w in ("read", "write")) + job["sync"]["total_ios"] / (
-        result.seconds)
+        result.seconds
+    )
     assert total == pytest.approx(result.iops, rel=1e-6)
 
 
@@ -300,7 +322,8 @@ def test_hdr_log_is_read_by_hdrhistogram(tmp_path):
     assert read.get_total_count() == op.bios == 20_000
     for wanted in (1.0, 50.0, 99.0, 99.9):
         assert hdr.percentiles(op.counts, [wanted])[0] == pytest.approx(
-            read.get_value_at_percentile(wanted), rel=0.001)
+            read.get_value_at_percentile(wanted), rel=0.001
+        )
 
 
 def test_trace_events_follow_a_bio():
@@ -329,29 +352,46 @@ def test_command_line(tmp_path):
     out = json.loads(blockstack(config, "--bios", "1k", "--json", "--until-knee").stdout)
     assert out["jobs"][0]["read"]["iops"] > 0 and out["sweep"]["points"]
     hlog, trace = tmp_path / "x.hlog", tmp_path / "x.json"
-    written = blockstack(config, "--rate-iops", 90_000, "--bios", "5k", "--hdr", hlog,
-                         "--perfetto", trace)
+    written = blockstack(
+        config, "--rate-iops", 90_000, "--bios", "5k", "--hdr", hlog, "--perfetto", trace
+    )
     assert written.exit_code == 1 and "More than the stack can take" in written.output
     assert "HISTF" in hlog.read_text() and json.loads(trace.read_text())["traceEvents"]
-    for bad in (["--iodepth", 0], ["--rate-iops", -1], ["--cpus", 0], ["--thinktime", "5"],
-                ["--numjobs", 0], ["--perfetto", trace, "--until-knee"]):
+    for bad in (
+        ["--iodepth", 0],
+        ["--rate-iops", -1],
+        ["--cpus", 0],
+        ["--thinktime", "5"],
+        ["--numjobs", 0],
+        ["--perfetto", trace, "--until-knee"],
+    ):
         assert blockstack(config, "--bios", "1k", *bad).exit_code == 2, bad
 
 
 def test_tables_fit_80_columns():
     """Names wrap, figures do not."""
     for name, words in (("drbd", ["--cpu"]), ("nvme-lvm-luks", ["--until-knee"])):
-        run = CliRunner().invoke(app, ["capacity", name, "--iodepth", "4", "--bios", "500", *words],
-                                 env={"COLUMNS": "80"})
+        run = CliRunner().invoke(
+            app,
+            ["capacity", name, "--iodepth", "4", "--bios", "500", *words],
+            env={"COLUMNS": "80"},
+        )
         assert run.exit_code == 0 and max(map(len, run.stdout.splitlines())) <= 80
         assert "…" not in run.stdout.replace("… and", "") and " service " in run.stdout
 
 
-@pytest.mark.parametrize(("service", "path"), [
-    ('latency = "1 us"', "service.latency"), ('read_latency = "fast"', "service.read_latency"),
-    ('rtt = "1 ms"', "service.rtt"), ("channels = 0", "service.channels"),
-    ('bandwidth = "10"', "service.bandwidth"), ("samples = []", "service.samples"),
-    ('bandwidth = "0 MB/s"', "service.bandwidth")])
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ('latency = "1 us"', "service.latency"),
+        ('read_latency = "fast"', "service.read_latency"),
+        ('rtt = "1 ms"', "service.rtt"),
+        ("channels = 0", "service.channels"),
+        ('bandwidth = "10"', "service.bandwidth"),
+        ("samples = []", "service.samples"),
+        ('bandwidth = "0 MB/s"', "service.bandwidth"),
+    ],
+)
 def test_bad_service_figures_are_refused(service, path):
     with pytest.raises(BlockstackError, match="devices.sda." + path.replace(".", r"\.")):
         case(leaf("sda", service))
@@ -364,10 +404,13 @@ def test_raid5_beside_simpy():
     """Sixteen bios in flight on md raid5, written down again as SimPy processes: which two or
     three members, how many requests, in which order, is this test's own knowledge of raid5."""
     simpy = pytest.importorskip("simpy", reason="SimPy is not installed (extra: dev)")
-    members = "".join(leaf(f"s{i}", SSD.replace("queue_depth = 64", "queue_depth = 3"))
-                      for i in range(3))
-    config = case(members + '[devices.md0]\nkind = "md-raid5"\non = ["s0", "s1", "s2"]\n'
-                  'chunk = "64 KiB"\n', 'rw = "randwrite"\ndirect = true')
+    members = "".join(
+        leaf(f"s{i}", SSD.replace("queue_depth = 64", "queue_depth = 3")) for i in range(3)
+    )
+    config = case(
+        members + '[devices.md0]\nkind = "md-raid5"\non = ["s0", "s1", "s2"]\nchunk = "64 KiB"\n',
+        'rw = "randwrite"\ndirect = true',
+    )
     ours = found(config, iodepth=16, bios=40_000)
     caller = station(ours, "submitting cpu").service_ns
     thread_ns = station(ours, "raid5d md0 cpu").demand_ns / 2  # two passes, told apart below
@@ -414,21 +457,33 @@ def test_iscsi_beside_ciw():
     """An open load on dm-linear over iSCSI, as a Ciw network of eight nodes."""
     ciw = pytest.importorskip("ciw", reason="Ciw is not installed (extra: dev)")
     nic = '[devices.eth0]\nkind = "nic"\nservice = { rtt = "50 us", bandwidth = "1 Gbit/s" }\n'
-    config = case(nic + leaf("sda", SSD, "iscsi", 'nic = "eth0"')
-                  + '[devices.lv]\nkind = "dm-linear"\non = "sda"\n')
+    config = case(
+        nic
+        + leaf("sda", SSD, "iscsi", 'nic = "eth0"')
+        + '[devices.lv]\nkind = "dm-linear"\non = "sda"\n'
+    )
     rate = 23_000  # of 30,155 that the link allows, 40,000 the channels
     ours = found(config, rate_iops=rate, bios=200_000)
     d, inf = ciw.dists.Deterministic, float("inf")
     command, data = 48 * 8.0, (4096 + 48) * 8.0  # ns at a gigabit
     cpu = [station(ours, label).service_ns for label in ("submitting cpu", "iscsi_q sda cpu")]
-    stages = [(1, d(cpu[0])), (1, d(cpu[1])), (1, d(command)), (inf, d(25e3)),
-              (4, ciw.dists.Exponential(1 / 100e3)), (1, d(4096.0)), (1, d(data)), (inf, d(25e3))]
+    stages = [
+        (1, d(cpu[0])),
+        (1, d(cpu[1])),
+        (1, d(command)),
+        (inf, d(25e3)),
+        (4, ciw.dists.Exponential(1 / 100e3)),
+        (1, d(4096.0)),
+        (1, d(data)),
+        (inf, d(25e3)),
+    ]
     n = len(stages)
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Exponential(rate / 1e9)] + [None] * (n - 1),
         service_distributions=[dist for _, dist in stages],
         number_of_servers=[servers for servers, _ in stages],
-        routing=[[1.0 if j == i + 1 else 0.0 for j in range(n)] for i in range(n)])
+        routing=[[1.0 if j == i + 1 else 0.0 for j in range(n)] for i in range(n)],
+    )
     ciw.seed(2)
     simulation = ciw.Simulation(network)
     simulation.simulate_until_max_customers(7000)

@@ -22,22 +22,37 @@ def run(tmp_path, shell="sh", text=None, **env):
     file.write_text(script() if text is None else text)
     words = [shell, "sh"] if shell == "busybox" else [shell]
     path = env.pop("PATH", "/usr/bin:/bin")
-    done = subprocess.run([*words, str(file), str(tmp_path / "out.tar.gz")], capture_output=True,
-                          text=True, check=False, env={"PATH": path, **env}, timeout=60)
+    done = subprocess.run(
+        [*words, str(file), str(tmp_path / "out.tar.gz")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": path, **env},
+        timeout=60,
+    )
     return done, tmp_path / "out.tar.gz"
 
 
 def fake_root(tmp_path):
     root = tmp_path / "root"
-    write_sysfs(root / "sys", {
-        f"{PCI}/sda": {"dev": "8:0", "size": "209715200", "queue/max_segments": "168"},
-        f"{PCI}/sda/sda1": {"dev": "8:1", "size": "2097152", "start": "4096", "partition": "1"},
-        "virtual/block/dm-0": {"dev": "253:0", "size": "2000896", "dm/name": "a--b-c d",
-                               "dm/uuid": f"CRYPT-LUKS2-{UUID.replace('-', '')}-x",
-                               "slaves/sda1": "->../../../../x/sda1"}})
+    write_sysfs(
+        root / "sys",
+        {
+            f"{PCI}/sda": {"dev": "8:0", "size": "209715200", "queue/max_segments": "168"},
+            f"{PCI}/sda/sda1": {"dev": "8:1", "size": "2097152", "start": "4096", "partition": "1"},
+            "virtual/block/dm-0": {
+                "dev": "253:0",
+                "size": "2000896",
+                "dm/name": "a--b-c d",
+                "dm/uuid": f"CRYPT-LUKS2-{UUID.replace('-', '')}-x",
+                "slaves/sda1": "->../../../../x/sda1",
+            },
+        },
+    )
     (root / "proc/self").mkdir(parents=True)
     (root / "proc/self/mountinfo").write_text(
-        "67 0 253:0 / / rw - xfs /dev/mapper/a--b-c\\040d rw\n")
+        "67 0 253:0 / / rw - xfs /dev/mapper/a--b-c\\040d rw\n"
+    )
     (root / "proc/swaps").write_text("Filename Type Size Used Priority\n")
     (root / "proc/version").write_text("Linux version 6.1.0-9-amd64 (gcc) x86_64\n")
     return root
@@ -65,15 +80,18 @@ def fake_tools(tmp_path, **tools):
     folder.mkdir()
     for name, text in tools.items():
         (folder / f"{name}.txt").write_text(text)
-        (folder / name).write_text(f'#!/bin/sh\ntest "$1" = info && exit\n'
-                                   f'cat "{folder}/{name}.txt"\n')
+        (folder / name).write_text(
+            f'#!/bin/sh\ntest "$1" = info && exit\ncat "{folder}/{name}.txt"\n'
+        )
         (folder / name).chmod(0o755)
     return f"{folder}:/usr/bin:/bin"
 
 
 def test_no_key_leaves_the_host(tmp_path):
-    session = f"Target: iqn.2003-01.org.x:y (non-flash)\n  Iface Netdev: eth0\n  CHAP:\n" \
+    session = (
+        f"Target: iqn.2003-01.org.x:y (non-flash)\n  Iface Netdev: eth0\n  CHAP:\n"
         f"  username: u\n  password: {KEY}\n  Attached scsi disk sdb  State: running\n"
+    )
     path = fake_tools(tmp_path, dmsetup=CRYPT, iscsiadm=session)
     done, out = run(tmp_path, PATH=path)
     assert done.returncode == 0, done.stderr
@@ -84,10 +102,15 @@ def test_no_key_leaves_the_host(tmp_path):
 
 
 def test_masks_on_request(tmp_path):
-    lsblk = f'{{"blockdevices": [{{"name":"sda","size":1048576,"type":"disk","uuid":"{UUID}",' \
+    lsblk = (
+        f'{{"blockdevices": [{{"name":"sda","size":1048576,"type":"disk","uuid":"{UUID}",'
         '"serial":"S3KR1T", "wwn":"0x5000c500a1b2c3d4"}]}'
-    path = fake_tools(tmp_path, lsblk=lsblk, multipath="mpatha (36f01faf000da360b0000033c528fea6d) "
-                      "dm-2 DELL,MD36xxi\n")
+    )
+    path = fake_tools(
+        tmp_path,
+        lsblk=lsblk,
+        multipath="mpatha (36f01faf000da360b0000033c528fea6d) dm-2 DELL,MD36xxi\n",
+    )
     plain = "".join(texts_of(run(tmp_path, PATH=path)[1]).values())
     assert UUID in plain and "S3KR1T" in plain
     masked = "".join(texts_of(run(tmp_path, text=script(mask=True), PATH=path)[1]).values())
@@ -104,11 +127,15 @@ def test_nothing_to_capture_is_an_error(tmp_path):
 
 def test_a_wwid_that_is_a_devices_name_gets_the_same_name_everywhere(tmp_path):
     wwids = ("3600508b400105e210000900000490000", "3600508b400105e210000900000490001")
-    maps = "".join(f"{w} dm-{i} HP,HSV210\nsize=1G features='0' hwhandler='0' wp=rw\n"
-                   f"`- 5:0:0:{i} sd{'ab'[i]} 8:{16 * i} active ready running\n"
-                   for i, w in enumerate(wwids))
-    table = "".join(f"{w}: 0 8 multipath 0 0 1 1 service-time 0 1 2 8:{16 * i} 1 1\n"
-                    for i, w in enumerate(wwids))
+    maps = "".join(
+        f"{w} dm-{i} HP,HSV210\nsize=1G features='0' hwhandler='0' wp=rw\n"
+        f"`- 5:0:0:{i} sd{'ab'[i]} 8:{16 * i} active ready running\n"
+        for i, w in enumerate(wwids)
+    )
+    table = "".join(
+        f"{w}: 0 8 multipath 0 0 1 1 service-time 0 1 2 8:{16 * i} 1 1\n"
+        for i, w in enumerate(wwids)
+    )
     path = fake_tools(tmp_path, multipath=maps, dmsetup=table)
     done, out = run(tmp_path, text=script(mask=True), PATH=path)
     assert done.returncode == 0, done.stderr
@@ -116,5 +143,7 @@ def test_a_wwid_that_is_a_devices_name_gets_the_same_name_everywhere(tmp_path):
     for wwid in wwids:
         assert wwid not in "".join(texts.values())
     name = texts["blockstack-capture/multipath_-ll"].split()[0]
-    assert name.startswith("wwid") and f"{name}: 0 8 multipath" in texts[
-        "blockstack-capture/dmsetup_table"]
+    assert (
+        name.startswith("wwid")
+        and f"{name}: 0 8 multipath" in texts["blockstack-capture/dmsetup_table"]
+    )

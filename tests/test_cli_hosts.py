@@ -23,8 +23,14 @@ def sources(tmp_path):
 
 def test_import_writes_a_config_that_loads(sources):
     out = sources / "host.toml"
-    result = call("import", sources / "lsblk.json", sources / "dmsetup_table",
-                  sources / "dmsetup_info_-c", "-o", out)
+    result = call(
+        "import",
+        sources / "lsblk.json",
+        sources / "dmsetup_table",
+        sources / "dmsetup_info_-c",
+        "-o",
+        out,
+    )
     assert result.exit_code == 0, result.output
     case = load_config(out)
     assert case.kernel == "linux-6.1-x86_64"
@@ -45,17 +51,26 @@ def test_a_folder_of_outputs_and_json(sources):
 def test_run_and_explain_take_sources(sources):
     assert call("run", sources, "--bios", "500").exit_code == 0
     assert call("explain", sources / "lsblk.json").exit_code == 0
-    assert call("import", sources, "--run", "--bios", 500, "-o", sources / "x.toml",
-                "--json").exit_code == 0
+    assert (
+        call(
+            "import", sources, "--run", "--bios", 500, "-o", sources / "x.toml", "--json"
+        ).exit_code
+        == 0
+    )
     assert (sources / "x.toml").exists()
     piped = call("import", "-", input=LSBLK)
     assert piped.exit_code == 0 and '[devices."/"]' in piped.stdout
 
 
-@pytest.mark.parametrize("words, part", [
-    (("import", "/nowhere"), "cannot be read"), (("import", "{}/lsblk.json", "-o", "/no/x.toml"),
-                                                 "cannot be written"),
-    (("import", "{}/bad"), "is of"), (("run", "{}/bad"), "TOML")])
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (("import", "/nowhere"), "cannot be read"),
+        (("import", "{}/lsblk.json", "-o", "/no/x.toml"), "cannot be written"),
+        (("import", "{}/bad"), "is of"),
+        (("run", "{}/bad"), "TOML"),
+    ],
+)
 def test_bad_sources_are_status_2(sources, words, part):
     (sources / "bad").write_text("hello world\n")
     result = call(*(w.format(sources) for w in words))
@@ -72,15 +87,16 @@ DEEP = """kernel = "linux-2.6.18-i386-4k"
 [devices.sda]
 kind = "scsi"
 size = "100 GiB"
-""" + "".join(f'[devices.lv{i}]\nkind = "dm-linear"\non = "{f"lv{i - 1}" if i else "sda"}"\n'
-              for i in range(24))
+""" + "".join(
+    f'[devices.lv{i}]\nkind = "dm-linear"\non = "{f"lv{i - 1}" if i else "sda"}"\n'
+    for i in range(24)
+)
 
 
 def test_check_one_row_per_host_and_status_1(sources):
     (sources / "deep.toml").write_text(DEEP)
     (sources / "bad").write_text("hello world\n")
-    result = call("check", sources / "lsblk.json", sources / "deep.toml", sources / "bad",
-                  "--json")
+    result = call("check", sources / "lsblk.json", sources / "deep.toml", sources / "bad", "--json")
     assert result.exit_code == 1
     data = json.loads(result.stdout)
     good, deep, bad = data["hosts"]
@@ -104,15 +120,14 @@ def test_check_csv_patterns_and_status(sources):
 
 def test_a_host_with_an_efi_partition_can_fit(sources):
     """lsblk calls every FAT vfat; no part of such a host is left out."""
-    (sources / "efi.json").write_text(LSBLK.replace(
-        '"ext4","mountpoint":"/boot"', '"vfat","mountpoint":"/boot/efi"'))
+    (sources / "efi.json").write_text(
+        LSBLK.replace('"ext4","mountpoint":"/boot"', '"vfat","mountpoint":"/boot/efi"')
+    )
     data = json.loads(call("import", sources / "efi.json", "--json").stdout)
-    assert data["config"]["devices"]["/boot/efi"] == {
-        "kind": "vfat", "on": ["sda1"]}
+    assert data["config"]["devices"]["/boot/efi"] == {"kind": "vfat", "on": ["sda1"]}
     told = call("explain", sources / "efi.json", "--json", *ONE)
     assert told.exit_code == 0 and json.loads(told.stdout)["fits"] is True
-    assert any("fat_get_cluster" in json.dumps(task)
-               for task in json.loads(told.stdout)["tasks"])
+    assert any("fat_get_cluster" in json.dumps(task) for task in json.loads(told.stdout)["tasks"])
     row = json.loads(call("check", sources / "efi.json", "--json", *ONE).stdout)["hosts"][0]
     assert row["fits"] is True
 
@@ -125,8 +140,7 @@ def without_boot(sources, *skip):
     return [(sources / "odd.json", *skip), (out,)]
 
 
-@pytest.mark.parametrize("skip", [("--skip", "unknown"), ("--skip", "/boot"),
-                                  ("--skip", "oddfs")])
+@pytest.mark.parametrize("skip", [("--skip", "unknown"), ("--skip", "/boot"), ("--skip", "oddfs")])
 def test_nothing_fits_for_certain_when_something_was_left_out(sources, skip):
     for host in without_boot(sources, *skip):
         run = call("run", *host, "--bios", 500, "--json")
@@ -156,7 +170,8 @@ def test_every_other_command_agrees(sources, tmp_path):
 def test_who_knows_that_it_carries_nothing_takes_it_out_of_the_config(sources):
     (_, (out,)) = without_boot(sources, "--skip", "unknown")
     assert load_config(out).stack.missing == {
-        "/boot": "oddfs: no such kind in the registry; its device is read and written raw"}
+        "/boot": "oddfs: no such kind in the registry; its device is read and written raw"
+    }
     again = call("capacity", out, "--bios", "1k", "--set", "missing./boot=")
     assert again.exit_code == 0 and "left out" not in again.stdout
     out.write_text(out.read_text().replace('"/boot" = "oddfs', '"/boot" = 7 # "'))
@@ -171,8 +186,11 @@ def test_what_overflows_does_so_whatever_was_left_out(sources):
 
 
 def test_idle_things_left_out_spoil_no_verdict(sources):
-    text = LSBLK.replace('"blockdevices": [', '"blockdevices": [{"name": "loop7", "type": "loop", '
-                         '"maj:min": "7:7", "size": 0},', 1)
+    text = LSBLK.replace(
+        '"blockdevices": [',
+        '"blockdevices": [{"name": "loop7", "type": "loop", "maj:min": "7:7", "size": 0},',
+        1,
+    )
     (sources / "idle.json").write_text(text)
     data = json.loads(call("import", sources / "idle.json", "--json").stdout)
     assert data["missing"] == {} and any("loop7" in line for line in data["left_out"])

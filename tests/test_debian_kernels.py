@@ -22,9 +22,11 @@ pytestmark = pytest.mark.kernel
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
 #: package names and which of those that apt knows: the oldest 6.1 (the shipped table is of a new
 #: one), a kernel without most drivers, the newest 6.12
-PACKAGES = {"6.1": (r"linux-image-6\.1\.0-\d+-amd64\Z", 0),
-            "6.1 cloud": (r"linux-image-6\.1\.0-\d+-cloud-amd64\Z", -1),
-            "6.12": (r"linux-image-6\.12\.\d+\+deb\d+-amd64\Z", -1)}
+PACKAGES = {
+    "6.1": (r"linux-image-6\.1\.0-\d+-amd64\Z", 0),
+    "6.1 cloud": (r"linux-image-6\.1\.0-\d+-cloud-amd64\Z", -1),
+    "6.12": (r"linux-image-6\.12\.\d+\+deb\d+-amd64\Z", -1),
+}
 
 
 def apt(*arguments: str, folder: Path) -> str:
@@ -113,8 +115,10 @@ def test_same_version_gives_nearby_depths(kernel):
     shipped = load_kernel(f"linux-{kernel.generation.name}-x86_64")
     for name in ("nvme-lvm-luks", "raid6-nvme"):
         case = load_config(next(c for c in CONFIGS if c.stem == name))
-        ours, theirs = (explain(case.stack, kernel=k, workload=case.workload).worst.peak_bytes
-                        for k in (kernel, shipped))
+        ours, theirs = (
+            explain(case.stack, kernel=k, workload=case.workload).worst.peak_bytes
+            for k in (kernel, shipped)
+        )
         assert ours == pytest.approx(theirs, rel=0.2), name
 
 

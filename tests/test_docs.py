@@ -75,8 +75,9 @@ def test_validation_summary_has_the_recorded_set():
     for measured in measured_files():
         (row,) = re.findall(rf"^\| {re.escape(measured.kernel)} \|.*$", page, re.MULTILINE)
         stacks, modelled, holds = (int(cell) for cell in row.split(" | ")[1:4])
-        recorded = json.loads((SHIPPED / "bounds" / f"{kernel_for(measured).name}.json"
-                               ).read_text())["stacks"]
+        recorded = json.loads(
+            (SHIPPED / "bounds" / f"{kernel_for(measured).name}.json").read_text()
+        )["stacks"]
         depth = {m.name: m.block.max_bytes for m in measured.stacks}
         bounds = {name: n for name, (n, _) in recorded.items() if n is not None}
         assert (stacks, modelled) == (len(recorded), len(bounds))

@@ -66,8 +66,10 @@ def test_recursive_peak_is_the_sum_over_the_longest_path(old, layers):
 @pytest.mark.parametrize("rule", ["fifo", "two-list", "lifo"])
 def test_serialised_peak_is_entry_plus_the_largest_layer(old, rule):
     """Closed form: flat in the number of layers."""
-    peaks = {submitter(bs.simulate(chain(n), DIRECT, kernel=old, submission=rule)).peak_bytes
-             for n in (1, 4, 16)}
+    peaks = {
+        submitter(bs.simulate(chain(n), DIRECT, kernel=old, submission=rule)).peak_bytes
+        for n in (1, 4, 16)
+    }
     plan = compile_plan(chain(4), old, ops=("read",), direct=True)
     largest = max(int(p) for p in plan.arrays.peak[::NOPS])
     assert peaks == {entry_bytes(plan, "read") + largest}
@@ -78,10 +80,11 @@ def test_completion_grows_by_the_measured_bytes_per_layer():
     workload = bs.Workload(rw="randread", direct=True, bios=10)
     for name, step in ((NEW, 64), ("linux-6.1-i386", 88)):
         kernel = load_kernel(name)
-        deep = [submitter(bs.simulate(chain(n, leaf="brd", fs="raw"), workload, kernel=kernel))
-                for n in (60, 61, 62)]
-        assert [b.peak_bytes - a.peak_bytes for a, b in pairwise(deep)] == [
-            step, step]
+        deep = [
+            submitter(bs.simulate(chain(n, leaf="brd", fs="raw"), workload, kernel=kernel))
+            for n in (60, 61, 62)
+        ]
+        assert [b.peak_bytes - a.peak_bytes for a, b in pairwise(deep)] == [step, step]
 
 
 def test_deepest_path_sums_to_the_peak_under_every_rule(old):
@@ -94,8 +97,10 @@ def test_deepest_path_sums_to_the_peak_under_every_rule(old):
 
 def test_main_story_recursion_overflows_4k_and_serialised_does_not():
     case = bs.load("configs/dm-md-iscsi.toml")
-    results = {rule: bs.simulate(case.stack, case.workload, kernel=case.kernel, submission=rule,
-                                 bios=2000) for rule in bs.RULES}
+    results = {
+        rule: bs.simulate(case.stack, case.workload, kernel=case.kernel, submission=rule, bios=2000)
+        for rule in bs.RULES
+    }
     assert results["recursive"].fits is False
     assert results["recursive"].headroom_bytes < 0
     assert results["recursive"].overflows > 0
@@ -107,28 +112,70 @@ def test_main_story_recursion_overflows_4k_and_serialised_does_not():
 
 # --- engine <= bound, equal when reached --------------------------------------------------------
 
-STACKED = ["dm-linear", "dm-crypt", "md-raid0", "md-raid1", "md-raid5", "md-linear", "dm-striped",
-           "md-raid10", "dm-mirror"]
-NEWER = ["dm-linear", "bcache", "dm-writecache", "dm-cache", "dm-raid5", "dm-raid10", "drbd",
-         "dm-multipath", "dm-switch", "dm-raid1"]
-MEMBERS = {"md-raid5": 3, "md-raid10": 2, "md-raid1": 2, "md-raid0": 2, "md-linear": 2,
-           "dm-striped": 2, "dm-mirror": 2, "bcache": 2, "dm-writecache": 2, "dm-cache": 3,
-           "dm-raid5": 3, "dm-raid10": 2, "dm-raid1": 2}
+STACKED = [
+    "dm-linear",
+    "dm-crypt",
+    "md-raid0",
+    "md-raid1",
+    "md-raid5",
+    "md-linear",
+    "dm-striped",
+    "md-raid10",
+    "dm-mirror",
+]
+NEWER = [
+    "dm-linear",
+    "bcache",
+    "dm-writecache",
+    "dm-cache",
+    "dm-raid5",
+    "dm-raid10",
+    "drbd",
+    "dm-multipath",
+    "dm-switch",
+    "dm-raid1",
+]
+MEMBERS = {
+    "md-raid5": 3,
+    "md-raid10": 2,
+    "md-raid1": 2,
+    "md-raid0": 2,
+    "md-linear": 2,
+    "dm-striped": 2,
+    "dm-mirror": 2,
+    "bcache": 2,
+    "dm-writecache": 2,
+    "dm-cache": 3,
+    "dm-raid5": 3,
+    "dm-raid10": 2,
+    "dm-raid1": 2,
+}
 CHUNKED = ("md-raid0", "md-raid5", "dm-striped", "md-raid10", "dm-raid5", "dm-raid10")
-MODES = {"bcache": ("mode", ["writeback", "writethrough", "writearound", "none"]),
-         "dm-cache": ("mode", ["writeback", "writethrough"]),
-         "dm-multipath": ("queue_mode", ["bio"]), "md-raid10": ("layout", ["n2", "f2", "o2"]),
-         "dm-raid10": ("layout", ["n2", "f2", "o2"]), "dm-raid5": ("bitmap", ["none", "internal"])}
+MODES = {
+    "bcache": ("mode", ["writeback", "writethrough", "writearound", "none"]),
+    "dm-cache": ("mode", ["writeback", "writethrough"]),
+    "dm-multipath": ("queue_mode", ["bio"]),
+    "md-raid10": ("layout", ["n2", "f2", "o2"]),
+    "dm-raid10": ("layout", ["n2", "f2", "o2"]),
+    "dm-raid5": ("bitmap", ["none", "internal"]),
+}
 
 
 @st.composite
 def stacks(draw, kinds=tuple(STACKED)):
     """Random unbalanced stacks over scsi disks."""
     stack = bs.Stack("random")
-    limits = st.sampled_from([None, {"max_sectors": 64}, {"max_sectors": 40, "chunk_sectors": 48,
-                                                         "physical_block_size": 4096}])
-    tops = [stack.scsi(f"sd{i}", size="10 GiB", limits=draw(limits))
-            for i in range(draw(st.integers(2, 7)))]
+    limits = st.sampled_from(
+        [
+            None,
+            {"max_sectors": 64},
+            {"max_sectors": 40, "chunk_sectors": 48, "physical_block_size": 4096},
+        ]
+    )
+    tops = [
+        stack.scsi(f"sd{i}", size="10 GiB", limits=draw(limits))
+        for i in range(draw(st.integers(2, 7)))
+    ]
     for i in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from(kinds))
         need = MEMBERS.get(kind, 1)
@@ -144,15 +191,22 @@ def stacks(draw, kinds=tuple(STACKED)):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(stack=stacks(), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
-    ["randread", "randwrite", "randrw"]), kernel=st.sampled_from([OLD, NEW]))
+@given(
+    stack=stacks(),
+    rule=st.sampled_from(bs.RULES),
+    rw=st.sampled_from(["randread", "randwrite", "randrw"]),
+    kernel=st.sampled_from([OLD, NEW]),
+)
 def test_engine_never_passes_the_bound(stack, rule, rw, kernel):
     check_against_the_bound(stack, rule, rw, kernel)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(stack=stacks(tuple(NEWER)), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
-    ["randread", "randwrite", "randrw"]))
+@given(
+    stack=stacks(tuple(NEWER)),
+    rule=st.sampled_from(bs.RULES),
+    rw=st.sampled_from(["randread", "randwrite", "randrw"]),
+)
 def test_engine_never_passes_the_bound_of_newer_kinds(stack, rule, rw):
     check_against_the_bound(stack, rule, rw, NEW)
 
@@ -175,8 +229,12 @@ def check_against_the_bound(stack, rule, rw, kernel):
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(stack=stacks(), rule=st.sampled_from(bs.RULES), rw=st.sampled_from(
-    ["randread", "randwrite", "randrw"]), kernel=st.sampled_from([OLD, NEW]))
+@given(
+    stack=stacks(),
+    rule=st.sampled_from(bs.RULES),
+    rw=st.sampled_from(["randread", "randwrite", "randrw"]),
+    kernel=st.sampled_from([OLD, NEW]),
+)
 def test_explain_is_never_below_a_run(stack, rule, rw, kernel):
     """The public answers: every task of a run, beside the same task explained; no workload: any."""
     workload = bs.Workload(rw=rw, bs="4 KiB-256 KiB", direct=True)
@@ -186,8 +244,10 @@ def test_explain_is_never_below_a_run(stack, rule, rw, kernel):
         bound = {(t.task, t.context): t for t in found.tasks}
         for task in ran.tasks:
             assert task.peak_bytes <= bound[task.task, task.context].peak_bytes, task.task
-            assert sum(f.bytes for f in bound[task.task, task.context].path) == bound[
-                task.task, task.context].peak_bytes
+            assert (
+                sum(f.bytes for f in bound[task.task, task.context].path)
+                == bound[task.task, task.context].peak_bytes
+            )
 
 
 @pytest.mark.parametrize("level", ["raid0", "raid10"])
@@ -196,13 +256,15 @@ def test_self_calls_of_md_are_in_the_explained_path(level, bs_text, old):
     """md of 2.6 calls itself for the halves of a cut bio: more levels the longer the bio."""
     stack = bs.Stack("self")
     disks = [stack.scsi(f"sd{c}", size="1 GiB") for c in "abcd"]
-    stack.filesystem("fs", kind="ext3", on=stack.md("md0", level=level, members=disks,
-                                                    chunk="64 KiB"))
+    stack.filesystem(
+        "fs", kind="ext3", on=stack.md("md0", level=level, members=disks, chunk="64 KiB")
+    )
     workload = bs.Workload(rw="randwrite", bs=bs_text)
     ran = bs.simulate(stack, workload, kernel=old, bios=5000)
     found = bs.explain(stack, kernel=old, workload=workload)
     assert submitter(ran).peak_bytes == next(
-        t.peak_bytes for t in found.tasks if t.task == submitter(ran).task)
+        t.peak_bytes for t in found.tasks if t.task == submitter(ran).task
+    )
 
 
 def test_a_run_that_missed_the_deepest_path_is_no_proof(old):
@@ -240,14 +302,19 @@ def _splits(plan):
 def test_bound_names_the_heaviest_not_the_deepest_nested(old):
     """An asymmetric graph: a short heavy branch beside a long light one."""
     stack = bs.Stack("asymmetric")
-    mirror = stack.md("md0", level="raid1", members=[
-        stack.scsi(f"m{i}", size="1 GiB") for i in range(2)])  # a write's recursion ends here
+    mirror = stack.md(
+        "md0", level="raid1", members=[stack.scsi(f"m{i}", size="1 GiB") for i in range(2)]
+    )  # a write's recursion ends here
     light = stack.dm("light1", target="linear", on=mirror)
     heavy = stack.nbd("nbd0", size="1 GiB", nic=stack.nic("eth0"))  # sends in the caller
     stack.add("top", "dm-linear", table=[[0, 1024, light, 0], [1024, 1024, heavy, 0]])
     stack.add("fs", "raw", on="top")
-    result = bs.simulate(stack, dataclasses.replace(DIRECT, rw="randwrite", bios=500), kernel=old,
-                         submission="recursive")
+    result = bs.simulate(
+        stack,
+        dataclasses.replace(DIRECT, rw="randwrite", bios=500),
+        kernel=old,
+        submission="recursive",
+    )
     path = [f.layer for f in submitter(result).path]
     assert "nbd0" in path and "light1" not in path
     assert result.peak_nesting == 3  # reached on the light branch
@@ -257,7 +324,8 @@ def test_same_seed_same_digest_and_threads_do_not_matter(old):
     case = bs.load("configs/dm-md-iscsi.toml")
     first, again, threaded = (
         bs.simulate(case.stack, case.workload, kernel=old, bios=30_000, seed=7, threads=n)
-        for n in (1, 1, 3))
+        for n in (1, 1, 3)
+    )
     other = bs.simulate(case.stack, case.workload, kernel=old, bios=30_000, seed=8)
     assert first.digest() == again.digest() == threaded.digest() != other.digest()
 
@@ -289,10 +357,10 @@ def test_raid1_writes_go_on_on_raid1d_and_raid5_runs_in_the_caller(old):
     for level, expect, keys in (("raid1", True, {}), ("raid5", False, {"chunk": "64 KiB"})):
         stack = bs.Stack(level)
         disks = [stack.scsi(f"sd{i}", size="1 GiB") for i in range(3)]
-        stack.filesystem("fs", kind="raw", on=stack.md(
-            "md0", level=level, members=disks, **keys))
-        found = bs.explain(stack, kernel=old, workload=bs.Workload(
-            rw="randwrite", bs="512 KiB", direct=True))
+        stack.filesystem("fs", kind="raw", on=stack.md("md0", level=level, members=disks, **keys))
+        found = bs.explain(
+            stack, kernel=old, workload=bs.Workload(rw="randwrite", bs="512 KiB", direct=True)
+        )
         task = next(t for t in found.tasks if t.task.startswith("write"))
         on_caller = any(f.layer.startswith("sd") for f in task.path)
         assert on_caller is not expect
@@ -308,11 +376,22 @@ def test_memory_is_constant_in_the_number_of_bios(old):
     assert int(many.visits.sum()) == 200_000 * 4
 
 
-@pytest.mark.parametrize(("disks", "profile", "copies"), [
-    (1, "single", 1), (3, "single", 1), (3, "raid0", 1), (2, "raid1", 2), (3, "raid1", 2),
-    (3, "raid1c3", 3), (4, "raid10", 2), (1, "dup", 2)])
+@pytest.mark.parametrize(
+    ("disks", "profile", "copies"),
+    [
+        (1, "single", 1),
+        (3, "single", 1),
+        (3, "raid0", 1),
+        (2, "raid1", 2),
+        (3, "raid1", 2),
+        (3, "raid1c3", 3),
+        (4, "raid10", 2),
+        (1, "dup", 2),
+    ],
+)
 def test_btrfs_spreads_its_bios(new, disks, profile, copies):
     """Its own mapping costs no frames: depths are those of one disk; each copy is written."""
+
     def stack(n, word):
         s = bs.Stack(word)
         for i in range(n):
@@ -325,7 +404,8 @@ def test_btrfs_spreads_its_bios(new, disks, profile, copies):
     alone = bs.simulate(stack(1, "single"), load, kernel=new)
     written = sum(leaf["sectors"] for leaf in result.leaves.values())
     assert written == pytest.approx(
-        copies * sum(leaf["sectors"] for leaf in alone.leaves.values()), rel=0.1)
+        copies * sum(leaf["sectors"] for leaf in alone.leaves.values()), rel=0.1
+    )
     assert all(leaf["sectors"] for leaf in result.leaves.values())
     assert result.peak_bytes == alone.peak_bytes
 
@@ -340,8 +420,9 @@ def test_leaves_get_every_sector():
 
 
 def test_columns_workload_and_its_errors(old):
-    columns = bs.Workload.from_columns(np.array([0, 1]), np.array([0, 64]), np.array([8, 128]),
-                                       direct=True)
+    columns = bs.Workload.from_columns(
+        np.array([0, 1]), np.array([0, 64]), np.array([8, 128]), direct=True
+    )
     result = bs.simulate(chain(1), columns, kernel=old)
     assert result.bios == 2 and result.hops == 4
     beyond = bs.Workload.from_columns([0], [2**40], [8], direct=True)
@@ -361,8 +442,9 @@ def test_interrupts_strike_shared_stacks_only():
     assert eight.interrupts.peak_bytes > submitter(eight).peak_bytes / 2
     again = bs.simulate(case.stack, case.workload, kernel="linux-2.6.18-i386-8k", bios=20_000)
     assert again.interrupts == eight.interrupts
-    none = bs.simulate(case.stack, case.workload, kernel="linux-2.6.18-i386-8k", bios=2000,
-                       irq_per_hop=0.0)
+    none = bs.simulate(
+        case.stack, case.workload, kernel="linux-2.6.18-i386-8k", bios=2000, irq_per_hop=0.0
+    )
     assert none.interrupts is None
     with pytest.raises(bs.BlockstackError, match="probability"):
         bs.simulate(case.stack, case.workload, kernel="linux-2.6.18-i386-8k", irq_per_hop=1.5)
@@ -373,8 +455,12 @@ def test_interrupts_strike_shared_stacks_only():
 
 def test_max_layers_is_the_last_that_fits(old):
     stack = chain(1)
-    rows = {(r.direction): r for r in bs.max_layers(
-        stack, "dm-linear", kernel=old, submission="recursive", workload=DIRECT)}
+    rows = {
+        (r.direction): r
+        for r in bs.max_layers(
+            stack, "dm-linear", kernel=old, submission="recursive", workload=DIRECT
+        )
+    }
     row = rows["submission"]
     assert row.bytes_per_layer == 176
     assert row.layers > 0
@@ -383,8 +469,11 @@ def test_max_layers_is_the_last_that_fits(old):
     def verdicts(n):
         piled = with_layers(without_layers(stack, "dm-linear"), "dm-linear", n)
         found = bs.explain(piled, kernel=old, submission="recursive", workload=DIRECT)
-        return [(t.fits, t.headroom_bytes >= t.interrupts_bytes) for t in found.tasks
-                if not t.task.startswith("completion")]
+        return [
+            (t.fits, t.headroom_bytes >= t.interrupts_bytes)
+            for t in found.tasks
+            if not t.task.startswith("completion")
+        ]
 
     assert all(fits for fits, _ in verdicts(row.layers))
     assert not all(fits for fits, _ in verdicts(row.layers + 1))
@@ -393,8 +482,10 @@ def test_max_layers_is_the_last_that_fits(old):
 
 
 def test_max_layers_counts_the_layers_that_the_stack_has(old):
-    rows = [bs.max_layers(chain(n), "dm-linear", kernel=old, submission="recursive",
-                          workload=DIRECT)[0] for n in (0, 1, 5, 40)]
+    rows = [
+        bs.max_layers(chain(n), "dm-linear", kernel=old, submission="recursive", workload=DIRECT)[0]
+        for n in (0, 1, 5, 40)
+    ]
     assert [row.present_layers for row in rows] == [0, 1, 5, 40]
     assert len({row.layers for row in rows}) == 1 and rows[0].layers > 0
 
@@ -428,10 +519,8 @@ def test_layers_that_share_a_device_stay():
 
 def test_max_layers_knows_flat_rules_and_completion(new):
     stack = bs.Stack("s")
-    stack.add("fs", "raw", on=stack.dm("lv", target="linear", on=stack.nvme(
-        "nvme0", size="1 GiB")))
-    rows = {r.direction: r for r in bs.max_layers(stack, "dm-linear", kernel=new,
-                                                  workload=DIRECT)}
+    stack.add("fs", "raw", on=stack.dm("lv", target="linear", on=stack.nvme("nvme0", size="1 GiB")))
+    rows = {r.direction: r for r in bs.max_layers(stack, "dm-linear", kernel=new, workload=DIRECT)}
     assert rows["submission"].layers is None
     assert rows["completion"].bytes_per_layer == 64
     assert rows["completion"].layers > 10
@@ -448,8 +537,10 @@ CONFIGS = sorted(Path("configs").glob("*.toml"))
 def test_every_config_runs(path):
     case = bs.load(path)
     kernel = load_kernel(case.kernel)
-    results = [bs.simulate(case.stack, case.workload, kernel=kernel, submission=rule, bios=300)
-               for rule in (kernel.rule, "fifo")]
+    results = [
+        bs.simulate(case.stack, case.workload, kernel=kernel, submission=rule, bios=300)
+        for rule in (kernel.rule, "fifo")
+    ]
     found = bs.explain(case.stack, kernel=kernel, workload=case.workload)
     for result in results:
         assert result.fits in (True, False, None)

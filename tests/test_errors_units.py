@@ -39,19 +39,46 @@ def test_under_puts_a_file_in_front_and_keeps_the_class() -> None:
     assert str(BlockstackError("broken").under("a.toml")) == "a.toml: broken"
 
 
-@pytest.mark.parametrize(("text", "n_bytes"), [
-    ("4 KiB", 4096), ("4k", 4096), ("4KiB", 4096), (" 1.5 GiB ", 3 * 2**29), ("100 GB", 10**11),
-    ("512", 512), (512, 512), ("512 B", 512), ("1 kB", 1000), ("2T", 2**41), ("0", 0),
-    ("0.5 KiB", 512),
-])
+@pytest.mark.parametrize(
+    ("text", "n_bytes"),
+    [
+        ("4 KiB", 4096),
+        ("4k", 4096),
+        ("4KiB", 4096),
+        (" 1.5 GiB ", 3 * 2**29),
+        ("100 GB", 10**11),
+        ("512", 512),
+        (512, 512),
+        ("512 B", 512),
+        ("1 kB", 1000),
+        ("2T", 2**41),
+        ("0", 0),
+        ("0.5 KiB", 512),
+    ],
+)
 def test_bytes(text: str | int, n_bytes: int) -> None:
     assert parse_bytes(text) == n_bytes
 
 
-@pytest.mark.parametrize("text", [
-    "", "4 KiX", "-4 KiB", "4 KiB KiB", "1e3", "0.3 B", "nan", "9999999 EiB", True, None, 1.5, [],
-    "4 Kib", "٤ KiB KiB",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "4 KiX",
+        "-4 KiB",
+        "4 KiB KiB",
+        "1e3",
+        "0.3 B",
+        "nan",
+        "9999999 EiB",
+        True,
+        None,
+        1.5,
+        [],
+        "4 Kib",
+        "٤ KiB KiB",
+    ],
+)
 def test_no_bytes(text: object) -> None:
     with pytest.raises(ConfigError, match="x: "):
         parse_bytes(text, "x")  # type: ignore[arg-type]
@@ -63,10 +90,18 @@ def test_sectors_are_whole() -> None:
         parse_sectors(1000)
 
 
-@pytest.mark.parametrize(("text", "ns"), [
-    ("70 us", 70_000), ("70 µs", 70_000), ("1.5 ms", 1_500_000), ("2 s", 2 * 10**9), ("1 ns", 1),
-    ("1 min", 60 * 10**9), (5, 5),
-])
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("70 us", 70_000),
+        ("70 µs", 70_000),
+        ("1.5 ms", 1_500_000),
+        ("2 s", 2 * 10**9),
+        ("1 ns", 1),
+        ("1 min", 60 * 10**9),
+        (5, 5),
+    ],
+)
 def test_times(text: str | int, ns: int) -> None:
     assert parse_ns(text) == ns
 
@@ -100,9 +135,15 @@ def test_suggestions() -> None:
         check_keys(["a", "c"], ["a", "b"], "x")
 
 
-@pytest.mark.parametrize(("text", "rate"), [
-    ("3.2 GB/s", 3_200_000_000), ("10 Gbit/s", 1_250_000_000), ("100 MiB/s", 104_857_600),
-    (125_000_000, 125_000_000)])
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("3.2 GB/s", 3_200_000_000),
+        ("10 Gbit/s", 1_250_000_000),
+        ("100 MiB/s", 104_857_600),
+        (125_000_000, 125_000_000),
+    ],
+)
 def test_rates(text, rate):
     assert parse_rate(text) == rate
 

@@ -27,15 +27,20 @@ CORPUS = Path(__file__).parent / "corpus"
 SHARED = Path(__file__).parents[2] / "shared" / "kernel" / "frames"
 BITS64 = "-m64 -mcmodel=kernel -mno-red-zone -mno-sse -mpreferred-stack-boundary=3"
 BITS32 = "-m32 -mregparm=3 -mpreferred-stack-boundary=2"
-COMMON = ("-w -ffreestanding -fno-pic -fno-pie -fno-stack-protector "
-          "-fno-asynchronous-unwind-tables -fcf-protection=none")
+COMMON = (
+    "-w -ffreestanding -fno-pic -fno-pie -fno-stack-protector "
+    "-fno-asynchronous-unwind-tables -fcf-protection=none"
+)
 RETPOLINE = f"{BITS64} -mindirect-branch=thunk-extern -mfunction-return=thunk-extern"
 VARIANTS = {
-    "x86_64-O2": f"{BITS64} -O2", "x86_64-O0": f"{BITS64} -O0",
+    "x86_64-O2": f"{BITS64} -O2",
+    "x86_64-O0": f"{BITS64} -O0",
     "x86_64-Os-retpoline": f"{RETPOLINE} -Os",
     "x86_64-O3-frame-pointer": f"{BITS64} -O3 -fno-omit-frame-pointer",
-    "i386-O2": f"{BITS32} -O2 -fomit-frame-pointer", "i386-O0": f"{BITS32} -O0",
-    "i386-Os-frame-pointer": f"{BITS32} -Os -fno-omit-frame-pointer"}
+    "i386-O2": f"{BITS32} -O2 -fomit-frame-pointer",
+    "i386-O0": f"{BITS32} -O0",
+    "i386-Os-frame-pointer": f"{BITS32} -Os -fno-omit-frame-pointer",
+}
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc to compile the corpus")
 pytest.importorskip("iced_x86", reason="the extra 'frames' is not installed")
 
@@ -44,9 +49,13 @@ pytest.importorskip("iced_x86", reason="the extra 'frames' is not installed")
 def can_compile(flags: str) -> bool:
     """Whether this machine's gcc targets x86 with these flags."""
     with tempfile.TemporaryDirectory() as folder:  # gcc leaves its own accounts where it runs
-        done = subprocess.run(["gcc", *flags.split(), *COMMON.split(), "-x", "c", "-c", "-o",
-                               "/dev/null", "-"], input=b"int f;", capture_output=True,
-                              check=False, cwd=folder)
+        done = subprocess.run(
+            ["gcc", *flags.split(), *COMMON.split(), "-x", "c", "-c", "-o", "/dev/null", "-"],
+            input=b"int f;",
+            capture_output=True,
+            check=False,
+            cwd=folder,
+        )
     return done.returncode == 0
 
 
@@ -56,16 +65,20 @@ def compiled(tmp_path: Path, source: Path, flags: str) -> Path:
         pytest.skip(f"gcc does not take {flags}")
     out = tmp_path / f"{source.stem}.o"
     extra = [] if source.suffix == ".s" else ["-fstack-usage"]
-    subprocess.run(["gcc", *flags.split(), *COMMON.split(), *extra, "-c", str(source), "-o",
-                    str(out)], cwd=tmp_path, check=True)
+    subprocess.run(
+        ["gcc", *flags.split(), *COMMON.split(), *extra, "-c", str(source), "-o", str(out)],
+        cwd=tmp_path,
+        check=True,
+    )
     return out
 
 
 def account(path: Path) -> dict[str, tuple[int, str]]:
     """A .su file: function to bytes and kind, clone suffixes off."""
     rows = (line.split("\t") for line in path.read_text().splitlines())
-    return {base_name(name.split(":")[-1]).split(".")[0]: (int(size), how)
-            for name, size, how in rows}
+    return {
+        base_name(name.split(":")[-1]).split(".")[0]: (int(size), how) for name, size, how in rows
+    }
 
 
 def frames(data: dict) -> dict[str, tuple[int, str]]:
@@ -78,9 +91,14 @@ def frames(data: dict) -> dict[str, tuple[int, str]]:
 def test_frames_equal_gcc(tmp_path: Path, variant: str) -> None:
     """At least 99.5 % of the frames; a realigned one within its padding and never less."""
     generated = tmp_path / "generated.c"
-    generated.write_text(subprocess.run(
-        [sys.executable, str(CORPUS / "generate.py"), "100", "11"], check=True,
-        capture_output=True, text=True).stdout)
+    generated.write_text(
+        subprocess.run(
+            [sys.executable, str(CORPUS / "generate.py"), "100", "11"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    )
     rows = []
     for source in (CORPUS / "shapes.c", generated):
         out = compiled(tmp_path, source, VARIANTS[variant])
@@ -133,7 +151,8 @@ def test_calls_and_depths_per_site(tmp_path: Path) -> None:
     assert functions["recursive"][1] >= calls["recursive"]["use"]
     assert not any(".cold" in name for name in functions)
     assert {c for c in calls["clones"] if c.startswith("specialised")} == {
-        next(n for n in functions if n.startswith("specialised"))}
+        next(n for n in functions if n.startswith("specialised"))
+    }
 
 
 @needs_gcc
@@ -199,9 +218,14 @@ def test_written_table_loads_and_repeats(tmp_path: Path) -> None:
 def test_two_definitions_of_a_name(tmp_path: Path) -> None:
     """An exported function keeps the plain name; the static one is told apart by its file."""
     objects = []
-    for stem, text in (("one", "static __attribute__((noinline)) int f(int a) { char b[64]; "
-                               "use(b); return *b; } int go1(int a) { return f(a) + 1; }"),
-                       ("two", "int f(int a) { return a; }")):
+    for stem, text in (
+        (
+            "one",
+            "static __attribute__((noinline)) int f(int a) { char b[64]; "
+            "use(b); return *b; } int go1(int a) { return f(a) + 1; }",
+        ),
+        ("two", "int f(int a) { return a; }"),
+    ):
         (tmp_path / f"{stem}.c").write_text(f"int use(void *); {text}\n")
         objects.append(compiled(tmp_path, tmp_path / f"{stem}.c", f"{BITS64} -O1"))
     data = extract(objects)
@@ -245,7 +269,7 @@ def test_garbage_is_refused_politely(tmp_path: Path) -> None:
     for turn in range(120):
         data = bytearray(whole)
         if turn % 3 == 0:
-            data = data[:rng.randrange(len(data))]
+            data = data[: rng.randrange(len(data))]
         else:
             # headers and tables lie at both ends
             ends = [*range(16, 64), *range(len(data) - 1400, len(data))]
@@ -306,7 +330,7 @@ def test_boot_image_packed_by_lz4() -> None:
     block = pytest.importorskip("lz4.block")
     inside = bytes(9 << 20) + b"the end"
     packed = b"\x02\x21\x4c\x18"
-    for part in (inside[:8 << 20], inside[8 << 20:]):
+    for part in (inside[: 8 << 20], inside[8 << 20 :]):
         chunk = block.compress(part, store_size=False)
         packed += len(chunk).to_bytes(4, "little") + chunk
     packed += len(inside).to_bytes(4, "little")
@@ -335,13 +359,25 @@ def test_compare_and_commands(tmp_path: Path) -> None:
     folder = tmp_path / "kernel" / "fs"
     folder.mkdir(parents=True)
     for turn, size in (("a", 40), ("b", 104)):
-        (tmp_path / "m.c").write_text(f"int use(void *); int grows(int a) {{ char b[{size}]; "
-                                      "use(b); return *b; } int stays(int a) { return a; }\n")
+        (tmp_path / "m.c").write_text(
+            f"int use(void *); int grows(int a) {{ char b[{size}]; "
+            "use(b); return *b; } int stays(int a) { return a; }\n"
+        )
         out = compiled(tmp_path, tmp_path / "m.c", f"{BITS64} -O2")
         shutil.copy(out, folder / "m.ko")
-        done = CliRunner().invoke(app, ["kernel", "extract", str(folder / "m.ko"), "-o",
-                                        str(tmp_path / f"{turn}.json.gz"), "--name", "Linux 6.1",
-                                        "--json"])
+        done = CliRunner().invoke(
+            app,
+            [
+                "kernel",
+                "extract",
+                str(folder / "m.ko"),
+                "-o",
+                str(tmp_path / f"{turn}.json.gz"),
+                "--name",
+                "Linux 6.1",
+                "--json",
+            ],
+        )
         assert done.exit_code == 0, done.output
         assert json.loads(done.stdout)["meta"]["kernel"] == "Linux 6.1"
     tables = [str(tmp_path / f"{t}.json.gz") for t in "ab"]

@@ -28,21 +28,43 @@ def made(calls, files=None, indirect=None, **more):
     """A small table; every frame 8 bytes, every function in block/a.c unless told."""
     names = set(calls) | {c for d in calls.values() for c in d}
     functions = {n: ((files or {}).get(n, "block/a.c"), 8, "static") for n in names}
-    return FrameTable({"pointer_bytes": 8, "arch": "x86_64", "kernel": "test"}, functions, calls,
-                      {}, indirect or {}, **more)
+    return FrameTable(
+        {"pointer_bytes": 8, "arch": "x86_64", "kernel": "test"},
+        functions,
+        calls,
+        {},
+        indirect or {},
+        **more,
+    )
 
 
 def rows(table, **renames):
-    gen = replace(GENERATIONS["6.1"], submit_link="link", dispatch=("link",), edges=(), cuts=(),
-                  renames=renames)
+    gen = replace(
+        GENERATIONS["6.1"],
+        submit_link="link",
+        dispatch=("link",),
+        edges=(),
+        cuts=(),
+        renames=renames,
+    )
     return RowSource(replace(table, renames=renames), gen, PROFILES["linux-6.1-x86_64"].platform)
 
 
-@pytest.mark.parametrize(("release", "name", "read"), [
-    ("2.6.18-4-686", "2.6.18", True), ("2.6.21", "2.6.18", False), ("2.6.22", "2.6.24", False),
-    ("2.6.24.7", "2.6.24", True), ("5.10.0-30-amd64", "6.1", False),
-    ("6.1.0-47-amd64", "6.1", True), ("6.5.11", "6.1", False), ("6.8.0-31-generic", "6.12", False),
-    ("Linux 6.12.117+deb12-amd64 #1 SMP", "6.12", True), ("6.17.2", "6.12", False)])
+@pytest.mark.parametrize(
+    ("release", "name", "read"),
+    [
+        ("2.6.18-4-686", "2.6.18", True),
+        ("2.6.21", "2.6.18", False),
+        ("2.6.22", "2.6.24", False),
+        ("2.6.24.7", "2.6.24", True),
+        ("5.10.0-30-amd64", "6.1", False),
+        ("6.1.0-47-amd64", "6.1", True),
+        ("6.5.11", "6.1", False),
+        ("6.8.0-31-generic", "6.12", False),
+        ("Linux 6.12.117+deb12-amd64 #1 SMP", "6.12", True),
+        ("6.17.2", "6.12", False),
+    ],
+)
 def test_generation_by_version(release, name, read):
     gen = generation_of(version_of(release))
     assert gen.name == name
@@ -79,12 +101,18 @@ def test_a_thread_starts_in_c_since_6_6():
     source = replace(rows(table), generation=GENERATIONS["6.12"])
     path = Anchors(("@kthread", "kthread"))
     assert [(s.function, s.bytes) for s in source.spine(path, "work").steps] == [
-        ("pt_regs", 168), ("ret_from_fork_asm", 12), ("ret_from_fork", 32), ("kthread", 40)]
+        ("pt_regs", 168),
+        ("ret_from_fork_asm", 12),
+        ("ret_from_fork", 32),
+        ("kthread", 40),
+    ]
     assert rows(table).spine(path, "work").bytes == 208
     lacks = replace(rows(made({"kthread": {"work": 40}})), generation=GENERATIONS["6.12"])
     assert lacks.spine(path, "work").missing == ("ret_from_fork_asm", "ret_from_fork")
-    blind = replace(rows(made({"kthread": {"work": 40}}, indirect={"ret_from_fork": [32]})),
-                    generation=GENERATIONS["6.12"]).spine(path, "work")
+    blind = replace(
+        rows(made({"kthread": {"work": 40}}, indirect={"ret_from_fork": [32]})),
+        generation=GENERATIONS["6.12"],
+    ).spine(path, "work")
     assert blind.missing == ("ret_from_fork_asm",) and blind.bytes == 168 + 32 + 40
     roots = {root: GENERATIONS["6.12"].roots["x86_64", root] for root in ("@kthread",)}
     traced = traced_path(table, ["ret_from_fork_asm", "ret_from_fork", "kthread", "work"], roots)
@@ -105,17 +133,27 @@ def test_a_budget_that_a_path_wants_is_wanted_under_the_new_name():
 
 
 def test_what_only_its_module_tells_is_followed_with_the_folder():
-    files = {"a": "drivers/md/dm.c", "b": "drivers/md/[dm_mod.ko]", "c": "drivers/md/[dm_mod.ko]",
-             "d": "drivers/scsi/[scsi_mod.ko]", "e": "drivers/scsi/[scsi_mod.ko]"}
+    files = {
+        "a": "drivers/md/dm.c",
+        "b": "drivers/md/[dm_mod.ko]",
+        "c": "drivers/md/[dm_mod.ko]",
+        "d": "drivers/scsi/[scsi_mod.ko]",
+        "e": "drivers/scsi/[scsi_mod.ko]",
+    }
     table = made({"a": {"b": 8}, "b": {"c": 100, "d": 8}, "d": {"e": 1000}}, files)
     graph = CallGraph(table, ("drivers/md/dm.c",), (), CutTable(()))
     assert graph.longest("a", None).bytes == 8 + 100 + 8
 
 
 def test_one_of_several_is_found_by_file_or_module():
-    table = made({"f": {}, "f@drivers/md/raid10.c": {}, "f@dm_flakey": {}},
-                 {"f": "drivers/md/raid1.c", "f@drivers/md/raid10.c": "drivers/md/raid10.c",
-                  "f@dm_flakey": "drivers/md/[dm_flakey.ko]"})
+    table = made(
+        {"f": {}, "f@drivers/md/raid10.c": {}, "f@dm_flakey": {}},
+        {
+            "f": "drivers/md/raid1.c",
+            "f@drivers/md/raid10.c": "drivers/md/raid10.c",
+            "f@dm_flakey": "drivers/md/[dm_flakey.ko]",
+        },
+    )
     assert table.find("f@raid10") == "f@drivers/md/raid10.c"
     assert table.find("f@drivers/md/raid1.c") == table.find("f@raid1") == "f"
     assert table.find("f@drivers/md/dm-flakey.c") == "f@dm_flakey"
@@ -130,21 +168,33 @@ def shipped() -> FrameTable:
 def without(tmp_path: Path, *, functions=(), files=(), kernel="Linux 6.1.0-99-amd64 (test)"):
     """The shipped table without some functions, as a file of another kernel's."""
     table = shipped()
-    kept = {n: row for n, row in table.functions.items()
-            if n not in functions and row[0] not in files}
+    kept = {
+        n: row for n, row in table.functions.items() if n not in functions and row[0] not in files
+    }
     order = sorted({row[0] for row in kept.values()})
     place = {file: i for i, file in enumerate(order)}
 
     def side(part):
-        return {a: {b: n for b, n in calls.items() if b == "*" or b in kept}
-                for a, calls in part.items() if a in kept}
+        return {
+            a: {b: n for b, n in calls.items() if b == "*" or b in kept}
+            for a, calls in part.items()
+            if a in kept
+        }
 
     path = tmp_path / "foreign.json"
-    path.write_text(json.dumps({
-        "meta": {k: v for k, v in table.meta.items() if k != "generation"} | {"kernel": kernel},
-        "files": order, "functions": {n: [place[r[0]], *r[1:]] for n, r in kept.items()},
-        "calls": side(table.calls), "tail": side(table.tail),
-        "indirect": {a: n for a, n in table.indirect.items() if a in kept}}))
+    path.write_text(
+        json.dumps(
+            {
+                "meta": {k: v for k, v in table.meta.items() if k != "generation"}
+                | {"kernel": kernel},
+                "files": order,
+                "functions": {n: [place[r[0]], *r[1:]] for n, r in kept.items()},
+                "calls": side(table.calls),
+                "tail": side(table.tail),
+                "indirect": {a: n for a, n in table.indirect.items() if a in kept},
+            }
+        )
+    )
     return load_kernel(path)
 
 
@@ -159,8 +209,16 @@ def test_a_whole_foreign_table_gives_the_shipped_figures(tmp_path: Path):
     assert mine.fits is shipped.fits is True
 
 
-@pytest.mark.parametrize("name", ["nvme_queue_rq", "dm_submit_bio_remap", "ext4_iomap_begin",
-                                  "dd_insert_requests", "blk_mq_dispatch_rq_list"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nvme_queue_rq",
+        "dm_submit_bio_remap",
+        "ext4_iomap_begin",
+        "dd_insert_requests",
+        "blk_mq_dispatch_rq_list",
+    ],
+)
 def test_a_missing_anchor_or_indirect_call_is_named(tmp_path: Path, name):
     """At least, and by name: never a smaller number that looks exact."""
     found = explained(without(tmp_path, functions={name}))
@@ -216,10 +274,23 @@ def test_kernel_by_release(tmp_path: Path):
     named = []
     for release in ("6.1.0-99-amd64", "6.12.9-amd64"):
         named.append(str(tmp_path / f"{release}.json"))
-        Path(named[-1]).write_text(json.dumps({
-            "meta": {"format": "blockstack-frames-1", "pointer_bytes": 8, "arch": "x86_64",
-                     "kernel": f"Linux {release} #1 (test)"}, "files": ["a.c"],
-            "functions": {"f": [0, 8, "static"]}, "calls": {}, "tail": {}, "indirect": {}}))
+        Path(named[-1]).write_text(
+            json.dumps(
+                {
+                    "meta": {
+                        "format": "blockstack-frames-1",
+                        "pointer_bytes": 8,
+                        "arch": "x86_64",
+                        "kernel": f"Linux {release} #1 (test)",
+                    },
+                    "files": ["a.c"],
+                    "functions": {"f": [0, 8, "static"]},
+                    "calls": {},
+                    "tail": {},
+                    "indirect": {},
+                }
+            )
+        )
     assert kernel_of("6.1.0-56-amd64", "x86_64").name == "linux-6.1-x86_64"
     assert kernel_of("6.1.0-56-amd64", "x86_64", named).name == "6.1.0-99-amd64"
     assert kernel_of("6.12.9-amd64", "x86_64", named).name == "6.12.9-amd64"

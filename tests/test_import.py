@@ -58,7 +58,9 @@ def test_dmsetup_wins_over_lsblk_and_names_double_dashes():
     found = stack(LSBLK, TABLE, INFO)
     root = found.stack.devices["my--vg-the--root"]
     assert [(s.begin, s.end, s.members, s.offsets) for s in root.segments] == [
-        (0, 41943040, ("sda2",), (2048,)), (41943040, 62914560, ("sdb",), (2048,))]
+        (0, 41943040, ("sda2",), (2048,)),
+        (41943040, 62914560, ("sdb",), (2048,)),
+    ]
     assert not any("targets" in note for note in found.notes)
 
 
@@ -66,7 +68,8 @@ def test_order_of_sources_does_not_matter():
     one, two = stack(LSBLK, TABLE, INFO), stack(INFO, TABLE, LSBLK)
     assert links(one) == links(two)
     assert {d.name: d.params for d in one.stack.devices.values()} == {
-        d.name: d.params for d in two.stack.devices.values()}
+        d.name: d.params for d in two.stack.devices.values()
+    }
 
 
 def test_the_key_of_crypt_is_nowhere():
@@ -75,10 +78,14 @@ def test_the_key_of_crypt_is_nowhere():
     found = build(host)
     assert found.stack.devices["secret"].params["workqueue"] == "write"
     assert KEY not in repr(found) and KEY not in repr(found.stack.devices)
-    for broken in (CRYPT.replace("8:17", "8:17 8:18 x"), CRYPT.replace(" 0 8:17", " 8:17"),
-                   CRYPT + "secret: 5 6 zero \n", CRYPT.replace("aes", ""),
-                   CRYPT.replace("aes-xts-plain64 ", ""),
-                   CRYPT.replace(KEY, ":64:logon:cryptsetup:" + KEY)):
+    for broken in (
+        CRYPT.replace("8:17", "8:17 8:18 x"),
+        CRYPT.replace(" 0 8:17", " 8:17"),
+        CRYPT + "secret: 5 6 zero \n",
+        CRYPT.replace("aes", ""),
+        CRYPT.replace("aes-xts-plain64 ", ""),
+        CRYPT.replace(KEY, ":64:logon:cryptsetup:" + KEY),
+    ):
         try:
             host = read(broken)
             assert KEY not in repr(host)
@@ -165,12 +172,25 @@ MD_DEVICE_dev_sda1_DEV=/dev/sda1
 
 
 def test_sysfs_wins_over_lsblk_and_tells_limits(tmp_path):
-    write_sysfs(tmp_path / "sys", {
-        f"{PCI}/sda": {"dev": "8:0", "size": "209715200", "queue/max_segments": "168",
-                       "queue/chunk_sectors": "0"},
-        f"{PCI}/sda/sda1": {"dev": "8:1", "size": "2097152", "start": "4096", "partition": "1"},
-        "virtual/block/dm-0": {"dev": "253:0", "size": "2000896", "dm/name": "my--vg-the--root",
-                               "dm/uuid": "LVM-x", "slaves/sda1": "->../../../x"}})
+    write_sysfs(
+        tmp_path / "sys",
+        {
+            f"{PCI}/sda": {
+                "dev": "8:0",
+                "size": "209715200",
+                "queue/max_segments": "168",
+                "queue/chunk_sectors": "0",
+            },
+            f"{PCI}/sda/sda1": {"dev": "8:1", "size": "2097152", "start": "4096", "partition": "1"},
+            "virtual/block/dm-0": {
+                "dev": "253:0",
+                "size": "2000896",
+                "dm/name": "my--vg-the--root",
+                "dm/uuid": "LVM-x",
+                "slaves/sda1": "->../../../x",
+            },
+        },
+    )
     host = tree_host(tmp_path)
     assert queue.told(host.find("sda")) == {"max_segments": 168, "chunk_sectors": 0}
     found = build(host)
@@ -180,13 +200,25 @@ def test_sysfs_wins_over_lsblk_and_tells_limits(tmp_path):
 
 
 def test_bcache_roles_from_links(tmp_path):
-    write_sysfs(tmp_path / "sys", {
-        "pci/virtio1/block/vdb": {"dev": "252:16", "size": "2097152", "bcache/x": "1",
-                                  "bcache/cache/cache0": "->../../../vdc/bcache"},
-        "pci/virtio1/block/vdc": {"dev": "252:32", "size": "1048576"},
-        "virtual/block/bcache0": {"dev": "251:0", "size": "2097136",
-                                  "bcache": "->../../../pci/virtio1/block/vdb/bcache",
-                                  "slaves/vdb": "->x", "slaves/vdc": "->x"}})
+    write_sysfs(
+        tmp_path / "sys",
+        {
+            "pci/virtio1/block/vdb": {
+                "dev": "252:16",
+                "size": "2097152",
+                "bcache/x": "1",
+                "bcache/cache/cache0": "->../../../vdc/bcache",
+            },
+            "pci/virtio1/block/vdc": {"dev": "252:32", "size": "1048576"},
+            "virtual/block/bcache0": {
+                "dev": "251:0",
+                "size": "2097136",
+                "bcache": "->../../../pci/virtio1/block/vdb/bcache",
+                "slaves/vdb": "->x",
+                "slaves/vdc": "->x",
+            },
+        },
+    )
     node = tree_host(tmp_path).find("bcache0")
     assert node.get("bcache_backing") == "vdb" and node.get("bcache_caches") == ("vdc",)
 
@@ -197,10 +229,12 @@ def test_mounts_swaps_and_the_file_under_a_loop(tmp_path):
 68 67 0:43 / /tmp rw - tmpfs tmpfs rw
 """
     swaps = "Filename\tType\tSize\tUsed\tPriority\n/dev/sda2 partition 100 0 -2\n/s file 1 0 -3\n"
-    base = '{"blockdevices":[{"name":"sda","size":4294967296,"type":"disk","children":[' \
-        '{"name":"sda1","size":1073741824,"type":"part"},' \
-        '{"name":"sda2","size":1073741824,"type":"part"}]},' \
+    base = (
+        '{"blockdevices":[{"name":"sda","size":4294967296,"type":"disk","children":['
+        '{"name":"sda1","size":1073741824,"type":"part"},'
+        '{"name":"sda2","size":1073741824,"type":"part"}]},'
         '{"name":"loop0","size":1048576,"type":"loop"}]}'
+    )
     found = stack(base, mountinfo, swaps, "/dev/loop0: [1]:2 (/home/a.img)\n")
     assert links(found) | {"sda": []} == links(found)
     assert links(found)["loop0"] == ["/"] and kinds(found)["/"] == "ext4"
@@ -212,9 +246,11 @@ def test_mounts_swaps_and_the_file_under_a_loop(tmp_path):
 
 
 def test_unknown_kinds_are_named_with_a_way_out():
-    text = '{"blockdevices":[{"name":"xvda","size":4096000,"type":"disk","mountpoint":"/",' \
-        '"fstype":"odd"},{"name":"vdb","size":4096000,"type":"disk","fstype":"odd",' \
+    text = (
+        '{"blockdevices":[{"name":"xvda","size":4096000,"type":"disk","mountpoint":"/",'
+        '"fstype":"odd"},{"name":"vdb","size":4096000,"type":"disk","fstype":"odd",'
         '"mountpoint":"/b"}]}'
+    )
     with pytest.raises(BlockstackError, match=r"xvda \(xen-blkfront\).*--skip xen-blkfront"):
         stack(text)
     found = stack(text, skip=("unknown",))
@@ -238,10 +274,12 @@ sda                    8:0    0    25G  0 disk
 
 
 def test_pairs_old_and_new_and_their_error():
-    pairs = 'lsblk: dm-0: failed to get device path\n' \
-        'NAME="sda" KNAME="sda" MAJ:MIN="8:0" SIZE="1048576" TYPE="disk" MOUNTPOINT=""\n' \
-        'NAME="sda1" KNAME="sda1" MAJ_MIN="8:1" SIZE="524288" TYPE="part" MOUNTPOINT="/a\\x20b" ' \
+    pairs = (
+        "lsblk: dm-0: failed to get device path\n"
+        'NAME="sda" KNAME="sda" MAJ:MIN="8:0" SIZE="1048576" TYPE="disk" MOUNTPOINT=""\n'
+        'NAME="sda1" KNAME="sda1" MAJ_MIN="8:1" SIZE="524288" TYPE="part" MOUNTPOINT="/a\\x20b" '
         'FSTYPE="ext4" PKNAME="sda"\n'
+    )
     found = stack(pairs)
     assert links(found) == {"sda": [], "sda1": ["sda"], "/a_b": ["sda1"]}
     with pytest.raises(BlockstackError, match="too old"):
@@ -256,13 +294,24 @@ def test_crlf_bom_and_other_encodings(tmp_path):
     assert "nam\\xe9" in links(build(read_sources([file])))
 
 
-@pytest.mark.parametrize("text, part", [
-    (LSBLK[:300], "cut off"), ("hello", "of no format"), ("", "of no format"),
-    ('{"blockdevices": 5}', "no blockdevices"),
-    ("a: 0 8 linear 8:0 0\nrubbish\n", "line 2"), ("a: 0 x\n", "of no format"),
-    ("a: 0 8 striped 1\n", "striped"), ("a: 0 8 linear x y\n", "linear|x"),
-    ("Personalities : [raid1]\nmd0 : active raid1\nunused devices: <none>\n", "without members"),
-    ("a: 0 2097152 crypt \nb: 0 8 linear \n", "what the devices stand on")])
+@pytest.mark.parametrize(
+    "text, part",
+    [
+        (LSBLK[:300], "cut off"),
+        ("hello", "of no format"),
+        ("", "of no format"),
+        ('{"blockdevices": 5}', "no blockdevices"),
+        ("a: 0 8 linear 8:0 0\nrubbish\n", "line 2"),
+        ("a: 0 x\n", "of no format"),
+        ("a: 0 8 striped 1\n", "striped"),
+        ("a: 0 8 linear x y\n", "linear|x"),
+        (
+            "Personalities : [raid1]\nmd0 : active raid1\nunused devices: <none>\n",
+            "without members",
+        ),
+        ("a: 0 2097152 crypt \nb: 0 8 linear \n", "what the devices stand on"),
+    ],
+)
 def test_damaged_texts_are_refused_in_one_line(text, part):
     with pytest.raises(BlockstackError, match=part):
         build(read(text))
@@ -285,12 +334,16 @@ def test_an_empty_host_says_so():
         build(Host())
 
 
-@pytest.mark.parametrize("release, machine, name, part", [
-    ("6.1.0-9-amd64", "x86_64", "linux-6.1-x86_64", ""),
-    ("6.1.0-9-686-pae", "i686", "linux-6.1-i386", ""),
-    ("2.6.18-412.el5", "i686", "linux-2.6.18-i386-4k", "8K"),
-    ("5.15.0-97-generic", "x86_64", "linux-6.1-x86_64", "5.15.0"),
-    ("", "", "linux-6.1-x86_64", "no source")])
+@pytest.mark.parametrize(
+    "release, machine, name, part",
+    [
+        ("6.1.0-9-amd64", "x86_64", "linux-6.1-x86_64", ""),
+        ("6.1.0-9-686-pae", "i686", "linux-6.1-i386", ""),
+        ("2.6.18-412.el5", "i686", "linux-2.6.18-i386-4k", "8K"),
+        ("5.15.0-97-generic", "x86_64", "linux-6.1-x86_64", "5.15.0"),
+        ("", "", "linux-6.1-x86_64", "no source"),
+    ],
+)
 def test_which_kernel_stands_for_a_host(release, machine, name, part):
     found, assumption = kernel_for(release, machine)
     assert found == name and name in PROFILES
@@ -298,10 +351,19 @@ def test_which_kernel_stands_for_a_host(release, machine, name, part):
 
 
 def test_skipping_what_nothing_tells():
-    text = json.dumps({"report": [{"pv": [{"pv_name": "/dev/md0", "vg_name": "v"},
-                                          {"pv_name": "/dev/sda", "vg_name": "w"}]},
-                                  {"lv": [{"lv_name": "a", "vg_name": "v"},
-                                          {"lv_name": "b", "vg_name": "w"}]}]})
+    text = json.dumps(
+        {
+            "report": [
+                {
+                    "pv": [
+                        {"pv_name": "/dev/md0", "vg_name": "v"},
+                        {"pv_name": "/dev/sda", "vg_name": "w"},
+                    ]
+                },
+                {"lv": [{"lv_name": "a", "vg_name": "v"}, {"lv_name": "b", "vg_name": "w"}]},
+            ]
+        }
+    )
     with pytest.raises(BlockstackError, match="md0"):
         stack(text)
     for skip in (["unknown"], ["md0"]):

@@ -15,10 +15,24 @@ from blockstack.importers.host import Host
 from blockstack.importers.sniff import read_sources, read_text, recognise
 from blockstack.importers.tree import decode
 
-SAMPLES = Path(os.environ.get("BLOCKSTACK_SAMPLES",
-                              Path(__file__).parent.parent.parent / "shared/samples"))
-FOLDERS = ("ansible-storage", "curtin-yaml", "dmsetup", "iscsiadm", "lsblk-sysfs", "lsblk-text",
-           "lsscsi", "lvm-json", "mdadm", "mdstat", "multipath", "nvme", "probert")
+SAMPLES = Path(
+    os.environ.get("BLOCKSTACK_SAMPLES", Path(__file__).parent.parent.parent / "shared/samples")
+)
+FOLDERS = (
+    "ansible-storage",
+    "curtin-yaml",
+    "dmsetup",
+    "iscsiadm",
+    "lsblk-sysfs",
+    "lsblk-text",
+    "lsscsi",
+    "lvm-json",
+    "mdadm",
+    "mdstat",
+    "multipath",
+    "nvme",
+    "probert",
+)
 FILES = [p for folder in FOLDERS for p in sorted((SAMPLES / folder).glob("*"))]
 SOS = SAMPLES / "sosreport/openstack-compute"
 absent = pytest.mark.skipif(not FILES, reason=f"no samples in {SAMPLES}")
@@ -45,14 +59,19 @@ def test_the_ceph_node_of_a_sosreport():
     assert host.find(on[osd].get("table")[0][3]) is on[crypt]
     assert host.find(on[crypt].get("table")[0][6]) is on["bcache1"]
     assert (on["bcache1"].get("bcache_backing"), set(on["bcache1"].get("slaves"))) == (
-        "vdc", {"vdb2", "vdc"})
+        "vdc",
+        {"vdb2", "vdc"},
+    )
     assert on["vdb2"].get("parent") == "vdb" and on["vdb"].get("transport") == "virtio"
     assert "cryptsetup:88244ad9" not in repr(host)
 
 
 @absent
-@pytest.mark.parametrize("path", [p for p in FILES if p.suffix not in (".xz", ".gz")] or [None],
-                         ids=lambda p: p and p.name)
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if p.suffix not in (".xz", ".gz")] or [None],
+    ids=lambda p: p and p.name,
+)
 def test_mutated_real_files(path):
     text = decode(path.read_bytes())
     rng = random.Random(str(path.name))
@@ -60,8 +79,11 @@ def test_mutated_real_files(path):
         pytest.skip("of no format, or too large to mutate many times")
     for _ in range(6):
         at = rng.randrange(len(text))
-        broken = text[:at] + rng.choice(["", "\0", "9" * 20, "\n", '"', "/", ":"]) + text[
-            at + rng.randrange(20):rng.choice([len(text), rng.randrange(len(text))])]
+        broken = (
+            text[:at]
+            + rng.choice(["", "\0", "9" * 20, "\n", '"', "/", ":"])
+            + text[at + rng.randrange(20) : rng.choice([len(text), rng.randrange(len(text))])]
+        )
         host = Host()
         try:
             read_text(broken, host, "mutated")

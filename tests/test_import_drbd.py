@@ -63,17 +63,59 @@ resource r0 {
     on bob.example.org { device /dev/drbd0 minor 0; disk /dev/vdb; address ipv4 10.0.0.2:7788; }
 }
 """
-STATUS = json.dumps([{
-    "name": "data", "node-id": 0, "role": "Primary",
-    "devices": [{"volume": 0, "minor": 3, "disk-state": "UpToDate", "client": False,
-                 "size": 1048576}],
-    "connections": [{"peer-node-id": 1, "name": "bob"}, {"peer-node-id": 2, "name": "carol"}]}])
+STATUS = json.dumps(
+    [
+        {
+            "name": "data",
+            "node-id": 0,
+            "role": "Primary",
+            "devices": [
+                {
+                    "volume": 0,
+                    "minor": 3,
+                    "disk-state": "UpToDate",
+                    "client": False,
+                    "size": 1048576,
+                }
+            ],
+            "connections": [
+                {"peer-node-id": 1, "name": "bob"},
+                {"peer-node-id": 2, "name": "carol"},
+            ],
+        }
+    ]
+)
 UNAME = "Linux {} 6.1.0-1 #1 SMP x86_64 GNU/Linux\n"
-LSBLK = json.dumps({"blockdevices": [{
-    "name": "sdb", "maj:min": "8:16", "size": 2 << 30, "type": "disk", "children": [{
-        "name": "sdb1", "maj:min": "8:17", "size": 1 << 30, "type": "part", "children": [{
-            "name": "drbd3", "maj:min": "147:3", "size": 1 << 30, "type": "disk",
-            "mountpoint": "/srv", "fstype": "ext4"}]}]}]})
+LSBLK = json.dumps(
+    {
+        "blockdevices": [
+            {
+                "name": "sdb",
+                "maj:min": "8:16",
+                "size": 2 << 30,
+                "type": "disk",
+                "children": [
+                    {
+                        "name": "sdb1",
+                        "maj:min": "8:17",
+                        "size": 1 << 30,
+                        "type": "part",
+                        "children": [
+                            {
+                                "name": "drbd3",
+                                "maj:min": "147:3",
+                                "size": 1 << 30,
+                                "type": "disk",
+                                "mountpoint": "/srv",
+                                "fstype": "ext4",
+                            }
+                        ],
+                    }
+                ],
+            }
+        ]
+    }
+)
 
 
 def imported(*texts, skip=()):
@@ -94,16 +136,23 @@ def test_show_tells_disks_metadata_protocol_and_peers():
     assert SECRET not in repr(found)
 
 
-@pytest.mark.parametrize(("text", "name", "on", "protocol"), [
-    (SHOW_84, "drbd0", ("sda5",), "C"), (SHOW_83, "drbd1", ("sda6", "sdb"), "B")])
+@pytest.mark.parametrize(
+    ("text", "name", "on", "protocol"),
+    [(SHOW_84, "drbd0", ("sda5",), "C"), (SHOW_83, "drbd1", ("sda6", "sdb"), "B")],
+)
 def test_show_of_older_releases(text, name, on, protocol):
     device = imported(text).stack.devices[name]
     assert (device.on, device.params["protocol"], device.nic) == (on, protocol, "net0")
 
 
-@pytest.mark.parametrize(("more", "disk"), [
-    ((UNAME.format("alice"),), "sda5"), ((UNAME.format("bob"),), "vdb"),
-    (("# resource r0 on alice: not ignored, not stacked\n",), "sda5")])
+@pytest.mark.parametrize(
+    ("more", "disk"),
+    [
+        ((UNAME.format("alice"),), "sda5"),
+        ((UNAME.format("bob"),), "vdb"),
+        (("# resource r0 on alice: not ignored, not stacked\n",), "sda5"),
+    ],
+)
 def test_a_file_names_all_hosts_and_something_must_tell_which_this_is(more, disk):
     texts = (FILE, *more) if more[0].startswith("Linux") else (more[0] + FILE,)
     device = imported(*texts).stack.devices["drbd0"]
@@ -138,11 +187,17 @@ def test_a_diskless_client_is_left_out_or_an_error():
         imported(text)
 
 
-@pytest.mark.parametrize(("text", "match"), [
-    (SHOW_9[:200], "cut off within resource data"), (SHOW_84 + "}", "braces"),
-    ("resource r0 {\n" + "a {" * 50, "braces"), ('resource r0 {\n on "x', "quotation"),
-    ("resource r0 { }\n", "no resource with a device"),
-    ("resource r0 { on a { device /dev/mine; disk /dev/sda; } }", "minor number is not told")])
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (SHOW_9[:200], "cut off within resource data"),
+        (SHOW_84 + "}", "braces"),
+        ("resource r0 {\n" + "a {" * 50, "braces"),
+        ('resource r0 {\n on "x', "quotation"),
+        ("resource r0 { }\n", "no resource with a device"),
+        ("resource r0 { on a { device /dev/mine; disk /dev/sda; } }", "minor number is not told"),
+    ],
+)
 def test_damaged_texts(text, match):
     assert recognise(text).name == "drbd-config"
     with pytest.raises(SourceError, match=match):

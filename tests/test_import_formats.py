@@ -442,8 +442,10 @@ LSBLK_J = """{"blockdevices": [
   "children": [{"name": "md0", "maj:min": "9:0", "size": "99G", "type": "LEVEL"}]}]}"""
 
 
-@pytest.mark.parametrize(("level", "kind"), [("raid1", "md-raid1"), ("raid0", "md-raid0"),
-                                             ("raid10", "md-raid10"), ("raid5", "md-raid5")])
+@pytest.mark.parametrize(
+    ("level", "kind"),
+    [("raid1", "md-raid1"), ("raid0", "md-raid0"), ("raid10", "md-raid10"), ("raid5", "md-raid5")],
+)
 def test_lsblk_tells_an_arrays_level(level, kind):
     found = stack(LSBLK_J.replace("LEVEL", level))
     assert (kinds(found)["md0"], links(found)["md0"]) == (kind, ["sda1", "sdb"])
@@ -493,8 +495,11 @@ def test_lsblk_upside_down_is_the_same_host():
     volume = {"name": "vg-a", "type": "lvm", "maj:min": "253:0", "size": 1 << 38}
     one = {"blockdevices": [usual | {"children": [part | {"children": [volume]}]}]}
     other = {"blockdevices": [volume | {"children": [part | {"children": [usual]}]}]}
-    assert links(stack(json.dumps(one))) == links(stack(json.dumps(other))) == {
-        "sda": [], "sda2": ["sda"], "vg-a": ["sda2"]}
+    assert (
+        links(stack(json.dumps(one)))
+        == links(stack(json.dumps(other)))
+        == {"sda": [], "sda2": ["sda"], "vg-a": ["sda2"]}
+    )
 
 
 def test_a_file_system_without_its_type_names_the_way_out():
@@ -521,17 +526,20 @@ def test_dmsetup_ls_gives_names_numbers_and_the_tree():
     on = links(found)
     assert on["vg-data"] == ["sdc", "luks"] and on["luks"] == ["sda2"]
     assert any("was cut" in note for note in found.notes)
-    named = stack("luks\t(253:0)\nvg-a\t(253, 1)\n",
-                  "luks: 0 80 crypt aes-xts-plain64 " + "0f" * 32 + " 0 8:2 4096\n"
-                  "vg-a: 0 8 linear 253:0 8\n")
+    named = stack(
+        "luks\t(253:0)\nvg-a\t(253, 1)\n",
+        "luks: 0 80 crypt aes-xts-plain64 " + "0f" * 32 + " 0 8:2 4096\nvg-a: 0 8 linear 253:0 8\n",
+    )
     assert links(named)["vg-a"] == ["luks"]
     deps = stack("luks: 1 dependencies\t: (sda2)\nvg-a: 1 dependencies\t: (luks)\n")
     assert links(deps)["vg-a"] == ["luks"] and links(deps)["luks"] == ["sda2"]
 
 
 def test_what_cannot_be_modelled_is_left_out_with_its_reason():
-    table = ("vg-mixed: 0 8 linear 8:16 0\nvg-mixed: 8 8 striped 1 8 8:16 8\n"
-             "vg-good: 0 8 linear 8:32 0\nvg-top: 0 8 linear 253:0 0\n")
+    table = (
+        "vg-mixed: 0 8 linear 8:16 0\nvg-mixed: 8 8 striped 1 8 8:16 8\n"
+        "vg-good: 0 8 linear 8:32 0\nvg-top: 0 8 linear 253:0 0\n"
+    )
     info = INFO.splitlines()[0] + "\nvg-mixed 253 0 L--w 1 2 0 LVM-x\n"
     with pytest.raises(BlockstackError, match=r"vg-mixed: a dm table of 2 rows"):
         stack(table, info)
@@ -541,9 +549,11 @@ def test_what_cannot_be_modelled_is_left_out_with_its_reason():
 
 
 def test_a_member_of_two_arrays_is_a_contradiction_with_a_way_out():
-    text = ("Personalities : [raid1]\nmd0 : active raid1 sda[0] sdb[1]\n"
-            "      8 blocks [2/2] [UU]\n\nmd1 : active raid1 sda[0] sdc[1]\n"
-            "      8 blocks [2/2] [UU]\n\nunused devices: <none>\n")
+    text = (
+        "Personalities : [raid1]\nmd0 : active raid1 sda[0] sdb[1]\n"
+        "      8 blocks [2/2] [UU]\n\nmd1 : active raid1 sda[0] sdc[1]\n"
+        "      8 blocks [2/2] [UU]\n\nunused devices: <none>\n"
+    )
     with pytest.raises(BlockstackError, match=r'md1: already in use by "md0".*--skip "md1"'):
         stack(text)
     assert "md0" in links(stack(text, skip=["md1"]))
@@ -552,15 +562,19 @@ def test_a_member_of_two_arrays_is_a_contradiction_with_a_way_out():
 
 
 def test_bcache_of_which_only_one_device_is_told():
-    text = ('NAME="vdb" KNAME="vdb" TYPE="disk" SIZE="1073741824" MAJ:MIN="252:16"\n'
-            'NAME="bcache0" KNAME="bcache0" TYPE="disk" SIZE="1073733632" PKNAME="vdb"\n')
+    text = (
+        'NAME="vdb" KNAME="vdb" TYPE="disk" SIZE="1073741824" MAJ:MIN="252:16"\n'
+        'NAME="bcache0" KNAME="bcache0" TYPE="disk" SIZE="1073733632" PKNAME="vdb"\n'
+    )
     with pytest.raises(BlockstackError, match=r"bcache0: .*whose cache no source tells"):
         stack(text)
 
 
 def test_losetup_and_swapon_as_tables():
-    loops = ("NAME       SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE         DIO LOG-SEC\n"
-             "/dev/loop0         0      0         1  1 /srv/a file.img    0     512\n")
+    loops = (
+        "NAME       SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE         DIO LOG-SEC\n"
+        "/dev/loop0         0      0         1  1 /srv/a file.img    0     512\n"
+    )
     assert read(loops).find("loop0").get("backing_file") == "/srv/a file.img"
     swaps = "NAME      TYPE      SIZE USED PRIO\n/dev/sda1 partition   8G   0B   -2\n"
     assert kinds(stack(swaps))["swap-sda1"] == "swap"
@@ -572,14 +586,30 @@ def test_an_installers_layout_by_name_is_refused_with_the_reason():
     assert "lvm" in str(caught.value) and "hush" not in str(caught.value)
 
 
-@pytest.mark.parametrize("said, kind", [
-    ("rw,relatime", "ext4"), ("rw,sync", "ext4 with sync is not modelled"),
-    ("rw,data=journal", "ext4 with data=journal is not modelled")])
+@pytest.mark.parametrize(
+    "said, kind",
+    [
+        ("rw,relatime", "ext4"),
+        ("rw,sync", "ext4 with sync is not modelled"),
+        ("rw,data=journal", "ext4 with data=journal is not modelled"),
+    ],
+)
 def test_mount_options_that_change_a_path_are_no_plain_mount(said, kind):
     """A host's mounts, as `mount` commands: what the model lacks is left out by name."""
-    lsblk = json.dumps({"blockdevices": [{
-        "name": "vda", "maj:min": "252:0", "size": 2**40, "type": "disk", "fstype": "ext4",
-        "mountpoint": "/srv"}]})
+    lsblk = json.dumps(
+        {
+            "blockdevices": [
+                {
+                    "name": "vda",
+                    "maj:min": "252:0",
+                    "size": 2**40,
+                    "type": "disk",
+                    "fstype": "ext4",
+                    "mountpoint": "/srv",
+                }
+            ]
+        }
+    )
     mounts = f"19 1 252:0 / /srv {said} - ext4 /dev/vda rw\n"
     if kind == "ext4":
         assert stack(lsblk, mounts).stack.devices["/srv"].kind == kind
@@ -589,8 +619,19 @@ def test_mount_options_that_change_a_path_are_no_plain_mount(said, kind):
 
 
 def test_btrfs_is_mounted_as_compressed_as_the_host_says():
-    lsblk = json.dumps({"blockdevices": [{
-        "name": "vda", "maj:min": "252:0", "size": 2**40, "type": "disk", "fstype": "btrfs",
-        "mountpoint": "/srv"}]})
+    lsblk = json.dumps(
+        {
+            "blockdevices": [
+                {
+                    "name": "vda",
+                    "maj:min": "252:0",
+                    "size": 2**40,
+                    "type": "disk",
+                    "fstype": "btrfs",
+                    "mountpoint": "/srv",
+                }
+            ]
+        }
+    )
     mounts = "19 1 252:0 / /srv rw - btrfs /dev/vda rw,compress=zstd:1,space_cache=v2\n"
     assert stack(lsblk, mounts).stack.devices["/srv"].given["compress"] == "zstd"

@@ -26,8 +26,13 @@ def table(calls, frames=None, tail=None, indirect=None, file="a.c", meta=None):
     names = set(calls) | {c for d in calls.values() for c in d} | set(frames or {})
     names |= {c for d in (tail or {}).values() for c in d if c != "*"} | set(tail or {})
     functions = {n: (file, (frames or {}).get(n, 8), "static") for n in names}
-    return FrameTable({"pointer_bytes": 4, "arch": "i386", "kernel": "test"} | (meta or {}),
-                      functions, calls, tail or {}, indirect or {})
+    return FrameTable(
+        {"pointer_bytes": 4, "arch": "i386", "kernel": "test"} | (meta or {}),
+        functions,
+        calls,
+        tail or {},
+        indirect or {},
+    )
 
 
 def graph(t, edges=(), cuts=NO_CUTS, files=("a.c",)):
@@ -55,7 +60,10 @@ def test_call_site_depth_beats_the_frame():
 def test_tail_call_keeps_nothing():
     t = table({"a": {"b": 20}, "c": {}}, tail={"b": {"c": 0}}, frames={"c": 40})
     assert [(s.function, s.bytes) for s in graph(t).longest("a", None).steps] == [
-        ("a", 20), ("b", 0), ("c", 40)]
+        ("a", 20),
+        ("b", 0),
+        ("c", 40),
+    ]
 
 
 def test_own_frame_may_be_the_deepest():
@@ -73,8 +81,11 @@ def test_indirect_calls_need_the_topology():
 def test_bio_endio_jumps_to_the_end_io():
     """Its other calls through pointers are no end_ios; another function's deepest one counts."""
     calls = {"bio_endio": {"put": 32}, "other": {"put": 32}, "end": {}}
-    t = table(calls, tail={"bio_endio": {"*": 0}, "other": {"*": 0}},
-              indirect={"bio_endio": [32], "other": [32]})
+    t = table(
+        calls,
+        tail={"bio_endio": {"*": 0}, "other": {"*": 0}},
+        indirect={"bio_endio": [32], "other": [32]},
+    )
     edges = (("bio_endio", "end"), ("other", "end"))
     assert [graph(t, edges).longest(f, "end").bytes for f in ("bio_endio", "other")] == [0, 32]
     called = table(calls, indirect={"bio_endio": [32]})
@@ -99,19 +110,26 @@ def test_other_files_count_their_own_frame_only():
 def test_edge_order_does_not_matter(seed):
     rng = random.Random(seed)
     names = [f"f{i}" for i in range(8)]
-    calls = {a: {b: rng.randrange(4, 200, 4) for b in names if a != b and rng.random() < 0.3}
-             for a in names}
+    calls = {
+        a: {b: rng.randrange(4, 200, 4) for b in names if a != b and rng.random() < 0.3}
+        for a in names
+    }
     frames = {n: rng.randrange(4, 100, 4) for n in names}
-    shuffled = {a: dict(rng.sample(list(calls[a].items()), len(calls[a])))
-                for a in rng.sample(names, len(names))}
+    shuffled = {
+        a: dict(rng.sample(list(calls[a].items()), len(calls[a])))
+        for a in rng.sample(names, len(names))
+    }
     one = graph(table(calls, frames)).longest("f0", None)
     two = graph(table(shuffled, frames)).longest("f0", None)
     assert one.bytes == two.bytes == _brute(calls, frames, "f0", ())
 
 
 def _brute(calls, frames, here, seen):
-    rest = [n + _brute(calls, frames, c, (*seen, here)) for c, n in calls[here].items()
-            if c not in (*seen, here)]
+    rest = [
+        n + _brute(calls, frames, c, (*seen, here))
+        for c, n in calls[here].items()
+        if c not in (*seen, here)
+    ]
     return max([frames[here], *rest])
 
 
@@ -130,8 +148,11 @@ def test_find_understands_gcc_clones_and_files():
 def test_a_module_joins_the_table_of_its_build():
     """Its rows are added; a name that both have gets its file, in the module's own calls too."""
     t = table({"submit_bio": {"__submit_bio": 16}, "__submit_bio": {}}, {"__submit_bio": 32})
-    more = table({"f2fs_write": {"__submit_bio": 48}, "__submit_bio": {"submit_bio": 64}},
-                 file="fs/f2fs/data.c", meta={**t.meta, "provenance": "f2fs.ko"})
+    more = table(
+        {"f2fs_write": {"__submit_bio": 48}, "__submit_bio": {"submit_bio": 64}},
+        file="fs/f2fs/data.c",
+        meta={**t.meta, "provenance": "f2fs.ko"},
+    )
     own = {name: row for name, row in more.functions.items() if name != "submit_bio"}
     whole = t.joined(replace(more, functions=own))
     own = "__submit_bio@fs/f2fs/data.c"
@@ -153,8 +174,13 @@ def test_a_way_through_a_rare_call_is_not_typical():
 
 
 def test_cuts_match_names_patterns_and_clones():
-    cuts = CutTable((Cut("*", "printk", "r", "error"), Cut("a", "b", "r", "async"),
-                     Cut("*", "*_warn", "r", "error")))
+    cuts = CutTable(
+        (
+            Cut("*", "printk", "r", "error"),
+            Cut("a", "b", "r", "async"),
+            Cut("*", "*_warn", "r", "error"),
+        )
+    )
     assert cuts.is_cut("anything", "printk")
     assert cuts.is_cut("a.isra.0", "b.part.0@x.c")
     assert not cuts.is_cut("c", "b")
@@ -162,13 +188,22 @@ def test_cuts_match_names_patterns_and_clones():
 
 
 def test_a_cut_below_a_function_holds_wherever_it_is_on_the_stack():
-    calls = {"a": {"lookup": 10, "search": 4}, "lookup.part.0": {}, "lookup": {"step": 10},
-             "step": {"search": 10}, "search": {"split.cold": 50, "read": 20},
-             "split.cold": {}, "read": {}}
+    calls = {
+        "a": {"lookup": 10, "search": 4},
+        "lookup.part.0": {},
+        "lookup": {"step": 10},
+        "step": {"search": 10},
+        "search": {"split.cold": 50, "read": 20},
+        "split.cold": {},
+        "read": {},
+    }
     cuts = CutTable((Cut("below lookup", "split*", "looks up only", "workload"),))
     found = graph(table(calls), cuts=cuts).longest("a", None)
     assert [(s.function, s.bytes) for s in found.steps] == [
-        ("a", 4), ("search", 50), ("split.cold", 8)]  # 62; by lookup: 10 + 10 + 10 + 20 + 8
+        ("a", 4),
+        ("search", 50),
+        ("split.cold", 8),
+    ]  # 62; by lookup: 10 + 10 + 10 + 20 + 8
     at_lookup = graph(table(calls), cuts=cuts).longest("lookup", None)
     assert functions(at_lookup) == ["lookup", "step", "search", "read"]
     assert graph(table(calls), cuts=cuts).longest("lookup", "split.cold") is None
@@ -180,8 +215,10 @@ def test_cuts_below_functions_against_all_paths(seed, cycles):
     """The longest of all paths that no such cut rules out; with a goal, and what to avoid."""
     rng = random.Random(seed)
     names = [f"f{i}" for i in range(7)]
-    calls = {a: {b: rng.randint(4, 60) for b in rng.sample(names, 3)
-                 if b != a and (cycles or b > a)} for a in names}
+    calls = {
+        a: {b: rng.randint(4, 60) for b in rng.sample(names, 3) if b != a and (cycles or b > a)}
+        for a in names
+    }
     below = {(rng.choice(names), rng.choice(names)) for _ in range(3)}
     cuts = tuple(Cut(f"below {top}", b, "reason", "workload") for top, b in sorted(below))
     goal, avoid = rng.choice([None, "f5"]), rng.sample(["f3", "f4"], rng.randint(0, 1))
@@ -194,14 +231,19 @@ def test_cuts_below_functions_against_all_paths(seed, cycles):
         if (function, frozenset(tops)) in seen:
             return None
         seen |= {(function, frozenset(tops))}
-        rest = [n + more for b, n in calls[function].items()
-                if (b not in avoid or b == goal) and not any((top, b) in below for top in tops)
-                for more in (deepest(b, tops, seen),) if more is not None]
+        rest = [
+            n + more
+            for b, n in calls[function].items()
+            if (b not in avoid or b == goal) and not any((top, b) in below for top in tops)
+            for more in (deepest(b, tops, seen),)
+            if more is not None
+        ]
         return max([*rest, *([8] if goal is None else [])], default=None)
 
     shuffled = {a: dict(rng.sample(list(calls[a].items()), len(calls[a]))) for a in names}
     found = graph(table(shuffled, dict.fromkeys(names, 8)), cuts=CutTable(cuts)).longest(
-        "f0", goal, avoid)
+        "f0", goal, avoid
+    )
     assert (None if found is None else found.bytes) == deepest("f0", frozenset(), frozenset())
 
 
@@ -214,8 +256,11 @@ def test_a_missing_anchor_makes_it_at_least():
     gen = GENERATIONS["2.6.18"]
     from dataclasses import replace
 
-    rows = RowSource(t, replace(gen, submit_link="link", dispatch=("link",), files=("a.c",)),
-                     PROFILES["linux-2.6.18-i386-4k"].platform)
+    rows = RowSource(
+        t,
+        replace(gen, submit_link="link", dispatch=("link",), files=("a.c",)),
+        PROFILES["linux-2.6.18-i386-4k"].platform,
+    )
     exact = rows.layer(Path(("drv",)), "link", nested=True)
     assert exact.through == CallPath((Step("link", 10), Step("drv", 20)))
     lacking = rows.layer(Path(("drv", "gone")), "link", nested=True)
@@ -266,10 +311,20 @@ def test_unknown_kernel_names_the_shipped_ones():
 
 
 def good_table():
-    return {"meta": {"format": "blockstack-frames-1", "pointer_bytes": 8, "arch": "x86_64",
-                     "kernel": "linux 6.5", "thread_size": 16384},
-            "files": ["a.c"], "functions": {"f": [0, 16, "static"]}, "calls": {}, "tail": {},
-            "indirect": {}}
+    return {
+        "meta": {
+            "format": "blockstack-frames-1",
+            "pointer_bytes": 8,
+            "arch": "x86_64",
+            "kernel": "linux 6.5",
+            "thread_size": 16384,
+        },
+        "files": ["a.c"],
+        "functions": {"f": [0, 16, "static"]},
+        "calls": {},
+        "tail": {},
+        "indirect": {},
+    }
 
 
 def test_a_table_by_path_gets_generation_and_platform(tmp_path: File):
@@ -280,14 +335,22 @@ def test_a_table_by_path_gets_generation_and_platform(tmp_path: File):
     assert kernel.platform.thread_size_bytes == 16384
 
 
-@pytest.mark.parametrize("broken", [
-    b"", b"\x1f\x8bnot gzip", b"{}", b"[]", b"nonsense", b"\xff\xfe",
-    json.dumps({**good_table(), "functions": {"f": [7, 16, "static"]}}).encode(),
-    json.dumps({**good_table(), "functions": {"f": []}}).encode(),
-    json.dumps({**good_table(), "functions": {"f": [0, "x", "static"]}}).encode(),
-    json.dumps({**good_table(), "meta": {"format": "other"}}).encode(),
-    json.dumps({**good_table(), "calls": 3}).encode(),
-])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"\x1f\x8bnot gzip",
+        b"{}",
+        b"[]",
+        b"nonsense",
+        b"\xff\xfe",
+        json.dumps({**good_table(), "functions": {"f": [7, 16, "static"]}}).encode(),
+        json.dumps({**good_table(), "functions": {"f": []}}).encode(),
+        json.dumps({**good_table(), "functions": {"f": [0, "x", "static"]}}).encode(),
+        json.dumps({**good_table(), "meta": {"format": "other"}}).encode(),
+        json.dumps({**good_table(), "calls": 3}).encode(),
+    ],
+)
 def test_broken_tables_are_refused_with_their_path(tmp_path: File, broken):
     path = tmp_path / "broken.json"
     path.write_bytes(broken)
@@ -295,11 +358,22 @@ def test_broken_tables_are_refused_with_their_path(tmp_path: File, broken):
         load_table(path)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-                    lambda inner: st.lists(inner, max_size=3)
-                    | st.dictionaries(st.sampled_from(["meta", "files", "functions", "calls",
-                                                       "tail", "indirect", "format"]), inner,
-                                      max_size=4), max_leaves=12))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["meta", "files", "functions", "calls", "tail", "indirect", "format"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=12,
+    )
+)
 def test_malformed_tables_never_raise_anything_else(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("t") / "x.json"
     path.write_text(json.dumps(data))

@@ -22,8 +22,9 @@ NEW = ("linux-6.1-x86_64", "linux-6.1-i386")
 
 
 def disks(stack, n, **keys):
-    return [stack.scsi(f"sd{chr(97 + i)}", size="8 GiB", driver="virtio-scsi", **keys)
-            for i in range(n)]
+    return [
+        stack.scsi(f"sd{chr(97 + i)}", size="8 GiB", driver="virtio-scsi", **keys) for i in range(n)
+    ]
 
 
 def tasks(stack, kernel="linux-6.1-x86_64", ops=("read", "write")):
@@ -42,9 +43,24 @@ def peak_names(kind, op="read", kernel="linux-6.1-x86_64", **params):
 
 
 @pytest.mark.parametrize("kernel", NEW)
-@pytest.mark.parametrize("kind", ["bcache", "drbd", "dm-writecache", "dm-cache", "dm-raid0",
-                                  "dm-raid4", "dm-raid5", "dm-raid6", "dm-raid10", "dm-thin",
-                                  "dm-thin-pool", "dm-integrity", "dm-verity"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "bcache",
+        "drbd",
+        "dm-writecache",
+        "dm-cache",
+        "dm-raid0",
+        "dm-raid4",
+        "dm-raid5",
+        "dm-raid6",
+        "dm-raid10",
+        "dm-thin",
+        "dm-thin-pool",
+        "dm-integrity",
+        "dm-verity",
+    ],
+)
 def test_every_task_of_a_kind_is_known(kind, kernel):
     """No anchor of any thread or work queue is missing from the shipped tables."""
     stack = bs.Stack("x")
@@ -55,8 +71,15 @@ def test_every_task_of_a_kind_is_known(kind, kernel):
         keys["nic"] = "eth0"
     stack.add("d", kind, on=disks(stack, max(least, min(most or 4, 4))), **keys)
     ops = KINDS[kind].calls["6.1"].ops
-    found = tasks(stack, kernel, [op for op in ("read", "write", "flush", "discard")
-                                  if op in ops and not (op == "discard" and kind[-1] in "456")])
+    found = tasks(
+        stack,
+        kernel,
+        [
+            op
+            for op in ("read", "write", "flush", "discard")
+            if op in ops and not (op == "discard" and kind[-1] in "456")
+        ],
+    )
     assert {name: t.missing for name, t in found.items() if not t.exact} == {}
     assert len(found) > 4
 
@@ -74,10 +97,13 @@ def test_cloned_requests_lie_on_the_disk_driver():
     plain.dm("l", target="linear", on=disks(plain, 1)[0])
     grows = tasks(stack)["write l"].peak_bytes - tasks(plain)["write l"].peak_bytes
     k = load_kernel("linux-6.1-x86_64")
-    assert grows == sum(k.table.site(a, b) or 0 for a, b in (
-        ("dm_mq_queue_rq", "blk_insert_cloned_request"),
-        ("blk_insert_cloned_request", "__blk_mq_try_issue_directly"))) + (
-            k.table.indirect_site("__blk_mq_try_issue_directly"))
+    assert grows == sum(
+        k.table.site(a, b) or 0
+        for a, b in (
+            ("dm_mq_queue_rq", "blk_insert_cloned_request"),
+            ("blk_insert_cloned_request", "__blk_mq_try_issue_directly"),
+        )
+    ) + (k.table.indirect_site("__blk_mq_try_issue_directly"))
 
 
 def test_what_a_clone_cannot_be_issued_to():
@@ -111,16 +137,21 @@ def test_bcache_never_touches_its_btree_below_submit_bio():
     assert "btree_split" in worker
 
 
-@pytest.mark.parametrize(("mode", "written"), [
-    ("writeback", {1}), ("writethrough", {0, 1}), ("writearound", {0}), ("none", {0})])
+@pytest.mark.parametrize(
+    ("mode", "written"),
+    [("writeback", {1}), ("writethrough", {0, 1}), ("writearound", {0}), ("none", {0})],
+)
 def test_where_bcache_writes_go(mode, written):
     stack = bs.Stack("x")
     stack.add("c", "bcache", on=disks(stack, 2), mode=mode)
     plan = compile_plan(stack, load_kernel("linux-6.1-x86_64"), ops=("write",), direct=True)
     workload = bs.Workload(rw="randwrite", bs="4 KiB", direct=True)
     counters = run(plan.arrays, source_of(workload, plan.capacity_sectors, 1), count=50)
-    taken = {position.device.name for i, position in enumerate(plan.positions)
-             if position.task == 0 and counters.visits[i * NOPS + WRITE]}
+    taken = {
+        position.device.name
+        for i, position in enumerate(plan.positions)
+        if position.task == 0 and counters.visits[i * NOPS + WRITE]
+    }
     assert taken == {"c", *(("sda", "sdb")[i] for i in written)}
 
 
@@ -144,8 +175,9 @@ def test_an_optional_anchor_that_was_inlined_is_passed_over():
     assert "__drbd_make_request" not in through
     strict = KINDS["drbd"].calls["6.1"].submit
     strict = strict.replace_via(tuple(a.rstrip("?") for a in strict.via))
-    row = k.rows.layer(Path(strict.via, files=strict.files, cuts=strict.cuts),
-                       "submit_bio_noacct", nested=True)
+    row = k.rows.layer(
+        Path(strict.via, files=strict.files, cuts=strict.cuts), "submit_bio_noacct", nested=True
+    )
     assert row.through.missing == ("drbd_submit_bio -> __drbd_make_request",)
 
 

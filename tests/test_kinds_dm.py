@@ -16,20 +16,30 @@ DM = tuple(kind for name, kind in KINDS.items() if name.startswith("dm-"))
 def _calls(kernel_name: str) -> list[tuple[Kind, str, Calls]]:
     gen = load_kernel(kernel_name).generation.name
     found = [(kind, "", kind.calls[gen]) for kind in DM if gen in kind.calls]
-    return found + [(kind, word, calls[gen]) for kind in DM
-                    for word, calls in kind.variants.items() if gen in calls]
+    return found + [
+        (kind, word, calls[gen])
+        for kind in DM
+        for word, calls in kind.variants.items()
+        if gen in calls
+    ]
 
 
 def _linked(calls: Calls, kernel_name: str) -> list[tuple[str, Path, str]]:
     gen = load_kernel(kernel_name).generation
-    rows = [("submit", calls.submit, gen.submit_link), ("endio", calls.endio, gen.endio_link),
-            ("flush", calls.flush, gen.flush_link), ("unplug", calls.unplug, gen.unplug_link)]
+    rows = [
+        ("submit", calls.submit, gen.submit_link),
+        ("endio", calls.endio, gen.endio_link),
+        ("flush", calls.flush, gen.flush_link),
+        ("unplug", calls.unplug, gen.unplug_link),
+    ]
     rows += [(f"submit {op}", path, gen.submit_link) for op, path in calls.submit_ops.items()]
     return [(name, path, link) for name, path, link in rows if path is not None and link]
 
 
-@pytest.mark.parametrize(("kernel", "through"), [
-    ("linux-2.6.18-i386-4k", 176), ("linux-6.1-x86_64", 256), ("linux-6.1-i386", 316)])
+@pytest.mark.parametrize(
+    ("kernel", "through"),
+    [("linux-2.6.18-i386-4k", 176), ("linux-6.1-x86_64", 256), ("linux-6.1-i386", 316)],
+)
 def test_published_bytes_per_linear_level(kernel: str, through: int) -> None:
     k = load_kernel(kernel)
     submit = KINDS["dm-linear"].calls[k.generation.name].submit
@@ -77,18 +87,32 @@ def test_cuts_and_followed_files_exist_in_the_table(kernel: str) -> None:
     for kind, _, calls in _calls(kernel):
         for name, path, _ in _linked(calls, kernel):
             for file in path.files:
-                known = any(f.startswith(file) for f in files) if file.endswith("/") else (
-                    file in files)
+                known = (
+                    any(f.startswith(file) for f in files)
+                    if file.endswith("/")
+                    else (file in files)
+                )
                 assert known or not file.startswith("drivers/md/dm"), (kind.name, name, file)
             assert all(reason for _, _, reason in path.cuts), (kind.name, name)
 
 
 def test_structure() -> None:
-    arity = {"dm-linear": (1, None), "dm-striped": (1, None), "dm-mirror": (2, 9),
-             "dm-crypt": (1, 1), "dm-snapshot": (2, 2), "dm-snapshot-origin": (1, None)}
-    mapping = {"dm-linear": "segments", "dm-striped": "segments", "dm-mirror": "mirror",
-               "dm-crypt": "remap", "dm-snapshot": "snapshot",
-               "dm-snapshot-origin": "snapshot-origin"}
+    arity = {
+        "dm-linear": (1, None),
+        "dm-striped": (1, None),
+        "dm-mirror": (2, 9),
+        "dm-crypt": (1, 1),
+        "dm-snapshot": (2, 2),
+        "dm-snapshot-origin": (1, None),
+    }
+    mapping = {
+        "dm-linear": "segments",
+        "dm-striped": "segments",
+        "dm-mirror": "mirror",
+        "dm-crypt": "remap",
+        "dm-snapshot": "snapshot",
+        "dm-snapshot-origin": "snapshot-origin",
+    }
     for name, ends in arity.items():
         assert KINDS[name].arity == ends
         assert KINDS[name].mapping == mapping[name]
@@ -110,8 +134,7 @@ def test_who_submits() -> None:
     crypt = KINDS["dm-crypt"]
     assert not crypt.calls["2.6.18"].worker
     assert {w.name for w in crypt.calls["2.6.24"].worker.values()} == {"kcryptd"}
-    assert {op: w.name for op, w in crypt.calls["6.1"].worker.items()} == {
-        "write": "dmcrypt_write"}
+    assert {op: w.name for op, w in crypt.calls["6.1"].worker.items()} == {"write": "dmcrypt_write"}
     inline = crypt.calls_for("6.1", {"workqueue": "read"})
     assert inline is not None and not inline.worker
     for gen in ("2.6.18", "2.6.24", "6.1"):
@@ -143,20 +166,39 @@ def test_flush_goes_deeper_than_read() -> None:
     assert "__send_empty_flush" not in {s.function for s in read.steps}
 
 
-@pytest.mark.parametrize(("kernel", "kind", "op", "measured"), [
-    # bytes from submit_bio_noacct(_nocheck) down, as the stack tracer of a running 6.1 saw them
-    ("linux-6.1-x86_64", "dm-linear", "read", 96 + 32 + 128 + 32 + 88 + 104 + 48),
-    ("linux-6.1-x86_64", "dm-crypt", "read", 96 + 32 + 128 + 48 + 40 + 32 + 32 + 88 + 104 + 48),
-    ("linux-6.1-x86_64", "dm-raid1", "read",
-     96 + 32 + 128 + 48 + 8 + 88 + 184 + 280 + 32 + 88 + 104 + 48),
-    ("linux-6.1-x86_64", "dm-thin", "read",
-     96 + 32 + 128 + 48 + 128 + 88 + 120 + 72 + 24 + 48 + 40 + 80 + 96 + 48),
-    ("linux-6.1-i386", "dm-linear", "read", 60 + 72 + 20 + 116 + 28 + 20 + 60 + 80 + 8),
-    ("linux-6.1-i386", "dm-raid1", "read",
-     60 + 72 + 20 + 116 + 28 + 20 + 68 + 112 + 188 + 28 + 44 + 64 + 8),
-    ("linux-6.1-i386", "dm-thin", "read",
-     60 + 72 + 20 + 116 + 28 + 96 + 44 + 72 + 96 + 48 + 28 + 40 + 20 + 16 + 56 + 56 + 8),
-])
+@pytest.mark.parametrize(
+    ("kernel", "kind", "op", "measured"),
+    [
+        # bytes from submit_bio_noacct(_nocheck) down, as the stack tracer of a running 6.1 saw them
+        ("linux-6.1-x86_64", "dm-linear", "read", 96 + 32 + 128 + 32 + 88 + 104 + 48),
+        ("linux-6.1-x86_64", "dm-crypt", "read", 96 + 32 + 128 + 48 + 40 + 32 + 32 + 88 + 104 + 48),
+        (
+            "linux-6.1-x86_64",
+            "dm-raid1",
+            "read",
+            96 + 32 + 128 + 48 + 8 + 88 + 184 + 280 + 32 + 88 + 104 + 48,
+        ),
+        (
+            "linux-6.1-x86_64",
+            "dm-thin",
+            "read",
+            96 + 32 + 128 + 48 + 128 + 88 + 120 + 72 + 24 + 48 + 40 + 80 + 96 + 48,
+        ),
+        ("linux-6.1-i386", "dm-linear", "read", 60 + 72 + 20 + 116 + 28 + 20 + 60 + 80 + 8),
+        (
+            "linux-6.1-i386",
+            "dm-raid1",
+            "read",
+            60 + 72 + 20 + 116 + 28 + 20 + 68 + 112 + 188 + 28 + 44 + 64 + 8,
+        ),
+        (
+            "linux-6.1-i386",
+            "dm-thin",
+            "read",
+            60 + 72 + 20 + 116 + 28 + 96 + 44 + 72 + 96 + 48 + 28 + 40 + 20 + 16 + 56 + 56 + 8,
+        ),
+    ],
+)
 def test_peak_bounds_what_was_measured(kernel: str, kind: str, op: str, measured: int) -> None:
     k = load_kernel(kernel)
     calls = KINDS[kind].calls["6.1"]

@@ -19,8 +19,11 @@ from blockstack.stack import Stack
 from blockstack.workload import Workload
 
 KINDS = {kind.name: kind for kind in (*LEAF_KINDS, *NETWORK_KINDS)}
-KERNELS = {"2.6.18": ("linux-2.6.18-i386-4k",), "2.6.24": ("linux-2.6.24-i386-4k",),
-           "6.1": ("linux-6.1-x86_64", "linux-6.1-i386")}
+KERNELS = {
+    "2.6.18": ("linux-2.6.18-i386-4k",),
+    "2.6.24": ("linux-2.6.24-i386-4k",),
+    "6.1": ("linux-6.1-x86_64", "linux-6.1-i386"),
+}
 NIC_SITE = "dev_hard_start_xmit"
 
 
@@ -49,7 +52,8 @@ UNKNOWN = {("scsi", "generic"), ("nic", "generic"), ("nic", "ndiswrapper")}
 def lacked(kind: Kind, word: str, generation: str) -> bool:
     """Whether the tables of a generation lack the driver."""
     return (kind.name, word) in UNKNOWN or (
-        generation[:3] == "2.6" and (kind.name, word) == ("scsi", "megasas"))
+        generation[:3] == "2.6" and (kind.name, word) == ("scsi", "megasas")
+    )
 
 
 def paths_of(calls: Calls) -> list[Path]:
@@ -59,19 +63,22 @@ def paths_of(calls: Calls) -> list[Path]:
 
 
 @pytest.mark.parametrize("entry", CALLS, ids=[c[0] for c in CALLS])
-def test_anchors_are_in_the_tables(entry: tuple[str, Kind, str, str, Calls],
-                                   rows: dict[str, RowSource]) -> None:
+def test_anchors_are_in_the_tables(
+    entry: tuple[str, Kind, str, str, Calls], rows: dict[str, RowSource]
+) -> None:
     _, kind, word, generation, calls = entry
     unknown = lacked(kind, word, generation) or (
-        generation == "2.6.24" and kind.name in ("nic", "iscsi", "nbd"))  # no network in its table
+        generation == "2.6.24" and kind.name in ("nic", "iscsi", "nbd")
+    )  # no network in its table
     for name in KERNELS[generation]:
         missing = [m for path in paths_of(calls) for m in rows[name]._anchors(path)[1]]
         assert bool(missing) == unknown, (name, missing)
 
 
 @pytest.mark.parametrize("entry", CALLS, ids=[c[0] for c in CALLS])
-def test_anchors_are_connected(entry: tuple[str, Kind, str, str, Calls],
-                               rows: dict[str, RowSource]) -> None:
+def test_anchors_are_connected(
+    entry: tuple[str, Kind, str, str, Calls], rows: dict[str, RowSource]
+) -> None:
     """Nothing is a lower bound but what the tables lack."""
     _, kind, word, generation, calls = entry
     if generation == "2.6.24" or kind.role == "nic" or lacked(kind, word, generation):
@@ -112,9 +119,16 @@ def test_partition_costs_nothing() -> None:
 def test_sd_and_iscsi_as_published(rows: dict[str, RowSource]) -> None:
     """sd and iscsi_queuecommand below generic_make_request, straight: 192 bytes in 2.6.18."""
     source = rows["linux-2.6.18-i386-4k"]
-    path = Path(("__make_request", ">scsi_request_fn", "scsi_dispatch_cmd", ">iscsi_queuecommand",
-                 "iscsi_prep_scsi_cmd_pdu"), files=("drivers/scsi/libiscsi.c",
-                                                    "drivers/scsi/scsi_lib.c"))
+    path = Path(
+        (
+            "__make_request",
+            ">scsi_request_fn",
+            "scsi_dispatch_cmd",
+            ">iscsi_queuecommand",
+            "iscsi_prep_scsi_cmd_pdu",
+        ),
+        files=("drivers/scsi/libiscsi.c", "drivers/scsi/scsi_lib.c"),
+    )
     assert source.spine(path).bytes == 192
     # the row counts what else lies on the way: the wait for a request, CFQ, the slab allocator
     submit = ISCSI.calls["2.6.18"].submit
@@ -126,14 +140,22 @@ def test_sd_and_iscsi_as_published(rows: dict[str, RowSource]) -> None:
 def test_blk_mq_run_as_traced(rows: dict[str, RowSource]) -> None:
     """The chain that the stack tracer saw on a real 6.1 kernel (virtio-scsi disk, plug flush)."""
     source = rows["linux-6.1-x86_64"]
-    chain = ("blk_mq_submit_bio", "blk_add_rq_to_plug", "blk_mq_flush_plug_list.part.0",
-             "blk_mq_sched_insert_requests", "__blk_mq_run_hw_queue",
-             "blk_mq_sched_dispatch_requests", "__blk_mq_sched_dispatch_requests",
-             "blk_mq_do_dispatch_sched", "blk_mq_dispatch_rq_list")
+    chain = (
+        "blk_mq_submit_bio",
+        "blk_add_rq_to_plug",
+        "blk_mq_flush_plug_list.part.0",
+        "blk_mq_sched_insert_requests",
+        "__blk_mq_run_hw_queue",
+        "blk_mq_sched_dispatch_requests",
+        "__blk_mq_sched_dispatch_requests",
+        "blk_mq_do_dispatch_sched",
+        "blk_mq_dispatch_rq_list",
+    )
     calls = SCSI.calls_for("6.1", {"driver": "virtio-scsi"})
     assert calls is not None and calls.submit is not None
-    path = Path((*chain, ">scsi_queue_rq"), calls.submit.edges, calls.submit.files,
-                calls.submit.cuts)
+    path = Path(
+        (*chain, ">scsi_queue_rq"), calls.submit.edges, calls.submit.files, calls.submit.cuts
+    )
     traced = 120 + 32 + 120 + 56 + 24 + 16 + 64 + 160 + 184
     assert source.spine(path, "scsi_queue_rq").bytes == traced == 776
     peak = source.layer(calls.submit, "submit_bio_noacct", nested=False).peak
@@ -178,8 +200,11 @@ def test_nbd_of_2_6_18_sends_in_the_submitter(rows: dict[str, RowSource]) -> Non
 
 
 def test_loop_thread_goes_on_in_the_filesystem() -> None:
-    for generation, last in (("2.6.18", "do_lo_send_aops"), ("2.6.24", "pagecache_write_begin"),
-                             ("6.1", "do_iter_readv_writev")):
+    for generation, last in (
+        ("2.6.18", "do_lo_send_aops"),
+        ("2.6.24", "pagecache_write_begin"),
+        ("6.1", "do_iter_readv_writev"),
+    ):
         assert LOOP.calls[generation].worker["write"].path.via[-1].strip(">?") == last
     assert set(LOOP.variants[True]) == {"6.1"}  # direct I/O came with 4.4
     assert LOOP.variants[True]["6.1"].worker["write"].path.via[-1] == "lo_rw_aio"
@@ -211,15 +236,27 @@ def test_interrupts_beside_the_published_dumps(rows: dict[str, RowSource]) -> No
     table = rows["linux-2.6.18-i386-4k"].table
 
     def chain(*names: str) -> int:
-        total = sum(table.site(a, b) or table.indirect_site(a) or 0
-                    for a, b in itertools.pairwise(names))
+        total = sum(
+            table.site(a, b) or table.indirect_site(a) or 0 for a, b in itertools.pairwise(names)
+        )
         return total + table.frame(names[-1])
 
     # dump 30 passes a VLAN device: dev_queue_xmit and dev_hard_start_xmit twice
-    sent = chain("tcp_rcv_established", "tcp_send_dupack", "tcp_send_ack.part.0",
-                 "tcp_transmit_skb", "ip_queue_xmit", "ip_output", "neigh_connected_output",
-                 "dev_queue_xmit", "dev_hard_start_xmit", "dev_queue_xmit", "__qdisc_run",
-                 "dev_hard_start_xmit", "e1000_xmit_frame")
+    sent = chain(
+        "tcp_rcv_established",
+        "tcp_send_dupack",
+        "tcp_send_ack.part.0",
+        "tcp_transmit_skb",
+        "ip_queue_xmit",
+        "ip_output",
+        "neigh_connected_output",
+        "dev_queue_xmit",
+        "dev_hard_start_xmit",
+        "dev_queue_xmit",
+        "__qdisc_run",
+        "dev_hard_start_xmit",
+        "e1000_xmit_frame",
+    )
     pushed = chain("tcp_rcv_established", "__tcp_push_pending_frames", "tcp_set_skb_tso_segs")
     # gcc 3.3.5 there, gcc 11 here; and the VLAN device's own function is not in the table
     assert sent - pushed == pytest.approx(4760 - 4220, rel=0.2)
@@ -259,8 +296,10 @@ def test_a_whole_dump_in_the_table(rows: dict[str, RowSource]) -> None:
     table = rows["linux-2.6.18-i386-4k"].table
 
     def chain(names: list[str]) -> int:
-        total = sum(table.site(a, b) or table.indirect_site(a) or table.frame(a)
-                    for a, b in itertools.pairwise(names))
+        total = sum(
+            table.site(a, b) or table.indirect_site(a) or table.frame(a)
+            for a, b in itertools.pairwise(names)
+        )
         return total + table.frame(names[-1])
 
     paths = interrupt_paths(rows["linux-2.6.18-i386-4k"])
@@ -273,8 +312,9 @@ def test_a_whole_dump_in_the_table(rows: dict[str, RowSource]) -> None:
 
 
 @pytest.mark.parametrize("entry", CALLS, ids=[c[0] for c in CALLS])
-def test_inline_completion_is_reached(entry: tuple[str, Kind, str, str, Calls],
-                                      rows: dict[str, RowSource]) -> None:
+def test_inline_completion_is_reached(
+    entry: tuple[str, Kind, str, str, Calls], rows: dict[str, RowSource]
+) -> None:
     """A leaf that completes inside the submit call gets from its entry to bio_endio."""
     _, _, _, generation, calls = entry
     if not calls.inline_completion:
@@ -287,11 +327,16 @@ def test_inline_completion_is_reached(entry: tuple[str, Kind, str, str, Calls],
 
 
 # --- Receiving ------------------------------------------------------------------------------------
-RECEIVED = [("linux-2.6.18-i386-4k", kind, driver) for kind in ("iscsi", "nbd", "nfs")
-            for driver in ("e1000", "loopback")] + [
-    (name, kind, driver) for name in KERNELS["6.1"] for kind in (
-        "iscsi", "nbd", "nvme-tcp", "nfs", "nfsd")
-    for driver in ("e1000", "loopback")]
+RECEIVED = [
+    ("linux-2.6.18-i386-4k", kind, driver)
+    for kind in ("iscsi", "nbd", "nfs")
+    for driver in ("e1000", "loopback")
+] + [
+    (name, kind, driver)
+    for name in KERNELS["6.1"]
+    for kind in ("iscsi", "nbd", "nvme-tcp", "nfs", "nfsd")
+    for driver in ("e1000", "loopback")
+]
 
 
 def receiving(kernel: str, kind: str, **nic: str) -> dict[str, TaskDepth]:
@@ -307,14 +352,18 @@ def receiving(kernel: str, kind: str, **nic: str) -> dict[str, TaskDepth]:
 
 
 @pytest.mark.parametrize(("kernel", "kind", "driver"), RECEIVED)
-def test_receive_softirq_is_a_task_of_its_own(kernel: str, kind: str, driver: str,
-                                              rows: dict[str, RowSource]) -> None:
+def test_receive_softirq_is_a_task_of_its_own(
+    kernel: str, kind: str, driver: str, rows: dict[str, RowSource]
+) -> None:
     task = receiving(kernel, kind, driver=driver)["receive net"]
     assert task.exact and task.limit_bytes == rows[kernel].platform.irq_limit_bytes
     path = [f.function for f in task.path]
     polled = "process_backlog" if driver == "loopback" or "2.6" in kernel else "e1000_clean"
     assert [n for n in path if n in ("net_rx_action", polled, "tcp_v4_rcv")] == [
-        "net_rx_action", polled, "tcp_v4_rcv"]
+        "net_rx_action",
+        polled,
+        "tcp_v4_rcv",
+    ]
     # an acknowledgement or a retransmission: down to the card
     assert {"e1000": "e1000_xmit_frame", "loopback": "loopback_xmit"}[driver] in path
     assert sum(f.bytes for f in task.path) == task.peak_bytes
@@ -327,11 +376,15 @@ def test_nvme_tcp_sends_in_the_submitter_or_in_io_work(rows: dict[str, RowSource
     for name in KERNELS["6.1"]:
         tasks = {t.task: t for t in explain(stack, kernel=name).tasks}
         sent = next(t for t in tasks.values() if t.context == "caller")
-        for task, entry in ((sent, "nvme_tcp_queue_rq"), (tasks["nvme_tcp_wq net"],
-                                                          "nvme_tcp_io_work")):
+        for task, entry in (
+            (sent, "nvme_tcp_queue_rq"),
+            (tasks["nvme_tcp_wq net"], "nvme_tcp_io_work"),
+        ):
             path = [f.function for f in task.path]
-            where = [path.index(name) for name in (entry, "nvme_tcp_try_send", "tcp_sendmsg",
-                                                   "sch_direct_xmit")]
+            where = [
+                path.index(name)
+                for name in (entry, "nvme_tcp_try_send", "tcp_sendmsg", "sch_direct_xmit")
+            ]
             assert task.exact and where == sorted(where)
             assert "sk_stream_wait_memory" not in path
         done = [f.function for f in tasks["completion net"].path]
@@ -339,8 +392,10 @@ def test_nvme_tcp_sends_in_the_submitter_or_in_io_work(rows: dict[str, RowSource
 
 
 def test_iscsi_completes_its_commands_in_the_receive_softirq(rows: dict[str, RowSource]) -> None:
-    for name, calls in (("linux-2.6.18-i386-4k", ISCSI.calls["2.6.18"]),
-                        ("linux-6.1-x86_64", ISCSI.calls["6.1"])):
+    for name, calls in (
+        ("linux-2.6.18-i386-4k", ISCSI.calls["2.6.18"]),
+        ("linux-6.1-x86_64", ISCSI.calls["6.1"]),
+    ):
         tcp = calls.options["receive"]
         new = replace(tcp["data"], via=(*tcp["data"].via, "__iscsi_complete_pdu"))
         found = rows[name].spine(new, "scsi_done")
@@ -353,7 +408,8 @@ def test_receiving_is_at_least_where_the_table_lacks_the_network_or_the_driver()
         task = receiving(kernel, "iscsi", driver=driver)["receive net"]
         assert not task.exact and task.fits is None and "at least" in task.why
     assert {"net_rx_action", "tcp_v4_rcv"} <= set(
-        receiving("linux-2.6.24-i386-4k", "iscsi", driver="e1000")["receive net"].missing)
+        receiving("linux-2.6.24-i386-4k", "iscsi", driver="e1000")["receive net"].missing
+    )
 
 
 def test_a_windows_driver_receives_in_a_tasklet() -> None:
@@ -379,12 +435,18 @@ def test_a_windows_driver_receives_in_a_tasklet() -> None:
         explain(stack, kernel="linux-6.1-i386")
 
 
-@pytest.mark.parametrize(("keys", "match"), [
-    ({"driver": "e1000", "driver_stack": "8 KiB"},
-     r'devices\.eth0\.driver_stack.*driver = "e1000".*8 KiB.*driver = "ndiswrapper"'),
-    ({"context": "private"}, r"devices\.eth0\.context"),
-    ({"driver": "loopback", "private_stack": "8 KiB"}, r"devices\.eth0\.private_stack"),
-    ({"driver": "ndiswrapper", "private_stack": "8 KiB"}, r'context = "private"')])
+@pytest.mark.parametrize(
+    ("keys", "match"),
+    [
+        (
+            {"driver": "e1000", "driver_stack": "8 KiB"},
+            r'devices\.eth0\.driver_stack.*driver = "e1000".*8 KiB.*driver = "ndiswrapper"',
+        ),
+        ({"context": "private"}, r"devices\.eth0\.context"),
+        ({"driver": "loopback", "private_stack": "8 KiB"}, r"devices\.eth0\.private_stack"),
+        ({"driver": "ndiswrapper", "private_stack": "8 KiB"}, r'context = "private"'),
+    ],
+)
 def test_keys_of_a_windows_driver_mean_nothing_to_others(keys: dict[str, str], match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         Stack("s").add("eth0", "nic", **keys)

@@ -50,15 +50,18 @@ def functions(path: CallPath) -> list[str]:
     return [step.function.partition("@")[0].partition(".")[0] for step in path.steps]
 
 
-@pytest.mark.parametrize(("kind", "through"), [
-    ("md-raid0", 144), ("md-raid1", 156), ("md-raid5", 344), ("md-raid4", 344)])
+@pytest.mark.parametrize(
+    ("kind", "through"),
+    [("md-raid0", 144), ("md-raid1", 156), ("md-raid5", 344), ("md-raid4", 344)],
+)
 def test_bytes_per_recursion_level_of_2_6_18(kind: str, through: int) -> None:
     """The worked sums published with the frame tables."""
     assert submit(kind, "linux-2.6.18-i386-4k").through.bytes == through
 
 
-@pytest.mark.parametrize(("name", "peak", "raid5d"), [
-    ("linux-6.1-x86_64", 1248, 832), ("linux-6.1-i386", 984, 564)])
+@pytest.mark.parametrize(
+    ("name", "peak", "raid5d"), [("linux-6.1-x86_64", 1248, 832), ("linux-6.1-i386", 984, 564)]
+)
 def test_raid5_worked_sums_of_6_1(name: str, peak: int, raid5d: int) -> None:
     """Driver entry to the deepest function; raid5d to the submission."""
     row = submit("md-raid5", name, "write")
@@ -99,8 +102,10 @@ def paths(c: Calls, k: Kernel) -> Iterator[tuple[str, CallPath]]:
     if c.endio is not None:
         row = rows.layer(c.endio, gen.endio_link, nested=not c.endio_stops)
         yield "endio", row.peak if c.endio_stops else row.through
-    for name, control, link in (("flush", c.flush, gen.flush_link),
-                                ("unplug", c.unplug, gen.unplug_link)):
+    for name, control, link in (
+        ("flush", c.flush, gen.flush_link),
+        ("unplug", c.unplug, gen.unplug_link),
+    ):
         if control is not None and link is not None:
             yield name, rows.layer(control, link, nested=True).through
     for op, task in c.worker.items():
@@ -109,13 +114,17 @@ def paths(c: Calls, k: Kernel) -> Iterator[tuple[str, CallPath]]:
         if name in c.options:
             yield name, rows.spine(c.options[name], gen.submit_link)
     if "unplug_in_submit" in c.options:
-        yield "unplug in submit", rows.layer(c.options["unplug_in_submit"], gen.submit_link,
-                                             nested=False).peak
+        yield (
+            "unplug in submit",
+            rows.layer(c.options["unplug_in_submit"], gen.submit_link, nested=False).peak,
+        )
 
 
 @pytest.mark.parametrize("kernel_name", KERNELS)
-@pytest.mark.parametrize(("name", "bitmap"), [
-    *((name, "none") for name in NAMES), *((name, "internal") for name in NAMES[2:])])
+@pytest.mark.parametrize(
+    ("name", "bitmap"),
+    [*((name, "none") for name in NAMES), *((name, "internal") for name in NAMES[2:])],
+)
 def test_every_path_is_complete(name: str, bitmap: str, kernel_name: str) -> None:
     """Every anchor is in the table and every one reaches the next."""
     for label, path in paths(calls(name, kernel_name, bitmap), kernel(kernel_name)):
@@ -138,8 +147,11 @@ def test_raid5d_completes_the_upper_bios(name: str, kernel_name: str) -> None:
 
 def test_a_level_meets_its_own_handler_only() -> None:
     for name in KERNELS[:2]:
-        for kind, other in (("md-raid6", "handle_stripe5"), ("md-raid5", "handle_stripe6"),
-                            ("md-raid4", "handle_stripe6")):
+        for kind, other in (
+            ("md-raid6", "handle_stripe5"),
+            ("md-raid5", "handle_stripe6"),
+            ("md-raid4", "handle_stripe6"),
+        ):
             row = submit(kind, name)
             assert other not in [*functions(row.through), *functions(row.peak)]
 
@@ -172,11 +184,17 @@ def test_who_submits_a_mirrored_write(kind: str) -> None:
 
 def test_who_handles_a_stripe() -> None:
     """make_request in 2.6.18, and for raid6 in 2.6.24; raid5d otherwise."""
-    inline = {(kind, name): calls(kind, name).options["full_stripe_in_caller"]
-              for kind in PARITY for name in KERNELS}
+    inline = {
+        (kind, name): calls(kind, name).options["full_stripe_in_caller"]
+        for kind in PARITY
+        for name in KERNELS
+    }
     assert [key for key, here in inline.items() if here] == [
-        ("md-raid4", KERNELS[0]), ("md-raid5", KERNELS[0]),
-        ("md-raid6", KERNELS[0]), ("md-raid6", KERNELS[1])]
+        ("md-raid4", KERNELS[0]),
+        ("md-raid5", KERNELS[0]),
+        ("md-raid6", KERNELS[0]),
+        ("md-raid6", KERNELS[1]),
+    ]
     for (kind, name), here in inline.items():
         c = calls(kind, name)
         assert ("write" in c.worker) is not here
@@ -194,8 +212,7 @@ def test_operations(name: str) -> None:
     barrier = {"fua"} if name == "md-raid1" else set()
     assert old == {"read", "write", "flush"} | barrier
     assert middle == {"read", "write"} | (barrier and {"fua", "flush"})
-    assert new == {"read", "write", "flush", "fua"} | (
-        set() if name in PARITY else {"discard"})
+    assert new == {"read", "write", "flush", "fua"} | (set() if name in PARITY else {"discard"})
     assert (calls(name, KERNELS[1]).flush is None) and calls(name, KERNELS[0]).flush is not None
     for k in KERNELS[2:]:  # a flush waits in md_wq's task, whatever the level
         assert calls(name, k).worker["flush"].name == "md"
@@ -236,11 +253,21 @@ def test_parameters() -> None:
     assert param("md-raid1", "bitmap", "internal") == "internal"
 
 
-@pytest.mark.parametrize(("kind", "name", "value"), [
-    ("md-raid5", "chunk", "192 KiB"), ("md-raid5", "chunk", "2 KiB"), ("md-raid0", "chunk", 1000),
-    ("md-raid10", "layout", "x2"), ("md-raid10", "layout", "n0"), ("md-raid10", "layout", 2),
-    ("md-raid5", "failed", [0, 1]), ("md-raid6", "failed", [0, 1, 2]),
-    ("md-raid6", "failed", [1, 1]), ("md-raid1", "bitmap", "external")])
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("md-raid5", "chunk", "192 KiB"),
+        ("md-raid5", "chunk", "2 KiB"),
+        ("md-raid0", "chunk", 1000),
+        ("md-raid10", "layout", "x2"),
+        ("md-raid10", "layout", "n0"),
+        ("md-raid10", "layout", 2),
+        ("md-raid5", "failed", [0, 1]),
+        ("md-raid6", "failed", [0, 1, 2]),
+        ("md-raid6", "failed", [1, 1]),
+        ("md-raid1", "bitmap", "external"),
+    ],
+)
 def test_refused_parameters_name_their_path(kind: str, name: str, value: Any) -> None:
     with pytest.raises(BlockstackError) as caught:
         param(kind, name, value)
@@ -249,6 +276,12 @@ def test_refused_parameters_name_their_path(kind: str, name: str, value: Any) ->
 
 def test_arity() -> None:
     assert {name: find_kind(name).arity[0] for name in NAMES} == {
-        "md-linear": 1, "md-raid0": 1, "md-raid1": 1, "md-raid10": 2, "md-raid4": 2,
-        "md-raid5": 2, "md-raid6": 4}
+        "md-linear": 1,
+        "md-raid0": 1,
+        "md-raid1": 1,
+        "md-raid10": 2,
+        "md-raid4": 2,
+        "md-raid5": 2,
+        "md-raid6": 4,
+    }
     assert {find_kind(name).verb for name in NAMES} == {"md"}

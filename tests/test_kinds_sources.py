@@ -82,25 +82,49 @@ def test_pwritev_to_a_raw_device_is_the_traced_one() -> None:
     assert fixed(way("raw", "writev-direct", "linux-6.1-x86_64")) == traced
 
 
-@pytest.mark.parametrize("chain", [
-    # the functions of kernel traces that J. Juhl published (LKML, 2006-11-21), 2.6.19-rc6
-    ("writeback_inodes", "sync_sb_inodes", "__writeback_single_inode", "do_writepages",
-     "xfs_vm_writepage", "xfs_page_state_convert", "xfs_bmap", "xfs_iomap",
-     "xfs_iomap_write_allocate", "xfs_bmapi", "xfs_alloc_vextent", "xfs_alloc_fix_freelist",
-     "xfs_alloc_insert", "xfs_alloc_get_freelist", "xfs_alloc_search_busy", "_xfs_log_force",
-     "xlog_bdstrat_cb", "xfs_buf_iorequest", "submit_bio")])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        # the functions of kernel traces that J. Juhl published (LKML, 2006-11-21), 2.6.19-rc6
+        (
+            "writeback_inodes",
+            "sync_sb_inodes",
+            "__writeback_single_inode",
+            "do_writepages",
+            "xfs_vm_writepage",
+            "xfs_page_state_convert",
+            "xfs_bmap",
+            "xfs_iomap",
+            "xfs_iomap_write_allocate",
+            "xfs_bmapi",
+            "xfs_alloc_vextent",
+            "xfs_alloc_fix_freelist",
+            "xfs_alloc_insert",
+            "xfs_alloc_get_freelist",
+            "xfs_alloc_search_busy",
+            "_xfs_log_force",
+            "xlog_bdstrat_cb",
+            "xfs_buf_iorequest",
+            "submit_bio",
+        )
+    ],
+)
 def test_xfs_writeback_of_2_6_18_takes_the_published_way(chain: tuple[str, ...]) -> None:
     for name in ("write", "writeback", "reclaim"):
         found = functions(way("xfs", name, OLD))
         assert [f for f in found if f in chain] == [f for f in chain if f in found]
         missing = set(chain) - set(found)
-        assert missing <= {"writeback_inodes", "sync_sb_inodes", "__writeback_single_inode",
-                           "do_writepages"} and (not missing or name == "reclaim")
+        assert missing <= {
+            "writeback_inodes",
+            "sync_sb_inodes",
+            "__writeback_single_inode",
+            "do_writepages",
+        } and (not missing or name == "reclaim")
 
 
 def test_allocation_below_xfs_bmapi_adds_about_two_kilobytes() -> None:
     path = way("xfs", "writeback", OLD)
-    below = path.steps[functions(path).index("xfs_bmapi"):]
+    below = path.steps[functions(path).index("xfs_bmapi") :]
     assert 1600 <= sum(step.bytes for step in below) <= 2200
 
 
@@ -116,8 +140,9 @@ def test_ways_are_complete(kind: str, name: str, kernel_name: str) -> None:
 @pytest.mark.parametrize("name", ["read", "read-direct", "writeback"])
 def test_the_deepest_point_is_no_shallower_than_the_submit(name: str, kernel_name: str) -> None:
     for kind in ("raw", "xfs"):
-        assert (way(kind, name, kernel_name, deepest=True).bytes
-                >= way(kind, name, kernel_name).bytes)
+        assert (
+            way(kind, name, kernel_name, deepest=True).bytes >= way(kind, name, kernel_name).bytes
+        )
 
 
 @pytest.mark.parametrize("kernel_name", KERNELS)
@@ -127,29 +152,49 @@ def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
             continue
         for op in ("read", "write"):
             direct = functions(way(kind, f"{op}-direct", kernel_name))
-            assert not {"generic_file_buffered_write", "generic_perform_write", "filemap_read",
-                        "do_generic_mapping_read", "do_writepages"} & set(direct)
+            assert not {
+                "generic_file_buffered_write",
+                "generic_perform_write",
+                "filemap_read",
+                "do_generic_mapping_read",
+                "do_writepages",
+            } & set(direct)
             assert fixed(way(kind, f"{op}-direct", kernel_name)) <= 1400
 
 
 def test_reads_allocate_nothing() -> None:
     for kind, name, k in ways(("ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat")):
         if name.startswith("read"):
-            assert not {"ext3_new_blocks", "ext4_mb_new_blocks", "xfs_alloc_vextent",
-                        "start_this_handle", "start_transaction", "btrfs_cow_block",
-                        "f2fs_reserve_block", "fat_add_cluster"} & set(
-                            functions(way(kind, name, k)))
+            assert not {
+                "ext3_new_blocks",
+                "ext4_mb_new_blocks",
+                "xfs_alloc_vextent",
+                "start_this_handle",
+                "start_transaction",
+                "btrfs_cow_block",
+                "f2fs_reserve_block",
+                "fat_add_cluster",
+            } & set(functions(way(kind, name, k)))
 
 
 @pytest.mark.parametrize("kernel_name", KERNELS[2:])
 def test_vfat_reads_its_table_below_every_mapping(kernel_name: str) -> None:
     """fat_get_cluster walks the chain (fs/fat/cache.c): the deepest bio reads the table."""
     table = ["fat_get_cluster", "fat_ent_read", "fat_ent_bread", "__bread_gfp"]
-    for name in ("read", "write", "fault", "fsync", "writeback", "kswapd", "read-direct-meta",
-                 "write-gap", "write-direct-grow"):
+    for name in (
+        "read",
+        "write",
+        "fault",
+        "fsync",
+        "writeback",
+        "kswapd",
+        "read-direct-meta",
+        "write-gap",
+        "write-direct-grow",
+    ):
         found = functions(way("vfat", name, kernel_name))
         first = found.index(table[0])
-        assert found[first:first + len(table)] == table, name
+        assert found[first : first + len(table)] == table, name
         assert name in ("write", "write-gap") or "fat_add_cluster" not in found, name
     gap, write = (functions(way("vfat", n, kernel_name)) for n in ("write-gap", "write"))
     assert (gap.count("fat_write_begin"), write.count("fat_write_begin")) == (2, 1)
@@ -189,8 +234,12 @@ def test_direct_io_ends_in_its_own_end_io() -> None:
         for k in (kernel(KERNELS[3]), as_traced(kernel(KERNELS[3]))):
             ended = source_completion(stack, "fs", Layers(k, stack), direct)
             found[direct, k.rows.entered is not None] = ended.frames()[1].function
-    assert found == {(False, False): "mpage_end_io", (False, True): "mpage_end_io",
-                     (True, False): "mpage_end_io", (True, True): "blkdev_bio_end_io"}
+    assert found == {
+        (False, False): "mpage_end_io",
+        (False, True): "mpage_end_io",
+        (True, False): "mpage_end_io",
+        (True, True): "blkdev_bio_end_io",
+    }
 
 
 @pytest.mark.parametrize("kernel_name", KERNELS)
@@ -237,14 +286,29 @@ def test_nfs_lookup_is_the_traced_one() -> None:
     """The stack tracer of a running 6.1 kernel (x86_64): what nfs_lookup, nfs4_proc_lookup and
     the functions below them keep down to xs_tcp_send_request."""
     path = find_kind("nfs").entries_for("6.1", {"version": 4})["open"]
-    via = ("nfs_lookup", ">nfs4_proc_lookup", "_nfs4_proc_lookup", "nfs4_do_call_sync",
-           *path.via[path.via.index("rpc_run_task"):])
-    steps = {s.function: s.bytes
-             for s in kernel(KERNELS[2]).rows.spine(replace(path, via=via)).steps}
-    traced = {"nfs_lookup": 72, "nfs4_proc_lookup": 48, "nfs4_proc_lookup_common": 128,
-              "_nfs4_proc_lookup": 200, "nfs4_do_call_sync": 120, "rpc_run_task": 64,
-              "rpc_execute": 32, "__rpc_execute": 88, "call_transmit": 16, "xprt_transmit": 96,
-              "xs_tcp_send_request": 312}
+    via = (
+        "nfs_lookup",
+        ">nfs4_proc_lookup",
+        "_nfs4_proc_lookup",
+        "nfs4_do_call_sync",
+        *path.via[path.via.index("rpc_run_task") :],
+    )
+    steps = {
+        s.function: s.bytes for s in kernel(KERNELS[2]).rows.spine(replace(path, via=via)).steps
+    }
+    traced = {
+        "nfs_lookup": 72,
+        "nfs4_proc_lookup": 48,
+        "nfs4_proc_lookup_common": 128,
+        "_nfs4_proc_lookup": 200,
+        "nfs4_do_call_sync": 120,
+        "rpc_run_task": 64,
+        "rpc_execute": 32,
+        "__rpc_execute": 88,
+        "call_transmit": 16,
+        "xprt_transmit": 96,
+        "xs_tcp_send_request": 312,
+    }
     assert 0 <= sum(steps[f] for f in traced) - sum(traced.values()) <= 8
 
 
@@ -286,8 +350,11 @@ def test_file_systems_in_the_middle(kernel_name: str) -> None:
         calls = find_kind(name).calls.get(k.generation.name)
         if calls is None:
             continue
-        for path in (calls.submit, *calls.submit_ops.values(),
-                     *(path for files in calls.files.values() for path in files)):
+        for path in (
+            calls.submit,
+            *calls.submit_ops.values(),
+            *(path for files in calls.files.values() for path in files),
+        ):
             if path is None:
                 assert calls.files
                 continue
@@ -306,8 +373,9 @@ def test_only_a_preallocated_file_has_extents_to_split(kernel_name: str, direct:
         stack.nvme("disk", size="1 GiB")
         stack.add("root", "ext4", "disk")
         stack.loop("loop0", on="root", direct=direct, preallocated=preallocated)
-        worker = next(t for t in explain(stack, kernel=kernel(kernel_name)).tasks
-                      if t.task == "loop loop0")
+        worker = next(
+            t for t in explain(stack, kernel=kernel(kernel_name)).tasks if t.task == "loop loop0"
+        )
         chains[preallocated] = [f.function for f in worker.path]
         peaks[preallocated] = worker.peak_bytes
     assert peaks[False] < peaks[True]
@@ -319,8 +387,12 @@ def test_only_a_preallocated_file_has_extents_to_split(kernel_name: str, direct:
 @pytest.mark.parametrize("kernel_name", KERNELS)
 def test_roots(kernel_name: str) -> None:
     """pt_regs and padding; a 2.6 thread keeps two words of pt_regs and what its helper pushes."""
-    first = {"linux-2.6.18-i386-4k": (68, 20), "linux-2.6.24-i386-4k": (72, 24),
-             "linux-6.1-x86_64": (168, 168), "linux-6.1-i386": (76, 76)}[kernel_name]
+    first = {
+        "linux-2.6.18-i386-4k": (68, 20),
+        "linux-2.6.24-i386-4k": (72, 24),
+        "linux-6.1-x86_64": (168, 168),
+        "linux-6.1-i386": (76, 76),
+    }[kernel_name]
     k = kernel(kernel_name)
     for root, expected in zip(("@syscall", "@kthread"), first, strict=True):
         rows = k.generation.roots[(k.platform.arch, root)].rows

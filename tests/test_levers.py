@@ -30,15 +30,19 @@ def test_a_lever_is_what_explain_says_of_the_changed_stack(kernel):
     found = bs.headroom_levers(case.stack, kernel=kernel, workload=case.workload)
 
     def headroom(**changes):
-        return bs.explain(case.stack, kernel=kernel.override(**changes),
-                          workload=case.workload).worst.headroom_bytes
+        return bs.explain(
+            case.stack, kernel=kernel.override(**changes), workload=case.workload
+        ).worst.headroom_bytes
+
     levers = {lever.name: {s.setting: s.value for s in lever.swings} for lever in found.levers}
     assert found.base == headroom()
     assert levers["submission recursive"] == {"fifo": headroom(submission="fifo")}
     assert levers["thread size 4 KiB"] == {"8 KiB": headroom(thread_size_bytes=8192)}
     # one dm-linear layer of a recursive 2.6.18: 176 bytes (docs/2005-and-now.md)
-    assert levers["dm-linear × 8"] == {"none": found.base + 8 * 176,
-                                       "one more on top": found.base - 176}
+    assert levers["dm-linear × 8"] == {
+        "none": found.base + 8 * 176,
+        "one more on top": found.base - 176,
+    }
     gains = [max(s.value for s in lever.swings) for lever in found.levers]
     assert gains == sorted(gains, reverse=True) and gains[0] > found.base
     assert json.loads(json.dumps(found.to_dict()))["quantity"] == "headroom_bytes"
@@ -50,7 +54,9 @@ def test_what_cannot_be_changed_is_named(kernel):
 
     levers, idle, left_out = weigh(
         {"a": {"x": refused, "y": lambda: 12.0}, "b": {"z": lambda: 10.5}, "c": {"w": refused}},
-        10.0, 1.0)
+        10.0,
+        1.0,
+    )
     assert [(one.name, len(one.swings)) for one in levers] == [("a", 1)]
     assert idle == ("b",)
     assert [line.split(":")[0] for line in left_out] == ["a, x", "c, w"]
@@ -63,9 +69,16 @@ def test_what_cannot_be_changed_is_named(kernel):
 def test_rates_follow_the_bottleneck():
     """Constant service on one channel: a closed loop is full, its rate one over the latency."""
     stack = bs.Stack("one")
-    stack.nvme("nvme0n1", size="1 TiB", service={
-        "read_latency": "100 us", "channels": 1, "bandwidth": "100 GB/s",
-        "distribution": "constant"})
+    stack.nvme(
+        "nvme0n1",
+        size="1 TiB",
+        service={
+            "read_latency": "100 us",
+            "channels": 1,
+            "bandwidth": "100 GB/s",
+            "distribution": "constant",
+        },
+    )
     reads = bs.Workload(rw="randread", bs="4 KiB", direct=True)
     base = bs.capacity(stack, reads, kernel="linux-6.1-x86_64", iodepth=8, bios=4000)
     assert base.iops == pytest.approx(10_000, rel=0.01)
@@ -73,7 +86,9 @@ def test_rates_follow_the_bottleneck():
     levers = {lever.name: {s.setting: s.value for s in lever.swings} for lever in found.levers}
     assert levers.keys() == {"nvme0n1: latency 100 µs", "nvme0n1: channels 1"}
     assert levers["nvme0n1: latency 100 µs"] == {
-        "half": pytest.approx(20_000, rel=0.01), "twice": pytest.approx(5_000, rel=0.01)}
+        "half": pytest.approx(20_000, rel=0.01),
+        "twice": pytest.approx(5_000, rel=0.01),
+    }
     assert levers["nvme0n1: channels 1"]["twice"] == pytest.approx(20_000, rel=0.01)
     assert "iodepth 8" in found.idle and "cores 8" in found.idle
     opened = bs.capacity(stack, reads, kernel="linux-6.1-x86_64", rate_iops=1000, bios=500)

@@ -44,8 +44,14 @@ def test_a_stack_of_one_has_its_limits():
 
 def test_the_smaller_length_and_the_larger_block_win():
     one = Limits(max_sectors=2560, max_hw_sectors=8192, max_segments=127)
-    two = Limits(max_sectors=1024, max_hw_sectors=1024, max_segments=168, logical_block_size=4096,
-                 physical_block_size=4096, io_min=4096)
+    two = Limits(
+        max_sectors=1024,
+        max_hw_sectors=1024,
+        max_segments=168,
+        logical_block_size=4096,
+        physical_block_size=4096,
+        io_min=4096,
+    )
     both = stacked(one, two)
     assert (both.max_sectors, both.max_hw_sectors, both.max_segments) == (1024, 1024, 127)
     assert (both.logical_block_size, both.io_min) == (4096, 4096)
@@ -58,8 +64,10 @@ def test_zero_is_no_limit_but_zero_write_zeroes_is_none():
 
 
 def test_lengths_are_rounded_to_the_logical_block_since_5_10():
-    odd, big = Limits(max_sectors=255, max_hw_sectors=255), Limits(logical_block_size=4096,
-                                                                  physical_block_size=4096)
+    odd, big = (
+        Limits(max_sectors=255, max_hw_sectors=255),
+        Limits(logical_block_size=4096, physical_block_size=4096),
+    )
     assert stacked(odd, big).max_sectors == 248
     assert stacked(odd, big, rules=RULES["4.16"]).max_sectors == 255
 
@@ -92,8 +100,9 @@ def test_a_partition_at_sector_63_is_misaligned_on_a_4k_disk():
 
 
 def test_discards_need_a_granularity():
-    flash = Limits(discard_granularity=4096, max_discard_sectors=2**20,
-                   max_hw_discard_sectors=2**21)
+    flash = Limits(
+        discard_granularity=4096, max_discard_sectors=2**20, max_hw_discard_sectors=2**21
+    )
     rough = replace(flash, discard_granularity=2**20, max_discard_sectors=2**19)
     both = stacked(flash, Limits(), rough)
     assert both.discard_granularity == 2**20
@@ -108,8 +117,10 @@ def test_dma_alignment_is_a_limit_since_6_0():
 def test_old_kernels_stack_lengths_and_block_only():
     """2.6.18 blk_queue_stack_limits keeps the smaller segment counts, and a new queue's 255."""
     old = RULES["2.6.18"]
-    both = stacked(Limits(max_sectors=1024, max_hw_sectors=1024, logical_block_size=2048,
-                          max_segments=64), rules=old)
+    both = stacked(
+        Limits(max_sectors=1024, max_hw_sectors=1024, logical_block_size=2048, max_segments=64),
+        rules=old,
+    )
     assert (both.max_sectors, both.max_segments, both.logical_block_size) == (255, 64, 2048)
     assert (both.io_min, both.alignment_offset) == (512, 0)
 
@@ -130,14 +141,18 @@ def queues(draw):
     physical = max(logical, draw(st.sampled_from((512, 4096, 16384))))
     most = draw(st.sampled_from((8, 128, 2560, 65536, UINT_MAX - 7)))
     return Limits(
-        logical_block_size=logical, physical_block_size=physical,
+        logical_block_size=logical,
+        physical_block_size=physical,
         io_min=draw(st.sampled_from((1, 3, 16))) * physical,
         io_opt=draw(st.sampled_from((0, 1, 6, 64))) * physical,
-        max_hw_sectors=most, max_sectors=min(most, 2560),
+        max_hw_sectors=most,
+        max_sectors=min(most, 2560),
         max_segments=draw(st.sampled_from((1, 127, USHRT_MAX))),
         chunk_sectors=draw(st.sampled_from((0, 0, 96, 256))) * (physical // 512),
         virt_boundary_mask=draw(st.sampled_from((0, 4095))),
-        discard_granularity=draw(st.sampled_from((0, 512, 2**20))), max_discard_sectors=4096)
+        discard_granularity=draw(st.sampled_from((0, 512, 2**20))),
+        max_discard_sectors=4096,
+    )
 
 
 @given(st.lists(queues(), min_size=1, max_size=4), st.sampled_from((0, 8, 63, 2048)))
@@ -185,7 +200,10 @@ def test_pieces_are_whole_logical_blocks(limits, block):
 def test_segments_are_pages_at_worst():
     assert segments_sectors(Limits(max_segments=127)) == 1016
     assert max_discard_grain(Limits(max_discard_sectors=1000, discard_granularity=4096)) == (
-        1000, 8, 0)
+        1000,
+        8,
+        0,
+    )
     assert max_discard_grain(Limits(max_discard_sectors=1001, discard_granularity=4096))[0] == 1000
 
 
@@ -229,8 +247,13 @@ def test_raid0_prefers_stripes_and_takes_chunks():
 @pytest.mark.parametrize(("layout", "wide"), [("n2", 2), ("f2", 4)])
 def test_raid10_prefers_its_data_disks(layout, wide):
     def build(s):
-        s.md("md0", level=10, members=[s.scsi(f"s{i}", size="1 GiB") for i in range(4)],
-             layout=layout, chunk="64 KiB")
+        s.md(
+            "md0",
+            level=10,
+            members=[s.scsi(f"s{i}", size="1 GiB") for i in range(4)],
+            layout=layout,
+            chunk="64 KiB",
+        )
 
     limits = made(build)["md0"].limits
     assert (limits.io_min, limits.io_opt) == (65536, wide * 65536)
@@ -238,8 +261,12 @@ def test_raid10_prefers_its_data_disks(layout, wide):
 
 def test_raid5_of_6_1_takes_a_mebibyte_in_any_number_of_segments():
     def build(s):
-        s.md("md0", level=5, members=[s.scsi(f"s{i}", size="1 GiB") for i in range(4)],
-             chunk="64 KiB")
+        s.md(
+            "md0",
+            level=5,
+            members=[s.scsi(f"s{i}", size="1 GiB") for i in range(4)],
+            chunk="64 KiB",
+        )
 
     limits = made(build)["md0"].limits
     assert (limits.max_hw_sectors, limits.max_sectors) == (2048, 2048)
@@ -274,8 +301,14 @@ def test_thin_pool_divides_its_block():
 
 def test_dm_gives_discards_up_when_one_disk_has_none():
     def build(s):
-        s.dm("lv", target="linear", table=[[0, 100, s.nvme("n", size="1 GiB").name, 0],
-                                           [100, 100, s.scsi("a", size="1 GiB").name, 0]])
+        s.dm(
+            "lv",
+            target="linear",
+            table=[
+                [0, 100, s.nvme("n", size="1 GiB").name, 0],
+                [100, 100, s.scsi("a", size="1 GiB").name, 0],
+            ],
+        )
 
     lv = made(build)["lv"]
     assert lv.limits.max_discard_sectors == 0
@@ -310,8 +343,12 @@ def test_dm_over_md_of_2_6_is_given_one_page():
 
 
 def test_sources_and_cards_have_no_limits():
-    tree = made(lambda s: (s.iscsi("i", nic=s.nic("eth0"), size="1 GiB"),
-                           s.filesystem("fs", kind="xfs", on="i")))
+    tree = made(
+        lambda s: (
+            s.iscsi("i", nic=s.nic("eth0"), size="1 GiB"),
+            s.filesystem("fs", kind="xfs", on="i"),
+        )
+    )
     assert list(tree) == ["i"]
 
 
@@ -349,27 +386,40 @@ rw = "read"
 
 
 def test_limits_survive_a_round_trip():
-    config = parse_config(CONFIG.format(line='max_sectors = "512 KiB"\nmax_segments = 64',
-                                        upper="max_sectors = 256"))
+    config = parse_config(
+        CONFIG.format(line='max_sectors = "512 KiB"\nmax_segments = 64', upper="max_sectors = 256")
+    )
     assert config.stack.devices["sda"].limits == {"max_sectors": 1024, "max_segments": 64}
     assert config.stack.devices["lv"].limits == {"max_sectors": 256}
     again = config_to_dict(config)["devices"]
     assert again["sda"]["limits"] == {"max_sectors": "512 KiB", "max_segments": 64}
 
 
-@pytest.mark.parametrize(("line", "upper", "path", "text"), [
-    ("max_sector = 8", "", "devices.sda.limits.max_sector", 'did you mean "max_sectors"'),
-    ("max_sectors = 4", "", "devices.sda.limits.max_sectors", "8 to"),
-    ('max_sectors = "1000 B"', "", "devices.sda.limits.max_sectors", "512"),
-    ("logical_block_size = 1000", "", "devices.sda.limits.logical_block_size", "power of two"),
-    ("virt_boundary_mask = 4096", "", "devices.sda.limits.virt_boundary_mask", "one less"),
-    ("max_segments = true", "", "devices.sda.limits.max_segments", "whole number"),
-    ("max_segments = 0", "", "devices.sda.limits.max_segments", "1 to"),
-    ("max_sectors = 16\nmax_hw_sectors = 8", "", "devices.sda.limits.max_sectors",
-     "max_hw_sectors"),
-    ("max_sectors = 9\nlogical_block_size = 4096", "", "devices.sda.limits.max_sectors", "whole"),
-    ("", "io_min = 512", "devices.lv.limits.io_min", "lower devices"),
-])
+@pytest.mark.parametrize(
+    ("line", "upper", "path", "text"),
+    [
+        ("max_sector = 8", "", "devices.sda.limits.max_sector", 'did you mean "max_sectors"'),
+        ("max_sectors = 4", "", "devices.sda.limits.max_sectors", "8 to"),
+        ('max_sectors = "1000 B"', "", "devices.sda.limits.max_sectors", "512"),
+        ("logical_block_size = 1000", "", "devices.sda.limits.logical_block_size", "power of two"),
+        ("virt_boundary_mask = 4096", "", "devices.sda.limits.virt_boundary_mask", "one less"),
+        ("max_segments = true", "", "devices.sda.limits.max_segments", "whole number"),
+        ("max_segments = 0", "", "devices.sda.limits.max_segments", "1 to"),
+        (
+            "max_sectors = 16\nmax_hw_sectors = 8",
+            "",
+            "devices.sda.limits.max_sectors",
+            "max_hw_sectors",
+        ),
+        (
+            "max_sectors = 9\nlogical_block_size = 4096",
+            "",
+            "devices.sda.limits.max_sectors",
+            "whole",
+        ),
+        ("", "io_min = 512", "devices.lv.limits.io_min", "lower devices"),
+    ],
+)
 def test_limits_that_cannot_be(line, upper, path, text):
     with pytest.raises(ConfigError) as caught:
         parse_config(CONFIG.format(line=line, upper=upper))

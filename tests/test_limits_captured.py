@@ -32,16 +32,39 @@ def stacked(*lower, rules=NEW):
 
 def test_a_made_tree_of_6_1_agrees():
     """lv over two disks, as 6.1 would show it: computed by hand from blk_stack_limits."""
-    disk = {"logical_block_size": "512", "physical_block_size": "4096", "minimum_io_size": "4096",
-            "optimal_io_size": "0", "max_hw_sectors_kb": "32767", "max_sectors_kb": "1280",
-            "max_segments": "168", "max_segment_size": "65536", "virt_boundary_mask": "0",
-            "discard_granularity": "0", "discard_max_bytes": "0", "chunk_sectors": "0",
-            "write_zeroes_max_bytes": "0", "dma_alignment": "511", "alignment_offset": "0"}
-    flash = disk | {"max_sectors_kb": "128", "max_hw_sectors_kb": "128", "max_segments": "33",
-                    "max_segment_size": "4294967295", "virt_boundary_mask": "4095",
-                    "optimal_io_size": "131072", "dma_alignment": "3"}
-    upper = disk | {"max_sectors_kb": "128", "max_hw_sectors_kb": "128", "max_segments": "33",
-                    "virt_boundary_mask": "4095", "optimal_io_size": "131072"}
+    disk = {
+        "logical_block_size": "512",
+        "physical_block_size": "4096",
+        "minimum_io_size": "4096",
+        "optimal_io_size": "0",
+        "max_hw_sectors_kb": "32767",
+        "max_sectors_kb": "1280",
+        "max_segments": "168",
+        "max_segment_size": "65536",
+        "virt_boundary_mask": "0",
+        "discard_granularity": "0",
+        "discard_max_bytes": "0",
+        "chunk_sectors": "0",
+        "write_zeroes_max_bytes": "0",
+        "dma_alignment": "511",
+        "alignment_offset": "0",
+    }
+    flash = disk | {
+        "max_sectors_kb": "128",
+        "max_hw_sectors_kb": "128",
+        "max_segments": "33",
+        "max_segment_size": "4294967295",
+        "virt_boundary_mask": "4095",
+        "optimal_io_size": "131072",
+        "dma_alignment": "3",
+    }
+    upper = disk | {
+        "max_sectors_kb": "128",
+        "max_hw_sectors_kb": "128",
+        "max_segments": "33",
+        "virt_boundary_mask": "4095",
+        "optimal_io_size": "131072",
+    }
     lower = [sysfs_queue.limits_of(sysfs_queue.read_files(one)) for one in (disk, flash)]
     assert sysfs_queue.compare(stacked(*lower), sysfs_queue.read_files(upper), NEW) == {}
 
@@ -97,10 +120,14 @@ def test_a_multipath_namespace_agrees_but_for_what_its_driver_sets():
     else:
         pytest.skip("no tree with a multipath namespace")
     values = sysfs_queue.read_files(devices["nvme1n1"])
-    paths = [sysfs_queue.limits_of(sysfs_queue.read_files(devices[p]))
-             for p in ("nvme1c1n1", "nvme1c2n1")]
-    for rules, differs in ((NEW, {"dma_alignment": (511, 3)}), (RULES["6.12"], {
-            "dma_alignment": (511, 3)})):
+    paths = [
+        sysfs_queue.limits_of(sysfs_queue.read_files(devices[p]))
+        for p in ("nvme1c1n1", "nvme1c2n1")
+    ]
+    for rules, differs in (
+        (NEW, {"dma_alignment": (511, 3)}),
+        (RULES["6.12"], {"dma_alignment": (511, 3)}),
+    ):
         top = start_limits(rules)
         for one in paths:
             top = stack_limits(top, one, 0, rules)
@@ -112,8 +139,13 @@ def test_a_multipath_namespace_agrees_but_for_what_its_driver_sets():
 def test_the_sosreports_crypt_and_lvm_agree():
     """lsblk -t of a Ceph node (5.4): dm-crypt and dm-linear above bcache."""
     path = captured("sosreport/openstack-compute/block/lsblk_-O_-P")
-    names = {"MIN-IO": "io_min", "OPT-IO": "io_opt", "PHY-SEC": "physical_block_size",
-             "LOG-SEC": "logical_block_size", "ALIGNMENT": "alignment_offset"}
+    names = {
+        "MIN-IO": "io_min",
+        "OPT-IO": "io_opt",
+        "PHY-SEC": "physical_block_size",
+        "LOG-SEC": "logical_block_size",
+        "ALIGNMENT": "alignment_offset",
+    }
     rows = {}
     for line in path.read_text().splitlines():
         row = dict(word.split("=", 1) for word in shlex.split(line))
@@ -126,7 +158,8 @@ def test_the_sosreports_crypt_and_lvm_agree():
         one = Limits(**{limit: int(low[word]) for word, limit in names.items()})
         top = stacked(one, rules=RULES["4.16"])
         assert {limit: getattr(top, limit) for limit in names.values()} == {
-            limit: int(row[word]) for word, limit in names.items()}
+            limit: int(row[word]) for word, limit in names.items()
+        }
         # the LV takes no discards as its dm-crypt takes none; that one was opened without
         # allow_discards, though the bcache under it takes them
         assert row["DISC-MAX"] == "0B"

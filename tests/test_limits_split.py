@@ -26,8 +26,9 @@ OLD = load_kernel("linux-2.6.18-i386-4k")
 def way(build, size, offset=0, *, rw="read", kernel=NEW):
     stack = bs.Stack()
     build(stack)
-    found = explain_limits(stack, kernel=kernel, bs=size, offset_sectors=offset,
-                           workload=Workload(rw=rw))
+    found = explain_limits(
+        stack, kernel=kernel, bs=size, offset_sectors=offset, workload=Workload(rw=rw)
+    )
     return found.pieces
 
 
@@ -52,14 +53,17 @@ def test_the_first_piece_ends_on_a_physical_block():
 
 def test_a_partition_counts_from_the_disks_start():
     limits = {"max_sectors": 256, "physical_block_size": 4096}
-    pieces = way(lambda s: s.partition("a1", on=s.scsi("a", size="1 GiB", limits=limits),
-                                       start=63 * 512), "256 KiB")
+    pieces = way(
+        lambda s: s.partition("a1", on=s.scsi("a", size="1 GiB", limits=limits), start=63 * 512),
+        "256 KiB",
+    )
     assert lengths(pieces, "a") == [(63, 249), (312, 256), (568, 7)]
 
 
 def test_chunk_sectors_are_not_crossed():
-    pieces = way(lambda s: s.nvme("n", size="1 GiB", limits={"chunk_sectors": "128 KiB"}),
-                 "256 KiB", 200)
+    pieces = way(
+        lambda s: s.nvme("n", size="1 GiB", limits={"chunk_sectors": "128 KiB"}), "256 KiB", 200
+    )
     assert lengths(pieces, "n") == [(200, 56), (256, 256), (512, 200)]
     assert pieces[0].why == "chunk_sectors 256: the next multiple"
 
@@ -105,8 +109,9 @@ def test_dm_thin_cuts_at_its_pools_blocks():
 
 def test_md_raid0_is_given_a_chunk_and_maps_its_rest_first():
     def build(s):
-        s.md("md0", level=0, members=[s.brd(f"r{i}", size="1 GiB") for i in range(2)],
-             chunk="64 KiB")
+        s.md(
+            "md0", level=0, members=[s.brd(f"r{i}", size="1 GiB") for i in range(2)], chunk="64 KiB"
+        )
 
     pieces = way(build, "128 KiB", 8)
     assert lengths(pieces, "md0") == [(8, 128), (136, 128)]
@@ -118,8 +123,11 @@ def test_md_raid5_is_given_a_mebibyte():
     def build(s):
         s.md("md0", level=5, members=[s.scsi(f"s{i}", size="1 GiB") for i in range(3)])
 
-    assert lengths(way(build, "3 MiB", rw="write"), "md0") == [(0, 2048), (2048, 2048),
-                                                               (4096, 2048)]
+    assert lengths(way(build, "3 MiB", rw="write"), "md0") == [
+        (0, 2048),
+        (2048, 2048),
+        (4096, 2048),
+    ]
 
 
 def test_discards_end_on_their_granularity():
@@ -136,14 +144,21 @@ def test_drivers_that_take_bios_split_nothing():
 
 
 def test_bios_of_2_6_keep_their_size():
-    pieces = way(lambda s: s.scsi("a", size="1 GiB", limits={"max_sectors": 16}), "1 MiB",
-                 kernel=OLD)
+    pieces = way(
+        lambda s: s.scsi("a", size="1 GiB", limits={"max_sectors": 16}), "1 MiB", kernel=OLD
+    )
     assert lengths(pieces, "a") == [(0, 2048)]
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 5000), st.integers(0, 5000), st.sampled_from((8, 64, 255, 1000)),
-       st.sampled_from((512, 4096)), st.sampled_from((0, 96, 256)), st.integers(1, 40))
+@given(
+    st.integers(1, 5000),
+    st.integers(0, 5000),
+    st.sampled_from((8, 64, 255, 1000)),
+    st.sampled_from((512, 4096)),
+    st.sampled_from((0, 96, 256)),
+    st.integers(1, 40),
+)
 def test_pieces_are_those_of_get_max_io_size(n_sectors, offset, most, physical, chunk, segments):
     """The core's pieces, one by one, against the rule; nothing is lost between them."""
     stack = bs.Stack()
@@ -164,8 +179,9 @@ def test_a_run_splits_what_passes_the_limits():
     stack = bs.Stack()
     stack.nvme("n", size="1 GiB")
     for size, pieces in (("508 KiB", 1), ("1 MiB", 3)):
-        result = bs.simulate(stack, Workload(rw="randread", bs=size, direct=True), kernel=NEW,
-                             bios=100)
+        result = bs.simulate(
+            stack, Workload(rw="randread", bs=size, direct=True), kernel=NEW, bios=100
+        )
         assert result.leaves["n"]["bios"] == 100 * pieces
         assert result.splits == 100 * (pieces - 1)
 
@@ -181,14 +197,44 @@ def test_limits_that_no_bio_passes_cost_nothing():
     assert not compile_plan(old, OLD).arrays.limit.any()
 
 
-_VALUES = st.one_of(st.sampled_from((0, 1, 8, 96, 127, 255, 256, 512, 1024, 4095, 4096, 65535,
-                                     2**20, 2**31, 2**32 - 1, -1, 2**40, 1.5, True, "4 KiB", [],
-                                     {}, None)), st.integers(0, 2**33))
+_VALUES = st.one_of(
+    st.sampled_from(
+        (
+            0,
+            1,
+            8,
+            96,
+            127,
+            255,
+            256,
+            512,
+            1024,
+            4095,
+            4096,
+            65535,
+            2**20,
+            2**31,
+            2**32 - 1,
+            -1,
+            2**40,
+            1.5,
+            True,
+            "4 KiB",
+            [],
+            {},
+            None,
+        )
+    ),
+    st.integers(0, 2**33),
+)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.dictionaries(st.sampled_from(sorted(LIMIT_KEYS)), _VALUES, max_size=5),
-       st.sampled_from(("scsi", "nvme", "nbd", "zram")), st.sampled_from(("randrw", "randtrim")))
+@given(
+    st.dictionaries(st.sampled_from(sorted(LIMIT_KEYS)), _VALUES, max_size=5),
+    st.sampled_from(("scsi", "nvme", "nbd", "zram")),
+    st.sampled_from(("randrw", "randtrim")),
+)
 def test_any_limits_are_refused_or_run(limits, kind, rw):
     """No table of limits makes anything but a BlockstackError or a run that ends."""
     stack = bs.Stack()
@@ -212,8 +258,10 @@ def test_a_bio_of_half_a_block_is_refused():
         explain_limits(stack, kernel=NEW, bs="4 KiB", offset_sectors=1)
 
 
-@pytest.mark.parametrize(("size", "offset", "text"), [
-    ("1000", 0, "512"), ("8 GiB", 0, "not the size of a bio"), ("4k", 2**50, "beyond")])
+@pytest.mark.parametrize(
+    ("size", "offset", "text"),
+    [("1000", 0, "512"), ("8 GiB", 0, "not the size of a bio"), ("4k", 2**50, "beyond")],
+)
 def test_bios_that_cannot_be(size, offset, text):
     with pytest.raises(ConfigError, match=text):
         way(lambda s: s.nvme("n", size="1 GiB"), size, offset)
@@ -233,8 +281,7 @@ def test_explain_limits_in_json():
     assert md0["limits"]["max_sectors"] == 2048
     assert md0["imposed"]["max_sectors"] == "md-raid6 level"
     assert data["pieces"][0]["taken_sectors"] == 2048
-    assert data["pieces"][0].keys() >= {"number", "parent", "device", "sector", "nr_sectors",
-                                        "why"}
+    assert data["pieces"][0].keys() >= {"number", "parent", "device", "sector", "nr_sectors", "why"}
 
 
 def test_explain_limits_as_tables():
@@ -247,12 +294,15 @@ def test_explain_limits_as_tables():
     assert "max_integrity_segments" in whole.stdout
 
 
-@pytest.mark.parametrize(("words", "text"), [
-    (("--bs", "4k"), "goes with --limits"),
-    (("--limits", "--offset", "8"), "goes with --bs"),
-    (("--limits", "--max-layers", "dm-linear"), "does not go with --max-layers"),
-    (("--limits", "--submission", "none"), "no such submission rule"),
-])
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--bs", "4k"), "goes with --limits"),
+        (("--limits", "--offset", "8"), "goes with --bs"),
+        (("--limits", "--max-layers", "dm-linear"), "does not go with --max-layers"),
+        (("--limits", "--submission", "none"), "no such submission rule"),
+    ],
+)
 def test_explain_limits_refuses(words, text):
     result = call("explain", "configs/raid6-nvme.toml", *words)
     assert result.exit_code == 2

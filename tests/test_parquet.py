@@ -18,8 +18,10 @@ from blockstack.parquet import ParquetError
 from blockstack.workload.trace import Trace
 
 CONFIG = str(Path(__file__).parent.parent / "configs/nvme-lvm-luks.toml")
-CSV = ("time_ns,device,op,sector,nr_sectors\n0,sda,read,8,8\n1000000,sdb,write,64,1\n"
-       "1500000,sda,flush,0,0\n2000000,sda,fua,64,1\n3000000,sda,discard,0,4096\n")
+CSV = (
+    "time_ns,device,op,sector,nr_sectors\n0,sda,read,8,8\n1000000,sdb,write,64,1\n"
+    "1500000,sda,flush,0,0\n2000000,sda,fua,64,1\n3000000,sda,discard,0,4096\n"
+)
 cli = CliRunner()
 
 
@@ -59,8 +61,10 @@ def test_chunk_by_chunk(tmp_path, pq, monkeypatch):
     lines = "".join(f"{i},sda,read,{i},1\n" for i in range(1000))
     (tmp_path / "a.csv").write_text(CSV.split("\n", maxsplit=1)[0] + "\n" + lines)
     monkeypatch.setattr("blockstack.importers.traces.reading.CHUNK_ROWS", 100)
-    assert cli.invoke(app, ["convert", str(tmp_path / "a.csv"), str(tmp_path / "b.parquet")]
-                      ).exit_code == 0
+    assert (
+        cli.invoke(app, ["convert", str(tmp_path / "a.csv"), str(tmp_path / "b.parquet")]).exit_code
+        == 0
+    )
     assert pq.ParquetFile(tmp_path / "b.parquet").num_row_groups == 10
     with open_trace(tmp_path / "b.parquet") as file:
         sizes = [len(chunk) for chunk in file.chunks()]
@@ -69,10 +73,21 @@ def test_chunk_by_chunk(tmp_path, pq, monkeypatch):
 
 def test_bad_rows_and_files(tmp_path, pq):
     import pyarrow as pa
+
     path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"time_ns": [0, 1, None, 3], "device": ["a"] * 4, "sector": [0] * 4,
-                             "op": ["read", "swim", "read", "write"], "nr_sectors": [1, 1, 1, 0],
-                             "more": [1.0] * 4}), path)
+    pq.write_table(
+        pa.table(
+            {
+                "time_ns": [0, 1, None, 3],
+                "device": ["a"] * 4,
+                "sector": [0] * 4,
+                "op": ["read", "swim", "read", "write"],
+                "nr_sectors": [1, 1, 1, 0],
+                "more": [1.0] * 4,
+            }
+        ),
+        path,
+    )
     with pytest.raises(TraceError, match=r"a\.parquet: row 2: not a bio.*swim.*--skip-bad"):
         load(path)
     trace, statement = load(path, skip_bad=3)
@@ -85,25 +100,45 @@ def test_bad_rows_and_files(tmp_path, pq):
         load(path)
     with pytest.raises(ParquetError, match="cannot be written"):
         from blockstack.importers.traces.columns import save
+
         save(iter(()), str(tmp_path / "no" / "x.parquet"))
-    source = subprocess.run([sys.executable, "-P", "-c", "from blockstack.cli import main; main()",
-                             "convert", "-"], input=b"PAR1" * 9, capture_output=True, check=False)
+    source = subprocess.run(
+        [sys.executable, "-P", "-c", "from blockstack.cli import main; main()", "convert", "-"],
+        input=b"PAR1" * 9,
+        capture_output=True,
+        check=False,
+    )
     assert source.returncode == 2 and b"pipe" in source.stderr
 
 
 def test_replay_and_latencies(csv, tmp_path, pq):
     cli.invoke(app, ["convert", str(csv), str(tmp_path / "b.parquet")])
     out = tmp_path / "lat.parquet"
-    run = cli.invoke(app, ["capacity", CONFIG, "--trace", str(tmp_path / "b.parquet"), "--map",
-                           "sda=fs", "--map", "sdb=fs", "--parquet", str(out), "--json"])
+    run = cli.invoke(
+        app,
+        [
+            "capacity",
+            CONFIG,
+            "--trace",
+            str(tmp_path / "b.parquet"),
+            "--map",
+            "sda=fs",
+            "--map",
+            "sdb=fs",
+            "--parquet",
+            str(out),
+            "--json",
+        ],
+    )
     assert run.exit_code == 0, run.output
     found = json.loads(run.stdout)
     table = pq.read_table(out).to_pydict()
     for part in ("lat", "clat"):
         assert sum(n for n, p in zip(table["count"], table["part"], strict=True) if p == part) == 5
-    whole = np.average([x for x, p in zip(table["latency_ns"], table["part"], strict=True)
-                        if p == "lat"], weights=[n for n, p in zip(
-                            table["count"], table["part"], strict=True) if p == "lat"])
+    whole = np.average(
+        [x for x, p in zip(table["latency_ns"], table["part"], strict=True) if p == "lat"],
+        weights=[n for n, p in zip(table["count"], table["part"], strict=True) if p == "lat"],
+    )
     assert whole == pytest.approx(found["blockstack"]["latency_ns"], rel=1e-3)
     assert set(table["op"]) == {"read", "write", "flush", "fua", "discard"}
 

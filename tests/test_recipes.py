@@ -38,17 +38,25 @@ def test_a_rows_command_gives_the_row(name):
     words = shlex.split(make.command(name, variant))
     text = (RECIPES / f"{name}.md").read_text()
     assert make.command(name, variant) in text
-    found = CliRunner().invoke(app, [*(str(ROOT / w) if w.startswith("configs/") else w
-                                       for w in words[1:]), "--json"])
+    found = CliRunner().invoke(
+        app, [*(str(ROOT / w) if w.startswith("configs/") else w for w in words[1:]), "--json"]
+    )
     assert found.exit_code == 0, found.output
     iops = json.loads(found.stdout)["blockstack"]["iops"]
     assert f"| {variant.label} | {iops:,.0f} |" in text
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ("devices", "not a change"), ("=3", "not a change"), ("devices.x.on=", "no such key"),
-    ("name.x=1", "no table"), ("workload.bs=4 KiB KiB", "bs"),
-    ("devices.user.in=3", "needs this key")])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("devices", "not a change"),
+        ("=3", "not a change"),
+        ("devices.x.on=", "no such key"),
+        ("name.x=1", "no table"),
+        ("workload.bs=4 KiB KiB", "bs"),
+        ("devices.user.in=3", "needs this key"),
+    ],
+)
 def test_a_wrong_change_is_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         load_config(make.CONFIGS / "cache-hits.toml", [change])

@@ -20,10 +20,14 @@ KERNEL = "linux-6.1-x86_64"
 
 def trace_of(times, device=None, op=0, sector=None, names=("sda",)):
     n = len(times)
-    return Trace(np.array(times, np.int64), np.zeros(n, np.int32) if device is None
-                 else np.array(device, np.int32), np.full(n, op, np.uint8),
-                 np.arange(n, dtype=np.int64) * 8 if sector is None else np.array(sector, np.int64),
-                 np.full(n, 8, np.int64), names)
+    return Trace(
+        np.array(times, np.int64),
+        np.zeros(n, np.int32) if device is None else np.array(device, np.int32),
+        np.full(n, op, np.uint8),
+        np.arange(n, dtype=np.int64) * 8 if sector is None else np.array(sector, np.int64),
+        np.full(n, 8, np.int64),
+        names,
+    )
 
 
 CONFIG = """
@@ -44,10 +48,20 @@ direct = true
 
 def replay(tmp_path, lines, *words, command="capacity", status=0, config=CONFIG):
     (tmp_path / "host.toml").write_text(config)
-    (tmp_path / "t.csv").write_text("time_ns,device,op,sector,nr_sectors\n" + "".join(
-        f"{line}\n" for line in lines))
-    run = cli.invoke(app, [command, str(tmp_path / "host.toml"), "--trace",
-                           str(tmp_path / "t.csv"), "--json", *words])
+    (tmp_path / "t.csv").write_text(
+        "time_ns,device,op,sector,nr_sectors\n" + "".join(f"{line}\n" for line in lines)
+    )
+    run = cli.invoke(
+        app,
+        [
+            command,
+            str(tmp_path / "host.toml"),
+            "--trace",
+            str(tmp_path / "t.csv"),
+            "--json",
+            *words,
+        ],
+    )
     assert run.exit_code == status, run.output
     return json.loads(run.stdout), run.stderr
 
@@ -89,16 +103,19 @@ def test_run_takes_a_trace(tmp_path):
     assert {run["bios"] for run in found["runs"]} == {3}
 
 
-@pytest.mark.parametrize(("lines", "words", "message"), [
-    (["0,x,read,0,8", "0,x,read,8,8"], (), "has no arrival times"),
-    (["0,x,read,0,8", "1,y,read,8,8"], (), "--map x=ROOT"),
-    (["0,x,read,0,8", "1,x,read,8,8"], ("--map", "z=sda"), "no such device"),
-    (["0,x,read,0,8", "1,x,read,8,8"], ("--map", "z"), "not a pair"),
-    (["0,x,read,0,8", "1,x,read,99999999,8"], (), "ends beyond the device"),
-    (["0,x,read,0,8", "1,x,read,8,8"], ("--iodepth", "4"), "leave --iodepth out"),
-    (["0,x,read,0,8", "1,x,read,8,8"], ("--until-knee",), "leave --until-knee out"),
-    (["0,x,read,0,8", "1,x,raed,8,8"], (), "line 3"),
-])
+@pytest.mark.parametrize(
+    ("lines", "words", "message"),
+    [
+        (["0,x,read,0,8", "0,x,read,8,8"], (), "has no arrival times"),
+        (["0,x,read,0,8", "1,y,read,8,8"], (), "--map x=ROOT"),
+        (["0,x,read,0,8", "1,x,read,8,8"], ("--map", "z=sda"), "no such device"),
+        (["0,x,read,0,8", "1,x,read,8,8"], ("--map", "z"), "not a pair"),
+        (["0,x,read,0,8", "1,x,read,99999999,8"], (), "ends beyond the device"),
+        (["0,x,read,0,8", "1,x,read,8,8"], ("--iodepth", "4"), "leave --iodepth out"),
+        (["0,x,read,0,8", "1,x,read,8,8"], ("--until-knee",), "leave --until-knee out"),
+        (["0,x,read,0,8", "1,x,raed,8,8"], (), "line 3"),
+    ],
+)
 def test_refused_with_a_way_out(tmp_path, lines, words, message):
     _, stderr = replay(tmp_path, lines, *words, status=2)
     assert message in " ".join(stderr.split())

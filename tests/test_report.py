@@ -25,8 +25,13 @@ CONFIGS = Path(__file__).parent.parent / "configs"
 
 def subject(name, **changes):
     case = bs.load(CONFIGS / f"{name}.toml")
-    return Subject(case.stack, case.workload, bs.load_kernel(case.kernel or "linux-6.1-x86_64"),
-                   bios=2000, **changes)
+    return Subject(
+        case.stack,
+        case.workload,
+        bs.load_kernel(case.kernel or "linux-6.1-x86_64"),
+        bios=2000,
+        **changes,
+    )
 
 
 def test_alike_devices_are_one_box():
@@ -50,8 +55,9 @@ def test_a_run_of_layers_is_one_box_and_many_kinds_fit():
     top = stack.nvme("nvme0n1", size="1 TiB")
     for i in range(12):
         top = stack.dm(f"lv{i}", target="linear", on=top)
-    nested = next(n for n in stack_map(stack, kernel="linux-6.1-x86_64").nodes
-                  if n.kind == "dm-linear")
+    nested = next(
+        n for n in stack_map(stack, kernel="linux-6.1-x86_64").nodes if n.kind == "dm-linear"
+    )
     assert (nested.nested, nested.count) == (12, 1)
     wide = bs.Stack("wide")
     wide.nvme("nvme0n1", size="1 TiB")
@@ -62,8 +68,9 @@ def test_a_run_of_layers_is_one_box_and_many_kinds_fit():
 
 def _few():
     stack = bs.Stack("few")
-    stack.filesystem("fs", kind="xfs", on=stack.dm("lv", target="linear",
-                                                   on=stack.nvme("nvme0n1", size="1 TiB")))
+    stack.filesystem(
+        "fs", kind="xfs", on=stack.dm("lv", target="linear", on=stack.nvme("nvme0n1", size="1 TiB"))
+    )
     return stack
 
 
@@ -89,8 +96,11 @@ def _broad():
 
 @pytest.mark.parametrize("make", [_few, _deep, _broad])
 def test_nothing_overlaps_on_the_stack_map(make):
-    found = stack_map(make(), kernel="linux-6.1-x86_64",
-                      workload=bs.Workload(rw="randread", bs="4 KiB", direct=True))
+    found = stack_map(
+        make(),
+        kernel="linux-6.1-x86_64",
+        workload=bs.Workload(rw="randread", bs="4 KiB", direct=True),
+    )
     busy = {name: 0.5 for node in found.nodes for name in node.names}
     ax = bs.plot.stack(found, utilisation=busy, load="iodepth 32")
     ax.figure.draw_without_rendering()
@@ -114,7 +124,8 @@ def test_stacks_for_flame_graph_viewers():
     file = json.loads(speedscope("x", found.tasks))
     assert [p["endValue"] for p in file["profiles"]] == [t.peak_bytes for t in found.tasks]
     assert max(n for p in file["profiles"] for s in p["samples"] for n in s) < len(
-        file["shared"]["frames"])
+        file["shared"]["frames"]
+    )
 
 
 class _Page(html.parser.HTMLParser):
@@ -131,9 +142,23 @@ def pack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pack")
     hashed = os.environ | {"PYTHONHASHSEED": "7"}  # not this process's: no set may show
     found = subprocess.run(
-        [sys.executable, "-P", "-c", "from blockstack.cli import main; main()", "report",
-         str(CONFIGS / "dm-md-iscsi.toml"), "-o", str(folder), "--bios", "2k"],
-        env=hashed, capture_output=True, text=True, check=False)
+        [
+            sys.executable,
+            "-P",
+            "-c",
+            "from blockstack.cli import main; main()",
+            "report",
+            str(CONFIGS / "dm-md-iscsi.toml"),
+            "-o",
+            str(folder),
+            "--bios",
+            "2k",
+        ],
+        env=hashed,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert found.returncode == 1 and f"{len(FIGURES)} figures" in found.stderr, found.stderr
     return folder
 
@@ -141,8 +166,10 @@ def pack(tmp_path_factory):
 def test_the_page_says_what_was_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr("blockstack.present.report.FIGURES", {})
     config = tmp_path / "host.toml"
-    config.write_text('kernel = "linux-6.1-x86_64"\n[missing]\n"/srv" = "oddfs: no such kind"\n'
-                      '[devices.sda]\nkind = "scsi"\nsize = "1 GiB"\n')
+    config.write_text(
+        'kernel = "linux-6.1-x86_64"\n[missing]\n"/srv" = "oddfs: no such kind"\n'
+        '[devices.sda]\nkind = "scsi"\nsize = "1 GiB"\n'
+    )
     found = CliRunner().invoke(app, ["report", str(config), "-o", str(tmp_path), "--json"])
     assert found.exit_code == 3 and json.loads(found.stdout)["fits"] is None
     page = (tmp_path / "index.html").read_text()
@@ -183,7 +210,8 @@ def test_same_inputs_same_bytes(pack, seed_subject, name, tmp_path):
     for ending in ("svg", "png"):
         bs.plot.save(figure.ax, str(tmp_path / f"{name}.{ending}"))
         assert (tmp_path / f"{name}.{ending}").read_bytes() == (
-            pack / "figures" / f"{name}.{ending}").read_bytes()
+            pack / "figures" / f"{name}.{ending}"
+        ).read_bytes()
     text = (pack / "data" / f"{name}.json").read_text()
     assert json.dumps(figure.data, indent=1, default=str) == text
 
@@ -217,8 +245,9 @@ def test_another_picture_is_not_tolerated(pack):
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install "
-                                   "'blockstack[browser]'")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="pip install 'blockstack[browser]'"
+    )
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed")
@@ -273,14 +302,19 @@ CONTRAST = """() => {
 def test_the_page_is_readable(pack, opened, width, scheme):
     page = opened(pack / "index.html", width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("#verdict").inner_text().startswith(
-        "overflows on linux-2.6.18-i386-4k, recursive")
+    assert (
+        page.locator("#verdict")
+        .inner_text()
+        .startswith("overflows on linux-2.6.18-i386-4k, recursive")
+    )
     box = page.locator("#verdict").bounding_box()
     assert 0 <= box["y"] < 400 and box["width"] > width * 0.8  # first, and as wide as there is
     ratio, where = page.evaluate(CONTRAST)
     assert ratio >= 4.5, where
-    assert page.evaluate("[...document.querySelectorAll('p,td,li,figcaption')].every("
-                         "e => parseFloat(getComputedStyle(e).fontSize) >= 14)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('p,td,li,figcaption')].every("
+        "e => parseFloat(getComputedStyle(e).fontSize) >= 14)"
+    )
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
 
@@ -306,8 +340,11 @@ def test_tables_sort_figures_open_and_layers_tell_their_bytes(pack, opened):
     head = page.locator("table.sortable").first.get_by_role("button", name="peak B")
 
     def peaks():
-        return page.evaluate("[...document.querySelector('table.sortable tbody').rows].map("
-                             "row => Number(row.cells[2].dataset.n))")
+        return page.evaluate(
+            "[...document.querySelector('table.sortable tbody').rows].map("
+            "row => Number(row.cells[2].dataset.n))"
+        )
+
     head.click()
     assert peaks() == sorted(peaks()) and len(set(peaks())) > 5
     head.click()
@@ -327,14 +364,20 @@ def fleet(tmp_path_factory):
     """Two hosts of one name and a source that cannot be read, with two figures each."""
     folder = tmp_path_factory.mktemp("fleet")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("blockstack.present.report.FIGURES",
-                      {name: FIGURES[name] for name in ("memory", "growth")})
+        patch.setattr(
+            "blockstack.present.report.FIGURES",
+            {name: FIGURES[name] for name in ("memory", "growth")},
+        )
         lacking = subject("nvme-lvm-luks")
         lacking.stack.missing["sdz"] = "no kind"
-        found = report([
-            Host(lacking, "web <1>", source="a.tar.gz"),
-            Host(subject("dm-md-iscsi"), "web <1>", source="b.tar.gz", assumed=("that",)),
-            Unread("c.tar.gz", "is no archive")], folder)
+        found = report(
+            [
+                Host(lacking, "web <1>", source="a.tar.gz"),
+                Host(subject("dm-md-iscsi"), "web <1>", source="b.tar.gz", assumed=("that",)),
+                Unread("c.tar.gz", "is no archive"),
+            ],
+            folder,
+        )
     assert found.fits is False and [s.fits for s in found.sections] == [None, False]
     return folder
 
@@ -363,23 +406,54 @@ def test_several_hosts_in_a_browser(fleet, opened):
 
 
 def test_command_line(tmp_path):
-    found = CliRunner().invoke(app, ["plot", "memory", str(CONFIGS / "nvme-lvm-luks.toml"), "-o",
-                                     str(tmp_path / "g.svg"), "--json"])
+    found = CliRunner().invoke(
+        app,
+        [
+            "plot",
+            "memory",
+            str(CONFIGS / "nvme-lvm-luks.toml"),
+            "-o",
+            str(tmp_path / "g.svg"),
+            "--json",
+        ],
+    )
     assert found.exit_code == 0 and json.loads(found.output)["data"] == {"threads": 10_000}
-    bad = CliRunner().invoke(app, ["report", str(CONFIGS / "nvme-lvm-luks.toml"), "-o",
-                                   "/proc/no/such"])
+    bad = CliRunner().invoke(
+        app, ["report", str(CONFIGS / "nvme-lvm-luks.toml"), "-o", "/proc/no/such"]
+    )
     assert bad.exit_code == 2
 
 
 def test_hosts_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.setattr("blockstack.present.report.FIGURES", {"memory": FIGURES["memory"]})
     lsblk = tmp_path / "web.json"
-    lsblk.write_text(json.dumps({"blockdevices": [
-        {"name": "nvme0n1", "kname": "nvme0n1", "maj:min": "259:0", "type": "disk",
-         "size": 2**40, "fstype": "xfs", "mountpoint": "/srv"}]}))
+    lsblk.write_text(
+        json.dumps(
+            {
+                "blockdevices": [
+                    {
+                        "name": "nvme0n1",
+                        "kname": "nvme0n1",
+                        "maj:min": "259:0",
+                        "type": "disk",
+                        "size": 2**40,
+                        "fstype": "xfs",
+                        "mountpoint": "/srv",
+                    }
+                ]
+            }
+        )
+    )
     out = tmp_path / "review"
-    call = ["report", str(lsblk), str(CONFIGS / "serialised.toml"), "/no/such", "-o", str(out),
-            "--json"]
+    call = [
+        "report",
+        str(lsblk),
+        str(CONFIGS / "serialised.toml"),
+        "/no/such",
+        "-o",
+        str(out),
+        "--json",
+    ]
     found = CliRunner().invoke(app, call)
     data = json.loads(found.stdout)
     assert data["fits"] is None and found.exit_code == 3
@@ -395,8 +469,19 @@ def test_two_answers_side_by_side(tmp_path):
     written = tmp_path / "main.json"
     written.write_text(CliRunner().invoke(app, ["explain", main, "--json"]).output)
     picture = tmp_path / "c.svg"
-    found = CliRunner().invoke(app, ["compare", str(written), main, "--kernel-b",
-                                     "linux-2.6.18-i386-8k", "--json", "-o", str(picture)])
+    found = CliRunner().invoke(
+        app,
+        [
+            "compare",
+            str(written),
+            main,
+            "--kernel-b",
+            "linux-2.6.18-i386-8k",
+            "--json",
+            "-o",
+            str(picture),
+        ],
+    )
     data = json.loads(found.stdout)
     assert found.exit_code in (0, 3) and data["a"]["fits"] is False
     assert data["a"]["headroom_bytes"] < 0 < data["b"]["headroom_bytes"]
@@ -406,6 +491,7 @@ def test_two_answers_side_by_side(tmp_path):
     assert "no change" in shown.output and shown.exit_code == 1
     layers = CliRunner().invoke(app, ["compare", str(CONFIGS / "recursive.toml"), main, "--json"])
     assert sum(row["change_bytes"] for row in json.loads(layers.stdout)["layers"]) == (
-        json.loads(layers.stdout)["b"]["peak_bytes"] - json.loads(layers.stdout)["a"]["peak_bytes"])
+        json.loads(layers.stdout)["b"]["peak_bytes"] - json.loads(layers.stdout)["a"]["peak_bytes"]
+    )
     written.write_text('{"tasks": 3}')
     assert CliRunner().invoke(app, ["compare", str(written), main]).exit_code == 2

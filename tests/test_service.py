@@ -78,18 +78,26 @@ def check(builder, load, exact, *, bios=150_000, flying=4096, seed=1):
 @pytest.mark.parametrize("use", [0.3, 0.8])
 def test_mmc(servers, use, general):
     gap = NS / servers / use
-    found = check(chain(StationSpec("q", servers=servers), general=general),
-                  Load(OPEN, gap_ns=gap), mmc_sojourn(servers, gap, NS))
+    found = check(
+        chain(StationSpec("q", servers=servers), general=general),
+        Load(OPEN, gap_ns=gap),
+        mmc_sojourn(servers, gap, NS),
+    )
     busy = found.stations[0, 2] / found.elapsed_ns / servers
     assert busy == pytest.approx(use, rel=0.02)
 
 
 def test_md1_and_its_deterministic_arrivals():
     gap = NS / 0.7
-    check(chain(StationSpec("q", dist=CONSTANT)), Load(OPEN, gap_ns=gap),
-          mg1_sojourn(gap, NS, NS**2))
-    paced = run(chain(StationSpec("q", dist=CONSTANT)).build(), Load(PACED, gap_ns=gap),
-                bios=1000, max_flying=16)
+    check(
+        chain(StationSpec("q", dist=CONSTANT)), Load(OPEN, gap_ns=gap), mg1_sojourn(gap, NS, NS**2)
+    )
+    paced = run(
+        chain(StationSpec("q", dist=CONSTANT)).build(),
+        Load(PACED, gap_ns=gap),
+        bios=1000,
+        max_flying=16,
+    )
     assert paced.tally[0, 4] == pytest.approx(NS) and paced.tally[0, 5] == pytest.approx(NS)
 
 
@@ -115,8 +123,11 @@ def test_closed_network_by_mva(population, think):
     servers = [1, 3, 1, 1]
     stations = [StationSpec(f"q{i}", servers=c) for i, c in enumerate(servers)]
     rate, residence, queue = mva(means, population, think, servers)
-    found = check(chain(*stations, means=means),
-                  Load(CLOSED, depth=population, think_ns=think), sum(residence))
+    found = check(
+        chain(*stations, means=means),
+        Load(CLOSED, depth=population, think_ns=think),
+        sum(residence),
+    )
     assert found.bios / found.elapsed_ns == pytest.approx(rate, rel=0.01)
     assert found.stations[:, 1] / found.elapsed_ns == pytest.approx(queue, rel=0.06)
 
@@ -139,8 +150,7 @@ def test_fork_join_of_two_is_exact():
 def test_fork_join_bounds(n):
     """Nelson and Tantawi 1988: between a lone queue and independent ones (harmonic number)."""
     gap = NS / 0.6
-    found = run(fork(n).build(), Load(OPEN, gap_ns=gap), bios=100_000, warmup=5000,
-                max_flying=4096)
+    found = run(fork(n).build(), Load(OPEN, gap_ns=gap), bios=100_000, warmup=5000, max_flying=4096)
     alone = mmc_sojourn(1, gap, NS)
     mean = found.tally[0, 2] / found.bios
     assert alone < mean < alone * sum(1 / k for k in range(1, n + 1))
@@ -219,26 +229,33 @@ def test_disk_seek_and_rotation():
     found = run(at_random(disk_station()), Load(CLOSED), bios=20_000, max_flying=1)
     exact = 500 + 8 / 15 * 1000 + 4000 + 100
     assert found.elapsed_ns / found.bios == pytest.approx(exact, rel=0.02)
-    in_order = run(at_random(disk_station(), sequential=True), Load(CLOSED), bios=4000,
-                   max_flying=1)
+    in_order = run(
+        at_random(disk_station(), sequential=True), Load(CLOSED), bios=4000, max_flying=1
+    )
     assert in_order.elapsed_ns / in_order.bios == pytest.approx(100, rel=0.05)
 
 
 def test_a_scheduler_shortens_seeks_and_merges():
     slow = run(at_random(disk_station()), Load(CLOSED, depth=32), bios=5000, max_flying=32)
-    fast = run(at_random(disk_station(lookahead=32)), Load(CLOSED, depth=32), bios=5000,
-               max_flying=32)
+    fast = run(
+        at_random(disk_station(lookahead=32)), Load(CLOSED, depth=32), bios=5000, max_flying=32
+    )
     assert 0.2 * slow.elapsed_ns < fast.elapsed_ns < 0.5 * slow.elapsed_ns
-    merged = run(at_random(disk_station(merge=True, lookahead=32), sequential=True),
-                 Load(CLOSED, depth=32), bios=5000, max_flying=32)
+    merged = run(
+        at_random(disk_station(merge=True, lookahead=32), sequential=True),
+        Load(CLOSED, depth=32),
+        bios=5000,
+        max_flying=32,
+    )
     assert merged.stations[0, 6] > 4000 and merged.stations[0, 0] >= 5000
 
 
 def test_a_trace_is_replayed_on_time():
     builder = chain(StationSpec("q", dist=CONSTANT))
     times = np.array([0.0, 100.0, 5000.0])
-    found = run(builder.build(), Load(TRACE, times_ns=times), bios=3, batches=1, max_flying=3,
-                trace=(0, 3))
+    found = run(
+        builder.build(), Load(TRACE, times_ns=times), bios=3, batches=1, max_flying=3, trace=(0, 3)
+    )
     assert found.rows[:, 3].tolist() == [0.0, 100.0, 5000.0]  # arrived
     assert found.rows[:, 4].tolist() == [0.0, 1000.0, 5000.0]  # began
     assert found.rows[:, 5].tolist() == [1000.0, 2000.0, 6000.0]
@@ -248,8 +265,9 @@ def test_counts_are_an_hdr_histogram():
     """Every index as HdrHistogram computes it: the counts' values lie within 0.1 %."""
     from blockstack.hdr import value_of
 
-    hist = pytest.importorskip("hdrh.histogram", reason="hdrhistogram is not installed (extra: "
-                               "dev)").HdrHistogram(1, 3600 * 10**9, 3)
+    hist = pytest.importorskip(
+        "hdrh.histogram", reason="hdrhistogram is not installed (extra: dev)"
+    ).HdrHistogram(1, 3600 * 10**9, 3)
     assert hist.counts_len == HISTOGRAM_SLOTS
     values = [0, 1, 2047, 2048, 2049, 10**5, 123_456_789, 3600 * 10**9]
     for value in values:
@@ -268,12 +286,14 @@ def test_same_seed_same_bits_and_overload_is_said():
 
 def test_the_door_refuses():
     plan = chain(StationSpec("q", kind=QUEUE, dist=EXPONENTIAL)).build()
-    for bad in (plan._replace(servers=np.zeros(1, np.int32)),
-                plan._replace(station=np.array([7], np.int32)),
-                plan._replace(random_ns=np.array([math.nan])),
-                plan._replace(flags=np.array([RELEASE], np.uint8)),
-                plan._replace(flags=np.array([BACKGROUND], np.uint8)),
-                plan._replace(succ=np.zeros(1, np.int32), succ_start=np.array([0, 1], np.int32))):
+    for bad in (
+        plan._replace(servers=np.zeros(1, np.int32)),
+        plan._replace(station=np.array([7], np.int32)),
+        plan._replace(random_ns=np.array([math.nan])),
+        plan._replace(flags=np.array([RELEASE], np.uint8)),
+        plan._replace(flags=np.array([BACKGROUND], np.uint8)),
+        plan._replace(succ=np.zeros(1, np.int32), succ_start=np.array([0, 1], np.int32)),
+    ):
         with pytest.raises(BlockstackError, match="service plan"):
             run(bad, Load(CLOSED), bios=100)
     with pytest.raises(BlockstackError, match="memory"):
@@ -343,8 +363,13 @@ def test_loads_at_once_share_the_servers():
         assert tally[i, 2] / tally[i, 0] == pytest.approx(sum(residence), rel=0.02)
         assert found.lats[i, i].sum() == tally[i, 0]
     assert (found.tally == found.tallies[0] + found.tallies[1]).all()
-    mixed = run(plan, [loads[0], Load(PACED, 1, gap_ns=10 * NS, templates=(1, 1))], bios=50_000,
-                warmup=1000, max_flying=64)
+    mixed = run(
+        plan,
+        [loads[0], Load(PACED, 1, gap_ns=10 * NS, templates=(1, 1))],
+        bios=50_000,
+        warmup=1000,
+        max_flying=64,
+    )
     assert mixed.tallies[1, 1, 0] / mixed.elapsed_ns == pytest.approx(1 / (10 * NS), rel=0.01)
     alone, _, _ = mva([NS, 2 * NS], 3)
     assert alone - 1 / (10 * NS) < mixed.tallies[0, 0, 0] / mixed.elapsed_ns < 0.95 * alone

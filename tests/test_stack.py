@@ -64,11 +64,34 @@ def test_every_verb() -> None:
     stack.nfsd("export", on="root", nic="eth0")
     stack.nfs("home", nic="eth0", size="1 GiB")
     assert {d.kind for d in stack.devices.values()} == {
-        "scsi", "nvme", "virtio-blk", "brd", "null_blk", "nic", "nbd", "nvme-tcp", "partition",
-        "ext3", "loop", "swap", "raw", "nfsd", "nfs"}
+        "scsi",
+        "nvme",
+        "virtio-blk",
+        "brd",
+        "null_blk",
+        "nic",
+        "nbd",
+        "nvme-tcp",
+        "partition",
+        "ext3",
+        "loop",
+        "swap",
+        "raw",
+        "nfsd",
+        "nfs",
+    }
     assert stack.devices["loop0"].size_sectors == 100 * MIB
-    assert stack.roots() == ("d-nvme", "d-virtio_blk", "d-brd", "d-null_blk", "nvme1n1", "swap",
-                             "raw", "export", "home")
+    assert stack.roots() == (
+        "d-nvme",
+        "d-virtio_blk",
+        "d-brd",
+        "d-null_blk",
+        "nvme1n1",
+        "swap",
+        "raw",
+        "export",
+        "home",
+    )
 
 
 def test_md_levels_by_number_or_word() -> None:
@@ -90,12 +113,19 @@ def test_failed_members() -> None:
             stack.md("x", level=5, members=["sda", "sdb", "sdh"], failed=failed)
 
 
-@pytest.mark.parametrize(("kind", "on", "words"), [
-    ("md-raid5", ["sda"], "not 1"), ("dm-linear", None, "not 0"), ("dm-crypt", ["sda", "sdb"],
-                                                                   "stands on 1 device, not 2"),
-    ("scsi", "sda", "stands on no other device"), ("dm-snapshot", ["sda"], "stands on 2 devices"),
-    ("xfs", None, "not 0"), ("partition", [], "not 0"), ("nic", "sda", "no other device"),
-])
+@pytest.mark.parametrize(
+    ("kind", "on", "words"),
+    [
+        ("md-raid5", ["sda"], "not 1"),
+        ("dm-linear", None, "not 0"),
+        ("dm-crypt", ["sda", "sdb"], "stands on 1 device, not 2"),
+        ("scsi", "sda", "stands on no other device"),
+        ("dm-snapshot", ["sda"], "stands on 2 devices"),
+        ("xfs", None, "not 0"),
+        ("partition", [], "not 0"),
+        ("nic", "sda", "no other device"),
+    ],
+)
 def test_wrong_arity(kind: str, on: object, words: str) -> None:
     stack = with_disks("1 GiB", "1 GiB")
     keys = {"scsi": {"size": "1 GiB"}, "partition": {"start": 0}}.get(kind, {})

@@ -63,11 +63,12 @@ def test_partition() -> None:
 
 def test_dm_linear_stands_on_a_whole_device() -> None:
     stack = with_disks("1 GiB", "2 GiB")
-    assert stack.dm("a", target="linear", on="sda").segments == (
-        Segment(0, 2**21, ("sda",), (0,)),)
+    assert stack.dm("a", target="linear", on="sda").segments == (Segment(0, 2**21, ("sda",), (0,)),)
     both = stack.dm("b", target="linear", on=["sda", "sdb"])
-    assert both.segments == (Segment(0, 2**21, ("sda",), (0,)),
-                             Segment(2**21, 3 * 2**21, ("sdb",), (0,)))
+    assert both.segments == (
+        Segment(0, 2**21, ("sda",), (0,)),
+        Segment(2**21, 3 * 2**21, ("sdb",), (0,)),
+    )
     part = stack.dm("c", target="linear", on="sdb", offset="1 GiB", size="1 MiB")
     assert part.segments == (Segment(0, MIB, ("sdb",), (2**21,)),)
     assert stack.lower("c")[0].offset_sectors == 2**21
@@ -77,8 +78,11 @@ def test_dm_linear_stands_on_a_whole_device() -> None:
 
 def test_dm_table() -> None:
     stack = with_disks("1 GiB", "2 GiB")
-    device = stack.dm("v", target="linear",
-                      table=[[0, 100, "sdb", 2048], [100, 50, "sda", 0], [150, 10, "sdb", 8]])
+    device = stack.dm(
+        "v",
+        target="linear",
+        table=[[0, 100, "sdb", 2048], [100, 50, "sda", 0], [150, 10, "sdb", 8]],
+    )
     assert device.on == ("sdb", "sda")
     assert device.size_sectors == 160
     assert [s.offsets[0] for s in device.segments] == [2048, 0, 8]
@@ -86,23 +90,26 @@ def test_dm_table() -> None:
     assert stack.dm("w", target="linear", table=[[0, "1 MiB", "sda"]]).size_sectors == MIB
 
 
-@pytest.mark.parametrize(("table", "path", "words"), [
-    ([[0, 100, "sda", 0], [101, 5, "sda", 0]], "table[1]", "a gap"),
-    ([[0, 100, "sda", 0], [99, 5, "sda", 0]], "table[1]", "an overlap"),
-    ([[8, 100, "sda", 0]], "table[0]", "a gap"),
-    ([[0, 0, "sda", 0]], "table[0]", "no sectors"),
-    ([[0, 100, "sda", 2**21 - 50]], "table[0]", "beyond the end"),
-    ([[0, 100, "sdx", 0]], "table[0][2]", "no such device"),
-    ([[0, 100, 7, 0]], "table[0][2]", "not a device name"),
-    ([[0, 100]], "table[0]", "not a row"),
-    (["0 100 linear sda 0"], "table[0]", "not a row"),
-    ([[0, -1, "sda", 0]], "table[0][1]", "not a number of sectors"),
-    ([[0, 1.5, "sda", 0]], "table[0][1]", "not a quantity"),
-    ([[0, 2**60, "sda", 0]], "table[0][1]", "not a number of sectors"),
-    ([], "table", "not a dm table"),
-    ("sda", "table", "not a dm table"),
-    (5, "table", "not a dm table"),
-])
+@pytest.mark.parametrize(
+    ("table", "path", "words"),
+    [
+        ([[0, 100, "sda", 0], [101, 5, "sda", 0]], "table[1]", "a gap"),
+        ([[0, 100, "sda", 0], [99, 5, "sda", 0]], "table[1]", "an overlap"),
+        ([[8, 100, "sda", 0]], "table[0]", "a gap"),
+        ([[0, 0, "sda", 0]], "table[0]", "no sectors"),
+        ([[0, 100, "sda", 2**21 - 50]], "table[0]", "beyond the end"),
+        ([[0, 100, "sdx", 0]], "table[0][2]", "no such device"),
+        ([[0, 100, 7, 0]], "table[0][2]", "not a device name"),
+        ([[0, 100]], "table[0]", "not a row"),
+        (["0 100 linear sda 0"], "table[0]", "not a row"),
+        ([[0, -1, "sda", 0]], "table[0][1]", "not a number of sectors"),
+        ([[0, 1.5, "sda", 0]], "table[0][1]", "not a quantity"),
+        ([[0, 2**60, "sda", 0]], "table[0][1]", "not a number of sectors"),
+        ([], "table", "not a dm table"),
+        ("sda", "table", "not a dm table"),
+        (5, "table", "not a dm table"),
+    ],
+)
 def test_bad_tables(table: object, path: str, words: str) -> None:
     stack = with_disks("1 GiB")
     with pytest.raises(ConfigError, match=words) as caught:
@@ -122,8 +129,9 @@ def test_dm_striped() -> None:
     stack = with_disks("1 GiB", "2 GiB")
     one = stack.dm("s", target="striped", on=["sda", "sdb"], chunk="64 KiB")
     assert one.segments == (Segment(0, 2 * 2**21, ("sda", "sdb"), (0, 0), 128),)
-    two = stack.dm("t", target="striped", on=["sda", "sdb"], chunk="64 KiB", offsets=[0, 2048],
-                   size="128 KiB")
+    two = stack.dm(
+        "t", target="striped", on=["sda", "sdb"], chunk="64 KiB", offsets=[0, 2048], size="128 KiB"
+    )
     assert two.segments == (Segment(0, 256, ("sda", "sdb"), (0, 2048), 128),)
     assert stack.lower("t")[1].offset_sectors == 2048
     for size, words in (("64 KiB", "whole number of stripes"), ("4 GiB", "does not fit")):
@@ -139,7 +147,10 @@ def test_md_linear_sums_its_members() -> None:
     stack = with_disks("1 GiB", "65 KiB", "2 GiB")
     device = stack.md("m", level="linear", members=["sda", "sdb", "sdc"], chunk="64 KiB")
     assert [(s.begin, s.end) for s in device.segments] == [
-        (0, 2**21), (2**21, 2**21 + 128), (2**21 + 128, 3 * 2**21 + 128)]
+        (0, 2**21),
+        (2**21, 2**21 + 128),
+        (2**21 + 128, 3 * 2**21 + 128),
+    ]
 
 
 def test_md_raid0_zones() -> None:
@@ -149,7 +160,8 @@ def test_md_raid0_zones() -> None:
     assert device.segments == (
         Segment(0, 384, ("sda", "sdb", "sdc"), (0, 0, 0), 128),
         Segment(384, 640, ("sda", "sdc"), (128, 128), 128),
-        Segment(640, 768, ("sda",), (256,), 0))
+        Segment(640, 768, ("sda",), (256,), 0),
+    )
     assert device.size_sectors == (3 + 1 + 2) * 128
     assert stack.lower("m")[0].offset_sectors == 0
 
@@ -164,14 +176,28 @@ def test_md_parity_levels(level: str, parity: int) -> None:
     stack = with_disks("1 GiB", "200 KiB", "1 GiB", "1 GiB")
     device = stack.md("m", level=level, members=["sda", "sdb", "sdc", "sdd"], chunk="64 KiB")
     assert device.size_sectors == (4 - parity) * 3 * 128
-    assert device.geometry == {"disks": 4, "parity_disks": parity, "level": int(level[-1]),
-                               "chunk_sectors": 128, "member_sectors": 384}
+    assert device.geometry == {
+        "disks": 4,
+        "parity_disks": parity,
+        "level": int(level[-1]),
+        "chunk_sectors": 128,
+        "member_sectors": 384,
+    }
 
 
-@pytest.mark.parametrize(("layout", "disks", "chunks", "stride"), [
-    ("n2", 4, 10 * 4 // 2, 10), ("n2", 3, 15, 10), ("n3", 3, 10, 10), ("f2", 4, 20, 5),
-    ("f2", 3, 15, 5), ("f3", 3, 9, 3), ("o2", 4, 20, 1), ("o2", 3, 15, 1),
-])
+@pytest.mark.parametrize(
+    ("layout", "disks", "chunks", "stride"),
+    [
+        ("n2", 4, 10 * 4 // 2, 10),
+        ("n2", 3, 15, 10),
+        ("n3", 3, 10, 10),
+        ("f2", 4, 20, 5),
+        ("f2", 3, 15, 5),
+        ("f3", 3, 9, 3),
+        ("o2", 4, 20, 1),
+        ("o2", 3, 15, 1),
+    ],
+)
 def test_md_raid10(layout: str, disks: int, chunks: int, stride: int) -> None:
     stack = with_disks(*["640 KiB"] * disks)
     device = stack.md("m", level=10, members=list(stack.devices), chunk="64 KiB", layout=layout)
@@ -245,8 +271,9 @@ def test_raid10_copies_lie_inside_the_members(layout: str, disks: int, chunks: i
         stripe, disk = divmod(c * near, disks)
         start = stripe * (far if g["far_offset"] else 1) * 128
         for _ in range(near):
-            places.update(((disk + k * near) % disks, start + k * g["stride_sectors"])
-                          for k in range(far))
+            places.update(
+                ((disk + k * near) % disks, start + k * g["stride_sectors"]) for k in range(far)
+            )
             disk += 1
             if disk == disks:
                 disk, start = 0, start + 128

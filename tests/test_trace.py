@@ -18,8 +18,9 @@ from blockstack.kernel import load_kernel, read_frames
 from blockstack.kernel.owners import by_file, owner_of
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "kernel" / "published"
-needs_published = pytest.mark.skipif(not PUBLISHED.is_dir(),
-                                     reason="the published traces are not beside the checkout")
+needs_published = pytest.mark.skipif(
+    not PUBLISHED.is_dir(), reason="the published traces are not beside the checkout"
+)
 TABLE = """\
         Depth    Size   Location    (6 entries)
         -----    ----   --------
@@ -50,10 +51,21 @@ def prefixed(prefix, text=TABLE):
     return "".join(prefix + line for line in text.splitlines(keepends=True))
 
 
-@pytest.mark.parametrize("prefix", [
-    "", "> ", "> > ", "[ 1234.567890] ", "[    0.123456][  T123] ", "<4>[   12.345678] ",
-    "Nov 21 10:27:41 host kernel: [123.456789] ", "2025-05-25T10:00:00+0200 host kernel: ",
-    "> [ 1234.567890] ", "JB> "])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "> ",
+        "> > ",
+        "[ 1234.567890] ",
+        "[    0.123456][  T123] ",
+        "<4>[   12.345678] ",
+        "Nov 21 10:27:41 host kernel: [123.456789] ",
+        "2025-05-25T10:00:00+0200 host kernel: ",
+        "> [ 1234.567890] ",
+        "JB> ",
+    ],
+)
 def test_prefixes_of_logs_and_mail(prefix):
     for text, rows in ((TABLE, 6), (OOPS, 7)):
         (trace,) = read_traces(prefixed(prefix, text))
@@ -72,17 +84,27 @@ def test_report_without_figures():
     (trace,) = read_traces(OOPS)
     assert trace.form == "calls" and trace.rows[0].function == "do_IRQ"
     assert [note.split()[:3] for note in trace.notes] == [
-        ["1", "rows", "marked"], ["2", "rows", "of"]]
+        ["1", "rows", "marked"],
+        ["2", "rows", "of"],
+    ]
     assert "stale_leftover" not in {r.function for r in trace.rows}
 
 
-@pytest.mark.parametrize(("line", "name"), [
-    (" dump_fs+0x1/0x2", "dump_fs"), (" ? f+0x1/0x2 [xfs]", None),
-    (" [<ffffffff8111>] f+0x1/0x2 [xfs]", "f"), (" f.isra.0+0x1/0x2", "f.isra.0"),
-    (" <ffffffff8010e5c2>{system_call+126}", "system_call"),
-    (" f+0x1/0x2 [nvme 12ab34cd]", "f"), (" [<0>] wait+0x1/0x2", "wait"),
-    (" f+0x1/0x2 (unreliable)", "f"), (" <TASK> f+0x1/0x2", "f"),
-    (" [<c01>] (f+0x1/0x2) from [<c02>] (g+0x1/0x2)", "f")])
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (" dump_fs+0x1/0x2", "dump_fs"),
+        (" ? f+0x1/0x2 [xfs]", None),
+        (" [<ffffffff8111>] f+0x1/0x2 [xfs]", "f"),
+        (" f.isra.0+0x1/0x2", "f.isra.0"),
+        (" <ffffffff8010e5c2>{system_call+126}", "system_call"),
+        (" f+0x1/0x2 [nvme 12ab34cd]", "f"),
+        (" [<0>] wait+0x1/0x2", "wait"),
+        (" f+0x1/0x2 (unreliable)", "f"),
+        (" <TASK> f+0x1/0x2", "f"),
+        (" [<c01>] (f+0x1/0x2) from [<c02>] (g+0x1/0x2)", "f"),
+    ],
+)
 def test_forms_of_a_call(line, name):
     text = f"Call Trace:\n a+0x1/0x2\n{line}\n b+0x1/0x2\n"
     names = [r.function for trace in read_traces(text) for r in trace.rows]
@@ -90,15 +112,20 @@ def test_forms_of_a_call(line, name):
 
 
 def test_places_of_a_row():
-    (trace,) = read_traces(TABLE.replace("crypt_map+0xad/0xf0", "crypt_map").replace(
-        "__map_bio+0x4d/0x120", "0xc00000000f16b100").replace("[dm_mod]", ""))
+    (trace,) = read_traces(
+        TABLE.replace("crypt_map+0xad/0xf0", "crypt_map")
+        .replace("__map_bio+0x4d/0x120", "0xc00000000f16b100")
+        .replace("[dm_mod]", "")
+    )
     assert [r.function for r in trace.rows[1:3]] == ["crypt_map", "0xc00000000f16b100"]
     assert trace.rows[1].module == "dm_crypt"
 
 
 def test_several_traces_in_a_file():
-    traces = read_traces(TABLE + "\n" + TABLE + "\nprose\n" + OOPS + "\nCall Trace:\n a+0x1/0x2\n"
-                         " b+0x1/0x2\n\nCall Trace:\n c+0x1/0x2\n d+0x3/0x4\n")
+    traces = read_traces(
+        TABLE + "\n" + TABLE + "\nprose\n" + OOPS + "\nCall Trace:\n a+0x1/0x2\n"
+        " b+0x1/0x2\n\nCall Trace:\n c+0x1/0x2\n d+0x3/0x4\n"
+    )
     assert [t.form for t in traces] == ["table", "table", "calls", "calls", "calls"]
     assert [t.stated.bytes_left for t in traces] == [None, None, 492, None, None]
 
@@ -120,12 +147,16 @@ def test_a_cut_end():
     assert late.notes == ("starts at row 2",)
 
 
-@pytest.mark.parametrize(("text", "words", "line"), [
-    (TABLE.replace("952     152", "952     151"), "add up", 5),
-    (TABLE.replace("952     152", "952     953"), "larger than the stack", 4),
-    (TABLE.replace("952     152", "9x2     152"), "not a row", 4),
-    (TABLE.replace("800     200", "980     200"), "add up", 5),
-    (TABLE.replace("crypt_map+0xad/0xf0", "!!"), "not a row", 4)])
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        (TABLE.replace("952     152", "952     151"), "add up", 5),
+        (TABLE.replace("952     152", "952     953"), "larger than the stack", 4),
+        (TABLE.replace("952     152", "9x2     152"), "not a row", 4),
+        (TABLE.replace("800     200", "980     200"), "add up", 5),
+        (TABLE.replace("crypt_map+0xad/0xf0", "!!"), "not a row", 4),
+    ],
+)
 def test_rows_that_cannot_be(text, words, line):
     with pytest.raises(BlockstackError, match=words) as caught:
         read_traces(text, "mail.txt")
@@ -160,7 +191,7 @@ def test_damaged_traces(text, data):
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(text)))
         more = data.draw(st.sampled_from(["", "9", "\n", "0)", " ", "....\n", "\x00é", "+0x"]))
-        text = text[:at] + more + text[at + data.draw(st.integers(0, 12)):]
+        text = text[:at] + more + text[at + data.draw(st.integers(0, 12)) :]
     try:
         found = [explain_trace(trace) for trace in read_traces(text)]
     except BlockstackError as error:  # of a line, or more bytes left than the stack has
@@ -202,7 +233,8 @@ def test_explained_table():
     rows = {r.function: r for r in found.rows}
     assert rows["crypt_map"].layer == "dm-crypt" and rows["__map_bio"].layer == "dm"
     assert rows["mempool_alloc"].static_bytes == load_kernel("linux-6.1-x86_64").rows.table.frame(
-        "mempool_alloc")
+        "mempool_alloc"
+    )
     assert rows["ret_from_fork"].static_how == "root"
     assert (found.thread_size_bytes, found.limit_bytes, found.fits) == (4096, 4088, True)
     assert found.target_bytes is None and found.remedies == ()
@@ -229,13 +261,15 @@ def test_recursive_layers_go_with_their_link():
     assert found.used_source == "bytes left" and found.used_bytes == 4096 - 56 - 100
     assert found.fits is True and "shares below are scaled" in " ".join(found.notes)
     with pytest.raises(BlockstackError, match="more bytes left"):
-        explain_trace(read_traces(OOPS.replace("492", "9000"))[0],
-                      kernel=load_kernel("linux-2.6.18-i386-4k"))
+        explain_trace(
+            read_traces(OOPS.replace("492", "9000"))[0], kernel=load_kernel("linux-2.6.18-i386-4k")
+        )
 
 
 def test_interrupts_leave_a_stack_that_is_too_small_for_them():
-    (trace,) = read_traces("# arch: i386   THREAD_SIZE: 8192\n# kernel: 2.6.19-rc6\n"
-                           + OOPS.replace("492", "3376"))
+    (trace,) = read_traces(
+        "# arch: i386   THREAD_SIZE: 8192\n# kernel: 2.6.19-rc6\n" + OOPS.replace("492", "3376")
+    )
     found = explain_trace(trace)
     assert found.kernel.startswith("linux-2.6.18") and found.used_bytes == 8136 - 3376
     by_size = {v.thread_size_bytes: v for v in found.sizes}
@@ -252,11 +286,14 @@ def test_the_kernel_of_the_stated_version_and_architecture():
     assert best_kernel(trace).generation.name == "2.6.24"
 
 
-LIST = ("0xffffffff81e3db07 get_next_block [vmlinux]:            1976\n"
-        "0xffffffff8130b9bd crypt_map [dm_crypt]:   48\n"
-        "0xffffffff8130b9be odd [vmlinux]: Dynamic (%rax)\n")
-USAGE = ("drivers/md/dm.c:12:5:__map_bio\t64\tstatic\n"
-         "fs/ext4/inode.c:1:2:ext4_writepages\t400\tstatic\n")
+LIST = (
+    "0xffffffff81e3db07 get_next_block [vmlinux]:            1976\n"
+    "0xffffffff8130b9bd crypt_map [dm_crypt]:   48\n"
+    "0xffffffff8130b9be odd [vmlinux]: Dynamic (%rax)\n"
+)
+USAGE = (
+    "drivers/md/dm.c:12:5:__map_bio\t64\tstatic\nfs/ext4/inode.c:1:2:ext4_writepages\t400\tstatic\n"
+)
 
 
 def test_lists_as_traces_and_as_kernels(tmp_path):
@@ -288,8 +325,11 @@ def test_command_line(tmp_path):
     file = tmp_path / "t.txt"
     file.write_text(TABLE)
     shown = run("--trace", file)
-    assert shown.exit_code == 0 and "dm-crypt" in shown.output and "What the layers cost" in (
-        shown.output)
+    assert (
+        shown.exit_code == 0
+        and "dm-crypt" in shown.output
+        and "What the layers cost" in (shown.output)
+    )
     data = json.loads(run("--trace", file, "--json", "--kernel", "linux-6.1-x86_64").stdout)
     (one,) = data["traces"]
     assert one["used_bytes"] == 1000 and one["kernel"] == "linux-6.1-x86_64"
@@ -305,9 +345,16 @@ def test_command_line(tmp_path):
     assert run("--trace", file, "--thread-size", "8 KiB").exit_code == 1
 
 
-@pytest.mark.parametrize("words", [
-    (), ("--trace", "none.txt"), ("recursive", "--trace", "none.txt"),
-    ("--trace", __file__, "--kernel", "none"), ("--trace", __file__, "--thread-size", "5 KiB")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--trace", "none.txt"),
+        ("recursive", "--trace", "none.txt"),
+        ("--trace", __file__, "--kernel", "none"),
+        ("--trace", __file__, "--thread-size", "5 KiB"),
+    ],
+)
 def test_command_line_refuses(words):
     found = run(*words)
     assert found.exit_code == 2 and "error:" in found.output

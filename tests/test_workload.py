@@ -31,15 +31,22 @@ def shares(**words: object) -> dict[str, Fraction]:
     return {n: s for n, s in zip(names, workload.op_shares, strict=True) if s}
 
 
-@pytest.mark.parametrize(("rw", "want"), [
-    ("read", {"read": 1}), ("randread", {"read": 1}), ("write", {"write": 1}),
-    ("randwrite", {"write": 1}), ("trim", {"discard": 1}), ("randtrim", {"discard": 1}),
-    ("rw", {"read": Fraction(1, 2), "write": Fraction(1, 2)}),
-    ("readwrite", {"read": Fraction(1, 2), "write": Fraction(1, 2)}),
-    ("randrw", {"read": Fraction(1, 2), "write": Fraction(1, 2)}),
-    ("trimwrite", {"write": Fraction(1, 2), "discard": Fraction(1, 2)}),
-    ("randtrimwrite", {"write": Fraction(1, 2), "discard": Fraction(1, 2)}),
-])
+@pytest.mark.parametrize(
+    ("rw", "want"),
+    [
+        ("read", {"read": 1}),
+        ("randread", {"read": 1}),
+        ("write", {"write": 1}),
+        ("randwrite", {"write": 1}),
+        ("trim", {"discard": 1}),
+        ("randtrim", {"discard": 1}),
+        ("rw", {"read": Fraction(1, 2), "write": Fraction(1, 2)}),
+        ("readwrite", {"read": Fraction(1, 2), "write": Fraction(1, 2)}),
+        ("randrw", {"read": Fraction(1, 2), "write": Fraction(1, 2)}),
+        ("trimwrite", {"write": Fraction(1, 2), "discard": Fraction(1, 2)}),
+        ("randtrimwrite", {"write": Fraction(1, 2), "discard": Fraction(1, 2)}),
+    ],
+)
 def test_words(rw: str, want: dict[str, Fraction]) -> None:
     assert shares(rw=rw) == want
 
@@ -56,9 +63,13 @@ def test_shares_are_exact() -> None:
     assert shares(rw="read", fsync=1) == {"read": 1}
 
 
-@given(rw=st.sampled_from(["read", "randwrite", "rw", "trimwrite"]),
-       mix=st.integers(0, 100), fsync=st.integers(0, 50), fua=st.floats(0, 1).map(
-           lambda x: round(x, 4)), discard=st.floats(0, 1).map(lambda x: round(x, 4)))
+@given(
+    rw=st.sampled_from(["read", "randwrite", "rw", "trimwrite"]),
+    mix=st.integers(0, 100),
+    fsync=st.integers(0, 50),
+    fua=st.floats(0, 1).map(lambda x: round(x, 4)),
+    discard=st.floats(0, 1).map(lambda x: round(x, 4)),
+)
 def test_shares_sum_to_one(rw: str, mix: int, fsync: int, fua: float, discard: float) -> None:
     workload = Workload(rw=rw, rwmixread=mix, fsync=fsync, fua=fua, discard=discard)
     assert sum(workload.op_shares) == 1
@@ -116,39 +127,102 @@ def test_bssplit_shares() -> None:
     assert parse_bssplit("4k/33.5:8k/66.5").table[0][1] == Fraction(335, 1000)
 
 
-@pytest.mark.parametrize("text", ["", " ", "4k/60", "4k/60:8k/50", "4k/x", "x/100", "100/100",
-                                  "4k/-1:8k", "4k/60/40", 5, None, "0/100", "4k//"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "4k/60",
+        "4k/60:8k/50",
+        "4k/x",
+        "x/100",
+        "100/100",
+        "4k/-1:8k",
+        "4k/60/40",
+        5,
+        None,
+        "0/100",
+        "4k//",
+    ],
+)
 def test_bad_bssplit(text: object) -> None:
     with pytest.raises(ConfigError):
         parse_bssplit(text)
 
 
-@pytest.mark.parametrize("text", ["", "0", 0, "1000", "8k-4k", "4k-6k", "4k,8k", "4k-", "-4k",
-                                  "4k-8k-16k", None, True, 4.0, [], "2 TiB"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0",
+        0,
+        "1000",
+        "8k-4k",
+        "4k-6k",
+        "4k,8k",
+        "4k-",
+        "-4k",
+        "4k-8k-16k",
+        None,
+        True,
+        4.0,
+        [],
+        "2 TiB",
+    ],
+)
 def test_bad_bs(text: object) -> None:
     with pytest.raises(ConfigError):
         parse_bs(text)
 
 
-@pytest.mark.parametrize("key", [
-    {"rw": "randwrit"}, {"rw": 3}, {"rw": ["read"]}, {"rwmixread": 101}, {"rwmixread": True},
-    {"fsync": -1}, {"bios": 0}, {"bios": "1M"}, {"seed": -1}, {"seed": 2**64}, {"fua": 1.1},
-    {"fua": float("nan")}, {"discard": "1"}, {"direct": 1}, {"bs": "4k", "bssplit": "4k/100"},
-    {"bssplit": 4}, {"random_distribution": "pareto:1.5"}, {"random_distribution": "zipf:1"},
-    {"random_distribution": "zipf:0"}, {"random_distribution": "zipf"},
-    {"random_distribution": ["zipf:1.1"]}, {"rw": "read", "random_distribution": "zipf:1.1"},
-    {"size": 0}, {"size": 100}, {"offset": "x"}, {"offset": 1},
-])
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"rw": "randwrit"},
+        {"rw": 3},
+        {"rw": ["read"]},
+        {"rwmixread": 101},
+        {"rwmixread": True},
+        {"fsync": -1},
+        {"bios": 0},
+        {"bios": "1M"},
+        {"seed": -1},
+        {"seed": 2**64},
+        {"fua": 1.1},
+        {"fua": float("nan")},
+        {"discard": "1"},
+        {"direct": 1},
+        {"bs": "4k", "bssplit": "4k/100"},
+        {"bssplit": 4},
+        {"random_distribution": "pareto:1.5"},
+        {"random_distribution": "zipf:1"},
+        {"random_distribution": "zipf:0"},
+        {"random_distribution": "zipf"},
+        {"random_distribution": ["zipf:1.1"]},
+        {"rw": "read", "random_distribution": "zipf:1.1"},
+        {"size": 0},
+        {"size": 100},
+        {"offset": "x"},
+        {"offset": 1},
+    ],
+)
 def test_bad_words(key: dict[str, object]) -> None:
     with pytest.raises(ConfigError) as caught:
         Workload(**key)  # type: ignore[arg-type]
     assert caught.value.path in key
 
 
-@pytest.mark.parametrize(("key", "hint"), [
-    ("ioengine", "leave it out"), ("iodepth", "leave it out"), ("bsrange", "bs ="),
-    ("rwmixreed", "rwmixread"), ("columns", "keys"), ("blocksize", "bs"),
-])
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("ioengine", "leave it out"),
+        ("iodepth", "leave it out"),
+        ("bsrange", "bs ="),
+        ("rwmixreed", "rwmixread"),
+        ("columns", "keys"),
+        ("blocksize", "bs"),
+    ],
+)
 def test_unknown_keys_have_a_way_out(key: str, hint: str) -> None:
     with pytest.raises(ConfigError, match=f"workload.{key}: unknown key") as caught:
         Workload.from_dict({key: 1})
@@ -160,11 +234,24 @@ def test_errors_from_a_config_have_the_whole_path() -> None:
         Workload.from_dict({"rw": "randwrit"})
 
 
-@pytest.mark.parametrize("words", [
-    {}, {"rw": "rw", "rwmixread": 30, "bs": "4 KiB-1 MiB", "seed": 7},
-    {"rw": "write", "bssplit": "4k/60:64k/40", "fsync": 3, "fua": 0.25, "direct": True,
-     "offset": "1 MiB", "size": "1 GiB", "bios": 10, "discard": 0.5},
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"rw": "rw", "rwmixread": 30, "bs": "4 KiB-1 MiB", "seed": 7},
+        {
+            "rw": "write",
+            "bssplit": "4k/60:64k/40",
+            "fsync": 3,
+            "fua": 0.25,
+            "direct": True,
+            "offset": "1 MiB",
+            "size": "1 GiB",
+            "bios": 10,
+            "discard": 0.5,
+        },
+    ],
+)
 def test_round_trip(words: dict[str, object]) -> None:
     workload = Workload(**words)  # type: ignore[arg-type]
     assert Workload.from_dict(workload.to_dict()) == workload
@@ -202,8 +289,11 @@ def test_sequential_bios_fit_and_go_on() -> None:
     assert mixed.span_sectors % 8 == 0
 
 
-@given(bs=st.sampled_from(["512", "4k", "4k-64k", "12k-48k"]), capacity=st.integers(128, 5000),
-       i=st.integers(0, 2**40))
+@given(
+    bs=st.sampled_from(["512", "4k", "4k-64k", "12k-48k"]),
+    capacity=st.integers(128, 5000),
+    i=st.integers(0, 2**40),
+)
 def test_sequential_starts_inside(bs: str, capacity: int, i: int) -> None:
     workload = Workload(rw="read", bs=bs)
     spec = workload.draw_spec(capacity)
@@ -248,8 +338,11 @@ def test_zipf_ranks_follow_the_law() -> None:
     zetan, eta, alpha = zipf_constants(n, theta)
     u = np.random.default_rng(1).random(200_000)
     uz = u * zetan
-    rank = np.where(uz < 1, 0, np.where(uz < 1 + 0.5**theta, 1,
-                                        (n * (eta * u - eta + 1) ** alpha).astype(np.int64)))
+    rank = np.where(
+        uz < 1,
+        0,
+        np.where(uz < 1 + 0.5**theta, 1, (n * (eta * u - eta + 1) ** alpha).astype(np.int64)),
+    )
     count = np.bincount(np.minimum(rank, n - 1), minlength=n) / len(u)
     assert count[0] == pytest.approx(1 / zetan, abs=0.005)
     assert count[1] == pytest.approx(0.5**theta / zetan, abs=0.005)
@@ -272,7 +365,11 @@ def test_columns() -> None:
     assert columns is not None
     assert workload.bios == len(columns) == 3
     assert [a.dtype for a in (columns.op, columns.sector, columns.nr_sectors, columns.root)] == [
-        np.uint8, np.int64, np.int64, np.int32]
+        np.uint8,
+        np.int64,
+        np.int64,
+        np.int32,
+    ]
     assert columns.root.tolist() == [0, 0, 0]
     assert workload == Workload.from_columns(np.array([0, 1, 2]), [0, 8, 0], [8, 16, 0], [0, 0, 0])
     columns.check_capacity(np.array([24]))
@@ -284,12 +381,27 @@ def test_columns() -> None:
         workload.to_dict()
 
 
-@pytest.mark.parametrize("rows", [
-    ([], [], []), ([5], [0], [8]), ([0], [-1], [8]), ([0], [0], [0]), ([2], [8], [0]),
-    ([2], [0], [8]), ([0, 1], [0], [8]), ([0.5], [0], [8]), ("x", [0], [8]), ([[0]], [0], [8]),
-    ([0], [0], [2**31]), ([0], [2**62], [8]), ([0], [2**70], [8]), ([0], [0], [8], [-1]),
-    ([0], [0], [8], [0, 1]), ([[0], [1, 2]], [0], [8]),
-])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ([], [], []),
+        ([5], [0], [8]),
+        ([0], [-1], [8]),
+        ([0], [0], [0]),
+        ([2], [8], [0]),
+        ([2], [0], [8]),
+        ([0, 1], [0], [8]),
+        ([0.5], [0], [8]),
+        ("x", [0], [8]),
+        ([[0]], [0], [8]),
+        ([0], [0], [2**31]),
+        ([0], [2**62], [8]),
+        ([0], [2**70], [8]),
+        ([0], [0], [8], [-1]),
+        ([0], [0], [8], [0, 1]),
+        ([[0], [1, 2]], [0], [8]),
+    ],
+)
 def test_bad_columns(rows: tuple[object, ...]) -> None:
     with pytest.raises(ConfigError, match="workload"):
         Workload.from_columns(*rows)
@@ -303,15 +415,25 @@ def test_columns_name_the_missing_root() -> None:
 
 
 junk = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats()
-    | st.text("zipf:k/4-. é\0", max_size=12) | st.dates()
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text("zipf:k/4-. é\0", max_size=12)
+    | st.dates()
     | st.sampled_from(["4 KiB-1 MiB", "zipf:1.1", "randrw", "4k/60:64k/40"]),
-    lambda inner: st.lists(inner, max_size=3), max_leaves=4)
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(st.sampled_from([*Workload.__dataclass_fields__, "ioengine", "x"]), junk,
-                       max_size=4), st.integers(1, 10**6))
+@given(
+    st.dictionaries(
+        st.sampled_from([*Workload.__dataclass_fields__, "ioengine", "x"]), junk, max_size=4
+    ),
+    st.integers(1, 10**6),
+)
 def test_nothing_but_blockstack_errors(table: dict[str, object], capacity: int) -> None:
     try:
         spec = Workload.from_dict(table).draw_spec(capacity)

@@ -25,13 +25,55 @@ from typing import Any
 from bench.guest.stacks import STACKS, Built
 
 HERE = Path(__file__).parent
-_TOOLS = ("dmsetup", "mdadm", "mke2fs", "mkfs.xfs", "mkfs.btrfs", "mkfs.f2fs", "mkfs.vfat",
-          "losetup", "make-bcache", "integritysetup", "mkswap", "swapon", "wipefs")
-_APPLETS = ("sh", "mount", "umount", "cat", "echo", "dd", "truncate", "mkdir", "sleep", "sync",
-            "grep", "sed", "cut", "tail", "uname", "poweroff", "swapoff")
+_TOOLS = (
+    "dmsetup",
+    "mdadm",
+    "mke2fs",
+    "mkfs.xfs",
+    "mkfs.btrfs",
+    "mkfs.f2fs",
+    "mkfs.vfat",
+    "losetup",
+    "make-bcache",
+    "integritysetup",
+    "mkswap",
+    "swapon",
+    "wipefs",
+)
+_APPLETS = (
+    "sh",
+    "mount",
+    "umount",
+    "cat",
+    "echo",
+    "dd",
+    "truncate",
+    "mkdir",
+    "sleep",
+    "sync",
+    "grep",
+    "sed",
+    "cut",
+    "tail",
+    "uname",
+    "poweroff",
+    "swapoff",
+)
 #: folders of modules that the stacks need, below lib/modules/RELEASE/kernel
-_MODULES = ("block", "drivers/block", "drivers/md", "drivers/scsi", "drivers/nvme", "drivers/ata",
-            "drivers/virtio", "drivers/dax", "fs", "lib", "crypto", "arch/x86/crypto")
+_MODULES = (
+    "block",
+    "drivers/block",
+    "drivers/md",
+    "drivers/scsi",
+    "drivers/nvme",
+    "drivers/ata",
+    "drivers/virtio",
+    "drivers/dax",
+    "fs",
+    "lib",
+    "crypto",
+    "arch/x86/crypto",
+)
 #: what udev would do
 _MAKE_BCACHE = """#!/bin/sh
 /sbin/make-bcache "$@" || exit 1
@@ -46,8 +88,15 @@ _PROGRAMS = "/sbin:/usr/sbin:/bin:/usr/bin"
 _VIRTIO_DISKS = "abcdefg"
 _ROW = re.compile(r"@@ROW\s+\d+\)\s+\d+\s+(\d+)\s+([^\s+]+)\+0x")
 #: rows from the top of a stack that start a task of any sort
-_STARTS = ("ret_from_fork", "ret_from_fork_asm", "kthread", "worker_thread", "process_one_work",
-           "process_scheduled_works", "md_thread")
+_STARTS = (
+    "ret_from_fork",
+    "ret_from_fork_asm",
+    "kthread",
+    "worker_thread",
+    "process_one_work",
+    "process_scheduled_works",
+    "md_thread",
+)
 
 
 def script(stacks: Mapping[str, Built]) -> str:
@@ -57,12 +106,21 @@ def script(stacks: Mapping[str, Built]) -> str:
         lines += [f"echo '@@STACK {name}'", "failed="]
         for command in (*built.before, *built.commands):
             told = shlex.quote(f"@@FAILED {command}")
-            lines.append(f"( {command} ) > /tmp/out 2>&1 || {{ failed=1; echo {told}; "
-                         "tail -3 /tmp/out; }")
+            lines.append(
+                f"( {command} ) > /tmp/out 2>&1 || {{ failed=1; echo {told}; tail -3 /tmp/out; }}"
+            )
         work = "pressure" if built.load == "mem" else f"work {built.load} {built.target} $round"
-        lines += ['if [ -z "$failed" ]; then', "for round in 1 2; do", "begin",
-                  f"{work} > /tmp/out 2>&1 || {{ echo '@@FAILED work'; tail -3 /tmp/out; }}",
-                  "sleep 1; sync; sleep 1", "finish", "done", "fi", "take_down > /dev/null 2>&1"]
+        lines += [
+            'if [ -z "$failed" ]; then',
+            "for round in 1 2; do",
+            "begin",
+            f"{work} > /tmp/out 2>&1 || {{ echo '@@FAILED work'; tail -3 /tmp/out; }}",
+            "sleep 1; sync; sleep 1",
+            "finish",
+            "done",
+            "fi",
+            "take_down > /dev/null 2>&1",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -105,8 +163,14 @@ def parse(console: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
             runs[name][-1][1].append((row[2], int(row[1])))
     for name in runs.keys() - broken:
         most, frames = max(runs[name])
-        yield name, {"max_bytes": most, "context": context([f for f, _ in reversed(frames)]),
-                     "frames": [list(frame) for frame in frames]}
+        yield (
+            name,
+            {
+                "max_bytes": most,
+                "context": context([f for f, _ in reversed(frames)]),
+                "frames": [list(frame) for frame in frames],
+            },
+        )
 
 
 def _copy(tool: str, root: Path) -> str:
@@ -126,8 +190,11 @@ def _only(package: Path, *patterns: str) -> Path:
     """The one path of a package that fits."""
     found = [path for pattern in patterns for path in package.glob(pattern)]
     if len(found) != 1:
-        print(f"{package}: not an unpacked linux-image package (no {patterns[0]}); unpack one: "
-              "dpkg-deb -x linux-image-*.deb FOLDER", file=sys.stderr)
+        print(
+            f"{package}: not an unpacked linux-image package (no {patterns[0]}); unpack one: "
+            "dpkg-deb -x linux-image-*.deb FOLDER",
+            file=sys.stderr,
+        )
         sys.exit(2)
     return found[0]
 
@@ -162,33 +229,66 @@ def image(package: Path, stacks: Mapping[str, Built], folder: Path) -> Path:
     (root / "bin/make-bcache").write_text(_MAKE_BCACHE)
     (root / "bin/make-bcache").chmod(0o755)
     _copy_modules(package, root)
-    subprocess.run(["gcc", "-O1", "-static", "-o", str(root / "bin/work"), str(HERE / "work.c")],
-                   check=True)
+    subprocess.run(
+        ["gcc", "-O1", "-static", "-o", str(root / "bin/work"), str(HERE / "work.c")], check=True
+    )
     shutil.copy(HERE / "init.sh", root / "init")
     (root / "init").chmod(0o755)
     (root / "stacks.sh").write_text(script(stacks))
     packed = folder / "guest.cpio.gz"
-    subprocess.run(f"cd {shlex.quote(str(root))} && find . | cpio -o -H newc --quiet | gzip -1 > "
-                   f"{shlex.quote(str(packed))}", shell=True, check=True)
+    subprocess.run(
+        f"cd {shlex.quote(str(root))} && find . | cpio -o -H newc --quiet | gzip -1 > "
+        f"{shlex.quote(str(packed))}",
+        shell=True,
+        check=True,
+    )
     return packed
 
 
 def arguments(kernel: Path, first: Path, folder: Path) -> Iterator[str]:
     """QEMU's command: one CPU, 7 virtio-blk disks, two of virtio-scsi, one each of the others."""
-    yield from ("qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "1536", "-smp", "1",
-                "-nographic", "-no-reboot", "-kernel", str(kernel), "-initrd", str(first),
-                "-append", "console=ttyS0 randomize_kstack_offset=off quiet loglevel=3 panic=5",
-                "-device", "virtio-scsi-pci,id=vs,num_queues=1", "-device", "ahci,id=ah",
-                "-device", "megasas,id=ms")
-    disks = {**{f"v{d}": f"virtio-blk-pci,drive=v{d},num-queues=1" for d in _VIRTIO_DISKS},
-             "s1": "scsi-hd,drive=s1,bus=vs.0", "s2": "scsi-hd,drive=s2,bus=vs.0",
-             "s3": "ide-hd,drive=s3,bus=ah.0", "s4": "scsi-hd,drive=s4,bus=ms.0",
-             "n1": "nvme,drive=n1,serial=x"}
+    yield from (
+        "qemu-system-x86_64",
+        "-accel",
+        "tcg",
+        "-cpu",
+        "max",
+        "-m",
+        "1536",
+        "-smp",
+        "1",
+        "-nographic",
+        "-no-reboot",
+        "-kernel",
+        str(kernel),
+        "-initrd",
+        str(first),
+        "-append",
+        "console=ttyS0 randomize_kstack_offset=off quiet loglevel=3 panic=5",
+        "-device",
+        "virtio-scsi-pci,id=vs,num_queues=1",
+        "-device",
+        "ahci,id=ah",
+        "-device",
+        "megasas,id=ms",
+    )
+    disks = {
+        **{f"v{d}": f"virtio-blk-pci,drive=v{d},num-queues=1" for d in _VIRTIO_DISKS},
+        "s1": "scsi-hd,drive=s1,bus=vs.0",
+        "s2": "scsi-hd,drive=s2,bus=vs.0",
+        "s3": "ide-hd,drive=s3,bus=ah.0",
+        "s4": "scsi-hd,drive=s4,bus=ms.0",
+        "n1": "nvme,drive=n1,serial=x",
+    }
     for name, device in disks.items():
         with (folder / name).open("wb") as disk:
             disk.truncate(_DISK_BYTES)
-        yield from ("-drive", f"file={folder / name},if=none,id={name},format=raw,cache=unsafe",
-                    "-device", device)
+        yield from (
+            "-drive",
+            f"file={folder / name},if=none,id={name},format=raw,cache=unsafe",
+            "-device",
+            device,
+        )
 
 
 def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
@@ -198,8 +298,9 @@ def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         words = [*arguments(kernel, image(package, stacks, folder), folder)]
-        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              text=True, errors="replace") as guest:
+        with subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
+        ) as guest:
             assert guest.stdout is not None
             timer = Timer(_SECONDS_A_STACK * (1 + len(stacks)), guest.kill)
             timer.daemon = True
@@ -211,28 +312,41 @@ def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
             timer.cancel()
     if not any("@@DONE" in line for line in lines):
         sys.exit("the guest did not come to its end:\n" + "".join(lines[-20:]))
-    version = next((line.partition("@@VERSION ")[2].strip() for line in lines
-                    if "@@VERSION" in line), "")
-    meta = {"kernel": kernel.name.removeprefix("vmlinuz-"), "version": version, "arch": "x86_64",
-            "thread_size_bytes": 16384, "date": f"{datetime.now(UTC):%Y-%m-%d}",
-            "method": "depths as the kernel's stack tracer (CONFIG_STACK_TRACER) gave them, QEMU "
-            "guest with one CPU, randomize_kstack_offset=off; tracer set to the functions of the "
-            "block layer, its drivers and file systems; the deeper of two runs; rows are function "
-            "and bytes, innermost first, the innermost one seen at its entry",
-            "provenance": "bench/guest, with the kernel image of the Debian package "
-            f"linux-image-{kernel.name.removeprefix('vmlinuz-')}"}
+    version = next(
+        (line.partition("@@VERSION ")[2].strip() for line in lines if "@@VERSION" in line), ""
+    )
+    meta = {
+        "kernel": kernel.name.removeprefix("vmlinuz-"),
+        "version": version,
+        "arch": "x86_64",
+        "thread_size_bytes": 16384,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "method": "depths as the kernel's stack tracer (CONFIG_STACK_TRACER) gave them, QEMU "
+        "guest with one CPU, randomize_kstack_offset=off; tracer set to the functions of the "
+        "block layer, its drivers and file systems; the deeper of two runs; rows are function "
+        "and bytes, innermost first, the innermost one seen at its entry",
+        "provenance": "bench/guest, with the kernel image of the Debian package "
+        f"linux-image-{kernel.name.removeprefix('vmlinuz-')}",
+    }
     blocks = dict(parse(lines))
-    return {"meta": meta, "stacks": {
-        name: {"target": built.target, "commands": list(built.commands), "block": blocks[name]}
-        for name, built in stacks.items() if name in blocks}}
+    return {
+        "meta": meta,
+        "stacks": {
+            name: {"target": built.target, "commands": list(built.commands), "block": blocks[name]}
+            for name, built in stacks.items()
+            if name in blocks
+        },
+    }
 
 
 def main() -> None:
     """Command line."""
     options = argparse.ArgumentParser(
-        prog="python -m bench.guest.measure", description=__doc__.replace("``", ""),
+        prog="python -m bench.guest.measure",
+        description=__doc__.replace("``", ""),
         epilog="stacks: " + " ".join(STACKS),
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     options.add_argument("package", type=Path, help="an unpacked linux-image package")
     options.add_argument("out", type=Path, help="the file to write")
     options.add_argument("stacks", nargs="*", default=[], metavar="stack", help="default: all")
@@ -240,15 +354,19 @@ def main() -> None:
     unknown = sorted(set(given.stacks) - STACKS.keys())
     if unknown:
         near = get_close_matches(unknown[0], STACKS, 3)
-        options.error(f"no such stack: {', '.join(unknown)}" + (
-            f"; did you mean {' or '.join(near)}?" if near else "; --help lists them"))
+        options.error(
+            f"no such stack: {', '.join(unknown)}"
+            + (f"; did you mean {' or '.join(near)}?" if near else "; --help lists them")
+        )
     if not given.out.parent.is_dir():
         options.error(f"{given.out}: no such folder")
     _only(given.package, "boot/vmlinuz-*")
     if not any(any(given.package.glob(f"{at}lib/modules/*/kernel")) for at in ("", "usr/")):
         options.error(f"{given.package}: has no modules (lib/modules/RELEASE/kernel)")
-    found = measure(given.package, {name: built for name, built in STACKS.items()
-                                    if not given.stacks or name in given.stacks})
+    found = measure(
+        given.package,
+        {name: built for name, built in STACKS.items() if not given.stacks or name in given.stacks},
+    )
     given.out.write_text(json.dumps(found, indent=1) + "\n")
     print(f"{given.out}: {len(found['stacks'])} stacks", file=sys.stderr)
 

@@ -64,8 +64,9 @@ def compiler() -> str | None:
 
 
 @cache
-def build(name: str, headers: tuple[str, ...], sources: tuple[str, ...], *libraries: str
-          ) -> ctypes.CDLL:
+def build(
+    name: str, headers: tuple[str, ...], sources: tuple[str, ...], *libraries: str
+) -> ctypes.CDLL:
     """A shared library of this folder's C files, compiled once per text and compiler."""
     gcc = compiler()
     if gcc is None:

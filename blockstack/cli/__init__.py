@@ -8,8 +8,20 @@ import signal
 from blockstack.cli import capacity, check, compare, hosts, kernel, plot, report, run, traces
 from blockstack.cli.common import app, parse_count
 
-__all__ = ["app", "capacity", "check", "compare", "hosts", "kernel", "main", "parse_count", "plot",
-           "report", "run", "traces"]
+__all__ = [
+    "app",
+    "capacity",
+    "check",
+    "compare",
+    "hosts",
+    "kernel",
+    "main",
+    "parse_count",
+    "plot",
+    "report",
+    "run",
+    "traces",
+]
 
 
 def main() -> None:

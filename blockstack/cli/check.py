@@ -65,15 +65,28 @@ class HostRow:
         """Plain data for JSON."""
         deepest = self.deepest
         return {
-            "source": self.source, "host": self.host, "devices": self.devices,
-            "kernel": self.kernel, "fits": self.fits, "why": self.why,
-            "deepest": None if deepest is None else {
-                "task": deepest.task, "context": deepest.context,
-                "peak_bytes": deepest.peak_bytes, "limit_bytes": deepest.limit_bytes,
-                "headroom_bytes": deepest.headroom_bytes, "exact": deepest.exact},
-            "headroom_bytes": self.headroom, "at_most": list(self.at_most),
-            "read": not self.failed, "assumed": list(self.assumed),
-            "left_out": list(self.left_out)}
+            "source": self.source,
+            "host": self.host,
+            "devices": self.devices,
+            "kernel": self.kernel,
+            "fits": self.fits,
+            "why": self.why,
+            "deepest": None
+            if deepest is None
+            else {
+                "task": deepest.task,
+                "context": deepest.context,
+                "peak_bytes": deepest.peak_bytes,
+                "limit_bytes": deepest.limit_bytes,
+                "headroom_bytes": deepest.headroom_bytes,
+                "exact": deepest.exact,
+            },
+            "headroom_bytes": self.headroom,
+            "at_most": list(self.at_most),
+            "read": not self.failed,
+            "assumed": list(self.assumed),
+            "left_out": list(self.left_out),
+        }
 
 
 def hosts_of(patterns: Sequence[str]) -> list[str]:
@@ -81,8 +94,11 @@ def hosts_of(patterns: Sequence[str]) -> list[str]:
     found: dict[str, None] = {}
     for pattern in patterns:
         base = Path("/" if pattern.startswith("/") else ".")
-        names = [] if not re.search(r"[*?\[]", pattern) or _exists(pattern) else sorted(
-            str(path) for path in base.glob(pattern.lstrip("/")))
+        names = (
+            []
+            if not re.search(r"[*?\[]", pattern) or _exists(pattern)
+            else sorted(str(path) for path in base.glob(pattern.lstrip("/")))
+        )
         found |= dict.fromkeys(names or [pattern])
     return list(found)
 
@@ -144,15 +160,27 @@ def _headroom(row: HostRow, stack: Stack, kernel: Kernel) -> None:
 
 
 @app.command(epilog="Example: `blockstack check 'captures/*.tar.gz' --csv > fleet.csv`")
-def check(sources: Annotated[list[str], typer.Argument(
-              metavar="SOURCE...", help="One host each: configs, captures, sosreports, folders; "
-                                        "patterns in quotes are expanded.")],
-          kernel: Annotated[list[str] | None, typer.Option(
-              "--kernel", help="Judge on these; default: on each host's own (or what stands for "
-                               "it), with the headroom on every shipped kernel.")] = None,
-          skip: SkipOpt = None,
-          as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
-          as_json: JsonOpt = False) -> None:
+def check(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="One host each: configs, captures, sosreports, folders; "
+            "patterns in quotes are expanded.",
+        ),
+    ],
+    kernel: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kernel",
+            help="Judge on these; default: on each host's own (or what stands for "
+            "it), with the headroom on every shipped kernel.",
+        ),
+    ] = None,
+    skip: SkipOpt = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+    as_json: JsonOpt = False,
+) -> None:
     """Will any host of a fleet overflow? One row per host; exit status 1 if one does.
 
     Devices whose kind the registry lacks are left out and named; such a host cannot "fit", nor
@@ -180,18 +208,23 @@ def _show(rows: Sequence[HostRow]) -> None:
     for table in fleet_tables([row.to_dict() for row in rows], out.width):
         out.print(table)
     for row in rows:
-        left = [f"left out {len(row.left_out)} devices and mounts, see --json"] if (
-            row.left_out) else []
+        left = (
+            [f"left out {len(row.left_out)} devices and mounts, see --json"]
+            if (row.left_out)
+            else []
+        )
         for line in (*filter(None, [row.why]), *left):
-            out.print(f"{row.host or row.source}: {line}", style="dim", markup=False,
-                      highlight=False)
+            out.print(
+                f"{row.host or row.source}: {line}", style="dim", markup=False, highlight=False
+            )
     for note, count in Counter(a for row in rows for a in row.assumed).items():
         of = "assumed" if len(rows) == 1 else f"assumed on {count} of {len(rows)} hosts"
         out.print(f"{of}: {note}", style="dim", markup=False, highlight=False)
 
 
-def _rows(sources: Sequence[str], kernels: Sequence[str], skip: Sequence[str], load: Load
-          ) -> Iterator[HostRow]:
+def _rows(
+    sources: Sequence[str], kernels: Sequence[str], skip: Sequence[str], load: Load
+) -> Iterator[HostRow]:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         for source in bar.track(sources, description="hosts"):
@@ -202,15 +235,41 @@ def _csv(rows: Sequence[HostRow]) -> str:
     kernels = list(dict.fromkeys(name for row in rows for name in row.headroom))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["source", "host", "devices", "kernel", "verdict", "task", "peak_bytes",
-                     "limit_bytes", "headroom_bytes", "exact",
-                     *(f"headroom_bytes {k}" for k in kernels), "at_most", "left_out", "why"])
+    writer.writerow(
+        [
+            "source",
+            "host",
+            "devices",
+            "kernel",
+            "verdict",
+            "task",
+            "peak_bytes",
+            "limit_bytes",
+            "headroom_bytes",
+            "exact",
+            *(f"headroom_bytes {k}" for k in kernels),
+            "at_most",
+            "left_out",
+            "why",
+        ]
+    )
     for row in rows:
         d = row.deepest
-        figures = [d.task, d.peak_bytes, d.limit_bytes, d.headroom_bytes, d.exact] if d else (
-            [""] * 5)
-        writer.writerow([row.source, row.host, row.devices, row.kernel,
-                         "error" if row.failed else verdict_word(row.fits), *figures,
-                         *(row.headroom.get(k, "") for k in kernels), " ".join(row.at_most),
-                         len(row.left_out), row.why])
+        figures = (
+            [d.task, d.peak_bytes, d.limit_bytes, d.headroom_bytes, d.exact] if d else ([""] * 5)
+        )
+        writer.writerow(
+            [
+                row.source,
+                row.host,
+                row.devices,
+                row.kernel,
+                "error" if row.failed else verdict_word(row.fits),
+                *figures,
+                *(row.headroom.get(k, "") for k in kernels),
+                " ".join(row.at_most),
+                len(row.left_out),
+                row.why,
+            ]
+        )
     return out.getvalue()

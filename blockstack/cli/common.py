@@ -27,8 +27,20 @@ FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
 DEFAULT_KERNEL = "linux-6.1-x86_64"
 STATUS = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
 
-_ORDER = ("run", "explain", "capacity", "compare", "plot", "report", "import", "capture", "check",
-          "convert", "kernel", "validate")
+_ORDER = (
+    "run",
+    "explain",
+    "capacity",
+    "compare",
+    "plot",
+    "report",
+    "import",
+    "capture",
+    "check",
+    "convert",
+    "kernel",
+    "validate",
+)
 
 
 class _Commands(TyperGroup):
@@ -39,29 +51,57 @@ class _Commands(TyperGroup):
         return sorted(self.commands, key=_ORDER.index)
 
 
-app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False,
-                  rich_markup_mode="markdown",
-                  pretty_exceptions_enable=False, context_settings={"max_content_width": 110},
-                  help="Will this stack of block devices overflow the kernel stack, how fast can "
-                       "it go, and where is its bottleneck?",
-                  epilog="Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input; judged on "
-                         "the kernel's own rule unless `--submission` is given.")
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 110},
+    help="Will this stack of block devices overflow the kernel stack, how fast can "
+    "it go, and where is its bottleneck?",
+    epilog="Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input; judged on "
+    "the kernel's own rule unless `--submission` is given.",
+)
 
-ConfigArg = Annotated[Path, typer.Argument(metavar="CONFIG", help="A TOML file (see configs/), or "
-                           "a host: /sys, a sosreport, a capture, the output of lsblk --json ...")]
-KernelOpt = Annotated[str | None, typer.Option(
-    "--kernel", help="A shipped kernel (`blockstack kernel list`) or the path of a frame table.")]
-SubmissionOpt = Annotated[str | None, typer.Option(
-    "--submission", help="What if: recursive, fifo, two-list or lifo.")]
-ThreadOpt = Annotated[str | None, typer.Option(
-    "--thread-size", help='What if: "4 KiB", "8 KiB", "16 KiB".')]
-SkipOpt = Annotated[list[str] | None, typer.Option(
-    "--skip", help="Of a host: leave out a device, a mount point or a kind, with what stands on "
-                   "it; `unknown`: all kinds that the registry lacks. What is "
-                   "left then never fits for certain.")]
-SetOpt = Annotated[list[str] | None, typer.Option(
-    "--set", metavar="KEY=VALUE", help="What if: a key of the config set, or (nothing behind =) "
-                                       "taken away: devices.eth0.service.rtt='1 ms'.")]
+ConfigArg = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A TOML file (see configs/), or "
+        "a host: /sys, a sosreport, a capture, the output of lsblk --json ...",
+    ),
+]
+KernelOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--kernel", help="A shipped kernel (`blockstack kernel list`) or the path of a frame table."
+    ),
+]
+SubmissionOpt = Annotated[
+    str | None, typer.Option("--submission", help="What if: recursive, fifo, two-list or lifo.")
+]
+ThreadOpt = Annotated[
+    str | None, typer.Option("--thread-size", help='What if: "4 KiB", "8 KiB", "16 KiB".')
+]
+SkipOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--skip",
+        help="Of a host: leave out a device, a mount point or a kind, with what stands on "
+        "it; `unknown`: all kinds that the registry lacks. What is "
+        "left then never fits for certain.",
+    ),
+]
+SetOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="What if: a key of the config set, or (nothing behind =) "
+        "taken away: devices.eth0.service.rtt='1 ms'.",
+    ),
+]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
 
 
@@ -77,8 +117,11 @@ def bad_input(as_json: bool = False, config: Path | None = None) -> Iterator[Non
         inside = caught.path.startswith(("devices", "workload"))
         error = caught.under(str(config)) if config is not None and inside else caught
         if as_json:
-            print(json.dumps({"error": {"message": error.message, "path": error.path,
-                                        "hint": error.hint}}))
+            print(
+                json.dumps(
+                    {"error": {"message": error.message, "path": error.path, "hint": error.hint}}
+                )
+            )
         Console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)))
         raise typer.Exit(BAD_INPUT) from caught
 
@@ -90,16 +133,23 @@ def printer() -> Console:
     return Console(width=int(os.environ.get("COLUMNS") or 160), soft_wrap=False)
 
 
-def open_host(sources: Sequence[str | Path], kernel: str | None = None,
-              skip: Iterable[str] = ()) -> tuple[Config, Imported]:
+def open_host(
+    sources: Sequence[str | Path], kernel: str | None = None, skip: Iterable[str] = ()
+) -> tuple[Config, Imported]:
     """A host as a config: its kernel is the host's own or stands for it, its workload mixed."""
     first = Path(sources[0]).name if sources else ""
     found = build(read_sources(sources), name=first.partition(".")[0] or "host", skip=skip)
     name, assumption = kernel_for(found.release, found.machine)
     notes = (*found.notes, *((assumption,) if assumption and not kernel else ()))
     found = replace(found, notes=notes)
-    return Config(found.stack, Workload(rw="randrw"), kernel or name, name=found.stack.name,
-                  description=_description(found.sources), assumed=notes), found
+    return Config(
+        found.stack,
+        Workload(rw="randrw"),
+        kernel or name,
+        name=found.stack.name,
+        description=_description(found.sources),
+        assumed=notes,
+    ), found
 
 
 def _description(sources: Sequence[str]) -> str:
@@ -120,13 +170,21 @@ def show_notes(assumed: Sequence[str], left_out: Sequence[str] = ()) -> None:
             console.print(Text(f"{word}: {len(lines) - 40} more", "dim"))
 
 
-def open_case(config: Path, kernel: str | None, thread_size: str | None,
-              skip: Iterable[str] = (), changes: Sequence[str] = ()) -> tuple[Config, Kernel]:
+def open_case(
+    config: Path,
+    kernel: str | None,
+    thread_size: str | None,
+    skip: Iterable[str] = (),
+    changes: Sequence[str] = (),
+) -> tuple[Config, Kernel]:
     """The config (or the host) and its kernel, with what the command line overrides."""
     if is_source(config):
         if changes:
-            raise ConfigError("changes a config, not a host", path="--set",
-                              hint=f"blockstack import {config} -o host.toml")
+            raise ConfigError(
+                "changes a config, not a host",
+                path="--set",
+                hint=f"blockstack import {config} -o host.toml",
+            )
         case, found = open_host([config], kernel, skip)
         show_notes(found.notes, found.left_out)
     else:
@@ -141,8 +199,11 @@ def open_case(config: Path, kernel: str | None, thread_size: str | None,
 def load_chosen(case: Config, kernel: str | None, thread_size: str | None) -> Kernel:
     """A case's kernel, or the one given instead, with the thread size that is asked for."""
     chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
-    size = (parse_thread_size(thread_size, "--thread-size") if thread_size
-            else case.overrides.thread_size_bytes)
+    size = (
+        parse_thread_size(thread_size, "--thread-size")
+        if thread_size
+        else case.overrides.thread_size_bytes
+    )
     return chosen.override(thread_size_bytes=size)
 
 
@@ -163,13 +224,15 @@ def parse_count(text: str) -> int:
         Not a positive whole number.
     """
     scale = {"k": 10**3, "m": 10**6, "g": 10**9}
-    number, unit = (text[:-1], scale[text[-1].lower()]) if text and (
-        text[-1].lower() in scale) else (text, 1)
+    number, unit = (
+        (text[:-1], scale[text[-1].lower()]) if text and (text[-1].lower() in scale) else (text, 1)
+    )
     try:
         value = float(number) * unit
     except ValueError as error:
-        raise ConfigError("not a number of bios", path="--bios", value=text,
-                          hint="write 50M, 200k or 1000000") from error
+        raise ConfigError(
+            "not a number of bios", path="--bios", value=text, hint="write 50M, 200k or 1000000"
+        ) from error
     if not 0 < value < 2**53 or value != int(value):
         raise ConfigError("must be a positive whole number", path="--bios", value=text)
     return int(value)

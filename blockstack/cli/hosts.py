@@ -16,20 +16,32 @@ from blockstack.importers.build import Imported
 from blockstack.importers.capture import script
 from blockstack.kernel import RULES, load_kernel
 
-SourcesArg = Annotated[list[str], typer.Argument(
-    metavar="SOURCE...", help="/sys, a folder with a dumped tree, a sosreport or a capture "
-    "(folder or tar), outputs of lsblk, dmsetup, mdadm ...; - is standard input.")]
+SourcesArg = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="/sys, a folder with a dumped tree, a sosreport or a capture "
+        "(folder or tar), outputs of lsblk, dmsetup, mdadm ...; - is standard input.",
+    ),
+]
 
 
-@app.command("import", epilog="Example: `blockstack import /sys -o host.toml`; "
-                              "`lsblk --json -O -b | blockstack import - --run`")
-def import_(sources: SourcesArg,
-            output: Annotated[Path | None, typer.Option(
-                "-o", "--output", help="A TOML file; default: standard output.")] = None,
-            run: Annotated[bool, typer.Option("--run", help="Run it at once.")] = False,
-            kernel: KernelOpt = None, skip: SkipOpt = None,
-            bios: Annotated[int, typer.Option("--bios", min=1, help="For --run.")] = 200_000,
-            as_json: JsonOpt = False) -> None:
+@app.command(
+    "import",
+    epilog="Example: `blockstack import /sys -o host.toml`; "
+    "`lsblk --json -O -b | blockstack import - --run`",
+)
+def import_(
+    sources: SourcesArg,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A TOML file; default: standard output.")
+    ] = None,
+    run: Annotated[bool, typer.Option("--run", help="Run it at once.")] = False,
+    kernel: KernelOpt = None,
+    skip: SkipOpt = None,
+    bios: Annotated[int, typer.Option("--bios", min=1, help="For --run.")] = 200_000,
+    as_json: JsonOpt = False,
+) -> None:
     """Read what tools say about one host, all sources together, and write it as a config.
 
     Devices are merged by number and name; where sources differ, the one that stands nearer to the
@@ -41,8 +53,10 @@ def import_(sources: SourcesArg,
         if output is not None:
             _write(output, text)
         chosen = load_kernel(case.kernel or "")
-        results = [simulate(case.stack, case.workload, kernel=chosen, submission=rule, bios=bios)
-                   for rule in (RULES if run else ())]
+        results = [
+            simulate(case.stack, case.workload, kernel=chosen, submission=rule, bios=bios)
+            for rule in (RULES if run else ())
+        ]
     if run:
         if not as_json:
             show_notes(found.notes, found.left_out)
@@ -54,17 +68,25 @@ def import_(sources: SourcesArg,
         if output is None:
             print(text, end="")
         else:
-            Console(stderr=True).print(f"wrote {output}: {len(case.stack.devices)} devices",
-                                       highlight=False)
+            Console(stderr=True).print(
+                f"wrote {output}: {len(case.stack.devices)} devices", highlight=False
+            )
 
 
 def view(case: Config, found: Imported) -> dict[str, object]:
     """`import --json`."""
-    return {"config": config_to_dict(case), "kernel": case.kernel, "release": found.release,
-            "machine": found.machine, "devices": len(case.stack.devices),
-            "edges": case.stack.graph.number_of_edges(), "assumed": list(found.notes),
-            "left_out": list(found.left_out), "missing": found.stack.missing,
-            "sources": list(found.sources)}
+    return {
+        "config": config_to_dict(case),
+        "kernel": case.kernel,
+        "release": found.release,
+        "machine": found.machine,
+        "devices": len(case.stack.devices),
+        "edges": case.stack.graph.number_of_edges(),
+        "assumed": list(found.notes),
+        "left_out": list(found.left_out),
+        "missing": found.stack.missing,
+        "sources": list(found.sources),
+    }
 
 
 def toml_of(case: Config, found: Imported) -> str:
@@ -81,9 +103,14 @@ def _write(path: Path, text: str) -> None:
 
 
 @app.command(epilog="Example: `blockstack capture > capture.sh`; on the host: `sh capture.sh`")
-def capture(mask: Annotated[bool, typer.Option(
-        "--mask", help="Mask serial numbers, WWNs, UUIDs, host name and IQNs as well.")] = False
-        ) -> None:
+def capture(
+    mask: Annotated[
+        bool,
+        typer.Option(
+            "--mask", help="Mask serial numbers, WWNs, UUIDs, host name and IQNs as well."
+        ),
+    ] = False,
+) -> None:
     """Print a POSIX shell script that collects what `import` reads into one archive.
 
     It needs neither Python nor root on the host (as root it sees more: dmsetup, multipath), writes

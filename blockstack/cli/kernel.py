@@ -27,15 +27,25 @@ app.add_typer(kernel_app, name="kernel")
 
 
 @kernel_app.command("list", epilog="Example: `blockstack kernel list --json`")
-def kernel_list(threads: Annotated[int, typer.Option(
-                    "--threads", min=1, help="Memory of the stacks of so many threads.")] = 10_000,
-                as_json: JsonOpt = False) -> None:
+def kernel_list(
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, help="Memory of the stacks of so many threads.")
+    ] = 10_000,
+    as_json: JsonOpt = False,
+) -> None:
     """The shipped kernels: submission rule, thread size, interrupt stacks, overflow."""
     rows: list[dict[str, Any]] = []
     for name, profile in PROFILES.items():
         kernel = load_kernel(name)
-        rows.append({"name": name, "generation": profile.generation, "submission": kernel.rule,
-                     **kernel.platform.to_dict(threads), "provenance": kernel.provenance()})
+        rows.append(
+            {
+                "name": name,
+                "generation": profile.generation,
+                "submission": kernel.rule,
+                **kernel.platform.to_dict(threads),
+                "provenance": kernel.provenance(),
+            }
+        )
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -43,19 +53,30 @@ def kernel_list(threads: Annotated[int, typer.Option(
     out.print(tables.kernels_table(rows, threads, out.width))
 
 
-@kernel_app.command("extract", epilog="Example: `blockstack kernel extract /boot/vmlinuz-6.1.0-50-"
-                                      "amd64 /lib/modules/6.1.0-50-amd64 -o 6.1.0-50.json.gz`")
+@kernel_app.command(
+    "extract",
+    epilog="Example: `blockstack kernel extract /boot/vmlinuz-6.1.0-50-"
+    "amd64 /lib/modules/6.1.0-50-amd64 -o 6.1.0-50.json.gz`",
+)
 def kernel_extract(
-        inputs: Annotated[list[Path], typer.Argument(
-            metavar="FILE...", help="vmlinux or vmlinuz, .ko or .o files, folders of them (an "
-                                    "unpacked package), gcc's .su and .ci files, or lists of "
-                                    "checkstack.pl.")],
-        output: Annotated[Path, typer.Option("-o", "--output", help="A .json.gz or .json file.")],
-        name: Annotated[str, typer.Option(
-            "--name", help='Kernel, when the files do not say: "Linux 6.1".')] = "",
-        arch: Annotated[str, typer.Option(
-            "--arch", help="x86_64 or i386; of .su and .ci files and lists only.")] = "",
-        as_json: JsonOpt = False) -> None:
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="vmlinux or vmlinuz, .ko or .o files, folders of them (an "
+            "unpacked package), gcc's .su and .ci files, or lists of "
+            "checkstack.pl.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .json.gz or .json file.")],
+    name: Annotated[
+        str, typer.Option("--name", help='Kernel, when the files do not say: "Linux 6.1".')
+    ] = "",
+    arch: Annotated[
+        str, typer.Option("--arch", help="x86_64 or i386; of .su and .ci files and lists only.")
+    ] = "",
+    as_json: JsonOpt = False,
+) -> None:
     """Read the frames of a kernel out of its machine code: a table for `--kernel`."""
     from blockstack.kernel.extract.build import extract, write_table
 
@@ -67,25 +88,31 @@ def kernel_extract(
         print(json.dumps({"table": str(output), "meta": data["meta"]}, indent=1))
         return
     meta, counts, orc = data["meta"], data["meta"]["counts"], data["meta"].get("orc")
-    console.print(f"{meta['kernel']} ({meta['arch']}): {counts['functions']:,} functions, "
-                  f"{counts['edges']:,} calls" + (f"; ORC agrees on {orc['percent']:.2f} % of "
-                                                  f"{orc['functions']:,}" if orc else ""),
-                  highlight=False)
+    console.print(
+        f"{meta['kernel']} ({meta['arch']}): {counts['functions']:,} functions, "
+        f"{counts['edges']:,} calls"
+        + (f"; ORC agrees on {orc['percent']:.2f} % of {orc['functions']:,}" if orc else ""),
+        highlight=False,
+    )
     console.print(f"wrote {output}", highlight=False)
 
 
-@kernel_app.command("compare", epilog="Example: `blockstack kernel compare linux-6.1-x86_64 "
-                                      "6.12.json.gz`")
-def kernel_compare(before: Annotated[str, typer.Argument(help="A shipped kernel or a table.")],
-                   after: Annotated[str, typer.Argument(help="A shipped kernel or a table.")],
-                   limit: Annotated[int, typer.Option("--limit", min=1)] = 40,
-                   as_json: JsonOpt = False) -> None:
+@kernel_app.command(
+    "compare", epilog="Example: `blockstack kernel compare linux-6.1-x86_64 6.12.json.gz`"
+)
+def kernel_compare(
+    before: Annotated[str, typer.Argument(help="A shipped kernel or a table.")],
+    after: Annotated[str, typer.Argument(help="A shipped kernel or a table.")],
+    limit: Annotated[int, typer.Option("--limit", min=1)] = 40,
+    as_json: JsonOpt = False,
+) -> None:
     """Which functions on the block path grew or shrank from one kernel to another."""
     from blockstack.kernel.extract.compare import compare, comparison_view
 
     with bad_input(as_json):
-        one, two = (load_kernel(k).table if k in PROFILES else load_table(Path(k))
-                    for k in (before, after))
+        one, two = (
+            load_kernel(k).table if k in PROFILES else load_table(Path(k)) for k in (before, after)
+        )
         found = compare(one, two)
     if as_json:
         print(json.dumps(found.to_dict(), indent=1))
@@ -100,25 +127,40 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
     """A bar on a terminal's standard error: done, total, what."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True,
-                  disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("reading")
-        yield lambda done, total, what: bar.update(task, completed=done, total=total,
-                                                   description=what)
+        yield lambda done, total, what: bar.update(
+            task, completed=done, total=total, description=what
+        )
 
 
 @app.command(epilog="Example: `blockstack validate --plot validate.svg`")
-def validate(where: Annotated[Path | None, typer.Argument(
-                metavar="[DIR]", help="A folder of measured stacks (*.json, *.json.gz), or one "
-                                      "file; none: the set that ships, Debian's 6.1 "
-                                      "and 6.12 (a minute).")] = None,
-             kernel: Annotated[list[str] | None, typer.Option(
-                 "--kernel", help="Frame tables to compare with; each file of measurements takes "
-                                  "that of its version and architecture. Default: the shipped "
-                                  "ones.")] = None,
-             plot: Annotated[Path | None, typer.Option(
-                 "--plot", help="Predicted against measured: .svg, .png or .pdf.")] = None,
-             as_json: JsonOpt = False) -> None:
+def validate(
+    where: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]",
+            help="A folder of measured stacks (*.json, *.json.gz), or one "
+            "file; none: the set that ships, Debian's 6.1 "
+            "and 6.12 (a minute).",
+        ),
+    ] = None,
+    kernel: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kernel",
+            help="Frame tables to compare with; each file of measurements takes "
+            "that of its version and architecture. Default: the shipped "
+            "ones.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Predicted against measured: .svg, .png or .pdf.")
+    ] = None,
+    as_json: JsonOpt = False,
+) -> None:
     """Measured stacks against their bounds.
 
     Exit status: 0 every bound holds, 1 one does not, 3 no stack could be modelled, 2 bad input.
@@ -136,8 +178,9 @@ def validate(where: Annotated[Path | None, typer.Argument(
                 out.print(report_view(reports[-1], out.width))
         for name in kernel or ():
             if load_kernel(name).table.digest not in {r.table for r in reports}:
-                Console(stderr=True).print(f"note: {name} was not used: no file has its version "
-                                           "and architecture")
+                Console(stderr=True).print(
+                    f"note: {name} was not used: no file has its version and architecture"
+                )
         if plot is not None:
             plots.save(plots.validated(reports), str(plot))
     if not as_json:

@@ -11,8 +11,17 @@ from blockstack.kernel import Kernel
 from blockstack.present.limits import limits_view
 
 
-def show_limits(case: Config, kernel: Kernel, bs: str | None, offset: int | None, *,
-                limits: bool, whole: bool, as_json: bool, config: Path) -> None:
+def show_limits(
+    case: Config,
+    kernel: Kernel,
+    bs: str | None,
+    offset: int | None,
+    *,
+    limits: bool,
+    whole: bool,
+    as_json: bool,
+    config: Path,
+) -> None:
     """Print the limits of a config's stack; with a size, the way of one bio too.
 
     Raises
@@ -21,12 +30,14 @@ def show_limits(case: Config, kernel: Kernel, bs: str | None, offset: int | None
         ``--bs`` without ``--limits``, ``--offset`` without ``--bs``, a bio that cannot be.
     """
     if not limits:
-        raise ConfigError("goes with --limits", path="--bs" if bs is not None else "--offset",
-                          hint="add --limits")
+        raise ConfigError(
+            "goes with --limits", path="--bs" if bs is not None else "--offset", hint="add --limits"
+        )
     if offset is not None and bs is None:
         raise ConfigError("goes with --bs", path="--offset", hint='add --bs "1 MiB"')
-    found = explain_limits(case.stack, kernel=kernel, workload=case.workload, bs=bs,
-                           offset_sectors=offset or 0)
+    found = explain_limits(
+        case.stack, kernel=kernel, workload=case.workload, bs=bs, offset_sectors=offset or 0
+    )
     if as_json:
         print(json.dumps({"config": str(config)} | found.to_dict(), indent=1))
     else:

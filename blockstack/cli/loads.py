@@ -23,11 +23,21 @@ from blockstack.workload import Workload
 #: bios of a trace that are replayed unless --bios says otherwise: each is compiled on its own
 TRACE_BIOS = 20_000
 
-TraceOpt = Annotated[Path | None, typer.Option(
-    "--trace", help="Replay a block trace (docs/workloads.md); its first 20,000 bios, or --bios.")]
-MapOpt = Annotated[list[str] | None, typer.Option(
-    "--map", metavar="DEVICE=ROOT", help="Which root a device of the trace is; * is every other "
-    "device.")]
+TraceOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--trace",
+        help="Replay a block trace (docs/workloads.md); its first 20,000 bios, or --bios.",
+    ),
+]
+MapOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="DEVICE=ROOT",
+        help="Which root a device of the trace is; * is every other device.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -38,8 +48,9 @@ class Replay:
     times_ns: NDArray[np.float64]
 
 
-def open_replay(case: Config, path: Path, form: str | None, skip_bad: int,
-                mapping: Sequence[str], most: int) -> Replay:
+def open_replay(
+    case: Config, path: Path, form: str | None, skip_bad: int, mapping: Sequence[str], most: int
+) -> Replay:
     """The first bios of a trace; what it is, and what is left, goes to standard error.
 
     Raises
@@ -71,14 +82,19 @@ def beyond_the_device(path: Path) -> Iterator[None]:
     except BlockstackError as error:
         if not error.path.startswith("workload."):
             raise
-        raise ConfigError(error.message, path=f"{path}: {error.path}", value=error.value,
-                          hint=f"{error.hint}; give the device the traced one's size") from error
+        raise ConfigError(
+            error.message,
+            path=f"{path}: {error.path}",
+            value=error.value,
+            hint=f"{error.hint}; give the device the traced one's size",
+        ) from error
 
 
 def only_with_trace() -> ConfigError:
     """Options of a trace without one."""
-    return ConfigError("belongs to a trace", path="--skip-bad, --from, --map",
-                       hint="give --trace FILE")
+    return ConfigError(
+        "belongs to a trace", path="--skip-bad, --from, --map", hint="give --trace FILE"
+    )
 
 
 def note(text: str) -> None:

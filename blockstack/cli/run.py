@@ -45,18 +45,33 @@ from blockstack.result import Result
 
 
 @app.command(epilog="Example: `blockstack run configs/dm-md-iscsi.toml --bios 2M`")
-def run(config: ConfigArg, bios: Annotated[str | None, typer.Option(
-            "--bios", help="How many bios per rule: 50M, 200k ...")] = None,
-        submission: SubmissionOpt = None, kernel: KernelOpt = None,
-        thread_size: ThreadOpt = None,
-        seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same bios.")] = None,
-        threads: Annotated[int, typer.Option(
-            "--threads", min=1, max=256, help="Threads that share the bios.")] = 1,
-        irq_per_hop: Annotated[float | None, typer.Option(
-            "--irq-per-hop", help="Chance that an interrupt strikes during one make_request "
-                                  "(shared stacks only; assumed 0.01).")] = None,
-        trace: TraceOpt = None, form: FromOpt = None, skip_bad: SkipBadOpt = 0,
-        mapping: MapOpt = None, skip: SkipOpt = None, as_json: JsonOpt = False) -> None:
+def run(
+    config: ConfigArg,
+    bios: Annotated[
+        str | None, typer.Option("--bios", help="How many bios per rule: 50M, 200k ...")
+    ] = None,
+    submission: SubmissionOpt = None,
+    kernel: KernelOpt = None,
+    thread_size: ThreadOpt = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same bios.")] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", min=1, max=256, help="Threads that share the bios.")
+    ] = 1,
+    irq_per_hop: Annotated[
+        float | None,
+        typer.Option(
+            "--irq-per-hop",
+            help="Chance that an interrupt strikes during one make_request "
+            "(shared stacks only; assumed 0.01).",
+        ),
+    ] = None,
+    trace: TraceOpt = None,
+    form: FromOpt = None,
+    skip_bad: SkipBadOpt = 0,
+    mapping: MapOpt = None,
+    skip: SkipOpt = None,
+    as_json: JsonOpt = False,
+) -> None:
     """Send bios down a stack under every submission rule: peak depth, verdict, throughput."""
     with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, thread_size, skip or ())
@@ -64,50 +79,93 @@ def run(config: ConfigArg, bios: Annotated[str | None, typer.Option(
         rules = RULES if only is None else (parse_submission(only, "--submission"),)
         count = None if bios is None else parse_count(bios)
         if trace is not None:
-            case = replace(case, workload=open_replay(case, trace, form, skip_bad, mapping or (),
-                                                      count or TRACE_BIOS).workload)
+            case = replace(
+                case,
+                workload=open_replay(
+                    case, trace, form, skip_bad, mapping or (), count or TRACE_BIOS
+                ).workload,
+            )
             count = None
         elif skip_bad or form or mapping:
             raise only_with_trace()
-        results = [_simulate(case, chosen, rule, count, seed, threads, irq_per_hop, i, len(rules))
-                   for i, rule in enumerate(rules)]
+        results = [
+            _simulate(case, chosen, rule, count, seed, threads, irq_per_hop, i, len(rules))
+            for i, rule in enumerate(rules)
+        ]
     finish_run(case, chosen, results, str(config), as_json)
 
 
-def finish_run(case: Config, chosen: Kernel, results: Sequence[Result], config: str,
-               as_json: bool) -> None:
+def finish_run(
+    case: Config, chosen: Kernel, results: Sequence[Result], config: str, as_json: bool
+) -> None:
     """Show the runs, and end with the verdict's status."""
     judged = next((r for r in results if r.submission == chosen.rule), results[0])
     if as_json:
-        print(json.dumps({"config": config, "name": case.name or case.stack.name,
-                          "kernel": chosen.name, "own_submission": chosen.rule,
-                          "judged": judged.submission, "fits": judged.fits,
-                          "overrides": list(chosen.overrides),
-                          "notes": list(notes_of(case.stack, chosen)),
-                          "runs": [r.to_dict() for r in results]}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "config": config,
+                    "name": case.name or case.stack.name,
+                    "kernel": chosen.name,
+                    "own_submission": chosen.rule,
+                    "judged": judged.submission,
+                    "fits": judged.fits,
+                    "overrides": list(chosen.overrides),
+                    "notes": list(notes_of(case.stack, chosen)),
+                    "runs": [r.to_dict() for r in results],
+                },
+                indent=1,
+            )
+        )
     else:
         _show_runs(case, chosen, results, judged)
     raise typer.Exit(STATUS[judged.fits])
 
 
-def _simulate(case: Config, kernel: Kernel, rule: str, bios: int | None, seed: int | None,
-              threads: int, irq_per_hop: float | None, turn: int, turns: int) -> Result:
+def _simulate(
+    case: Config,
+    kernel: Kernel,
+    rule: str,
+    bios: int | None,
+    seed: int | None,
+    threads: int,
+    irq_per_hop: float | None,
+    turn: int,
+    turns: int,
+) -> Result:
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn(
-        "{task.completed:,.0f} of {task.total:,.0f} bios"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True,
-                  disable=not console.is_terminal) as bar:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} bios"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task(f"{rule} ({turn + 1} of {turns})", total=bios or case.workload.bios)
-        return simulate(case.stack, case.workload, kernel=kernel, submission=rule, seed=seed,
-                        bios=bios, threads=threads, irq_per_hop=irq_per_hop,
-                        progress=lambda done, total: bar.update(task, completed=done, total=total))
+        return simulate(
+            case.stack,
+            case.workload,
+            kernel=kernel,
+            submission=rule,
+            seed=seed,
+            bios=bios,
+            threads=threads,
+            irq_per_hop=irq_per_hop,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
 
 
 def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: Result) -> None:
     out = printer()
-    out.print(Text.assemble((case.name or case.stack.name, "bold"), f" on {kernel.name}, thread "
-                            f"size {kernel.platform.thread_size_bytes:,} bytes",
-                            f" ({'; '.join(kernel.overrides)})" if kernel.overrides else ""))
+    out.print(
+        Text.assemble(
+            (case.name or case.stack.name, "bold"),
+            f" on {kernel.name}, thread size {kernel.platform.thread_size_bytes:,} bytes",
+            f" ({'; '.join(kernel.overrides)})" if kernel.overrides else "",
+        )
+    )
     for table in tables.runs_tables(results, kernel.rule, out.width):
         out.print(table)
     out.print(Text(f"* the kernel's own rule; verdict by {judged.submission}", "dim"))
@@ -117,64 +175,102 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
         out.print(line)
     irq = judged.interrupts
     if irq is not None:
-        out.print(Text(
-            f"  interrupts on this stack: {irq.strikes:,} struck, {irq.overflows:,} passed the "
-            f"limit, deepest {irq.peak_bytes:,} bytes ({irq.per_hop:g} per hop, assumed)",
-            "yellow"))
+        out.print(
+            Text(
+                f"  interrupts on this stack: {irq.strikes:,} struck, {irq.overflows:,} passed the "
+                f"limit, deepest {irq.peak_bytes:,} bytes ({irq.per_hop:g} per hop, assumed)",
+                "yellow",
+            )
+        )
     out.print(Text(f"\nDeepest path: {judged.worst.task} ({judged.worst.context})", "bold"))
     out.print(tables.path_table(judged.deepest_path))
     made = kernel.provenance()
-    out.print(Text(f"\nFrames: {made['kernel']}, {made['compiler']} (table {made['table']})",
-                   "dim"))
+    out.print(
+        Text(f"\nFrames: {made['kernel']}, {made['compiler']} (table {made['table']})", "dim")
+    )
     for note in notes_of(case.stack, kernel):
         out.print(Text(f"Note: {note}", "dim"))
 
 
-@app.command(epilog="Examples: `blockstack explain configs/dm-md-iscsi.toml --max-layers "
-                    "dm-linear`, `blockstack explain --trace oops.txt --thread-size '4 KiB'`")
-def explain(config: Annotated[Path | None, typer.Argument(
-                metavar="CONFIG", help="A TOML file (see configs/), or a host, as for "
-                                        "`run`. Not with --trace.")] = None,
-            kernel: KernelOpt = None, submission: SubmissionOpt = None,
-            thread_size: ThreadOpt = None,
-            trace: Annotated[Path | None, typer.Option(
-                "--trace", metavar="FILE", help="A stack trace instead: ftrace's stack_trace, an "
-                                                "oops, a do_IRQ report, a checkstack or .su list, "
-                                                "as pasted from a log or a mail; - for standard "
-                                                "input.")] = None,
-            max_layers: Annotated[str | None, typer.Option(
-                "--max-layers", metavar="KIND", help="How many nested layers of KIND fit?")] = None,
-            skip: SkipOpt = None,
-            limits: Annotated[bool, typer.Option(
-                "--limits", help="Each device's queue limits, and who imposed them.")] = False,
-            bs: Annotated[str | None, typer.Option(
-                "--bs", metavar="SIZE", help="With --limits: where a bio is split.")] = None,
-            offset: Annotated[int | None, typer.Option(
-                "--offset", metavar="SECTORS", min=0, help="With --bs: where it begins.")] = None,
-            whole: Annotated[bool, typer.Option(
-                "--all", help="Every task's path; every limit and piece.")] = False,
-            as_json: JsonOpt = False) -> None:
+@app.command(
+    epilog="Examples: `blockstack explain configs/dm-md-iscsi.toml --max-layers "
+    "dm-linear`, `blockstack explain --trace oops.txt --thread-size '4 KiB'`"
+)
+def explain(
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="CONFIG",
+            help="A TOML file (see configs/), or a host, as for `run`. Not with --trace.",
+        ),
+    ] = None,
+    kernel: KernelOpt = None,
+    submission: SubmissionOpt = None,
+    thread_size: ThreadOpt = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE",
+            help="A stack trace instead: ftrace's stack_trace, an "
+            "oops, a do_IRQ report, a checkstack or .su list, "
+            "as pasted from a log or a mail; - for standard "
+            "input.",
+        ),
+    ] = None,
+    max_layers: Annotated[
+        str | None,
+        typer.Option("--max-layers", metavar="KIND", help="How many nested layers of KIND fit?"),
+    ] = None,
+    skip: SkipOpt = None,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Each device's queue limits, and who imposed them.")
+    ] = False,
+    bs: Annotated[
+        str | None,
+        typer.Option("--bs", metavar="SIZE", help="With --limits: where a bio is split."),
+    ] = None,
+    offset: Annotated[
+        int | None,
+        typer.Option("--offset", metavar="SECTORS", min=0, help="With --bs: where it begins."),
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Every task's path; every limit and piece.")
+    ] = False,
+    as_json: JsonOpt = False,
+) -> None:
     """The deepest path of every task, frame by frame, without simulating; or a trace explained."""
     if trace is not None:
         _explain_traces(config, trace, kernel, thread_size, as_json)
     with bad_input(as_json, config):
         if config is None:
-            raise ConfigError("say what to explain", path="explain",
-                              hint="give a config, or a trace with --trace")
+            raise ConfigError(
+                "say what to explain", path="explain", hint="give a config, or a trace with --trace"
+            )
         case, chosen = open_case(config, kernel, thread_size, skip or ())
         rule = submission or case.overrides.submission
         if limits or bs is not None or offset is not None:
             if max_layers is not None:
-                raise ConfigError("does not go with --max-layers", path="--limits",
-                                  hint="ask one after the other")
-            show_limits(case, chosen.override(submission=rule), bs, offset, whole=whole,
-                        as_json=as_json, config=config, limits=limits)
+                raise ConfigError(
+                    "does not go with --max-layers", path="--limits", hint="ask one after the other"
+                )
+            show_limits(
+                case,
+                chosen.override(submission=rule),
+                bs,
+                offset,
+                whole=whole,
+                as_json=as_json,
+                config=config,
+                limits=limits,
+            )
             return
         if max_layers is not None:
             kernels = [chosen] if kernel or thread_size else _others(chosen)
             rows = _show_layers(case, kernels, max_layers, rule, as_json)
-            own = [r for r in rows if r.kernel == chosen.name
-                   and r.submission == (rule or chosen.rule)]
+            own = [
+                r for r in rows if r.kernel == chosen.name and r.submission == (rule or chosen.rule)
+            ]
             raise typer.Exit(_layers_status(own))
         found = explain_stack(case.stack, kernel=chosen, submission=rule, workload=case.workload)
     if as_json:
@@ -185,8 +281,9 @@ def explain(config: Annotated[Path | None, typer.Argument(
     raise typer.Exit(STATUS[found.fits])
 
 
-def _explain_traces(config: Path | None, file: Path, kernel: str | None,
-                    thread_size: str | None, as_json: bool) -> NoReturn:
+def _explain_traces(
+    config: Path | None, file: Path, kernel: str | None, thread_size: str | None, as_json: bool
+) -> NoReturn:
     """Every trace of a text: whose frames they are, what they cost, what would fit."""
     from blockstack.annotate import explain_trace
     from blockstack.importers.stack_trace import load_traces
@@ -194,12 +291,17 @@ def _explain_traces(config: Path | None, file: Path, kernel: str | None,
 
     with bad_input(as_json):
         if config is not None:
-            raise ConfigError("explains a config or a trace, not both", path="explain",
-                              value=str(config), hint="leave one out")
+            raise ConfigError(
+                "explains a config or a trace, not both",
+                path="explain",
+                value=str(config),
+                hint="leave one out",
+            )
         size = parse_thread_size(thread_size, "--thread-size") if thread_size else None
         frames = None if kernel is None else kernel_or_frames(kernel)
-        found = [explain_trace(one, kernel=frames, thread_size_bytes=size)
-                 for one in load_traces(file)]
+        found = [
+            explain_trace(one, kernel=frames, thread_size_bytes=size) for one in load_traces(file)
+        ]
     if as_json:
         print(json.dumps({"trace": str(file), "traces": [f.to_dict() for f in found]}, indent=1))
     else:
@@ -207,8 +309,9 @@ def _explain_traces(config: Path | None, file: Path, kernel: str | None,
         for one in found:
             out.print(trace_view(one))
     answers = [f.fits for f in found if f.form != "frames"]
-    raise typer.Exit(OVERFLOWS if False in answers else FITS if answers and None not in answers
-                     else CANNOT_TELL)
+    raise typer.Exit(
+        OVERFLOWS if False in answers else FITS if answers and None not in answers else CANNOT_TELL
+    )
 
 
 def _layers_status(rows: Sequence[LayerLimit]) -> int:
@@ -223,8 +326,9 @@ def _below(layers: int | None, present: int) -> bool:
     return layers is not None and layers < max(0, present)
 
 
-def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str | None,
-                 as_json: bool) -> list[LayerLimit]:
+def _show_layers(
+    case: Config, kernels: Sequence[Kernel], kind: str, rule: str | None, as_json: bool
+) -> list[LayerLimit]:
     """One row per kernel, rule and direction; the first kernel must have the stack's kinds."""
     rows: list[LayerLimit] = []
     left_out: list[str] = []
@@ -238,8 +342,11 @@ def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str |
                     raise
                 left_out.append(str(error))
     if as_json:
-        print(json.dumps({"kind": kind, "rows": [asdict(r) for r in rows], "left_out": left_out},
-                         indent=1))
+        print(
+            json.dumps(
+                {"kind": kind, "rows": [asdict(r) for r in rows], "left_out": left_out}, indent=1
+            )
+        )
     else:
         out = printer()
         own = {kernel.name: kernel.rule for kernel in kernels}
@@ -249,15 +356,17 @@ def _show_layers(case: Config, kernels: Sequence[Kernel], kind: str, rule: str |
     return rows
 
 
-def _each_rule(case: Config, kernel: Kernel, kind: str, rules: Sequence[str]
-               ) -> Iterator[LayerLimit]:
+def _each_rule(
+    case: Config, kernel: Kernel, kind: str, rules: Sequence[str]
+) -> Iterator[LayerLimit]:
     """Serialised rules differ in the order of bios, not in any bound: one search for all."""
     found: dict[bool, tuple[LayerLimit, ...]] = {}
     for rule in rules:
         recursive = rule == "recursive"
         if recursive not in found:
-            found[recursive] = find_max_layers(case.stack, kind, kernel=kernel, submission=rule,
-                                               workload=case.workload)
+            found[recursive] = find_max_layers(
+                case.stack, kind, kernel=kernel, submission=rule, workload=case.workload
+            )
         yield from (replace(row, submission=rule) for row in found[recursive])
 
 

@@ -16,28 +16,52 @@ from blockstack.present.capacity import time_text
 from blockstack.units import SECTOR_BYTES, format_bytes, format_count
 from blockstack.workload.trace import OPS, Trace
 
-FromOpt = Annotated[str | None, typer.Option(
-    "--from", help="The trace's format, where its content does not say it: "
-                   + ", ".join(f.name for f in FORMATS) + ".")]
-SkipBadOpt = Annotated[int, typer.Option(
-    "--skip-bad", min=0, metavar="N", help="Pass over up to N malformed rows, and count them.")]
+FromOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="The trace's format, where its content does not say it: "
+        + ", ".join(f.name for f in FORMATS)
+        + ".",
+    ),
+]
+SkipBadOpt = Annotated[
+    int,
+    typer.Option(
+        "--skip-bad", min=0, metavar="N", help="Pass over up to N malformed rows, and count them."
+    ),
+]
 _SHOWN = 6
 
 
-@app.command(epilog="Example: `blockstack convert hm_0.csv.gz hm_0.iolog`; with one file: what it "
-                    "is. Packed files (gzip, bzip2, xz) are read as they are.")
-def convert(source: Annotated[str, typer.Argument(metavar="A", help="A trace; - is standard "
-                                                                   "input.")],
-            target: Annotated[str | None, typer.Argument(
-                metavar="B", help="The file to write (.gz packs); none: only the statement.")
-                ] = None,
-            form: FromOpt = None,
-            to: Annotated[str | None, typer.Option("--to", help="Format of B: " + ", ".join(
-                f.name for f in FORMATS if f.line or f.save) + "; default: by its ending.")] = None,
-            skip_bad: SkipBadOpt = 0,
-            sort: Annotated[bool, typer.Option(
-                "--sort", help="In order of arrival; needs memory for the whole trace.")] = False,
-            as_json: JsonOpt = False) -> None:
+@app.command(
+    epilog="Example: `blockstack convert hm_0.csv.gz hm_0.iolog`; with one file: what it "
+    "is. Packed files (gzip, bzip2, xz) are read as they are."
+)
+def convert(
+    source: Annotated[str, typer.Argument(metavar="A", help="A trace; - is standard input.")],
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="B", help="The file to write (.gz packs); none: only the statement."
+        ),
+    ] = None,
+    form: FromOpt = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            help="Format of B: "
+            + ", ".join(f.name for f in FORMATS if f.line or f.save)
+            + "; default: by its ending.",
+        ),
+    ] = None,
+    skip_bad: SkipBadOpt = 0,
+    sort: Annotated[
+        bool, typer.Option("--sort", help="In order of arrival; needs memory for the whole trace.")
+    ] = False,
+    as_json: JsonOpt = False,
+) -> None:
     """Convert a block trace, and state its units, span and rate: a mistaken unit shows there."""
     with bad_input(as_json):
         if target is None and to is not None:
@@ -53,9 +77,17 @@ def convert(source: Annotated[str, typer.Argument(metavar="A", help="A trace; - 
                 for _ in chunks:
                     pass
     if as_json:
-        print(json.dumps(statement.to_dict() | {
-            "written": target, "to": None if aim is None else aim.name,
-            "fua_written_as_write": plain_fua}, indent=1))
+        print(
+            json.dumps(
+                statement.to_dict()
+                | {
+                    "written": target,
+                    "to": None if aim is None else aim.name,
+                    "fua_written_as_write": plain_fua,
+                },
+                indent=1,
+            )
+        )
         return
     show_statement(statement)
     if aim is not None:
@@ -84,16 +116,23 @@ def statement_lines(statement: Statement) -> Iterator[str]:
     yield f"units: {file.form.units}"
     yield f"bios: {statement.bios:,} ({ops}) on {', '.join(names[:_SHOWN])}{more}"
     mean = statement.n_bytes / statement.bios / 1024
-    yield (f"sizes: mean {mean:.3g} KiB, largest "
-           f"{format_bytes(statement.largest_sectors * SECTOR_BYTES)}; the last ends at "
-           f"{format_count(statement.end_sectors * SECTOR_BYTES)}B")
+    yield (
+        f"sizes: mean {mean:.3g} KiB, largest "
+        f"{format_bytes(statement.largest_sectors * SECTOR_BYTES)}; the last ends at "
+        f"{format_count(statement.end_sectors * SECTOR_BYTES)}B"
+    )
     began = f", from {statement.began:%Y-%m-%d %H:%M:%S} UTC" if statement.began else ""
-    rate = (f"mean {format_count(statement.iops).strip()} IOPS" if statement.iops is not None
-            else "all at one time: no rate")
+    rate = (
+        f"mean {format_count(statement.iops).strip()} IOPS"
+        if statement.iops is not None
+        else "all at one time: no rate"
+    )
     yield f"span: {time_text(statement.span_ns)}{began}; {rate}"
     if statement.is_coarse:
-        yield (f"coarse clock: {statement.bios:,} bios at {statement.times:,} times; a replay "
-               "sends those of one time at once")
+        yield (
+            f"coarse clock: {statement.bios:,} bios at {statement.times:,} times; a replay "
+            "sends those of one time at once"
+        )
     if statement.backward:
         yield f"not in order: {statement.backward:,} rows are earlier than the row before"
     if reading.rounded:

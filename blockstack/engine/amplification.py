@@ -101,14 +101,25 @@ class Amplification:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, with the ratios."""
-        rows = [asdict(layer) | {"bios_ratio": layer.bios_ratio,
-                                 "sectors_ratio": layer.sectors_ratio} for layer in self.layers]
-        return asdict(self) | {"layers": rows, "leaf_bios": self.leaf_bios,
-                               "leaf_sectors": self.leaf_sectors}
+        rows = [
+            asdict(layer) | {"bios_ratio": layer.bios_ratio, "sectors_ratio": layer.sectors_ratio}
+            for layer in self.layers
+        ]
+        return asdict(self) | {
+            "layers": rows,
+            "leaf_bios": self.leaf_bios,
+            "leaf_sectors": self.leaf_sectors,
+        }
 
 
-def amplification(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
-                  submission: str | None = None, seed: int | None = None) -> Amplification:
+def amplification(
+    stack: Stack,
+    workload: Workload,
+    *,
+    kernel: Kernel | str | Path,
+    submission: str | None = None,
+    seed: int | None = None,
+) -> Amplification:
     """Follow a sample of the workload's bios, and count what goes into and out of each device.
 
     Raises
@@ -118,8 +129,9 @@ def amplification(stack: Stack, workload: Workload, *, kernel: Kernel | str | Pa
     """
     chosen = as_kernel(kernel).override(submission=submission)
     demand = demand_of(workload)
-    plan = compile_plan(stack, chosen, ops=demand.ops, direct=workload.direct,
-                        max_sectors=demand.max_sectors)
+    plan = compile_plan(
+        stack, chosen, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
+    )
     source = source_of(workload, plan.capacity_sectors, seed)
     device = [position.device.name for position in plan.positions]
     count: dict[str, _Count] = {name: _Count() for name in stack.devices}
@@ -141,10 +153,14 @@ def amplification(stack: Stack, workload: Workload, *, kernel: Kernel | str | Pa
         if calls_made > _CALLS and followed >= _LEAST:
             break
     provenance = chosen.provenance() | {
-        "seed": workload.seed if seed is None else seed, "plan": plan.digest,
-        "overrides": list(chosen.overrides), "stack": stack.name}
-    return Amplification(stack.name, chosen.name, chosen.rule, followed, sectors,
-                         _by_layer(stack, count), provenance)
+        "seed": workload.seed if seed is None else seed,
+        "plan": plan.digest,
+        "overrides": list(chosen.overrides),
+        "stack": stack.name,
+    }
+    return Amplification(
+        stack.name, chosen.name, chosen.rule, followed, sectors, _by_layer(stack, count), provenance
+    )
 
 
 def _by_layer(stack: Stack, count: Mapping[str, _Count]) -> tuple[LayerSplit, ...]:
@@ -153,8 +169,15 @@ def _by_layer(stack: Stack, count: Mapping[str, _Count]) -> tuple[LayerSplit, ..
     for name, first in alike_devices(stack).items():
         if count[name].bios_in:
             groups.setdefault(first, []).append(name)
-    return tuple(LayerSplit(
-        tuple(names), stack.devices[names[0]].kind, sum(count[n].bios_in for n in names),
-        sum(count[n].sectors_in for n in names), sum(count[n].bios_out for n in names),
-        sum(count[n].sectors_out for n in names),
-        dict(sum((count[n].out_by_op for n in names), Counter()))) for names in groups.values())
+    return tuple(
+        LayerSplit(
+            tuple(names),
+            stack.devices[names[0]].kind,
+            sum(count[n].bios_in for n in names),
+            sum(count[n].sectors_in for n in names),
+            sum(count[n].bios_out for n in names),
+            sum(count[n].sectors_out for n in names),
+            dict(sum((count[n].out_by_op for n in names), Counter())),
+        )
+        for names in groups.values()
+    )

@@ -92,11 +92,12 @@ class Bound:
             missing[task] = missing.get(task, frozenset()) | self._missing[state]
             if task not in best or depth > best[task][0]:
                 best[task] = (depth, state)
-        return {task: TaskBound(depth, self._visits(state), state[1], missing[task])
-                for task, (depth, state) in best.items()}
+        return {
+            task: TaskBound(depth, self._visits(state), state[1], missing[task])
+            for task, (depth, state) in best.items()
+        }
 
-    def below(self, position: int, op: int, nr_sectors: int, align_sectors: int = 1
-              ) -> LayeredPath:
+    def below(self, position: int, op: int, nr_sectors: int, align_sectors: int = 1) -> LayeredPath:
         """The deepest path from a position on; what any path from there lacks is missing."""
         state = (position, op, nr_sectors, align_sectors)
         self._reach([state])
@@ -119,7 +120,8 @@ class Bound:
             for op in self.plan.ops:
                 size = 0 if op == FLUSH else self.max_sectors
                 self._starts[int(root), op, size, self.align_sectors] = int(
-                    a.entry[r * arr.NOPS + op])
+                    a.entry[r * arr.NOPS + op]
+                )
         return list(self._starts)
 
     def _reach(self, todo: list[_State]) -> None:
@@ -135,7 +137,8 @@ class Bound:
             lower = self._aligned(p, align)
             self._emitted[state] = tuple(
                 ((child, child_op, size, lower), job)
-                for child_op, child, size, job in self._children(p, op, nr))
+                for child_op, child, size, job in self._children(p, op, nr)
+            )
             for below, job in self._emitted[state]:
                 if job:
                     self._starts[below] = int(a.task_entry[a.task[below[0]]])
@@ -147,10 +150,15 @@ class Bound:
     def _lacks(self, state: _State) -> frozenset[str]:
         """What the frame table lacks anywhere on this task's stack from the call on."""
         position, op = self.plan.positions[state[0]], state[1]
-        own = {name for rows in (position.through, position.peak) if op in rows
-               for name in rows[op].missing}
+        own = {
+            name
+            for rows in (position.through, position.peak)
+            if op in rows
+            for name in rows[op].missing
+        }
         return frozenset(own).union(
-            *(self._missing[below] for below, job in self._emitted[state] if not job))
+            *(self._missing[below] for below, job in self._emitted[state] if not job)
+        )
 
     def _children(self, p: int, op: int, nr: int) -> Iterator[tuple[int, int, int, bool]]:
         """(op, position, sectors, handed to a worker) of all that one call may emit."""
@@ -177,7 +185,7 @@ class Bound:
 
     def _cached(self, p: int, op: int, member: int) -> tuple[int, ...]:
         """What a cache's worker does at a member after a bio: it fills, or it drains."""
-        writes, flags = (int(v) for v in self.plan.arrays.raid[p * 8 + 2:p * 8 + 4])
+        writes, flags = (int(v) for v in self.plan.arrays.raid[p * 8 + 2 : p * 8 + 4])
         if op == READ:
             return (WRITE,) if member == 1 and flags & CACHE_FILLED else ()
         if op in (WRITE, FUA) and writes == 0 and flags & CACHE_DRAINED:
@@ -209,14 +217,18 @@ class Bound:
     def _copies(kind: int, job_op: int, op: int, member: int) -> bool:
         """Whether a member takes part in a snapshot's copy-out with this operation."""
         if kind == arr.SNAPSHOT_ORIGIN:
-            return (job_op == READ and member == 0) or (job_op == WRITE and member > 0) or (
-                job_op == op and member == 0)
+            return (
+                (job_op == READ and member == 0)
+                or (job_op == WRITE and member > 0)
+                or (job_op == op and member == 0)
+            )
         return (job_op == READ and member == 0) or (job_op in (WRITE, op) and member == 1)
 
-    def _parity(self, p: int, op: int, nr: int, worker: bool) -> Iterator[
-            tuple[int, int, int, bool]]:
+    def _parity(
+        self, p: int, op: int, nr: int, worker: bool
+    ) -> Iterator[tuple[int, int, int, bool]]:
         a = self.plan.arrays
-        disks, parity, chunk, _, _, failed, flags = (int(v) for v in a.raid[p * 8:p * 8 + 7])
+        disks, parity, chunk, _, _, failed, flags = (int(v) for v in a.raid[p * 8 : p * 8 + 7])
         ways: list[tuple[int, int, bool]] = []  # (op, sectors, job)
         if op == FLUSH:
             ways.append((op, 0, worker))
@@ -242,7 +254,7 @@ class Bound:
     def _limit(self, p: int, op: int) -> tuple[int, ...]:
         """The queue's limits, as `PlanArrays.limit` has them."""
         at = (p * arr.NOPS + op) * arr.NLIMITS
-        return tuple(int(v) for v in self.plan.arrays.limit[at:at + arr.NLIMITS])
+        return tuple(int(v) for v in self.plan.arrays.limit[at : at + arr.NLIMITS])
 
     def _piece(self, p: int, op: int, nr: int) -> int:
         """Largest piece that one call hands on."""
@@ -261,7 +273,7 @@ class Bound:
         a = self.plan.arrays
         kind = int(a.op_kind[p])
         if kind == arr.SEGMENTS:
-            rows = a.seg_chunk[a.seg_start[p]:a.seg_start[p + 1]]
+            rows = a.seg_chunk[a.seg_start[p] : a.seg_start[p + 1]]
             return [int(c) for c in rows if c > 0]
         if kind == arr.RAID10:
             return [int(a.raid[p * 8 + 4])]
@@ -282,7 +294,7 @@ class Bound:
             chunk = min(chunks)
             step = gcd(align, chunk)
             cuts += -(-(nr - step) // chunk)
-        ends = a.seg_end[a.seg_start[p]:a.seg_start[p + 1] - 1]
+        ends = a.seg_end[a.seg_start[p] : a.seg_start[p + 1] - 1]
         if len(ends):
             inside = [int(((ends > e) & (ends < e + nr - 1)).sum()) for e in ends[:256]]
             cuts += 1 + max(inside) if len(ends) <= 256 else len(ends)
@@ -330,18 +342,24 @@ class Bound:
         while here is not None:
             choice = self._memo[here]
             levels = max(choice.levels, int(choice.ends))
-            visits += [Visit(here[0], here[1], not choice.ends or i < levels - 1,
-                             choice.self_bytes if i == levels - 1 else 0)
-                       for i in range(levels)]
+            visits += [
+                Visit(
+                    here[0],
+                    here[1],
+                    not choice.ends or i < levels - 1,
+                    choice.self_bytes if i == levels - 1 else 0,
+                )
+                for i in range(levels)
+            ]
             here = choice.below
         return tuple(visits)
 
     def _aligned(self, p: int, align: int) -> int:
         """Alignment of what lies below ``p``."""
         a = self.plan.arrays
-        for offset in a.child_offset[a.child_start[p]:a.child_start[p + 1]]:
+        for offset in a.child_offset[a.child_start[p] : a.child_start[p + 1]]:
             align = gcd(align, int(offset))
-        for begin in a.seg_begin[a.seg_start[p]:a.seg_start[p + 1]]:
+        for begin in a.seg_begin[a.seg_start[p] : a.seg_start[p + 1]]:
             align = gcd(align, int(begin))
         for chunk in self._chunks(p):
             align = gcd(align, chunk)

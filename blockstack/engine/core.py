@@ -186,8 +186,9 @@ def replay(arrays: PlanArrays, source: DrawSpec | Columns, index: int) -> list[C
     return [Call(*row) for row in rows]
 
 
-def replays(arrays: PlanArrays, source: DrawSpec | Columns, bios: Sequence[int]
-            ) -> Iterator[list[Call]]:
+def replays(
+    arrays: PlanArrays, source: DrawSpec | Columns, bios: Sequence[int]
+) -> Iterator[list[Call]]:
     """`replay` of each of ``bios``, one after the other; the plan is checked once."""
     try:
         for rows in _core.replays(arrays, source, bios):

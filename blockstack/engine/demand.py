@@ -31,8 +31,7 @@ class Demand:
 def demand_of(workload: Workload) -> Demand:
     """Operations, largest bio and alignment of a workload."""
     if workload.columns is None:
-        ops = tuple(name for name, share in zip(OP_NAMES, workload.op_shares, strict=True)
-                    if share)
+        ops = tuple(name for name, share in zip(OP_NAMES, workload.op_shares, strict=True) if share)
         sizes = workload.sizes
         align = int(np.gcd(sizes.low_sectors, workload.offset_sectors))
         return Demand(ops, sizes.high_sectors, align, workload.bios)
@@ -43,8 +42,9 @@ def demand_of(workload: Workload) -> Demand:
     return Demand(ops, int(data.max(initial=1)), align, len(columns.op))
 
 
-def source_of(workload: Workload, capacity_sectors: tuple[int, ...], seed: int | None
-              ) -> DrawSpec | Columns:
+def source_of(
+    workload: Workload, capacity_sectors: tuple[int, ...], seed: int | None
+) -> DrawSpec | Columns:
     """The core's input: a generator's numbers, or columns checked against the roots' sizes.
 
     Raises

@@ -73,8 +73,11 @@ def block_device(stack: Stack, name: str) -> Device:
 def inner_sources(stack: Stack) -> tuple[str, ...]:
     """File systems in the middle: under a loop device, behind an NFS server."""
     roots = set(stack.roots())
-    return tuple(name for name, device in stack.devices.items()
-                 if device.kind_entry.role == "source" and name not in roots)
+    return tuple(
+        name
+        for name, device in stack.devices.items()
+        if device.kind_entry.role == "source" and name not in roots
+    )
 
 
 def source_completion(stack: Stack, name: str, layers: Layers, direct: bool) -> LayeredPath:
@@ -89,17 +92,29 @@ def source_completion(stack: Stack, name: str, layers: Layers, direct: bool) -> 
     kind = device.kind_entry if device.kind_entry.role == "source" else find_kind("raw")
     calls = kind.calls_for(layers.kernel.generation.name, device.params)
     if calls is None or calls.endio is None:
-        unknown = () if device.kind_entry.role == "source" and not device.on else (
-            f"the end_io of {kind.name}",)
+        unknown = (
+            ()
+            if device.kind_entry.role == "source" and not device.on
+            else (f"the end_io of {kind.name}",)
+        )
         return layered(device.name, CallPath((), unknown))
     link, ends = layers.kernel.generation.endio_link, calls.options.get("ends", {})
     paths = (calls.endio, *ends.get("", ()), *(ends.get("direct", ()) if direct else ()))
-    return deepest(layered(device.name, layers.kernel.rows.layer(path, link, nested=False).peak)
-                   for path in paths)
+    return deepest(
+        layered(device.name, layers.kernel.rows.layer(path, link, nested=False).peak)
+        for path in paths
+    )
 
 
-def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], direct: bool, *,
-               strict: bool = True) -> Entries:
+def entries_of(
+    stack: Stack,
+    root: str,
+    layers: Layers,
+    ops: tuple[int, ...],
+    direct: bool,
+    *,
+    strict: bool = True,
+) -> Entries:
     """The ways of the source ``root`` (of raw access, when ``root`` is a block device).
 
     Parameters
@@ -120,31 +135,51 @@ def entries_of(stack: Stack, root: str, layers: Layers, ops: tuple[int, ...], di
     if paths is None:
         word = top.params.get(kind.variant)
         have = ", ".join(generations(kind.entry_variants.get(word, kind.entries))) or "none"
-        raise UnsupportedKind(f"{layers.kernel.name} has no {kind.label(top.params)}",
-                              path=f"devices.{root}.kind", value=kind.name,
-                              hint=f"kernel generations that have it: {have}"
-                              + served_by(kind.name, gen))
+        raise UnsupportedKind(
+            f"{layers.kernel.name} has no {kind.label(top.params)}",
+            path=f"devices.{root}.kind",
+            value=kind.name,
+            hint=f"kernel generations that have it: {have}" + served_by(kind.name, gen),
+        )
     ways = []
     for op in ops:
-        names = [n for n in _names(kind, op, direct)
-                 if n in paths and not layers.kernel.rows.leaves_out(paths[n])]
+        names = [
+            n
+            for n in _names(kind, op, direct)
+            if n in paths and not layers.kernel.rows.leaves_out(paths[n])
+        ]
         if not names and strict:
-            raise UnsupportedKind(f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
-                                  path=f"devices.{root}", value=OP_NAMES[op],
-                                  hint="its ways in: " + ", ".join(paths))
-        found = [(name, path) for name in names
-                 for path in _through_files(stack, top, layers, op, name, paths[name])]
-        ways += [_way(layers, root, name, op, path, lower, i == 0)
-                 for i, (name, path) in enumerate(found)]
+            raise UnsupportedKind(
+                f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
+                path=f"devices.{root}",
+                value=OP_NAMES[op],
+                hint="its ways in: " + ", ".join(paths),
+            )
+        found = [
+            (name, path)
+            for name in names
+            for path in _through_files(stack, top, layers, op, name, paths[name])
+        ]
+        ways += [
+            _way(layers, root, name, op, path, lower, i == 0)
+            for i, (name, path) in enumerate(found)
+        ]
     unplug, link = None, layers.kernel.generation.unplug_link
     if link is not None and "unplug" in paths and lower.kind_entry.role != "nic":
         unplug = layered(root, layers.kernel.rows.spine(paths["unplug"], link))
-    return Entries(root, lower, tuple(ways), source_completion(stack, root, layers, direct),
-                   {way.op: way.submit for way in ways if way.data}, unplug)
+    return Entries(
+        root,
+        lower,
+        tuple(ways),
+        source_completion(stack, root, layers, direct),
+        {way.op: way.submit for way in ways if way.data},
+        unplug,
+    )
 
 
-def _through_files(stack: Stack, top: Device, layers: Layers, op: int, name: str, path: Path
-                   ) -> tuple[Path, ...]:
+def _through_files(
+    stack: Stack, top: Device, layers: Layers, op: int, name: str, path: Path
+) -> tuple[Path, ...]:
     """A server's way, continued by the file system that it exports."""
     below = stack.devices[top.on[0]] if top.on else None
     if below is None or top.kind_entry.role != "source" or below.kind_entry.role != "source":
@@ -164,8 +199,9 @@ def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:
     return tuple(kind.entry_ops.get(word, ()))
 
 
-def _way(layers: Layers, source: str, name: str, op: int, path: Path, lower: Device,
-         data: bool) -> Way:
+def _way(
+    layers: Layers, source: str, name: str, op: int, path: Path, lower: Device, data: bool
+) -> Way:
     gen, rows = layers.kernel.generation, layers.kernel.rows
     context = "worker" if path.via[0] == "@kthread" else "caller"
     if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
@@ -189,9 +225,16 @@ def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -
     calls, own = layers.calls(lower), layers.calls(device)
     if own.file_ops:
         cuts = () if device.params.get("preallocated", True) else calls.options.get("whole", ())
-        return deepest(_file_op(layers, device, lower, own.worker[op].path.then(
-                           replace(file, cuts=file.cuts + cuts)))
-                       for op, word in own.file_ops.items() for file in calls.files.get(word, ()))
+        return deepest(
+            _file_op(
+                layers,
+                device,
+                lower,
+                own.worker[op].path.then(replace(file, cuts=file.cuts + cuts)),
+            )
+            for op, word in own.file_ops.items()
+            for file in calls.files.get(word, ())
+        )
     if calls.submit is None:
         return layered(device.name, rows.spine(path, goal))
     return layered(f"{device.name}, {lower.name}", rows.spine(path.then(calls.submit), goal))
@@ -200,6 +243,9 @@ def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -
 def _file_op(layers: Layers, device: Device, lower: Device, path: Path) -> LayeredPath:
     """A worker's way through a file to the block layer or, of a network file system, the card."""
     nic, rows = layers.nic(lower), layers.kernel.rows
-    down = rows.spine(path, layers.kernel.generation.submit_link) if nic is None else (
-        send(layers.kernel, path, nic).path)
+    down = (
+        rows.spine(path, layers.kernel.generation.submit_link)
+        if nic is None
+        else (send(layers.kernel, path, nic).path)
+    )
     return layered(f"{device.name}, {lower.name}", down)

@@ -19,8 +19,9 @@ from blockstack.workload import Workload
 _ANY_SECTORS, _ANY_ALIGN_SECTORS = 2048, 8
 
 
-def static_tasks(stack: Stack, kernel: Kernel, workload: Workload | None
-                 ) -> tuple[StaticTasks, ...]:
+def static_tasks(
+    stack: Stack, kernel: Kernel, workload: Workload | None
+) -> tuple[StaticTasks, ...]:
     """The bounds of a workload's ways into the kernel.
 
     Without a workload: of every operation that the stack takes, with bios of up to 1 MiB,
@@ -33,11 +34,14 @@ def static_tasks(stack: Stack, kernel: Kernel, workload: Workload | None
     """
     if workload is not None:
         demand = demand_of(workload)
-        plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct,
-                            max_sectors=demand.max_sectors)
+        plan = compile_plan(
+            stack, kernel, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
+        )
         return (StaticTasks(plan, demand.max_sectors, demand.align_sectors),)
-    return tuple(StaticTasks(_whole_plan(stack, kernel, direct), _ANY_SECTORS, _ANY_ALIGN_SECTORS)
-                 for direct in (False, True))
+    return tuple(
+        StaticTasks(_whole_plan(stack, kernel, direct), _ANY_SECTORS, _ANY_ALIGN_SECTORS)
+        for direct in (False, True)
+    )
 
 
 def _whole_plan(stack: Stack, kernel: Kernel, direct: bool) -> Plan:
@@ -54,8 +58,13 @@ def _whole_plan(stack: Stack, kernel: Kernel, direct: bool) -> Plan:
                 raise
 
 
-def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None = None,
-            workload: Workload | None = None) -> Explanation:
+def explain(
+    stack: Stack,
+    *,
+    kernel: Kernel | str | Path,
+    submission: str | None = None,
+    workload: Workload | None = None,
+) -> Explanation:
     """The deepest path of every task of a stack, frame by frame, without simulating.
 
     Parameters
@@ -84,12 +93,16 @@ def explain(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None
     budgets = {name: layered(name, path) for name, path in the_kernel.rows.budgets().items()}
     budgets |= {f"interrupt, {k}": p for k, p in bounds[0].shared.paths.items()}
     return Explanation(
-        stack=stack.name, kernel=the_kernel.name, submission=the_kernel.rule,
+        stack=stack.name,
+        kernel=the_kernel.name,
+        submission=the_kernel.rule,
         tasks=each_deepest(task for static in bounds for task in static.all()),
         budgets={name: path.bytes for name, path in budgets.items()},
         budget_paths={name: path.frames() for name, path in budgets.items()},
-        notes=notes_of(stack, the_kernel), provenance=the_kernel.provenance() | {
-            "plan": bounds[0].plan.digest, "overrides": list(the_kernel.overrides)})
+        notes=notes_of(stack, the_kernel),
+        provenance=the_kernel.provenance()
+        | {"plan": bounds[0].plan.digest, "overrides": list(the_kernel.overrides)},
+    )
 
 
 def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
@@ -100,12 +113,17 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
         if calls is not None and calls.note:
             notes.append(f"{device.kind}: {calls.note}")
         by_param = {} if calls is None else calls.options.get("notes", {})
-        notes += [f"{device.kind}: {by_value[device.params[key]]}"
-                  for key, by_value in by_param.items() if device.params[key] in by_value]
+        notes += [
+            f"{device.kind}: {by_value[device.params[key]]}"
+            for key, by_value in by_param.items()
+            if device.params[key] in by_value
+        ]
     if kernel.platform.irq_stacks == "shared":
-        notes.append(f"interrupts run on the task's stack; runs assume that one strikes in "
-                     f"{1 / ASSUMED_IRQ_PER_HOP:.0f} make_request calls, that half of them raise "
-                     "a softirq, and the frames of do_IRQ and its helpers")
+        notes.append(
+            f"interrupts run on the task's stack; runs assume that one strikes in "
+            f"{1 / ASSUMED_IRQ_PER_HOP:.0f} make_request calls, that half of them raise "
+            "a softirq, and the frames of do_IRQ and its helpers"
+        )
     if kernel.generation.doubt:
         notes.append(f"assumed: {kernel.generation.doubt}")
     if kernel.generation.note:

@@ -30,8 +30,10 @@ from blockstack.units import SECTOR_BYTES, format_bytes, parse_sectors
 from blockstack.workload import Columns as Bios
 from blockstack.workload import Workload
 
-_PAGES_APART = ("max_segments counts every 4 KiB page of a bio as a segment of its own (assumed: "
-                "contiguous memory takes fewer)")
+_PAGES_APART = (
+    "max_segments counts every 4 KiB page of a bio as a segment of its own (assumed: "
+    "contiguous memory takes fewer)"
+)
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,14 @@ class LimitsExplanation:
         return asdict(self)
 
 
-def explain_limits(stack: Stack, *, kernel: Kernel | str | Path, workload: Workload | None = None,
-                   bs: str | int | None = None, offset_sectors: int = 0) -> LimitsExplanation:
+def explain_limits(
+    stack: Stack,
+    *,
+    kernel: Kernel | str | Path,
+    workload: Workload | None = None,
+    bs: str | int | None = None,
+    offset_sectors: int = 0,
+) -> LimitsExplanation:
     """The queue limits of every device, and why a bio is split where it is.
 
     Parameters
@@ -125,17 +133,28 @@ def explain_limits(stack: Stack, *, kernel: Kernel | str | Path, workload: Workl
     the_kernel = as_kernel(kernel)
     generation = the_kernel.generation.name
     tree, rules = limit_tree(stack, generation), rules_for(generation)
-    rows = tuple(DeviceRow(name, stack.devices[name].kind,
-                           {n: getattr(found.limits, n) for n in rules.names},
-                           {n: found.imposed[n] for n in rules.names})
-                 for name, found in tree.items())
+    rows = tuple(
+        DeviceRow(
+            name,
+            stack.devices[name].kind,
+            {n: getattr(found.limits, n) for n in rules.names},
+            {n: found.imposed[n] for n in rules.names},
+        )
+        for name, found in tree.items()
+    )
     pieces: tuple[Piece, ...] = ()
     if bs is not None:
         demand = demand_of(workload or Workload(rw="randread", bs="4 KiB"))
         op = next((word for word in demand.ops if word != "flush"), "read")
         pieces = _pieces(stack, the_kernel, tree, op, bio_sectors(bs), offset_sectors)
-    return LimitsExplanation(stack.name, the_kernel.name, rules.source, rows, pieces,
-                             tuple(_notes(stack, tree, generation)))
+    return LimitsExplanation(
+        stack.name,
+        the_kernel.name,
+        rules.source,
+        rows,
+        pieces,
+        tuple(_notes(stack, tree, generation)),
+    )
 
 
 def _notes(stack: Stack, tree: Mapping[str, DeviceLimits], generation: str) -> Iterator[str]:
@@ -147,9 +166,16 @@ def _notes(stack: Stack, tree: Mapping[str, DeviceLimits], generation: str) -> I
         if driver is not None and driver.source not in seen:
             seen.add(driver.source)
             yield f"{device.kind} driver: {driver.source}" + (
-                f"; assumed: {driver.assumed}" if driver.assumed else "")
-    yield _PAGES_APART if rules_for(generation).topology else (
-        f"{generation} never builds a bio that passes the limits (bio_add_page): it keeps its size")
+                f"; assumed: {driver.assumed}" if driver.assumed else ""
+            )
+    yield (
+        _PAGES_APART
+        if rules_for(generation).topology
+        else (
+            f"{generation} never builds a bio that passes the limits (bio_add_page): it keeps its "
+            "size"
+        )
+    )
 
 
 def bio_sectors(bs: str | int) -> int:
@@ -162,20 +188,34 @@ def bio_sectors(bs: str | int) -> int:
     """
     n_sectors = parse_sectors(bs, "--bs")
     if not 1 <= n_sectors <= (2**32 - 1) // SECTOR_BYTES:
-        raise ConfigError("not the size of a bio", path="--bs", value=bs,
-                          hint="512 bytes to less than 4 GiB: bi_size has 32 bits")
+        raise ConfigError(
+            "not the size of a bio",
+            path="--bs",
+            value=bs,
+            hint="512 bytes to less than 4 GiB: bi_size has 32 bits",
+        )
     return n_sectors
 
 
-def _pieces(stack: Stack, kernel: Kernel, tree: Mapping[str, DeviceLimits], op: str,
-            n_sectors: int, offset: int) -> tuple[Piece, ...]:
+def _pieces(
+    stack: Stack,
+    kernel: Kernel,
+    tree: Mapping[str, DeviceLimits],
+    op: str,
+    n_sectors: int,
+    offset: int,
+) -> tuple[Piece, ...]:
     """One bio for each root, call by call."""
     plan = compile_plan(stack, kernel, ops=(op,), direct=True, max_sectors=n_sectors)
     check_blocks([e.lower.name for e in plan.entries], tree, gcd(n_sectors, offset), "--bs")
     found: list[Piece] = []
     for root in range(len(plan.entries)):
-        bio = Bios(np.array([OP_NAMES.index(op)], np.uint8), np.array([offset], np.int64),
-                   np.array([n_sectors], np.int64), np.array([root], np.int32))
+        bio = Bios(
+            np.array([OP_NAMES.index(op)], np.uint8),
+            np.array([offset], np.int64),
+            np.array([n_sectors], np.int64),
+            np.array([root], np.int32),
+        )
         source = source_of(Workload(columns=bio), plan.capacity_sectors, None)
         assert isinstance(source, Columns)
         calls = replay(plan.arrays, source, 0)
@@ -184,13 +224,17 @@ def _pieces(stack: Stack, kernel: Kernel, tree: Mapping[str, DeviceLimits], op: 
     return tuple(found)
 
 
-def _piece(plan: Plan, tree: Mapping[str, DeviceLimits], calls: Sequence[Call], number: int,
-           first: int) -> Piece:
+def _piece(
+    plan: Plan, tree: Mapping[str, DeviceLimits], calls: Sequence[Call], number: int, first: int
+) -> Piece:
     call = calls[number]
     position = plan.positions[call.position]
     name = position.device.name
-    rests = [c for c in calls[number + 1:] if c.parent == number and c.position == call.position
-             and c.sector > call.sector]
+    rests = [
+        c
+        for c in calls[number + 1 :]
+        if c.parent == number and c.position == call.position and c.sector > call.sector
+    ]
     taken = rests[0].sector - call.sector if rests else call.nr
     boundary = next_boundary(position.shape, call.op, call.sector)
     why = ""
@@ -198,8 +242,17 @@ def _piece(plan: Plan, tree: Mapping[str, DeviceLimits], calls: Sequence[Call], 
         why = _why(plan, tree[name], call, taken, boundary)
     if boundary is not None and call.sector < boundary < call.sector + taken:
         why = "; then ".join(text for text in (why, _own_cut(plan, call)) if text)
-    return Piece(first + number, call.parent + first if call.parent >= 0 else -1, name,
-                 plan.tasks[call.task].name, OP_NAMES[call.op], call.sector, call.nr, taken, why)
+    return Piece(
+        first + number,
+        call.parent + first if call.parent >= 0 else -1,
+        name,
+        plan.tasks[call.task].name,
+        OP_NAMES[call.op],
+        call.sector,
+        call.nr,
+        taken,
+        why,
+    )
 
 
 def _own_cut(plan: Plan, call: Call) -> str:
@@ -220,7 +273,8 @@ def _why(plan: Plan, found: DeviceLimits, call: Call, taken: int, boundary: int 
     most, memory, chunk, physical, _, how = limit_row(device, found, call.op)
     if how == arr.LIMIT_DISCARD:
         return f"max_discard_sectors {most}" + (
-            f", end on a granule of {_size(chunk)}" if taken != most else "")
+            f", end on a granule of {_size(chunk)}" if taken != most else ""
+        )
     if device.kind == "dm-crypt" and how == arr.LIMIT_FRONT and most == CRYPT_WRITE_SECTORS:
         return f"dm-crypt takes {_size(most)} of a write at a time"
     if chunk and taken != most and taken == chunk - call.sector % chunk:
@@ -236,4 +290,3 @@ def _why(plan: Plan, found: DeviceLimits, call: Call, taken: int, boundary: int 
 
 def _size(n_sectors: int) -> str:
     return format_bytes(n_sectors * SECTOR_BYTES)
-

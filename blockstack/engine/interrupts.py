@@ -45,8 +45,12 @@ def shared_interrupts(kernel: Kernel, completion: LayeredPath) -> SharedInterrup
     found = interrupt_paths(kernel.rows)
     received = layered("interrupt: softirq", found["softirq"])
     done = layered("interrupt: softirq", found["block"]) + completion
-    return SharedInterrupts({"softirq": deepest((received, done)),
-                             "hardirq": layered("interrupt: hardirq", found["hardirq"])})
+    return SharedInterrupts(
+        {
+            "softirq": deepest((received, done)),
+            "hardirq": layered("interrupt: hardirq", found["hardirq"]),
+        }
+    )
 
 
 def irq_spec(interrupts: SharedInterrupts, per_hop: float | None) -> IrqSpec | None:

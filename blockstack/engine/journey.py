@@ -111,14 +111,20 @@ class DepthSample:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: values and how often each was reached."""
+
         def counts(depths: NDArray[np.int64]) -> list[list[int]]:
             values, times = np.unique(depths, return_counts=True)
             return [[int(v), int(n)] for v, n in zip(values, times, strict=True)]
 
-        return {"stack": self.stack, "kernel": self.kernel, "submission": self.submission,
-                "limit_bytes": self.limit_bytes, "depths": counts(self.depths_bytes),
-                "struck": None if self.struck_bytes is None else counts(self.struck_bytes),
-                "provenance": self.provenance}
+        return {
+            "stack": self.stack,
+            "kernel": self.kernel,
+            "submission": self.submission,
+            "limit_bytes": self.limit_bytes,
+            "depths": counts(self.depths_bytes),
+            "struck": None if self.struck_bytes is None else counts(self.struck_bytes),
+            "provenance": self.provenance,
+        }
 
 
 @dataclass(frozen=True)
@@ -130,23 +136,43 @@ class _Setup:
     provenance: dict[str, Any]
 
 
-def _setup(stack: Stack, workload: Workload, kernel: Kernel | str | Path, submission: str | None,
-           seed: int | None) -> _Setup:
+def _setup(
+    stack: Stack,
+    workload: Workload,
+    kernel: Kernel | str | Path,
+    submission: str | None,
+    seed: int | None,
+) -> _Setup:
     chosen = as_kernel(kernel).override(submission=submission)
     demand = demand_of(workload)
-    plan = compile_plan(stack, chosen, ops=demand.ops, direct=workload.direct,
-                        max_sectors=demand.max_sectors)
+    plan = compile_plan(
+        stack, chosen, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
+    )
     static = StaticTasks(plan, demand.max_sectors, demand.align_sectors)
     provenance = chosen.provenance() | {
-        "seed": workload.seed if seed is None else seed, "plan": plan.digest,
-        "overrides": list(chosen.overrides), "stack": stack.name}
-    return _Setup(plan, static, source_of(workload, plan.capacity_sectors, seed),
-                  irq_spec(static.shared, None), provenance)
+        "seed": workload.seed if seed is None else seed,
+        "plan": plan.digest,
+        "overrides": list(chosen.overrides),
+        "stack": stack.name,
+    }
+    return _Setup(
+        plan,
+        static,
+        source_of(workload, plan.capacity_sectors, seed),
+        irq_spec(static.shared, None),
+        provenance,
+    )
 
 
-def journey(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
-            submission: str | None = None, seed: int | None = None,
-            bio: int | Literal["deepest", "longest"] = "deepest") -> Journey:
+def journey(
+    stack: Stack,
+    workload: Workload,
+    *,
+    kernel: Kernel | str | Path,
+    submission: str | None = None,
+    seed: int | None = None,
+    bio: int | Literal["deepest", "longest"] = "deepest",
+) -> Journey:
     """Follow one bio down to the leaves, and its completion back up.
 
     Parameters
@@ -164,14 +190,23 @@ def journey(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     total = demand_of(workload).bios
     number = bio if isinstance(bio, int) else _pick(it, bio, total)
     if not 0 <= number < total:
-        raise ConfigError("the workload has no such bio", path="bio", value=bio,
-                          hint=f"0 to {total - 1}")
+        raise ConfigError(
+            "the workload has no such bio", path="bio", value=bio, hint=f"0 to {total - 1}"
+        )
     calls = replay(it.plan.arrays, it.source, number)
     waiting = _pending(it.plan, calls)
     visits = tuple(_visit(it.plan, call, n) for call, n in zip(calls, waiting, strict=True))
     done = each_deepest(t for t in it.static.beyond() if t.task.startswith("completion "))
-    return Journey(stack.name, it.plan.kernel.name, it.plan.kernel.rule, number, visits, done,
-                   it.plan.kernel.platform.limit_bytes, it.provenance)
+    return Journey(
+        stack.name,
+        it.plan.kernel.name,
+        it.plan.kernel.rule,
+        number,
+        visits,
+        done,
+        it.plan.kernel.platform.limit_bytes,
+        it.provenance,
+    )
 
 
 def _pick(it: _Setup, word: str, total: int) -> int:
@@ -182,8 +217,7 @@ def _pick(it: _Setup, word: str, total: int) -> int:
         bios = range(min(total, _REPLAYED))
         own = [_own_calls(calls) for calls in replays(it.plan.arrays, it.source, bios)]
         return own.index(max(own))
-    raise ConfigError("not a bio", path="bio", value=word,
-                      hint='a number, "deepest" or "longest"')
+    raise ConfigError("not a bio", path="bio", value=word, hint='a number, "deepest" or "longest"')
 
 
 def _own_calls(calls: Sequence[Call]) -> int:
@@ -192,9 +226,18 @@ def _own_calls(calls: Sequence[Call]) -> int:
 
 
 def _visit(plan: Plan, call: Call, pending: int) -> Visit:
-    return Visit(plan.tasks[call.task].name, plan.positions[call.position].device.name,
-                 OP_NAMES[call.op], call.sector, call.nr, call.depth_at_entry, call.own_depth,
-                 call.nesting, pending, call.parent)
+    return Visit(
+        plan.tasks[call.task].name,
+        plan.positions[call.position].device.name,
+        OP_NAMES[call.op],
+        call.sector,
+        call.nr,
+        call.depth_at_entry,
+        call.own_depth,
+        call.nesting,
+        pending,
+        call.parent,
+    )
 
 
 def _pending(plan: Plan, calls: Sequence[Call]) -> list[int]:
@@ -202,8 +245,11 @@ def _pending(plan: Plan, calls: Sequence[Call]) -> list[int]:
     waiting = [0] * (len(calls) + 1)
     for number, call in enumerate(calls):
         parent = call.parent
-        queued = (parent >= 0 and calls[parent].task == call.task
-                  and call.nesting == calls[parent].nesting == 1)
+        queued = (
+            parent >= 0
+            and calls[parent].task == call.task
+            and call.nesting == calls[parent].nesting == 1
+        )
         if queued and not (parent == number - 1 and plan.arrays.immediate[calls[parent].position]):
             waiting[parent] += 1  # from the call that emitted it ...
             waiting[number] -= 1  # ... to the one that takes it off
@@ -214,9 +260,15 @@ def _pending(plan: Plan, calls: Sequence[Call]) -> list[int]:
     return found
 
 
-def sample_depths(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
-                  submission: str | None = None, seed: int | None = None, bios: int = 2000
-                  ) -> DepthSample:
+def sample_depths(
+    stack: Stack,
+    workload: Workload,
+    *,
+    kernel: Kernel | str | Path,
+    submission: str | None = None,
+    seed: int | None = None,
+    bios: int = 2000,
+) -> DepthSample:
     """How deep each of ``bios`` bios takes its submitter.
 
     Interrupts strike as in `simulate`: at a random depth of a call, with the same assumed
@@ -232,9 +284,15 @@ def sample_depths(stack: Stack, workload: Workload, *, kernel: Kernel | str | Pa
         own = [call for call in calls if call.task == calls[0].task]
         depths[bio] = max(call.own_depth for call in own)
         struck[bio] = max(depths[bio], _struck(own, it.irq, draws))
-    return DepthSample(stack.name, it.plan.kernel.name, it.plan.kernel.rule, depths,
-                       None if it.irq is None else struck,
-                       it.plan.kernel.platform.limit_bytes, it.provenance)
+    return DepthSample(
+        stack.name,
+        it.plan.kernel.name,
+        it.plan.kernel.rule,
+        depths,
+        None if it.irq is None else struck,
+        it.plan.kernel.platform.limit_bytes,
+        it.provenance,
+    )
 
 
 def _struck(calls: Sequence[Call], irq: IrqSpec | None, draws: np.random.Generator) -> int:

@@ -52,11 +52,14 @@ class Layers:
             word = device.params.get(kind.variant)
             in_these = kind.calls if word is None else kind.variants.get(word, {})
             have = ", ".join(generations(in_these) or generations(kind.entries)) or (
-                "none that ships")
-            raise UnsupportedKind(f"{self.kernel.name} has no {kind.label(device.params)}",
-                                  path=f"devices.{device.name}.kind", value=device.kind,
-                                  hint=f"kernel generations that have it: {have}"
-                                  + served_by(device.kind, gen))
+                "none that ships"
+            )
+            raise UnsupportedKind(
+                f"{self.kernel.name} has no {kind.label(device.params)}",
+                path=f"devices.{device.name}.kind",
+                value=device.kind,
+                hint=f"kernel generations that have it: {have}" + served_by(device.kind, gen),
+            )
         self._check_present(device, calls)
         return calls
 
@@ -65,10 +68,12 @@ class Layers:
         if key not in self._absent:
             self._absent[key] = why_absent(self.kernel, calls)
         if self._absent[key]:
-            raise UnsupportedKind(f"{self.kernel.name} has no {device.kind}: {self._absent[key]}",
-                                  path=f"devices.{device.name}.kind", value=device.kind,
-                                  hint="extract the kernel with all of its modules, or name "
-                                       "another one")
+            raise UnsupportedKind(
+                f"{self.kernel.name} has no {device.kind}: {self._absent[key]}",
+                path=f"devices.{device.name}.kind",
+                value=device.kind,
+                hint="extract the kernel with all of its modules, or name another one",
+            )
 
     def row(self, device: Device, op: str) -> LayerRow:
         """Through and peak of the device for one operation of `OP_NAMES`."""
@@ -89,14 +94,17 @@ class Layers:
             return EMPTY  # a source maps its bios itself, a card sends: both in the way in
         # a loop device only queues: all its lower bios are its worker's
         nested = device.kind_entry.role == "stacked" and not (
-            device.kind_entry.mapping == "remap" and op in calls.worker)
+            device.kind_entry.mapping == "remap" and op in calls.worker
+        )
         if op == "flush" and gen.flush_link:
             if calls.flush is None:
                 return EMPTY
             return self.kernel.rows.layer(calls.flush, gen.flush_link, nested=nested)
         if calls.options.get("clones_requests"):
-            rows = (self.kernel.rows.layer(path, gen.submit_link, nested=False)
-                    for path in self._cloned(device, op))
+            rows = (
+                self.kernel.rows.layer(path, gen.submit_link, nested=False)
+                for path in self._cloned(device, op)
+            )
             return max(rows, key=lambda row: row.peak.bytes)
         path = calls.submit_ops.get(op, calls.submit)
         if op == "read" and device.failed:  # a degraded array rebuilds what it reads
@@ -106,8 +114,9 @@ class Layers:
         # without a worker it sends in the caller; nvme-tcp may do either
         sends = not calls.worker or calls.options.get("sends_in_caller")
         nic = self.nic(device) if sends else None
-        row = self.kernel.rows.layer(over_nic(self.kernel, path, nic), gen.submit_link,
-                                     nested=nested)
+        row = self.kernel.rows.layer(
+            over_nic(self.kernel, path, nic), gen.submit_link, nested=nested
+        )
         driver = None if nic is None else windows_driver(self.kernel, nic)
         if driver is not None:
             row = LayerRow(row.through, row.peak + driver.path)
@@ -152,17 +161,22 @@ class Layers:
             if lower.kind_entry.role != "leaf" or not has_queue:
                 raise UnsupportedKind(
                     f"request-based {device.kind} does not stand on {lower.kind}",
-                    path=f"devices.{device.name}.on", value=lower.name,
-                    hint='queue_mode = "bio", or disks with a request queue')
+                    path=f"devices.{device.name}.on",
+                    value=lower.name,
+                    hint='queue_mode = "bio", or disks with a request queue',
+                )
             yield own.then(replace(path, via=path.via[start:]))
 
     def check_op(self, device: Device, op: str) -> None:
         """Raise `UnsupportedKind` when the device does not pass ``op`` on in this kernel."""
         calls = self.calls(device)
         if op not in calls.ops:
-            raise UnsupportedKind(f"{device.kind} on {self.kernel.name} does not take {op}",
-                                  path=f"devices.{device.name}", value=op,
-                                  hint="it takes: " + ", ".join(calls.ops))
+            raise UnsupportedKind(
+                f"{device.kind} on {self.kernel.name} does not take {op}",
+                path=f"devices.{device.name}",
+                value=op,
+                hint="it takes: " + ", ".join(calls.ops),
+            )
 
     def self_bytes(self, device: Device) -> int:
         """Bytes of one self-call level (md's bio_pair in kernels to 2.6.3x)."""
@@ -190,8 +204,9 @@ class Layers:
             return upper
         if calls.endio is None:
             return upper if calls.immediate else LayeredPath()
-        row = self.kernel.rows.layer(calls.endio, self.kernel.generation.endio_link,
-                                     nested=not calls.endio_stops)
+        row = self.kernel.rows.layer(
+            calls.endio, self.kernel.generation.endio_link, nested=not calls.endio_stops
+        )
         own = layered(device.name, row.peak)
         if calls.endio_stops:
             return own
@@ -217,8 +232,9 @@ class Layers:
             yield name, sending.path, self.kernel.platform.limit_bytes, "worker"
             if sending.private is not None:
                 yield "ndiswrapper", sending.private, sending.private_bytes, "private"
-        driver = None if nic is None or self.calls(device).worker else windows_driver(
-            self.kernel, nic)
+        driver = (
+            None if nic is None or self.calls(device).worker else windows_driver(self.kernel, nic)
+        )
         if driver is not None and driver.private is not None:
             yield "ndiswrapper", driver.private, driver.private_bytes, "private"
 

@@ -82,8 +82,9 @@ class Tornado:
 Choices = Mapping[str, Mapping[str, Callable[[], float]]]
 
 
-def weigh(choices: Choices, base: float, error: float
-          ) -> tuple[tuple[Lever, ...], tuple[str, ...], tuple[str, ...]]:
+def weigh(
+    choices: Choices, base: float, error: float
+) -> tuple[tuple[Lever, ...], tuple[str, ...], tuple[str, ...]]:
     """Every setting's value: levers by what they gain, idle ones, settings that cannot be."""
     levers, idle, left_out = [], [], []
     for name, settings in choices.items():
@@ -97,13 +98,18 @@ def weigh(choices: Choices, base: float, error: float
             levers.append(Lever(name, tuple(swings)))
         elif swings:
             idle.append(name)
-    levers.sort(key=lambda lever: (-max(base, *(s.value for s in lever.swings)),
-                                   min(s.value for s in lever.swings)))
+    levers.sort(
+        key=lambda lever: (
+            -max(base, *(s.value for s in lever.swings)),
+            min(s.value for s in lever.swings),
+        )
+    )
     return tuple(levers), tuple(idle), tuple(left_out)
 
 
-def headroom_levers(stack: Stack, *, kernel: Kernel | str | Path,
-                    workload: Workload | None = None) -> Tornado:
+def headroom_levers(
+    stack: Stack, *, kernel: Kernel | str | Path, workload: Workload | None = None
+) -> Tornado:
     """Headroom of the worst task with another thread size, rule, number of layers, way in.
 
     Parameters
@@ -131,26 +137,45 @@ def headroom_levers(stack: Stack, *, kernel: Kernel | str | Path,
     choices = dict(_choices(stack, chosen, workload, headroom))
     base = headroom()
     levers, idle, left_out = weigh(choices, base, 0)
-    return Tornado(stack.name, chosen.name, chosen.rule, "headroom_bytes", base, 0, levers, idle,
-                   left_out, chosen.provenance() | {
-                       "stack": stack.name, "overrides": list(chosen.overrides)})
+    return Tornado(
+        stack.name,
+        chosen.name,
+        chosen.rule,
+        "headroom_bytes",
+        base,
+        0,
+        levers,
+        idle,
+        left_out,
+        chosen.provenance() | {"stack": stack.name, "overrides": list(chosen.overrides)},
+    )
 
 
 _Settings = Mapping[str, Callable[[], float]]
 
 
-def _choices(stack: Stack, kernel: Kernel, workload: Workload | None,
-             headroom: Callable[..., float]) -> Iterator[tuple[str, _Settings]]:
+def _choices(
+    stack: Stack, kernel: Kernel, workload: Workload | None, headroom: Callable[..., float]
+) -> Iterator[tuple[str, _Settings]]:
     size = kernel.platform.thread_size_bytes
-    yield f"thread size {format_bytes(size)}", {
-        format_bytes(n): partial(headroom, on=kernel.override(thread_size_bytes=n))
-        for n in (size // 2, size * 2) if 4096 <= n <= _LARGEST_THREAD_BYTES}
+    yield (
+        f"thread size {format_bytes(size)}",
+        {
+            format_bytes(n): partial(headroom, on=kernel.override(thread_size_bytes=n))
+            for n in (size // 2, size * 2)
+            if 4096 <= n <= _LARGEST_THREAD_BYTES
+        },
+    )
     other = "fifo" if kernel.rule == "recursive" else "recursive"
-    yield f"submission {kernel.rule}", {
-        other: partial(headroom, on=kernel.override(submission=other))}
+    yield (
+        f"submission {kernel.rule}",
+        {other: partial(headroom, on=kernel.override(submission=other))},
+    )
     if kernel.platform.offset_bytes:
-        yield "randomize_kstack_offset on", {
-            "off": partial(headroom, on=kernel.override(stack_offset=False))}
+        yield (
+            "randomize_kstack_offset on",
+            {"off": partial(headroom, on=kernel.override(stack_offset=False))},
+        )
     if workload is not None:
         turned = replace(workload, direct=not workload.direct)
         words = ("direct I/O", "buffered") if workload.direct else ("buffered I/O", "direct")
@@ -158,21 +183,24 @@ def _choices(stack: Stack, kernel: Kernel, workload: Workload | None,
     yield from _layer_choices(stack, headroom)
 
 
-def _layer_choices(stack: Stack, headroom: Callable[..., float]
-                   ) -> Iterator[tuple[str, _Settings]]:
+def _layer_choices(stack: Stack, headroom: Callable[..., float]) -> Iterator[tuple[str, _Settings]]:
     for kind in _layer_kinds(stack):
         bare = without_layers(stack, kind)
         now, kept = (sum(d.kind == kind for d in s.devices.values()) for s in (stack, bare))
         fewer = {str(kept) if kept else "none": partial(headroom, bare)} if kept < now else {}
-        yield f"{kind} × {now}" if now else f"no {kind}", fewer | {
-            "one more on top": partial(_with_one_more, stack, kind, headroom)}
+        yield (
+            f"{kind} × {now}" if now else f"no {kind}",
+            fewer | {"one more on top": partial(_with_one_more, stack, kind, headroom)},
+        )
     tops: dict[str, list[str]] = {}
     for root in stack.roots():
         if stack.devices[root].kind_entry.role == "source" and stack.devices[root].on:
             tops.setdefault(stack.devices[root].kind, []).append(root)
     for kind, roots in tops.items():
-        yield f"{kind} {roots[0]}" if len(roots) == 1 else f"{kind} × {len(roots)}", {
-            "raw": partial(_raw, stack, roots, headroom)}
+        yield (
+            f"{kind} {roots[0]}" if len(roots) == 1 else f"{kind} × {len(roots)}",
+            {"raw": partial(_raw, stack, roots, headroom)},
+        )
 
 
 def _with_one_more(stack: Stack, kind: str, headroom: Callable[..., float]) -> float:
@@ -181,9 +209,14 @@ def _with_one_more(stack: Stack, kind: str, headroom: Callable[..., float]) -> f
 
 def _layer_kinds(stack: Stack) -> list[str]:
     """Kinds of the stack that stand on one device; dm-linear in any case."""
-    kinds = dict.fromkeys(d.kind for d in stack.devices.values()
-                          if d.kind_entry.role == "stacked" and d.kind_entry.arity[0] == 1
-                          and len(d.on) == 1 and d.kind != "partition")
+    kinds = dict.fromkeys(
+        d.kind
+        for d in stack.devices.values()
+        if d.kind_entry.role == "stacked"
+        and d.kind_entry.arity[0] == 1
+        and len(d.on) == 1
+        and d.kind != "partition"
+    )
     return list(kinds | {"dm-linear": None})
 
 

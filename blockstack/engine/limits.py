@@ -39,14 +39,25 @@ def limit_row(device: Device, found: DeviceLimits | None, op: int) -> Row:
         most, grain, offset = max_discard_grain(limits)
         if not most or not (found.splits or is_dm):
             return NO_ROW
-        return min(most, MOST_SECTORS - MOST_SECTORS % grain), 0, grain, offset, 1, (
-            arr.LIMIT_DISCARD)
+        return (
+            min(most, MOST_SECTORS - MOST_SECTORS % grain),
+            0,
+            grain,
+            offset,
+            1,
+            (arr.LIMIT_DISCARD),
+        )
     most = min(limits.max_sectors, MOST_SECTORS)
     if found.splits:
         memory = segments_sectors(limits)
-        return (most, memory if memory < most else 0, limits.chunk_sectors,
-                limits.physical_block_size // SECTOR_BYTES,
-                limits.logical_block_size // SECTOR_BYTES, arr.LIMIT_REST)
+        return (
+            most,
+            memory if memory < most else 0,
+            limits.chunk_sectors,
+            limits.physical_block_size // SECTOR_BYTES,
+            limits.logical_block_size // SECTOR_BYTES,
+            arr.LIMIT_REST,
+        )
     if device.kind in _CUTTING:
         return most, 0, device.geometry.get("block_sectors", 0), 1, 1, arr.LIMIT_FRONT
     if device.kind == "dm-crypt" and op in (WRITE, FUA):
@@ -65,9 +76,12 @@ def may_split(row: Row, n_sectors: int) -> bool:
     return bool(chunk) or n_sectors > min(never, memory or never)
 
 
-def limit_rows(walk: Iterable[tuple[Device, Shape, Iterable[str]]],
-               tree: Mapping[str, DeviceLimits], ops: Sequence[int], max_sectors: int
-               ) -> dict[tuple[str, int], Row]:
+def limit_rows(
+    walk: Iterable[tuple[Device, Shape, Iterable[str]]],
+    tree: Mapping[str, DeviceLimits],
+    ops: Sequence[int],
+    max_sectors: int,
+) -> dict[tuple[str, int], Row]:
     """The rows that can matter: those of devices that are given bios long enough.
 
     Parameters
@@ -108,9 +122,9 @@ def _copied(ops: Sequence[int]) -> tuple[int, ...]:
     return (arr.READ, WRITE) if {WRITE, FUA} & set(ops) else ()
 
 
-
-def check_blocks(roots: Iterable[str], tree: Mapping[str, DeviceLimits], align_sectors: int,
-                 path: str) -> None:
+def check_blocks(
+    roots: Iterable[str], tree: Mapping[str, DeviceLimits], align_sectors: int, path: str
+) -> None:
     """Refuse bios that the kernel refuses: no whole number of logical blocks.
 
     Parameters
@@ -130,6 +144,9 @@ def check_blocks(roots: Iterable[str], tree: Mapping[str, DeviceLimits], align_s
         found = tree.get(name)
         block = found.limits.logical_block_size if found is not None else SECTOR_BYTES
         if align_sectors * SECTOR_BYTES % block:
-            raise ConfigError(f"{name} takes whole blocks of {block:,} bytes only", path=path,
-                              value=f"multiples of {align_sectors * SECTOR_BYTES} B",
-                              hint=f"size and place must be multiples of {format_bytes(block)}")
+            raise ConfigError(
+                f"{name} takes whole blocks of {block:,} bytes only",
+                path=path,
+                value=f"multiples of {align_sectors * SECTOR_BYTES} B",
+                hint=f"size and place must be multiples of {format_bytes(block)}",
+            )

@@ -8,16 +8,28 @@ from blockstack.errors import ConfigError
 from blockstack.kinds import Calls
 from blockstack.stack import Device, Stack
 
-_KINDS = {"leaf": arr.LEAF, "remap": arr.REMAP, "segments": arr.SEGMENTS, "stripe": arr.SEGMENTS,
-          "mirror": arr.MIRROR, "raid10": arr.RAID10, "raid456": arr.RAID456,
-          "snapshot-origin": arr.SNAPSHOT_ORIGIN, "snapshot": arr.SNAPSHOT, "paths": arr.PATHS,
-          "cache": arr.CACHE}
+_KINDS = {
+    "leaf": arr.LEAF,
+    "remap": arr.REMAP,
+    "segments": arr.SEGMENTS,
+    "stripe": arr.SEGMENTS,
+    "mirror": arr.MIRROR,
+    "raid10": arr.RAID10,
+    "raid456": arr.RAID456,
+    "snapshot-origin": arr.SNAPSHOT_ORIGIN,
+    "snapshot": arr.SNAPSHOT,
+    "paths": arr.PATHS,
+    "cache": arr.CACHE,
+}
 #: what a write does at a cache; flags of its worker: a miss fills it, what was written is drained
 CACHE_WRITES = {"writeback": 0, "writethrough": 1, "writearound": 2}
 CACHE_FILLED, CACHE_DRAINED = 1, 2
 SPLITS = {"loop": arr.LOOP, "front": arr.FRONT, "rest": arr.REST, "rest-mapped": arr.REST_MAPPED}
-_PARITY = {f"{owner}-raid{level}": (level, 2 if level == 6 else 1)
-           for owner in ("md", "dm") for level in (4, 5, 6)}
+_PARITY = {
+    f"{owner}-raid{level}": (level, 2 if level == 6 else 1)
+    for owner in ("md", "dm")
+    for level in (4, 5, 6)
+}
 #: flags of a raid4/5/6 row
 FULL_STRIPE_IN_CALLER, ALIGNED_READ, READ_IN_CALLER = 1, 2, 4
 _U32 = 2**32 - 1
@@ -62,13 +74,15 @@ def shape_of(stack: Stack, device: Device, calls: Calls) -> Shape:
     if device.maps_itself:
         return _mapped(stack, device)
     if kind.mapping not in _KINDS:
-        raise ConfigError("no such mapping in the core", path=f"devices.{device.name}",
-                          value=kind.mapping)
+        raise ConfigError(
+            "no such mapping in the core", path=f"devices.{device.name}", value=kind.mapping
+        )
     op_kind = _KINDS[kind.mapping]
     if op_kind == arr.SEGMENTS:
         return _segments(device)
-    children = tuple((low.device, low.offset_sectors) for low in stack.lower(device.name)
-                     if low.role != "nic")
+    children = tuple(
+        (low.device, low.offset_sectors) for low in stack.lower(device.name) if low.role != "nic"
+    )
     return Shape(op_kind, _raid(device, op_kind, calls), (), children)
 
 
@@ -78,7 +92,8 @@ def next_boundary(shape: Shape, op: int, sector: int) -> int | None:
         return None
     if shape.op_kind == arr.SEGMENTS:
         begin, end, _, _, chunk = next(
-            (s for s in shape.segments if sector < s[1]), shape.segments[-1])
+            (s for s in shape.segments if sector < s[1]), shape.segments[-1]
+        )
         ends = [end] if end < shape.segments[-1][1] else []
         if chunk:
             ends.append(begin + ((sector - begin) // chunk + 1) * chunk)
@@ -100,8 +115,10 @@ def _mapped(stack: Stack, device: Device) -> Shape:
         return _segments(device)
     g = device.geometry
     if "dup" in g:
-        return Shape(arr.MIRROR, children=tuple((device.on[0], i * g["member_sectors"])
-                                                for i in range(g["dup"])))
+        return Shape(
+            arr.MIRROR,
+            children=tuple((device.on[0], i * g["member_sectors"]) for i in range(g["dup"])),
+        )
     children = tuple((low.device, low.offset_sectors) for low in stack.lower(device.name))
     return Shape(arr.RAID10, _raid10(g), (), children)
 
@@ -125,21 +142,48 @@ def _raid(device: Device, op_kind: int, calls: Calls) -> tuple[int, ...]:
         level, parity = _PARITY[device.kind]
         o = calls.options
         bypass = o.get("aligned_read") and (
-            not device.failed or o.get("aligned_read_degraded", True))
-        flags = (FULL_STRIPE_IN_CALLER * bool(o.get("full_stripe_in_caller"))
-                 + ALIGNED_READ * bool(bypass)
-                 + READ_IN_CALLER * bool(o.get("read_in_caller")))
-        return (len(device.on), parity, p["chunk"], level, int(bool(o.get("rmw", True))),
-                sum(1 << i for i in device.failed), flags, 0)
+            not device.failed or o.get("aligned_read_degraded", True)
+        )
+        flags = (
+            FULL_STRIPE_IN_CALLER * bool(o.get("full_stripe_in_caller"))
+            + ALIGNED_READ * bool(bypass)
+            + READ_IN_CALLER * bool(o.get("read_in_caller"))
+        )
+        return (
+            len(device.on),
+            parity,
+            p["chunk"],
+            level,
+            int(bool(o.get("rmw", True))),
+            sum(1 << i for i in device.failed),
+            flags,
+            0,
+        )
     if op_kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
         return (p["chunk"], round(p["copied"] * _U32), 0, 0, 0, 0, 0, 0)
     if op_kind == arr.CACHE:
         c = calls.options["cache"]
-        return (p["block"], round(p["hits"] * _U32), CACHE_WRITES[c["writes"]],
-                CACHE_FILLED * c["filled"] + CACHE_DRAINED * c["drained"], 0, 0, 0, 0)
+        return (
+            p["block"],
+            round(p["hits"] * _U32),
+            CACHE_WRITES[c["writes"]],
+            CACHE_FILLED * c["filled"] + CACHE_DRAINED * c["drained"],
+            0,
+            0,
+            0,
+            0,
+        )
     return _NO_RAID
 
 
 def _raid10(g: Mapping[str, int]) -> tuple[int, ...]:
-    return (g["disks"], g["near_copies"], g["far_copies"], g["far_offset"], g["chunk_sectors"],
-            g["stride_sectors"], 0, 0)
+    return (
+        g["disks"],
+        g["near_copies"],
+        g["far_copies"],
+        g["far_offset"],
+        g["chunk_sectors"],
+        g["stride_sectors"],
+        0,
+        0,
+    )

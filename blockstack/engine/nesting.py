@@ -68,9 +68,14 @@ _PROBE = 3
 _MOST = 5000
 
 
-def max_layers(stack: Stack, kind: str, *, kernel: Kernel | str | Path,
-               submission: str | None = None, workload: Workload | None = None
-               ) -> tuple[LayerLimit, ...]:
+def max_layers(
+    stack: Stack,
+    kind: str,
+    *,
+    kernel: Kernel | str | Path,
+    submission: str | None = None,
+    workload: Workload | None = None,
+) -> tuple[LayerLimit, ...]:
     """How deep is safe: the largest number of nested layers of a kind that still fits.
 
     Layers of the kind that the stack has are taken out first, as far as they stand on one device
@@ -94,17 +99,27 @@ def max_layers(stack: Stack, kind: str, *, kernel: Kernel | str | Path,
     the_kernel = as_kernel(kernel).override(submission=submission)
     entry = find_kind(kind, "kind")
     if entry.role != "stacked" or entry.arity[0] != 1:
-        raise ConfigError("cannot be nested: it must stand on one device", path="max_layers",
-                          value=kind, hint="try dm-linear")
+        raise ConfigError(
+            "cannot be nested: it must stand on one device",
+            path="max_layers",
+            value=kind,
+            hint="try dm-linear",
+        )
     bare = without_layers(stack, kind)
     kept, present = min(_nested(bare, kind)), max(_nested(stack, kind))
     limits = []
     tasks = _tasks_of(bare, kind, the_kernel, workload)
     for direction in ("submission", "completion"):
         found = _limit(tasks, kind, the_kernel, direction)
-        limits.append(replace(found, layers=_plus(found.layers, kept),
-                              may_fit=_plus(found.may_fit, kept), present_layers=present,
-                              exact=found.exact and not stack.missing))
+        limits.append(
+            replace(
+                found,
+                layers=_plus(found.layers, kept),
+                may_fit=_plus(found.may_fit, kept),
+                present_layers=present,
+                exact=found.exact and not stack.missing,
+            )
+        )
     return tuple(limits)
 
 
@@ -122,43 +137,79 @@ def _nested(stack: Stack, kind: str) -> list[int]:
     return [deepest[root] for root in stack.roots()]
 
 
-def _tasks_of(stack: Stack, kind: str, kernel: Kernel, workload: Workload | None
-              ) -> Callable[[int], dict[str, TaskDepth]]:
+def _tasks_of(
+    stack: Stack, kind: str, kernel: Kernel, workload: Workload | None
+) -> Callable[[int], dict[str, TaskDepth]]:
     """Every task's bound, by its name, under so many layers; each number is compiled once."""
+
     @cache
     def tasks(n: int) -> dict[str, TaskDepth]:
         bounds = static_tasks(with_layers(stack, kind, n), kernel, workload)
         # the uppermost of the layers put in names a raw device's tasks
-        named = (replace(t, task=re.sub(rf"\+{re.escape(kind)}-\d+", "", t.task))
-                 for static in bounds for t in static.all())
+        named = (
+            replace(t, task=re.sub(rf"\+{re.escape(kind)}-\d+", "", t.task))
+            for static in bounds
+            for t in static.all()
+        )
         return {t.task: t for t in each_deepest(named)}
 
     return tasks
 
 
-def _limit(every: Callable[[int], Mapping[str, TaskDepth]], kind: str, kernel: Kernel,
-           direction: str) -> LayerLimit:
+def _limit(
+    every: Callable[[int], Mapping[str, TaskDepth]], kind: str, kernel: Kernel, direction: str
+) -> LayerLimit:
     """What fits for certain, and what fits while no budget is needed."""
+
     def tasks(n: int) -> dict[str, TaskDepth]:
-        return {name: task for name, task in every(n).items()
-                if name.startswith("completion ") == (direction == "completion")}
+        return {
+            name: task
+            for name, task in every(n).items()
+            if name.startswith("completion ") == (direction == "completion")
+        }
 
     if not tasks(0):
-        return LayerLimit(kernel.name, kernel.rule, kind, direction, None, None, 0, 0, 0, 0,
-                          kernel.platform.limit_bytes, "completes inline", True)
+        return LayerLimit(
+            kernel.name,
+            kernel.rule,
+            kind,
+            direction,
+            None,
+            None,
+            0,
+            0,
+            0,
+            0,
+            kernel.platform.limit_bytes,
+            "completes inline",
+            True,
+        )
     layers, task, step = _most_layers(tasks, lambda t: _room(t) - t.budget_bytes)
     may_fit, _, _ = _most_layers(tasks, _room)
-    return LayerLimit(kernel.name, kernel.rule, kind, direction, layers, may_fit, 0, step,
-                      task.peak_bytes, task.interrupts_bytes + task.budget_bytes,
-                      task.limit_bytes, task.task, task.exact)
+    return LayerLimit(
+        kernel.name,
+        kernel.rule,
+        kind,
+        direction,
+        layers,
+        may_fit,
+        0,
+        step,
+        task.peak_bytes,
+        task.interrupts_bytes + task.budget_bytes,
+        task.limit_bytes,
+        task.task,
+        task.exact,
+    )
 
 
 def _room(task: TaskDepth) -> int:
     return task.headroom_bytes - task.interrupts_bytes
 
 
-def _most_layers(tasks: Callable[[int], Mapping[str, TaskDepth]],
-                 room: Callable[[TaskDepth], int]) -> tuple[int | None, TaskDepth, int]:
+def _most_layers(
+    tasks: Callable[[int], Mapping[str, TaskDepth]], room: Callable[[TaskDepth], int]
+) -> tuple[int | None, TaskDepth, int]:
     """The largest number with room for every task, the task that decides, its bytes per layer.
 
     Depth grows by the same bytes with every layer, task by task: two probes tell the step, more
@@ -207,8 +258,11 @@ def with_layers(stack: Stack, kind: str, count: int) -> Stack:
         keys = dict(device.given)
         if name in roots and device.kind_entry.role == "source" and "on" in keys:
             on = keys["on"]
-            keys["on"] = _pile(copy, on, kind, count) if isinstance(on, str) else [
-                _pile(copy, one, kind, count) for one in on]
+            keys["on"] = (
+                _pile(copy, on, kind, count)
+                if isinstance(on, str)
+                else [_pile(copy, one, kind, count) for one in on]
+            )
         copy.add(name, device.kind, **keys)
     for name in roots:
         if stack.devices[name].kind_entry.role != "source":
@@ -252,8 +306,11 @@ def _moved(row: list[Any], gone: Mapping[str, tuple[str, int]]) -> list[Any]:
     if row[2] not in gone:
         return row
     below, offset = gone[row[2]]
-    was = parse_sectors(row[3], "table") if len(row) == 4 and isinstance(row[3], str) else (
-        row[3] if len(row) == 4 else 0)
+    was = (
+        parse_sectors(row[3], "table")
+        if len(row) == 4 and isinstance(row[3], str)
+        else (row[3] if len(row) == 4 else 0)
+    )
     return [*row[:2], below, was + offset]
 
 

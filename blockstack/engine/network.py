@@ -39,8 +39,11 @@ def send(kernel: Kernel, path: Path, nic: Device | None) -> Sending:
     """
     thread = kernel.rows.spine(over_nic(kernel, path, nic))
     driver = None if nic is None else windows_driver(kernel, nic)
-    return Sending(thread) if driver is None else Sending(
-        thread + driver.path, driver.private, driver.private_bytes)
+    return (
+        Sending(thread)
+        if driver is None
+        else Sending(thread + driver.path, driver.private, driver.private_bytes)
+    )
 
 
 def over_nic(kernel: Kernel, path: Path, nic: Device | None) -> Path:
@@ -51,8 +54,9 @@ def over_nic(kernel: Kernel, path: Path, nic: Device | None) -> Path:
     return path if calls is None or calls.submit is None else path.then(calls.submit)
 
 
-def receptions(kernel: Kernel, tcp: Mapping[str, Path], nic: Device, calls: Calls
-               ) -> Iterator[tuple[str, CallPath]]:
+def receptions(
+    kernel: Kernel, tcp: Mapping[str, Path], nic: Device, calls: Calls
+) -> Iterator[tuple[str, CallPath]]:
     """What the receiving softirqs have on their stack: the network's and a Windows driver's own.
 
     Parameters
@@ -63,8 +67,10 @@ def receptions(kernel: Kernel, tcp: Mapping[str, Path], nic: Device, calls: Call
         The card's.
     """
     poll = Path(SOFTIRQ).then(calls.options["poll"])
-    found = (send(kernel, poll.then(tcp["answers"]), nic).path,
-             kernel.rows.spine(poll.then(tcp["data"])))
+    found = (
+        send(kernel, poll.then(tcp["answers"]), nic).path,
+        kernel.rows.spine(poll.then(tcp["data"])),
+    )
     deepest = max(found, key=lambda path: path.bytes)
     yield "receive", sum((CallPath((), path.missing) for path in found), deepest)
     driver = windows_driver(kernel, nic, "DPC")
@@ -77,8 +83,11 @@ def windows_driver(kernel: Kernel, nic: Device, what: str = "transmit") -> Sendi
     if nic.params["driver"] != "ndiswrapper":
         return None
     context, need = nic.params["context"], nic.params["driver_stack"]
-    driver = (CallPath((), ("the Windows driver under ndiswrapper",)) if need is None else
-              CallPath((Step("Windows driver under ndiswrapper", need, "assumed"),)))
+    driver = (
+        CallPath((), ("the Windows driver under ndiswrapper",))
+        if need is None
+        else CallPath((Step("Windows driver under ndiswrapper", need, "assumed"),))
+    )
     wrapper = _wrapper(kernel, what)
     if context == "caller":
         return Sending(wrapper + driver)
@@ -92,5 +101,6 @@ def _wrapper(kernel: Kernel, what: str) -> CallPath:
     key = kernel.table.find(_STAND_IN)
     if key is None:
         return CallPath((), (f"ndiswrapper's {what} function",))
-    return CallPath((Step(f"ndiswrapper {what} (taken as {_STAND_IN})", kernel.table.frame(key),
-                          "assumed"),))
+    return CallPath(
+        (Step(f"ndiswrapper {what} (taken as {_STAND_IN})", kernel.table.frame(key), "assumed"),)
+    )

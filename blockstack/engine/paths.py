@@ -39,9 +39,12 @@ class LayeredPath:
 
     def frames(self) -> tuple[Frame, ...]:
         """Rows of the stack; functions that keep nothing (tail calls) are left out."""
-        return tuple(Frame(step.function, step.bytes, layer, step.source)
-                     for layer, path in self.parts for step in path.steps
-                     if step.bytes or step.source == "assumed")
+        return tuple(
+            Frame(step.function, step.bytes, layer, step.source)
+            for layer, path in self.parts
+            for step in path.steps
+            if step.bytes or step.source == "assumed"
+        )
 
 
 def deepest(paths: Iterable[LayeredPath]) -> LayeredPath:
@@ -58,5 +61,4 @@ def layered(layer: str, path: CallPath) -> LayeredPath:
 
 def self_calls(layer: str, n_bytes: int) -> LayeredPath:
     """Frames of a driver that calls itself for each further piece of a cut bio (md of 2.6)."""
-    return layered(layer, CallPath((Step("the driver calls itself for the second half",
-                                         n_bytes),)))
+    return layered(layer, CallPath((Step("the driver calls itself for the second half", n_bytes),)))

@@ -122,8 +122,14 @@ class Plan:
         return sha.hexdigest()[:16]
 
 
-def compile_plan(stack: Stack, kernel: Kernel, *, ops: Iterable[str] = ("read", "write"),
-                 direct: bool = False, max_sectors: int = MOST_SECTORS) -> Plan:
+def compile_plan(
+    stack: Stack,
+    kernel: Kernel,
+    *,
+    ops: Iterable[str] = ("read", "write"),
+    direct: bool = False,
+    max_sectors: int = MOST_SECTORS,
+) -> Plan:
     """Compile a stack for a kernel.
 
     Parameters
@@ -176,13 +182,17 @@ class _Compiler:
         roots, entries = [], []
         for source in self.stack.roots():
             entry = entries_of(self.stack, source, self.layers, self.ops, self.direct)
-            self.tasks.append(Task(f"submitter {source}", "caller",
-                                   self.kernel.platform.limit_bytes))
+            self.tasks.append(
+                Task(f"submitter {source}", "caller", self.kernel.platform.limit_bytes)
+            )
             roots.append(self._reach(entry.lower, len(self.tasks) - 1, entry.completion, None))
             entries.append(entry)
         if not roots:
-            raise ConfigError("nothing here takes bios", path="devices",
-                              hint="add a block device, and a source on top if you like")
+            raise ConfigError(
+                "nothing here takes bios",
+                path="devices",
+                hint="add a block device, and a source on top if you like",
+            )
         while self.todo:
             self._expand(self.todo.popleft())
         order = self._topological()
@@ -192,20 +202,40 @@ class _Compiler:
         positions = tuple(self.found[key] for key in order)
         tree = limit_tree(self.stack, self.kernel.generation.name)
         limits = self._limits([self.found[key] for key in order], tree)
-        arrays = build_arrays(positions, number, self.layers, self.tasks,
-                              [number[r] for r in roots], entries, limits)
-        return Plan(self.stack, self.kernel, arrays, positions, tuple(self.tasks),
-                    tuple(entries), tuple(self._inner(positions)), self.ops, tree)
+        arrays = build_arrays(
+            positions, number, self.layers, self.tasks, [number[r] for r in roots], entries, limits
+        )
+        return Plan(
+            self.stack,
+            self.kernel,
+            arrays,
+            positions,
+            tuple(self.tasks),
+            tuple(entries),
+            tuple(self._inner(positions)),
+            self.ops,
+            tree,
+        )
 
-    def _limits(self, order: Iterable[Position], tree: Mapping[str, DeviceLimits]
-                ) -> Mapping[tuple[str, int], Row]:
+    def _limits(
+        self, order: Iterable[Position], tree: Mapping[str, DeviceLimits]
+    ) -> Mapping[tuple[str, int], Row]:
         """Where devices split bios; kernels to 2.6.24 build none that passes the limits."""
         if not rules_for(self.kernel.generation.name).topology:
             return {}
-        walk = ((here.device, here.shape, {self.found[key].device.name
-                                           for caller, worker, _ in here.children
-                                           for key in (caller, worker) if key is not None})
-                for here in order)
+        walk = (
+            (
+                here.device,
+                here.shape,
+                {
+                    self.found[key].device.name
+                    for caller, worker, _ in here.children
+                    for key in (caller, worker)
+                    if key is not None
+                },
+            )
+            for here in order
+        )
         return limit_rows(walk, tree, self.ops, self.max_sectors)
 
     def _inner(self, positions: tuple[Position, ...]) -> Iterator[tuple[Entries, int]]:
@@ -216,8 +246,7 @@ class _Compiler:
             if entry.lower.name in where:
                 yield entry, where[entry.lower.name]
 
-    def _reach(self, device: Device, task: int, completion: LayeredPath,
-               parent: Key | None) -> Key:
+    def _reach(self, device: Device, task: int, completion: LayeredPath, parent: Key | None) -> Key:
         key = (device.name, task, completion.bytes)
         if key not in self.found:
             calls = self.layers.calls(device)
@@ -226,8 +255,9 @@ class _Compiler:
             if device.name not in self.shapes:
                 self.shapes[device.name] = shape_of(self.stack, device, calls)
             shape = self.shapes[device.name]
-            self.found[key] = Position(device, task, completion, shape,
-                                       _in_worker(calls.worker, shape))
+            self.found[key] = Position(
+                device, task, completion, shape, _in_worker(calls.worker, shape)
+            )
             self.todo.append(key)
         if parent is not None:
             self.found[key].parents.append(parent)
@@ -241,8 +271,12 @@ class _Compiler:
         below = self.layers.endio(here.device, here.completion)
         if self.stack.devices[here.shape.children[0][0]].kind_entry.role == "source":
             # the bios are the file system's that holds the loop device's file
-            below = source_completion(self.stack, here.shape.children[0][0], self.layers,
-                                      bool(here.device.params.get("direct")))
+            below = source_completion(
+                self.stack,
+                here.shape.children[0][0],
+                self.layers,
+                bool(here.device.params.get("direct")),
+            )
         worker = self.layers.worker(here.device)
         caller = here.shape.both or any(op not in here.in_worker for op in range(NOPS))
         for name, offset in here.shape.children:
@@ -314,6 +348,7 @@ class _Compiler:
                             ready.append(child)
         if len(order) != len(self.found):
             names = sorted({key[0] for key in self.found} - {key[0] for key in order})
-            raise ConfigError("devices stand on each other in a circle", path="devices",
-                              value=names[:8])
+            raise ConfigError(
+                "devices stand on each other in a circle", path="devices", value=names[:8]
+            )
         return order

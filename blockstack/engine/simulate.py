@@ -28,10 +28,18 @@ def as_kernel(kernel: Kernel | str | Path) -> Kernel:
     return kernel if isinstance(kernel, Kernel) else load_kernel(kernel)
 
 
-def simulate(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
-             submission: str | None = None, seed: int | None = None, bios: int | None = None,
-             threads: int = 1, irq_per_hop: float | None = None,
-             progress: Progress | None = None) -> Result:
+def simulate(
+    stack: Stack,
+    workload: Workload,
+    *,
+    kernel: Kernel | str | Path,
+    submission: str | None = None,
+    seed: int | None = None,
+    bios: int | None = None,
+    threads: int = 1,
+    irq_per_hop: float | None = None,
+    progress: Progress | None = None,
+) -> Result:
     """Send a workload down a stack and measure depth and throughput.
 
     Parameters
@@ -70,10 +78,12 @@ def simulate(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     """
     the_kernel = as_kernel(kernel).override(submission=submission)
     demand = demand_of(workload)
-    plan = compile_plan(stack, the_kernel, ops=demand.ops, direct=workload.direct,
-                        max_sectors=demand.max_sectors)
-    check_blocks([e.lower.name for e in plan.entries], plan.limits, demand.align_sectors,
-                 "workload.bs")
+    plan = compile_plan(
+        stack, the_kernel, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
+    )
+    check_blocks(
+        [e.lower.name for e in plan.entries], plan.limits, demand.align_sectors, "workload.bs"
+    )
     total = demand.bios if bios is None else bios
     if total <= 0:
         raise ConfigError("must be a positive number", path="bios", value=total)
@@ -88,8 +98,14 @@ def simulate(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     return _result(plan, tasks, counters, seconds, irq, used)
 
 
-def _run(plan: Plan, source: DrawSpec | Columns, total: int, threads: int, irq: IrqSpec | None,
-         progress: Progress | None) -> tuple[RunCounters, float]:
+def _run(
+    plan: Plan,
+    source: DrawSpec | Columns,
+    total: int,
+    threads: int,
+    irq: IrqSpec | None,
+    progress: Progress | None,
+) -> tuple[RunCounters, float]:
     counters, done, seconds = None, 0, 0.0
     while done < total:
         count = min(_SLICE * threads, total - done)
@@ -104,20 +120,44 @@ def _run(plan: Plan, source: DrawSpec | Columns, total: int, threads: int, irq: 
     return counters, seconds
 
 
-def _result(plan: Plan, tasks: tuple[TaskDepth, ...], counters: RunCounters, seconds: float,
-            irq: IrqSpec | None, seed: int) -> Result:
+def _result(
+    plan: Plan,
+    tasks: tuple[TaskDepth, ...],
+    counters: RunCounters,
+    seconds: float,
+    irq: IrqSpec | None,
+    seed: int,
+) -> Result:
     kernel = plan.kernel
-    interrupts = None if irq is None else Interrupts(
-        irq.per_hop, counters.irq_strikes, counters.irq_overflows, counters.irq_peak)
+    interrupts = (
+        None
+        if irq is None
+        else Interrupts(
+            irq.per_hop, counters.irq_strikes, counters.irq_overflows, counters.irq_peak
+        )
+    )
     provenance = kernel.provenance() | {
-        "seed": seed, "plan": plan.digest,
-        "overrides": list(kernel.overrides), "stack": plan.stack.name}
+        "seed": seed,
+        "plan": plan.digest,
+        "overrides": list(kernel.overrides),
+        "stack": plan.stack.name,
+    }
     return Result(
-        submission=kernel.rule, kernel=kernel.name, bios=counters.bios, hops=counters.hops,
-        splits=counters.splits, jobs=counters.jobs, overflows=int(counters.overflows.sum()),
-        peak_nesting=counters.peak_nesting, peak_pending=counters.peak_pending, tasks=tasks,
-        leaves=_leaves(plan, counters), interrupts=interrupts, provenance=provenance,
-        seconds=seconds)
+        submission=kernel.rule,
+        kernel=kernel.name,
+        bios=counters.bios,
+        hops=counters.hops,
+        splits=counters.splits,
+        jobs=counters.jobs,
+        overflows=int(counters.overflows.sum()),
+        peak_nesting=counters.peak_nesting,
+        peak_pending=counters.peak_pending,
+        tasks=tasks,
+        leaves=_leaves(plan, counters),
+        interrupts=interrupts,
+        provenance=provenance,
+        seconds=seconds,
+    )
 
 
 def _leaves(plan: Plan, counters: RunCounters) -> dict[str, dict[str, int]]:
@@ -131,8 +171,9 @@ def _leaves(plan: Plan, counters: RunCounters) -> dict[str, dict[str, int]]:
     return leaves
 
 
-def _simulated(static: StaticTasks, source: DrawSpec | Columns, counters: RunCounters
-               ) -> Iterable[TaskDepth]:
+def _simulated(
+    static: StaticTasks, source: DrawSpec | Columns, counters: RunCounters
+) -> Iterable[TaskDepth]:
     """Submitters and workers: the peak that the run reached and the path of the bio that did.
 
     What the frame table lacks on any path of the task may be deeper than what the run reached.
@@ -149,8 +190,15 @@ def _simulated(static: StaticTasks, source: DrawSpec | Columns, counters: RunCou
             entries = plan.entries[number]
             way = next(w for w in entries.ways if w.data and w.op == calls[0].op)
             name = f"{way.name} {entries.source}"
-        yield task_depth(name, task.context, path, task.limit_bytes, static.on_top(task.context),
-                         reached=True, bound_bytes=bounds[number].bytes)
+        yield task_depth(
+            name,
+            task.context,
+            path,
+            task.limit_bytes,
+            static.on_top(task.context),
+            reached=True,
+            bound_bytes=bounds[number].bytes,
+        )
 
 
 def _path(plan: Plan, calls: list[Call], task: int, peak: int) -> LayeredPath:

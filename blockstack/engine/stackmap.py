@@ -115,8 +115,13 @@ class StackMap:
         return asdict(self)
 
 
-def stack_map(stack: Stack, *, kernel: Kernel | str | Path, submission: str | None = None,
-              workload: Workload | None = None) -> StackMap:
+def stack_map(
+    stack: Stack,
+    *,
+    kernel: Kernel | str | Path,
+    submission: str | None = None,
+    workload: Workload | None = None,
+) -> StackMap:
     """A stack with its alike devices collapsed and the bytes that `explain` finds for each.
 
     Raises
@@ -142,10 +147,19 @@ def stack_map(stack: Stack, *, kernel: Kernel | str | Path, submission: str | No
     for name in stack.devices:
         members.setdefault(number[name], []).append(name)
     cost = _costs(found)
-    nodes = tuple(_node(stack, tuple(members[i]), rank[group], nested[group], cost, plan.limits)
-                  for i, group in enumerate(order))
-    return StackMap(stack.name, found.kernel, found.submission, found.fits, nodes,
-                    tuple(_links(graph, alike, number, _handed_over(plan))), found.provenance)
+    nodes = tuple(
+        _node(stack, tuple(members[i]), rank[group], nested[group], cost, plan.limits)
+        for i, group in enumerate(order)
+    )
+    return StackMap(
+        stack.name,
+        found.kernel,
+        found.submission,
+        found.fits,
+        nodes,
+        tuple(_links(graph, alike, number, _handed_over(plan))),
+        found.provenance,
+    )
 
 
 def alike_devices(stack: Stack) -> dict[str, str]:
@@ -157,8 +171,7 @@ def alike_devices(stack: Stack) -> dict[str, str]:
     return found
 
 
-def _alike(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]
-           ) -> dict[str, str]:
+def _alike(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]) -> dict[str, str]:
     """The first device that each one is like: from below, then told apart from above."""
     order = list(nx.topological_sort(graph))
     below: dict[str, Hashable] = {}
@@ -168,27 +181,35 @@ def _alike(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]
         return classes.setdefault(key, len(classes))
 
     for name in reversed(order):
-        below[name] = number(("below", looks(stack.devices[name]),
-                              tuple(sorted(number(below[s]) for s in graph.successors(name)))))
+        below[name] = number(
+            (
+                "below",
+                looks(stack.devices[name]),
+                tuple(sorted(number(below[s]) for s in graph.successors(name))),
+            )
+        )
     above: dict[str, int] = {}
     for name in order:
-        above[name] = number(("above", below[name],
-                              tuple(sorted({above[p] for p in graph.predecessors(name)}))))
+        above[name] = number(
+            ("above", below[name], tuple(sorted({above[p] for p in graph.predecessors(name)})))
+        )
     first: dict[int, str] = {}
     for name in order:
         first.setdefault(above[name], name)
     return {name: first[above[name]] for name in order}
 
 
-def _runs(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]
-          ) -> dict[str, str]:
+def _runs(stack: Stack, graph: nx.DiGraph, looks: Callable[[Device], Hashable]) -> dict[str, str]:
     """The top of the run that each group is in: alike layers, one straight on the other."""
     top: dict[str, str] = {}
     for name in nx.topological_sort(graph):
         top.setdefault(name, name)
         lower = list(graph.successors(name))
-        if len(lower) == 1 and graph.in_degree(lower[0]) == 1 and (
-                looks(stack.devices[lower[0]]) == looks(stack.devices[name])):
+        if (
+            len(lower) == 1
+            and graph.in_degree(lower[0]) == 1
+            and (looks(stack.devices[lower[0]]) == looks(stack.devices[name]))
+        ):
             top[lower[0]] = top[name]
     length = Counter(top.values())
     return {name: head if length[head] >= SHORTEST_RUN else name for name, head in top.items()}
@@ -219,17 +240,33 @@ def _costs(found: Explanation) -> dict[str, tuple[int, str, bool]]:
     return cost
 
 
-def _node(stack: Stack, names: tuple[str, ...], rank: int, nested: int,
-          cost: Mapping[str, tuple[int, str, bool]], limits: Mapping[str, DeviceLimits]) -> Node:
+def _node(
+    stack: Stack,
+    names: tuple[str, ...],
+    rank: int,
+    nested: int,
+    cost: Mapping[str, tuple[int, str, bool]],
+    limits: Mapping[str, DeviceLimits],
+) -> Node:
     device = stack.devices[names[0]]
     n_bytes, task = max((cost[n][:2] for n in names if n in cost), default=(0, ""))
     size = max(stack.devices[n].size_sectors for n in names)
     most = min((limits[n].limits.max_sectors for n in names if n in limits), default=0)
     kinds = Counter(stack.devices[n].kind for n in names)
     differ = len({stack.devices[n].size_sectors for n in names}) > 1
-    return Node(names, _kinds(kinds), _detail(device) if len(kinds) == 1 else "", size, differ,
-                most, rank, nested, n_bytes, task,
-                any(cost[n][2] for n in names if n in cost))
+    return Node(
+        names,
+        _kinds(kinds),
+        _detail(device) if len(kinds) == 1 else "",
+        size,
+        differ,
+        most,
+        rank,
+        nested,
+        n_bytes,
+        task,
+        any(cost[n][2] for n in names if n in cost),
+    )
 
 
 def _kinds(count: Mapping[str, int]) -> str:
@@ -249,11 +286,13 @@ def _detail(device: Device) -> str:
 def _handed_over(plan: Plan) -> dict[tuple[str, str], tuple[str, bool]]:
     """Per (upper, lower) whose bios change task: the task, and whether all of them do."""
     found: dict[tuple[str, str], tuple[str, bool]] = {}
-    names = {(p.device.name, p.task, p.completion.bytes): plan.tasks[p.task].name
-             for p in plan.positions}
+    names = {
+        (p.device.name, p.task, p.completion.bytes): plan.tasks[p.task].name for p in plan.positions
+    }
     for position in plan.positions:
-        for (lower, _), (caller, worker, _) in zip(position.shape.children, position.children,
-                                                   strict=True):
+        for (lower, _), (caller, worker, _) in zip(
+            position.shape.children, position.children, strict=True
+        ):
             if worker is not None:
                 found[position.device.name, lower] = (names[worker], caller is None)
     return found | _sent(plan)
@@ -271,8 +310,12 @@ def _sent(plan: Plan) -> dict[tuple[str, str], tuple[str, bool]]:
     return found
 
 
-def _links(graph: nx.DiGraph, alike: Mapping[str, str], number: Mapping[str, int],
-           handed: Mapping[tuple[str, str], tuple[str, bool]]) -> Iterable[Link]:
+def _links(
+    graph: nx.DiGraph,
+    alike: Mapping[str, str],
+    number: Mapping[str, int],
+    handed: Mapping[tuple[str, str], tuple[str, bool]],
+) -> Iterable[Link]:
     each: dict[tuple[int, int], int] = {}
     changes: dict[tuple[int, int], tuple[str, bool]] = {}
     for upper, lower in graph.edges:

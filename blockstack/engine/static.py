@@ -46,8 +46,15 @@ class OnTop:
     missing: tuple[str, ...] = ()
 
 
-def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_top: OnTop,
-               reached: bool = False, bound_bytes: int = 0) -> TaskDepth:
+def task_depth(
+    name: str,
+    context: str,
+    path: LayeredPath,
+    limit_bytes: int,
+    on_top: OnTop,
+    reached: bool = False,
+    bound_bytes: int = 0,
+) -> TaskDepth:
     """A path on a stack, judged.
 
     Parameters
@@ -69,8 +76,10 @@ def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_
     if fits and whole > limit_bytes:
         fits = None
         struck = f" on a task {on_top.struck_bytes} bytes deep" if on_top.struck_bytes else ""
-        why.append(f"fits only while no interrupt strikes{struck}: {whole} bytes with one"
-                   + (f" ({on_top.note})" if on_top.note else ""))
+        why.append(
+            f"fits only while no interrupt strikes{struck}: {whole} bytes with one"
+            + (f" ({on_top.note})" if on_top.note else "")
+        )
     for budget, n_bytes in on_top.budgets.items():
         if fits and whole + n_bytes > limit_bytes:
             fits = None
@@ -80,16 +89,27 @@ def task_depth(name: str, context: str, path: LayeredPath, limit_bytes: int, on_
         why.append(f"what was left out may make it deeper: {listed(on_top.missing)}")
     if fits is not False and bound_bytes > limit_bytes:
         fits = None
-        why.append(f"no bio of this run went deeper, but some may: the bound is {bound_bytes:,} "
-                   "bytes")
+        why.append(
+            f"no bio of this run went deeper, but some may: the bound is {bound_bytes:,} bytes"
+        )
     frames = path.frames()
     rests = sorted({f.function for f in frames if f.source in ("assumed", "published")})
     if rests:
         why.append("rests on assumed or published rows: " + ", ".join(rests))
-    return TaskDepth(name, context, depth, limit_bytes, fits, path.exact, path.missing,
-                     "; ".join(why), frames, "simulated" if reached else "bound",
-                     on_top.interrupts_bytes + on_top.struck_bytes,
-                     max(on_top.budgets.values(), default=0))
+    return TaskDepth(
+        name,
+        context,
+        depth,
+        limit_bytes,
+        fits,
+        path.exact,
+        path.missing,
+        "; ".join(why),
+        frames,
+        "simulated" if reached else "bound",
+        on_top.interrupts_bytes + on_top.struck_bytes,
+        max(on_top.budgets.values(), default=0),
+    )
 
 
 def each_deepest(tasks: Iterable[TaskDepth]) -> tuple[TaskDepth, ...]:
@@ -124,8 +144,14 @@ class StaticTasks:
 
     def all(self) -> tuple[TaskDepth, ...]:
         """Submitters by way in, workers, unplug, transmission, completion."""
-        return (*self.ways(data=True), *self.ways(data=False), *self.workers(), *self.plugs(),
-                *self.unplug(), *self.beyond())
+        return (
+            *self.ways(data=True),
+            *self.ways(data=False),
+            *self.workers(),
+            *self.plugs(),
+            *self.unplug(),
+            *self.beyond(),
+        )
 
     def beside_a_run(self) -> tuple[TaskDepth, ...]:
         """What a run's bios set off beside the simulated tasks."""
@@ -150,9 +176,12 @@ class StaticTasks:
         fsync(2) writes dirty pages before it flushes: submit_bio from the same spine.
         """
         ops = {way.op, *((WRITE,) if way.name == "fsync" and WRITE in self.plan.ops else ())}
-        return deepest(self.bound.below(
-            position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors)
-            for op in sorted(ops))
+        return deepest(
+            self.bound.below(
+                position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors
+            )
+            for op in sorted(ops)
+        )
 
     def workers(self) -> Iterator[TaskDepth]:
         """Tasks that go on with bios that others handed over."""
@@ -172,13 +201,17 @@ class StaticTasks:
             members = _children(self.plan, number)
             if callback is None or not members or not {WRITE, FUA} & set(self.plan.ops):
                 continue
-            below = deepest(self.bound.below(c, WRITE, self.max_sectors, self.align_sectors)
-                            for c in members)
+            below = deepest(
+                self.bound.below(c, WRITE, self.max_sectors, self.align_sectors) for c in members
+            )
             for name, source, context, path in self._plugging[position.task]:
                 flush = rows.plug_flush(path, callback)
                 if flush is not None:
-                    yield self._depth(f"{name} (plug of {position.device.name})", context,
-                                      layered(source, flush) + below)
+                    yield self._depth(
+                        f"{name} (plug of {position.device.name})",
+                        context,
+                        layered(source, flush) + below,
+                    )
 
     @cached_property
     def _plugging(self) -> Mapping[int, list[tuple[str, str, str, Path]]]:
@@ -186,24 +219,30 @@ class StaticTasks:
         found: dict[int, list[tuple[str, str, str, Path]]] = {}
         for entries, root in (*self._roots(), *self.plan.inner):
             users = found.setdefault(self.plan.positions[root].task, [])
-            users += [(f"{way.name} {entries.source}", entries.source, way.context, way.path)
-                      for way in dict.fromkeys(entries.ways)
-                      if way.path is not None and way.op in (WRITE, FUA, FLUSH)]
+            users += [
+                (f"{way.name} {entries.source}", entries.source, way.context, way.path)
+                for way in dict.fromkeys(entries.ways)
+                if way.path is not None and way.op in (WRITE, FUA, FLUSH)
+            ]
         layers = Layers(self.plan.kernel, self.plan.stack)
         for position in self.plan.positions:
             device, worker = position.device, layers.worker(position.device)
             for task in {key[1] for _, key, _ in position.children if key is not None}:
                 if worker is not None:
                     found.setdefault(task, []).append(
-                        (f"{worker.name} {device.name}", device.name, "worker", worker.path))
+                        (f"{worker.name} {device.name}", device.name, "worker", worker.path)
+                    )
         return found
 
     def unplug(self) -> Iterator[TaskDepth]:
         """unplug_fn of kernels to 2.6.3x: recursion through the stack under every rule."""
         for entries, position in (*self._roots(), *self.plan.inner):
             if entries.unplug is not None:
-                yield self._depth(f"unplug {entries.source}", "caller",
-                                  entries.unplug + self.plan.positions[position].unplug)
+                yield self._depth(
+                    f"unplug {entries.source}",
+                    "caller",
+                    entries.unplug + self.plan.positions[position].unplug,
+                )
 
     def _roots(self) -> Iterator[tuple[Entries, int]]:
         """Each source on top and the position that its bios are given to."""
@@ -238,11 +277,19 @@ class StaticTasks:
         for path in filter(None, (calls.completion, peer.get("completion"))):
             start = kernel.rows.spine(path, kernel.generation.endio_link)
             context = _context(path)
-            yield ("completion", context, layered(device.name, start) + position.completion,
-                   platform.limit_of(context))
+            yield (
+                "completion",
+                context,
+                layered(device.name, start) + position.completion,
+                platform.limit_of(context),
+            )
         for name, work in layers.calls(device).options.get("tasks", {}).items():
-            yield name, _context(work), layered(device.name, kernel.rows.spine(work)), (
-                platform.limit_of(_context(work)))
+            yield (
+                name,
+                _context(work),
+                layered(device.name, kernel.rows.spine(work)),
+                (platform.limit_of(_context(work))),
+            )
         if device.nic:
             for name, sent, limit, context in layers.transmissions(device):
                 yield name, context, layered(device.name, sent), limit
@@ -258,21 +305,27 @@ class StaticTasks:
         members = _children(self.plan, number)
         if not threads or not members:
             return
-        below = deepest(self.bound.below(c, op, SUPERBLOCK_SECTORS) for c in members
-                        for op in (WRITE, FUA) if OP_NAMES[op] in layers.calls(
-                            self.plan.positions[c].device).ops)
+        below = deepest(
+            self.bound.below(c, op, SUPERBLOCK_SECTORS)
+            for c in members
+            for op in (WRITE, FUA)
+            if OP_NAMES[op] in layers.calls(self.plan.positions[c].device).ops
+        )
         for name, path in threads.items():
-            start = layered(position.device.name,
-                            kernel.rows.spine(path, kernel.generation.submit_link))
+            start = layered(
+                position.device.name, kernel.rows.spine(path, kernel.generation.submit_link)
+            )
             yield name, "worker", start + below, kernel.platform.limit_bytes
 
-    def _depth(self, name: str, context: str, path: LayeredPath,
-               limit: int | None = None) -> TaskDepth:
+    def _depth(
+        self, name: str, context: str, path: LayeredPath, limit: int | None = None
+    ) -> TaskDepth:
         limit = self.plan.kernel.platform.limit_bytes if limit is None else limit
         on_top = self.on_top(context)
         if name.startswith("reclaim "):  # PF_MEMALLOC: reclaim does not reclaim (mm/page_alloc.c)
-            on_top = replace(on_top, budgets={
-                k: n for k, n in on_top.budgets.items() if k != "reclaim"})
+            on_top = replace(
+                on_top, budgets={k: n for k, n in on_top.budgets.items() if k != "reclaim"}
+            )
         return task_depth(name, context, path, limit, on_top)
 
     def on_top(self, context: str) -> OnTop:
@@ -286,10 +339,10 @@ class StaticTasks:
             return OnTop(struck_bytes=struck, missing=missing)
         budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
         if platform.irq_stacks == "separate":
-            return OnTop(platform.irq_entry_bytes, budgets, note=platform.irq_note,
-                         missing=missing)
-        return OnTop(self.shared.worst_bytes, budgets, note="do_IRQ's frames are assumed",
-                     missing=missing)
+            return OnTop(platform.irq_entry_bytes, budgets, note=platform.irq_note, missing=missing)
+        return OnTop(
+            self.shared.worst_bytes, budgets, note="do_IRQ's frames are assumed", missing=missing
+        )
 
     @cached_property
     def shared(self) -> SharedInterrupts:
@@ -306,9 +359,11 @@ class StaticTasks:
         """Bytes of the deepest task that an interrupt may strike."""
         tasks = self.bound.tasks()
         entered = max((t.bytes for t in tasks.values()), default=0)
-        ways = (way.submit + self._below(position, way)
-                for entries, position in (*self._roots(), *self.plan.inner)
-                for way in entries.ways)
+        ways = (
+            way.submit + self._below(position, way)
+            for entries, position in (*self._roots(), *self.plan.inner)
+            for way in entries.ways
+        )
         return max([entered, *(path.bytes for path in ways)])
 
 

@@ -47,8 +47,15 @@ class Growth:
         return asdict(self)
 
 
-def growth(stack: Stack, kind: str, *, kernel: Kernel | str | Path, rules: Sequence[str],
-           most: int, workload: Workload | None = None) -> Growth:
+def growth(
+    stack: Stack,
+    kind: str,
+    *,
+    kernel: Kernel | str | Path,
+    rules: Sequence[str],
+    most: int,
+    workload: Workload | None = None,
+) -> Growth:
     """Peak depth for 0 to ``most`` nested layers of a kind, submission and completion.
 
     Layers of the kind that the stack has are taken out first (see `max_layers`).
@@ -59,19 +66,31 @@ def growth(stack: Stack, kind: str, *, kernel: Kernel | str | Path, rules: Seque
     chosen = as_kernel(kernel)
     for rule in rules:
         for n in sorted({*range(0, most + 1, step), most}):
-            found = explain(with_layers(bare, kind, n), kernel=chosen, submission=rule,
-                            workload=workload)
+            found = explain(
+                with_layers(bare, kind, n), kernel=chosen, submission=rule, workload=workload
+            )
             for direction in ("submission", "completion"):
-                tasks = [t for t in found.tasks
-                         if t.task.startswith("completion ") == (direction == "completion")]
+                tasks = [
+                    t
+                    for t in found.tasks
+                    if t.task.startswith("completion ") == (direction == "completion")
+                ]
                 if tasks:
                     worst = max(tasks, key=lambda t: t.peak_bytes)
-                    points.append(GrowthPoint(n, rule, direction, worst.peak_bytes,
-                                              worst.limit_bytes, worst.exact,
-                                              worst.interrupts_bytes
-                                              if direction == "submission" else 0))
-    return Growth(stack.name, chosen.name, kind, tuple(points),
-                  chosen.provenance() | {"stack": stack.name})
+                    points.append(
+                        GrowthPoint(
+                            n,
+                            rule,
+                            direction,
+                            worst.peak_bytes,
+                            worst.limit_bytes,
+                            worst.exact,
+                            worst.interrupts_bytes if direction == "submission" else 0,
+                        )
+                    )
+    return Growth(
+        stack.name, chosen.name, kind, tuple(points), chosen.provenance() | {"stack": stack.name}
+    )
 
 
 @dataclass(frozen=True)
@@ -101,9 +120,13 @@ class Cell:
 THREAD_SIZES_BYTES = (4096, 8192, 16384)
 
 
-def headroom_grid(stack: Stack, *, kernels: Iterable[Kernel | str | Path] | None = None,
-                  sizes_bytes: Sequence[int] = THREAD_SIZES_BYTES,
-                  workload: Workload | None = None) -> tuple[Cell, ...]:
+def headroom_grid(
+    stack: Stack,
+    *,
+    kernels: Iterable[Kernel | str | Path] | None = None,
+    sizes_bytes: Sequence[int] = THREAD_SIZES_BYTES,
+    workload: Workload | None = None,
+) -> tuple[Cell, ...]:
     """Headroom for kernels × thread sizes × {recursive, the kernel's own rule}.
 
     Profiles that differ in the thread size only share their rows: the first one stands for them.
@@ -113,8 +136,9 @@ def headroom_grid(stack: Stack, *, kernels: Iterable[Kernel | str | Path] | None
     for chosen in _one_per_table(everyone if kernels is None else map(as_kernel, kernels)):
         shipped = {k.platform.thread_size_bytes for k in (chosen, *everyone) if _same(k, chosen)}
         for rule in dict.fromkeys(("recursive", chosen.rule)):
-            cells += [_cell(stack, chosen, rule, size, size in shipped, workload)
-                      for size in sizes_bytes]
+            cells += [
+                _cell(stack, chosen, rule, size, size in shipped, workload) for size in sizes_bytes
+            ]
     return tuple(cells)
 
 
@@ -129,16 +153,36 @@ def _one_per_table(kernels: Iterable[Kernel]) -> list[Kernel]:
 
 def _same(a: Kernel, b: Kernel) -> bool:
     return (a.rows.table.digest, a.platform.irq_stacks) == (
-        b.rows.table.digest, b.platform.irq_stacks)
+        b.rows.table.digest,
+        b.platform.irq_stacks,
+    )
 
 
-def _cell(stack: Stack, kernel: Kernel, rule: str, size_bytes: int, own: bool,
-          workload: Workload | None) -> Cell:
+def _cell(
+    stack: Stack, kernel: Kernel, rule: str, size_bytes: int, own: bool, workload: Workload | None
+) -> Cell:
     resized = kernel.override(thread_size_bytes=size_bytes)
     try:
         found = explain(stack, kernel=resized, submission=rule, workload=workload)
     except UnsupportedKind as error:
-        return Cell(kernel.name, kernel.platform.irq_stacks, rule, size_bytes, own, None,
-                    None, "", str(error))
-    return Cell(kernel.name, kernel.platform.irq_stacks, rule, size_bytes, own,
-                found.worst.headroom_bytes, overall(found.tasks), found.worst.task)
+        return Cell(
+            kernel.name,
+            kernel.platform.irq_stacks,
+            rule,
+            size_bytes,
+            own,
+            None,
+            None,
+            "",
+            str(error),
+        )
+    return Cell(
+        kernel.name,
+        kernel.platform.irq_stacks,
+        rule,
+        size_bytes,
+        own,
+        found.worst.headroom_bytes,
+        overall(found.tasks),
+        found.worst.task,
+    )

@@ -83,8 +83,7 @@ def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Import
             keys_of[key]["limits"] = {**(keys_of[key]["limits"] or {}), **limits}
         stack = _stack(host.name or name, plan, keys_of)
     left = tuple(f"{device}: {why}" for device, why in plan.left.items())
-    return Imported(stack, host.release, host.machine, tuple(host.notes), left,
-                    tuple(host.sources))
+    return Imported(stack, host.release, host.machine, tuple(host.notes), left, tuple(host.sources))
 
 
 def _stack(name: str, plan: Plan, keys_of: Mapping[str, dict[str, Any]]) -> Stack:
@@ -100,14 +99,20 @@ def _stack(name: str, plan: Plan, keys_of: Mapping[str, dict[str, Any]]) -> Stac
         try:
             stack.add(one.name, one.kind, None if "table" in keys else one.on or None, **keys)
         except BlockstackError as error:
-            why = SourceError(error.message, path=key, value=error.value, hint="the sources "
-                              "contradict each other, or do not tell all of it; "
-                              f'--skip "{key}" leaves it and what stands on it out')
+            why = SourceError(
+                error.message,
+                path=key,
+                value=error.value,
+                hint="the sources "
+                "contradict each other, or do not tell all of it; "
+                f'--skip "{key}" leaves it and what stands on it out',
+            )
             plan.cannot(key, why)
     stack.missing = plan.missing()
     if not stack.devices:
-        raise SourceError("describes no device that can carry I/O", path=name,
-                          hint=plan.why_empty())
+        raise SourceError(
+            "describes no device that can carry I/O", path=name, hint=plan.why_empty()
+        )
     return stack
 
 
@@ -161,8 +166,10 @@ def _used_only(plan: Plan, parts: Mapping[int, tuple[Node, Part]]) -> None:
             plan.omit(name, "skipped")
         elif name not in plan.problems:
             if used and not node.get("md_inactive"):
-                plan.unknown[name] = ("a device of which nothing tells what it is",
-                                      UNKNOWN in plan.skip)
+                plan.unknown[name] = (
+                    "a device of which nothing tells what it is",
+                    UNKNOWN in plan.skip,
+                )
             plan.left[name] = _why_absent(node)
         elif used or _told(node):
             plan.cannot(name, plan.problems[name])
@@ -232,11 +239,16 @@ def _refuse_unknown(plan: Plan) -> None:
     shown = ", ".join(f"{n} ({kind})" for n, kind in list(missing.items())[:_SHOWN])
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     flags = " ".join(f'--skip "{k}"' if " " in k else f"--skip {k}" for k in kinds[:6])
-    add = "lsblk without FSTYPE: add lsblk --json -O -b, or /proc/mounts; or " if (
-        NO_TYPE in kinds) else ""
-    raise SourceError(f"no kind in the registry for {shown}{more}",
-                      hint=f"{add}leave them out with {flags}, or --skip {UNKNOWN} for all; what "
-                           "stands on them is left out, too, and all is named")
+    add = (
+        "lsblk without FSTYPE: add lsblk --json -O -b, or /proc/mounts; or "
+        if (NO_TYPE in kinds)
+        else ""
+    )
+    raise SourceError(
+        f"no kind in the registry for {shown}{more}",
+        hint=f"{add}leave them out with {flags}, or --skip {UNKNOWN} for all; what "
+        "stands on them is left out, too, and all is named",
+    )
 
 
 def _bottom_up(devices: Mapping[str, Planned]) -> list[str]:
@@ -247,12 +259,17 @@ def _bottom_up(devices: Mapping[str, Planned]) -> list[str]:
     BlockstackError
         A cycle, with the names on it.
     """
-    lower_of = {name: [*one.on, *([one.keys["nic"]] if "nic" in one.keys else ())]
-                for name, one in devices.items()}
+    lower_of = {
+        name: [*one.on, *([one.keys["nic"]] if "nic" in one.keys else ())]
+        for name, one in devices.items()
+    }
     cycle = find_cycle(lower_of)
     if cycle:
-        raise SourceError("stands on itself: " + " -> ".join(cycle[:20]), path=cycle[0],
-                          hint="no kernel allows this: the sources contradict each other")
+        raise SourceError(
+            "stands on itself: " + " -> ".join(cycle[:20]),
+            path=cycle[0],
+            hint="no kernel allows this: the sources contradict each other",
+        )
     order: dict[str, None] = {}
     for start in lower_of:
         todo = [(start, False)]

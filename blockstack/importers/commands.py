@@ -93,8 +93,9 @@ def read_commands(name: str, commands: Sequence[str]) -> Machine:
         except (ValueError, LookupError, TypeError) as error:
             if isinstance(error, ConfigError):
                 raise
-            raise ConfigError(f"cannot be understood: {error}", value=command,
-                              path=f"{name}.commands[{number}]") from error
+            raise ConfigError(
+                f"cannot be understood: {error}", value=command, path=f"{name}.commands[{number}]"
+            ) from error
     stood_on = {device for recipe in machine.recipes.values() for device in recipe.on}
     for loop in never_preallocated(machine.done, machine.files) - stood_on:
         old = machine.recipes[loop]
@@ -159,8 +160,9 @@ def _mount(simple: Simple, given: Options, machine: Machine) -> None:
     source, place = given.words
     if kind in ("nfs", "nfs4") or (not kind and ":" in source and not source.startswith("/")):
         host, _, path = source.rpartition(":")
-        machine.recipes[place] = Recipe("nfs", keys={
-            "nic": "lo", "size": DISK_SIZE, **nfs_keys(kind, said)})
+        machine.recipes[place] = Recipe(
+            "nfs", keys={"nic": "lo", "size": DISK_SIZE, **nfs_keys(kind, said)}
+        )
         if host in ("127.0.0.1", "localhost", "[::1]", "::1"):
             machine.served.append(machine.mounted_at(path))
         return
@@ -171,13 +173,25 @@ def _mount(simple: Simple, given: Options, machine: Machine) -> None:
         device = _loop(machine, source, "", {})
         made = Recipe(made.kind if made else kind, (device,), made.keys if made else {})
     made = made or Recipe(kind, (source,))
-    machine.recipes[place] = Recipe(made.kind, made.on, {
-        **made.keys, **mount_keys(made.kind, said, made.on)})
+    machine.recipes[place] = Recipe(
+        made.kind, made.on, {**made.keys, **mount_keys(made.kind, said, made.on)}
+    )
 
 
 def _losetup(simple: Simple, given: Options, machine: Machine) -> None:
-    if given.has("-d", "--detach", "-D", "--detach-all", "-a", "--all", "-l", "--list", "-c",
-                 "-j", "--associated"):
+    if given.has(
+        "-d",
+        "--detach",
+        "-D",
+        "--detach-all",
+        "-a",
+        "--all",
+        "-l",
+        "--list",
+        "-c",
+        "-j",
+        "--associated",
+    ):
         return
     words = list(given.words)
     name = words.pop(0) if words and words[0].startswith("/dev/loop") else ""
@@ -186,7 +200,7 @@ def _losetup(simple: Simple, given: Options, machine: Machine) -> None:
         old = machine.recipes[name]
         machine.recipes[name] = Recipe(old.kind, old.on, _direct(flag))
         return
-    file, = words
+    (file,) = words
     _loop(machine, file, name, _direct(flag))
 
 
@@ -211,8 +225,9 @@ def _swapon(simple: Simple, given: Options, machine: Machine) -> None:
 
 
 def _swapoff(simple: Simple, given: Options, machine: Machine) -> None:
-    machine.swaps = [] if given.has("-a") else [
-        area for area in machine.swaps if area not in given.words]
+    machine.swaps = (
+        [] if given.has("-a") else [area for area in machine.swaps if area not in given.words]
+    )
 
 
 def _umount(simple: Simple, given: Options, machine: Machine) -> None:
@@ -222,24 +237,130 @@ def _umount(simple: Simple, given: Options, machine: Machine) -> None:
 
 #: tool: reader, and its options that are followed by a value
 _READERS: Mapping[str, tuple[Callable[[Simple, Options, Machine], None], str]] = {
-    "mount": (_mount, "-t --types -o --options -L -U"), "umount": (_umount, "-t -O"),
-    "losetup": (_losetup, """-o --offset --sizelimit -b --sector-size -j --associated -d --detach
-        -c --set-capacity"""),
-    "swapon": (_swapon, "-p --priority -L -U"), "swapoff": (_swapoff, "-L -U"),
-    "modprobe": (_modprobe, "")}
-_PSEUDO = frozenset((
-    "nfsd", "rpc_pipefs", "proc", "sysfs", "tmpfs", "devtmpfs", "debugfs", "tracefs",
-    "configfs", "cgroup", "cgroup2", "devpts", "securityfs"))
+    "mount": (_mount, "-t --types -o --options -L -U"),
+    "umount": (_umount, "-t -O"),
+    "losetup": (
+        _losetup,
+        """-o --offset --sizelimit -b --sector-size -j --associated -d --detach
+        -c --set-capacity""",
+    ),
+    "swapon": (_swapon, "-p --priority -L -U"),
+    "swapoff": (_swapoff, "-L -U"),
+    "modprobe": (_modprobe, ""),
+}
+_PSEUDO = frozenset(
+    (
+        "nfsd",
+        "rpc_pipefs",
+        "proc",
+        "sysfs",
+        "tmpfs",
+        "devtmpfs",
+        "debugfs",
+        "tracefs",
+        "configfs",
+        "cgroup",
+        "cgroup2",
+        "devpts",
+        "securityfs",
+    )
+)
 #: they make no device and change no path to one
-_HARMLESS = frozenset((
-    ":", "[", "blkdiscard", "blkid", "blockdev", "cat", "cd", "chmod", "chown", "cp", "dd",
-    "depmod", "df", "drbdsetup", "dumpe2fs", "e2fsck", "e2label", "export", "exportfs",
-    "fallocate", "false", "file", "findmnt", "fio", "fsck", "fsfreeze", "fstrim", "grep", "hdparm",
-    "head", "hostname", "ifconfig", "ip", "iscsiadm", "iscsid", "kill", "ls", "lsblk", "lvdisplay",
-    "lvs", "mkdir", "mknod", "mountpoint", "mv", "nbd-client", "nbd-server", "nfsdcld", "nvme",
-    "parted", "partprobe", "pidof", "pvcreate", "pvs", "resize2fs", "rm", "rmdir", "rmmod",
-    "rpc.idmapd", "rpc.mountd", "rpc.nfsd", "rpc.statd", "rpcbind", "sed", "seq", "service", "set",
-    "sfdisk", "sg_inq", "sgdisk", "sleep", "smartctl", "stat", "swaplabel", "sync", "sysctl",
-    "systemctl", "targetcli", "tee", "test", "touch", "true", "truncate", "tune2fs", "udevadm",
-    "umask", "vgs", "wait", "wipefs", "xfs_admin", "xfs_growfs", "xfs_info", "xfs_io", "yes",
-    "zramctl"))
+_HARMLESS = frozenset(
+    (
+        ":",
+        "[",
+        "blkdiscard",
+        "blkid",
+        "blockdev",
+        "cat",
+        "cd",
+        "chmod",
+        "chown",
+        "cp",
+        "dd",
+        "depmod",
+        "df",
+        "drbdsetup",
+        "dumpe2fs",
+        "e2fsck",
+        "e2label",
+        "export",
+        "exportfs",
+        "fallocate",
+        "false",
+        "file",
+        "findmnt",
+        "fio",
+        "fsck",
+        "fsfreeze",
+        "fstrim",
+        "grep",
+        "hdparm",
+        "head",
+        "hostname",
+        "ifconfig",
+        "ip",
+        "iscsiadm",
+        "iscsid",
+        "kill",
+        "ls",
+        "lsblk",
+        "lvdisplay",
+        "lvs",
+        "mkdir",
+        "mknod",
+        "mountpoint",
+        "mv",
+        "nbd-client",
+        "nbd-server",
+        "nfsdcld",
+        "nvme",
+        "parted",
+        "partprobe",
+        "pidof",
+        "pvcreate",
+        "pvs",
+        "resize2fs",
+        "rm",
+        "rmdir",
+        "rmmod",
+        "rpc.idmapd",
+        "rpc.mountd",
+        "rpc.nfsd",
+        "rpc.statd",
+        "rpcbind",
+        "sed",
+        "seq",
+        "service",
+        "set",
+        "sfdisk",
+        "sg_inq",
+        "sgdisk",
+        "sleep",
+        "smartctl",
+        "stat",
+        "swaplabel",
+        "sync",
+        "sysctl",
+        "systemctl",
+        "targetcli",
+        "tee",
+        "test",
+        "touch",
+        "true",
+        "truncate",
+        "tune2fs",
+        "udevadm",
+        "umask",
+        "vgs",
+        "wait",
+        "wipefs",
+        "xfs_admin",
+        "xfs_growfs",
+        "xfs_info",
+        "xfs_io",
+        "yes",
+        "zramctl",
+    )
+)

@@ -74,8 +74,9 @@ def linear_recipe(rows: list[list[str]]) -> Recipe:
     """A table of several lines, which must all be linear."""
     other = sorted({row[2] if len(row) > 2 else "?" for row in rows} - {"linear"})
     if other:
-        raise ValueError("a table of several lines that are not all linear: it also has "
-                         + ", ".join(other))
+        raise ValueError(
+            "a table of several lines that are not all linear: it also has " + ", ".join(other)
+        )
     table = [[int(r[0]), int(r[1]), r[3], int(r[4])] for r in rows]
     return Recipe("dm-linear", tuple(dict.fromkeys(r[3] for r in rows)), {"table": table})
 
@@ -125,8 +126,9 @@ def _mirror(args: Arguments, _: int, __: Stores) -> Recipe:
 # "copied": chunks are written more than once, so that some are copied by then
 def _origin(args: Arguments, _: int, stores: Stores) -> Recipe:
     origin = args.word("the origin")
-    return Recipe("dm-snapshot-origin", (origin, *stores.get(origin, ())),
-                  {"chunk": "8 KiB", "copied": 0.5})
+    return Recipe(
+        "dm-snapshot-origin", (origin, *stores.get(origin, ())), {"chunk": "8 KiB", "copied": 0.5}
+    )
 
 
 def _snapshot(args: Arguments, _: int, __: Stores) -> Recipe:
@@ -163,8 +165,7 @@ def _multipath(args: Arguments, _: int, __: Stores) -> Recipe:
                 args.word("a path's argument")
     if not paths:
         raise args.refuse("a device without paths")
-    return Recipe("dm-multipath", tuple(paths), {
-        "queue_mode": {"mq": "rq"}.get(mode, mode)})
+    return Recipe("dm-multipath", tuple(paths), {"queue_mode": {"mq": "rq"}.get(mode, mode)})
 
 
 def _raid(args: Arguments, _: int, __: Stores) -> Recipe:
@@ -173,12 +174,19 @@ def _raid(args: Arguments, _: int, __: Stores) -> Recipe:
     if level is None:
         raise args.refuse(f"level {word}")
     params = args.counted("parameter")
-    for feature in ("journal_dev", "data_offset", "delta_disks", "write_mostly",
-                    "max_write_behind"):
+    for feature in (
+        "journal_dev",
+        "data_offset",
+        "delta_disks",
+        "write_mostly",
+        "max_write_behind",
+    ):
         if feature in params:
             raise args.refuse(feature)
-    pairs = [(args.word("a metadata device"), args.word("a device"))
-             for _pair in range(args.number("the number of devices"))]
+    pairs = [
+        (args.word("a metadata device"), args.word("a device"))
+        for _pair in range(args.number("the number of devices"))
+    ]
     keys: dict[str, Any] = {}
     if level[1] != "1" and params[:1] > ["0"]:
         keys["chunk"] = f"{int(params[0]) * 512} B"
@@ -193,8 +201,9 @@ def _raid(args: Arguments, _: int, __: Stores) -> Recipe:
         with_bitmap = any(meta != "-" for meta, _device in pairs)
         keys["bitmap"] = "internal" if with_bitmap else "none"
     devices = [device if device != "-" else "missing" for _meta, device in pairs]
-    return Recipe(f"dm-raid{level[1]}", tuple(
-        d for d in devices if d != "missing" or "failed" in keys), keys)
+    return Recipe(
+        f"dm-raid{level[1]}", tuple(d for d in devices if d != "missing" or "failed" in keys), keys
+    )
 
 
 def _thin_pool(args: Arguments, _: int, __: Stores) -> Recipe:
@@ -218,15 +227,21 @@ def _writecache(args: Arguments, _: int, __: Stores) -> Recipe:
 
 
 def _cache(args: Arguments, _: int, __: Stores) -> Recipe:
-    metadata, cache, origin = (args.word(f"the {what} device") for what in (
-        "metadata", "cache", "origin"))
+    metadata, cache, origin = (
+        args.word(f"the {what} device") for what in ("metadata", "cache", "origin")
+    )
     block = args.number("the block size")
     features = args.counted("feature")
     if "passthrough" in features:
         raise args.refuse("passthrough mode")
-    return Recipe("dm-cache", (origin, cache, metadata), {
-        "block": f"{block * 512} B",
-        "mode": "writeback" if "writeback" in features else "writethrough"})
+    return Recipe(
+        "dm-cache",
+        (origin, cache, metadata),
+        {
+            "block": f"{block * 512} B",
+            "mode": "writeback" if "writeback" in features else "writethrough",
+        },
+    )
 
 
 def _integrity(args: Arguments, _: int, __: Stores) -> Recipe:
@@ -278,8 +293,22 @@ def _nothing(args: Arguments, length: int, _: Stores) -> Recipe:
 
 _INTEGRITY_MODES = {"J": "journal", "B": "bitmap", "D": "direct"}
 _TARGETS: Mapping[str, Callable[[Arguments, int, Stores], Recipe]] = {
-    "linear": _linear, "striped": _striped, "mirror": _mirror, "snapshot-origin": _origin,
-    "snapshot": _snapshot, "crypt": _crypt, "multipath": _multipath, "raid": _raid,
-    "thin-pool": _thin_pool, "thin": _thin, "writecache": _writecache, "cache": _cache,
-    "integrity": _integrity, "delay": _delay, "verity": _verity, "switch": _switch,
-    "flakey": _first_device, "zero": _nothing}
+    "linear": _linear,
+    "striped": _striped,
+    "mirror": _mirror,
+    "snapshot-origin": _origin,
+    "snapshot": _snapshot,
+    "crypt": _crypt,
+    "multipath": _multipath,
+    "raid": _raid,
+    "thin-pool": _thin_pool,
+    "thin": _thin,
+    "writecache": _writecache,
+    "cache": _cache,
+    "integrity": _integrity,
+    "delay": _delay,
+    "verity": _verity,
+    "switch": _switch,
+    "flakey": _first_device,
+    "zero": _nothing,
+}

@@ -11,24 +11,59 @@ _VALUED = {
     "ext4": "-b -C -d -e -E -g -G -i -I -J -l -L -m -M -N -o -O -r -t -T -U -z",
     "xfs": "-b -d -i -l -L -m -n -p -r -s",
     "btrfs": "-A -b -d -m -n -s -L -O -R -U -r --byte-count --data --metadata --nodesize "
-             "--sectorsize --label --features --runtime-features --uuid --rootdir --csum "
-             "--checksum",
+    "--sectorsize --label --features --runtime-features --uuid --rootdir --csum "
+    "--checksum",
     "vfat": "-b -D -f -F -g -h -i -l -m -M -n -r -R -s -S --codepage --offset --variant",
     "f2fs": "-a -c -C -d -e -E -g -l -o -O -R -s -t -T -w -z -U",
 }
 #: features and options whose path is not the one that the model takes
 _OTHER_PATHS = {
-    "ext4": ("inline_data", "^extent", "^extents", "encrypt", "verity", "quota", "bigalloc",
-             "^has_journal", "fast_commit", "journal_dev", "device="),
+    "ext4": (
+        "inline_data",
+        "^extent",
+        "^extents",
+        "encrypt",
+        "verity",
+        "quota",
+        "bigalloc",
+        "^has_journal",
+        "fast_commit",
+        "journal_dev",
+        "device=",
+    ),
     "xfs": ("logdev=", "rtdev=", "rmapbt=1", "realtime=1"),
     "btrfs": ("zoned", "quota", "^free-space-tree", "raid-stripe-tree"),
     "f2fs": ("encrypt", "verity", "quota", "compression", "project_quota"),
 }
-_OTHER_MOUNTS = ("sync", "dirsync", "flush", "dax", "dax=always", "data=journal", "nodelalloc",
-                 "usrquota", "grpquota", "prjquota", "quota", "uquota", "gquota", "pquota",
-                 "logdev=", "rtdev=", "nodatacow", "autodefrag", "space_cache=v1", "space_cache",
-                 "jqfmt=", "fast_commit", "compress_algorithm=", "checkpoint=disable", "mode=lfs",
-                 "inlinecrypt", "test_dummy_encryption")
+_OTHER_MOUNTS = (
+    "sync",
+    "dirsync",
+    "flush",
+    "dax",
+    "dax=always",
+    "data=journal",
+    "nodelalloc",
+    "usrquota",
+    "grpquota",
+    "prjquota",
+    "quota",
+    "uquota",
+    "gquota",
+    "pquota",
+    "logdev=",
+    "rtdev=",
+    "nodatacow",
+    "autodefrag",
+    "space_cache=v1",
+    "space_cache",
+    "jqfmt=",
+    "fast_commit",
+    "compress_algorithm=",
+    "checkpoint=disable",
+    "mode=lfs",
+    "inlinecrypt",
+    "test_dummy_encryption",
+)
 #: names of mkfs's: blkid and mount call all of them vfat
 _DRIVER = {"fat": "vfat", "msdos": "vfat"}
 _PROFILES = ("single", "dup", "raid0", "raid1", "raid1c3", "raid1c4", "raid10")
@@ -62,8 +97,10 @@ def mkfs_recipe(simple: Simple) -> Recipe:
 
 def _profile(given: Options, n_devices: int) -> str:
     """Of btrfs's data; its trees' own is reached on the same devices."""
-    for profile in (given.get("-m", "--metadata", default="single"),
-                    given.get("-d", "--data", default="single")):
+    for profile in (
+        given.get("-m", "--metadata", default="single"),
+        given.get("-d", "--data", default="single"),
+    ):
         if profile.lower() not in _PROFILES:
             raise ValueError(f"btrfs profile {profile} is not modelled")
     return given.get("-d", "--data", default="single").lower()
@@ -88,8 +125,11 @@ def mount_keys(kind: str, said: Sequence[str], devices: Sequence[str]) -> dict[s
     keys: dict[str, Any] = {}
     for word in said:
         name, _, value = word.partition("=")
-        if name in ("compress", "compress-force") and kind == "btrfs" and value not in (
-                "no", "none"):
+        if (
+            name in ("compress", "compress-force")
+            and kind == "btrfs"
+            and value not in ("no", "none")
+        ):
             keys["compress"] = value.partition(":")[0] or "zlib"
         elif name == "device" and value not in devices:
             raise ValueError(f"no command makes {value} a device of this file system")

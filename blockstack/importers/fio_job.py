@@ -28,8 +28,16 @@ from blockstack.workload.model import RW_WORDS
 _MOST_BYTES = 1 << 20
 _NUMBER = re.compile(r"(0x[0-9a-f]+|[0-9]{1,19}(?:\.[0-9]{1,9})?)\s*([a-z%]*)\Z")
 _POWER = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-_TIME_US = {"us": 1, "usec": 1, "ms": 1000, "msec": 1000, "s": 10**6, "m": 60 * 10**6,
-            "h": 3600 * 10**6, "d": 86400 * 10**6}
+_TIME_US = {
+    "us": 1,
+    "usec": 1,
+    "ms": 1000,
+    "msec": 1000,
+    "s": 10**6,
+    "m": 60 * 10**6,
+    "h": 3600 * 10**6,
+    "d": 86400 * 10**6,
+}
 _DIRECTION = {"r": 0, "w": 1, "d": 2}
 
 
@@ -114,11 +122,17 @@ def waves(jobs: Sequence[FioJob], section: str | None) -> list[list[FioJob]]:
     names = [job.name for job in jobs]
     if section is not None:
         if section not in names:
-            raise ConfigError("no such section", path="--section", value=section,
-                              hint=did_you_mean(section, names, "sections"))
+            raise ConfigError(
+                "no such section",
+                path="--section",
+                value=section,
+                hint=did_you_mean(section, names, "sections"),
+            )
         return [[job for job in jobs if job.name == section][:1]]
-    return [list(one) for _, one in groupby(sorted(jobs, key=lambda job: job.wave),
-                                            key=lambda job: job.wave)]
+    return [
+        list(one)
+        for _, one in groupby(sorted(jobs, key=lambda job: job.wave), key=lambda job: job.wave)
+    ]
 
 
 _Options = dict[str, tuple[str, str]]  # option -> value, place
@@ -142,14 +156,22 @@ def _sections(text: str) -> list[tuple[str, _Options]]:
                 found.append((name, here))
             continue
         if here is None:
-            raise ConfigError("stands before the first section", path=place, value=line,
-                              hint="write [global] or [name] above it")
+            raise ConfigError(
+                "stands before the first section",
+                path=place,
+                value=line,
+                hint="write [global] or [name] above it",
+            )
         key, equals, value = (part.strip() for part in line.partition("="))
         key = ALIASES.get(key, key)
         _check_known(key, line, place)
         if "$" in value and key in FOLLOWED:
-            raise ConfigError("variables are not replaced", path=f"{place}: {key}", value=value,
-                              hint="write the value")
+            raise ConfigError(
+                "variables are not replaced",
+                path=f"{place}: {key}",
+                value=value,
+                hint="write the value",
+            )
         here.pop(key, None)  # the last one counts, also its order (rwmixread, rwmixwrite)
         here[key] = (value if equals else "1", f"{place}: {key}")
     return found
@@ -157,11 +179,18 @@ def _sections(text: str) -> list[tuple[str, _Options]]:
 
 def _check_known(key: str, line: str, place: str) -> None:
     if key in NOT_FOLLOWED:
-        raise ConfigError(f"is not followed: {NOT_FOLLOWED[key]}", path=f"{place}: {key}",
-                          hint="leave it out to model the job without it")
+        raise ConfigError(
+            f"is not followed: {NOT_FOLLOWED[key]}",
+            path=f"{place}: {key}",
+            hint="leave it out to model the job without it",
+        )
     if key not in FOLLOWED and key not in NO_INFLUENCE:
-        raise ConfigError("unknown option", path=place, value=line, hint=did_you_mean(
-            key, [*FOLLOWED, *NO_INFLUENCE, *NOT_FOLLOWED], "options"))
+        raise ConfigError(
+            "unknown option",
+            path=place,
+            value=line,
+            hint=did_you_mean(key, [*FOLLOWED, *NO_INFLUENCE, *NOT_FOLLOWED], "options"),
+        )
 
 
 def parse_bytes(text: str, path: str) -> int:
@@ -203,8 +232,12 @@ class _Section:
         self.options = options
         self.rw = self.word("rw", "read")
         if self.rw not in RW_WORDS:
-            raise ConfigError("unknown word", path=self.place("rw"), value=self.rw,
-                              hint=did_you_mean(self.rw, RW_WORDS, "words"))
+            raise ConfigError(
+                "unknown word",
+                path=self.place("rw"),
+                value=self.rw,
+                hint=did_you_mean(self.rw, RW_WORDS, "words"),
+            )
 
     def place(self, key: str) -> str:
         return self.options[key][1] if key in self.options else key
@@ -228,8 +261,12 @@ class _Section:
         full = [parts[min(i, len(parts) - 1)] or parts[0] for i in range(3)]
         wanted = {full[_DIRECTION[d]] for d in RW_WORDS[self.rw]}
         if len(wanted) != 1 or len(parts) > 3:
-            raise ConfigError("differs for reads and writes", path=self.place(key),
-                              value=self.word(key), hint="one value for both is followed")
+            raise ConfigError(
+                "differs for reads and writes",
+                path=self.place(key),
+                value=self.word(key),
+                hint="one value for both is followed",
+            )
         return wanted.pop()
 
     def extent(self, key: str) -> int | None:
@@ -238,15 +275,20 @@ class _Section:
         if value.endswith("%"):
             if key == "size" and value == "100%":
                 return None
-            raise ConfigError("a share of a file is not followed", path=self.place(key),
-                              value=value, hint="write bytes")
+            raise ConfigError(
+                "a share of a file is not followed",
+                path=self.place(key),
+                value=value,
+                hint="write bytes",
+            )
         return parse_bytes(value, self.place(key)) or None
 
     def pair(self, low_high: str, key: str) -> str:
         low, dash, high = low_high.partition("-")
         if not dash:
-            raise ConfigError("not a range", path=self.place(key), value=low_high,
-                              hint='write "4k-64k"')
+            raise ConfigError(
+                "not a range", path=self.place(key), value=low_high, hint='write "4k-64k"'
+            )
         return f"{parse_bytes(low, self.place(key))}-{parse_bytes(high, self.place(key))}"
 
     def split(self) -> str:
@@ -262,8 +304,9 @@ def _turn(job: _Section, before: Sequence[FioJob]) -> tuple[int, int, int]:
     stonewall = job.flag("stonewall", False)
     if not before:
         if "wait_for" in job.options:
-            raise ConfigError("names no job above", path=job.place("wait_for"),
-                              value=job.word("wait_for"))
+            raise ConfigError(
+                "names no job above", path=job.place("wait_for"), value=job.word("wait_for")
+            )
         return 0, 0, 0
     group = before[-1].group + (stonewall or job.flag("new_group", False))
     last = max(one.wave for one in before)
@@ -273,9 +316,12 @@ def _turn(job: _Section, before: Sequence[FioJob]) -> tuple[int, int, int]:
     if "wait_for" in job.options:
         named = [one.wave for one in before if one.name == job.word("wait_for")]
         if not named:
-            raise ConfigError("names no job above", path=job.place("wait_for"),
-                              value=job.word("wait_for"), hint=did_you_mean(
-                                  job.word("wait_for"), [x.name for x in before], "jobs"))
+            raise ConfigError(
+                "names no job above",
+                path=job.place("wait_for"),
+                value=job.word("wait_for"),
+                hint=did_you_mean(job.word("wait_for"), [x.name for x in before], "jobs"),
+            )
         wave = max(wave, named[-1] + 1)
     return wave, floor, group
 
@@ -291,8 +337,12 @@ def _job(name: str, options: _Options, before: Sequence[FioJob]) -> FioJob:
     except BlockstackError as error:
         if error.path.startswith("line"):
             raise
-        raise ConfigError(error.message, path=f"[{name}] {job.place(error.path)}",
-                          value=error.value, hint=error.hint) from error
+        raise ConfigError(
+            error.message,
+            path=f"[{name}] {job.place(error.path)}",
+            value=error.value,
+            hint=error.hint,
+        ) from error
     if numjobs > 1 and not workload.is_random:
         notes.append("the jobs share one sequential stream; fio's each have their own")
     iodepth = _iodepth(job, workload, notes)
@@ -303,10 +353,20 @@ def _job(name: str, options: _Options, before: Sequence[FioJob]) -> FioJob:
         if key in NO_INFLUENCE:
             idle.setdefault(NO_INFLUENCE[key], []).append(key)
     notes += [f"no influence here: {', '.join(keys)} ({why})" for why, keys in idle.items()]
-    return FioJob(name, workload, iodepth, numjobs, rate,
-                  job.word("rate_process", "linear") == "poisson",
-                  1000 * parse_time_us(job.word("thinktime", "0"), job.place("thinktime")),
-                  wave, floor, group, job.flag("group_reporting", False), tuple(notes))
+    return FioJob(
+        name,
+        workload,
+        iodepth,
+        numjobs,
+        rate,
+        job.word("rate_process", "linear") == "poisson",
+        1000 * parse_time_us(job.word("thinktime", "0"), job.place("thinktime")),
+        wave,
+        floor,
+        group,
+        job.flag("group_reporting", False),
+        tuple(notes),
+    )
 
 
 def _words(job: _Section) -> dict[str, object]:
@@ -319,8 +379,11 @@ def _words(job: _Section) -> dict[str, object]:
     elif sizes:
         # as in fio, the later of the two
         key = [k for k in given if k in ("bs", "bsrange")][-1]
-        words["bs"] = (job.pair(job.directed(key), key) if key == "bsrange" else
-                       parse_bytes(job.directed(key), job.place(key)))
+        words["bs"] = (
+            job.pair(job.directed(key), key)
+            if key == "bsrange"
+            else parse_bytes(job.directed(key), job.place(key))
+        )
     for key in given:
         if key in ("rwmixread", "rwmixwrite"):
             share = job.whole(key, 50)
@@ -330,8 +393,11 @@ def _words(job: _Section) -> dict[str, object]:
         words["direct"] = not job.flag("buffered", True)
     syncs = [job.whole(key, 0) for key in ("fsync", "fdatasync") if job.whole(key, 0)]
     if len(syncs) > 1:
-        raise ConfigError("fsync and fdatasync together are not followed",
-                          path=job.place("fdatasync"), hint="leave one out")
+        raise ConfigError(
+            "fsync and fdatasync together are not followed",
+            path=job.place("fdatasync"),
+            hint="leave one out",
+        )
     words["fsync"] = syncs[0] if syncs else 0
     for key in ("offset", "size"):
         if key in given and (extent := job.extent(key)) is not None:
@@ -348,12 +414,19 @@ def _rate(job: _Section) -> float | None:
         return None
     process = job.word("rate_process", "linear")
     if process not in ("linear", "poisson"):
-        raise ConfigError("unknown process", path=job.place("rate_process"), value=process,
-                          hint="linear or poisson")
+        raise ConfigError(
+            "unknown process",
+            path=job.place("rate_process"),
+            value=process,
+            hint="linear or poisson",
+        )
     if len(RW_WORDS[job.rw]) > 1:
-        raise ConfigError("limits each direction on its own in fio, which shifts the mix",
-                          path=job.place("rate_iops"), value=job.word("rate_iops"),
-                          hint="leave it out, and say --rate-iops for all bios together")
+        raise ConfigError(
+            "limits each direction on its own in fio, which shifts the mix",
+            path=job.place("rate_iops"),
+            value=job.word("rate_iops"),
+            hint="leave it out, and say --rate-iops for all bios together",
+        )
     rate = parse_bytes(job.directed("rate_iops"), job.place("rate_iops"))
     return float(rate) if rate else None
 
@@ -364,13 +437,18 @@ def _iodepth(job: _Section, workload: Workload, notes: list[str]) -> int:
     engine = job.word("ioengine", "psync")
     if engine in SYNC_ENGINES:
         if depth > 1:
-            notes.append(f"iodepth {depth} is 1: ioengine {engine} waits for every bio"
-                         + ("" if "ioengine" in job.options else " (fio's default)"))
+            notes.append(
+                f"iodepth {depth} is 1: ioengine {engine} waits for every bio"
+                + ("" if "ioengine" in job.options else " (fio's default)")
+            )
         return 1
     if engine not in QUEUED_ENGINES:
-        raise ConfigError("is no engine of the kernel's block layer", path=job.place("ioengine"),
-                          value=engine, hint="followed: " + ", ".join(
-                              sorted((*SYNC_ENGINES, *QUEUED_ENGINES))))
+        raise ConfigError(
+            "is no engine of the kernel's block layer",
+            path=job.place("ioengine"),
+            value=engine,
+            hint="followed: " + ", ".join(sorted((*SYNC_ENGINES, *QUEUED_ENGINES))),
+        )
     if depth > 1 and not workload.direct:
         notes.append(f"iodepth {depth} with direct=0: the kernel may queue less")
     return depth

@@ -15,9 +15,25 @@ from blockstack.errors import BlockstackError
 #: whose word counts: what the kernel itself says, then the tools that configured it, then those
 #: that collect from others, then plans for a host that may not exist yet
 RANK: Mapping[str, int] = {
-    "dmsetup": 70, "sysfs": 60, "capture": 60, "mdadm": 56, "drbd": 56, "mdstat": 55,
-    "blockdev": 54, "losetup": 52, "multipath": 50, "lvm": 48, "nvme": 46, "iscsiadm": 46,
-    "lsscsi": 44, "mounts": 42, "udev": 40, "lsblk": 30, "probert": 28, "curtin": 10, "ansible": 10,
+    "dmsetup": 70,
+    "sysfs": 60,
+    "capture": 60,
+    "mdadm": 56,
+    "drbd": 56,
+    "mdstat": 55,
+    "blockdev": 54,
+    "losetup": 52,
+    "multipath": 50,
+    "lvm": 48,
+    "nvme": 46,
+    "iscsiadm": 46,
+    "lsscsi": 44,
+    "mounts": 42,
+    "udev": 40,
+    "lsblk": 30,
+    "probert": 28,
+    "curtin": 10,
+    "ansible": 10,
 }
 #: taken off a rank when the tool rounds (lsblk without -b)
 ROUNDED = 25
@@ -173,8 +189,9 @@ class Host:
         node = found[0] if found else Node()
         if not found:
             if len(self._nodes) >= MAX_NODES:
-                raise SourceError("too many devices for one host", path="devices",
-                                   hint=f"at most {MAX_NODES:,}")
+                raise SourceError(
+                    "too many devices for one host", path="devices", hint=f"at most {MAX_NODES:,}"
+                )
             self._nodes[id(node)] = node
         for other in found[1:]:
             if other is not node and id(other) in self._nodes:
@@ -198,8 +215,15 @@ class Host:
         """Remember what was assumed or passed over, once."""
         self.notes[text] = None
 
-    def use(self, kind: Literal["fs", "swap"], fstype: str, where: str, on: Iterable[str],
-            source: str, options: str = "") -> None:
+    def use(
+        self,
+        kind: Literal["fs", "swap"],
+        fstype: str,
+        where: str,
+        on: Iterable[str],
+        source: str,
+        options: str = "",
+    ) -> None:
         """A mount or a swap area; ``options`` as mount writes them, with commas."""
         names = tuple(canonical(o) for o in on)
         said = tuple(word for word in options.strip("()").split(",") if word)
@@ -220,6 +244,9 @@ class Host:
         knames = [n for n in node.names if "/" not in n and not _NUMBER.match(n)]
         for what, several in (("number", numbers), ("kernel name", knames)):
             if len(several) > 1:
-                raise SourceError(f"has more than one {what}: {', '.join(several[:4])}",
-                                   path=node.label, hint="these sources are not of one host at "
-                                   "one time; give those of one host only")
+                raise SourceError(
+                    f"has more than one {what}: {', '.join(several[:4])}",
+                    path=node.label,
+                    hint="these sources are not of one host at "
+                    "one time; give those of one host only",
+                )

@@ -31,8 +31,9 @@ class Planned:
     table: bool = False
 
 
-def sized(devices: Mapping[str, Planned], order: Sequence[str], host: Host
-          ) -> Iterator[tuple[str, dict[str, Any]]]:
+def sized(
+    devices: Mapping[str, Planned], order: Sequence[str], host: Host
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each device's name and its complete keys, bottom up.
 
     Sizes that a tool has rounded or does not tell are made as large as needed, top down.
@@ -53,8 +54,9 @@ def _told(one: Planned) -> tuple[int | None, bool]:
     return fact.value, not (rounded is not None and fact.source == rounded.source)
 
 
-def _needs(devices: Mapping[str, Planned], order: Sequence[str], host: Host
-           ) -> tuple[dict[str, int], dict[str, int]]:
+def _needs(
+    devices: Mapping[str, Planned], order: Sequence[str], host: Host
+) -> tuple[dict[str, int], dict[str, int]]:
     """Sizes by device, starts by partition: from the top down."""
     need: dict[str, int] = {}
     sizes: dict[str, int] = {}
@@ -64,19 +66,24 @@ def _needs(devices: Mapping[str, Planned], order: Sequence[str], host: Host
         one = devices[name]
         told, exact = _told(one)
         if name in parts:
-            need[name] = max(need.get(name, 0),
-                             _lay_out(devices, parts[name], sizes, starts, host,
-                                      told if exact and told else 0))
+            need[name] = max(
+                need.get(name, 0),
+                _lay_out(devices, parts[name], sizes, starts, host, told if exact and told else 0),
+            )
         if told is None:
             size = need.get(name) or ASSUMED_SECTORS
             if not one.on and one.kind in KINDS and KINDS[one.kind].role == "leaf":
-                host.note("disks whose size no source tells: the least that what stands on them "
-                          "needs, or 100 GiB, assumed")
+                host.note(
+                    "disks whose size no source tells: the least that what stands on them "
+                    "needs, or 100 GiB, assumed"
+                )
         else:
             size = told if exact else max(told, need.get(name, 0))
             if not exact:
-                host.note("lsblk without -b rounds sizes: disks are as large as printed, or as "
-                          "what stands on them needs")
+                host.note(
+                    "lsblk without -b rounds sizes: disks are as large as printed, or as "
+                    "what stands on them needs"
+                )
         sizes[name] = size
         if one.kind == "partition":
             parts.setdefault(one.on[0], []).append(name)
@@ -86,8 +93,14 @@ def _needs(devices: Mapping[str, Planned], order: Sequence[str], host: Host
     return sizes, starts
 
 
-def _lay_out(devices: Mapping[str, Planned], parts: Sequence[str], sizes: Mapping[str, int],
-             starts: dict[str, int], host: Host, room: int) -> int:
+def _lay_out(
+    devices: Mapping[str, Planned],
+    parts: Sequence[str],
+    sizes: Mapping[str, int],
+    starts: dict[str, int],
+    host: Host,
+    room: int,
+) -> int:
     """Partitions whose start is not told follow each other; the end of the last one.
 
     ``room`` is the disk's size when it is known: what then begins before 1 MiB does so here, too.

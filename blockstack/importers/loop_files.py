@@ -8,10 +8,31 @@ from blockstack.importers.shell import Simple
 #: they make a file, sparse or written
 _MAKERS = frozenset(("dd", "truncate"))
 #: beside these, mkfs's and losetup, the tools that touch no file inside a file system
-_QUIET = frozenset((
-    "cryptsetup", "dmsetup", "echo", "integritysetup", "iscsiadm", "iscsid", "lvcreate",
-    "make-bcache", "mdadm", "mkdir", "mount", "mountpoint", "nbd-client", "nbd-server", "pidof",
-    "pvcreate", "sleep", "sync", "umount", "vgcreate", "wipefs"))
+_QUIET = frozenset(
+    (
+        "cryptsetup",
+        "dmsetup",
+        "echo",
+        "integritysetup",
+        "iscsiadm",
+        "iscsid",
+        "lvcreate",
+        "make-bcache",
+        "mdadm",
+        "mkdir",
+        "mount",
+        "mountpoint",
+        "nbd-client",
+        "nbd-server",
+        "pidof",
+        "pvcreate",
+        "sleep",
+        "sync",
+        "umount",
+        "vgcreate",
+        "wipefs",
+    )
+)
 _PARTITIONS = re.compile(r"-[a-zA-Z]*P|--partscan")
 #: a device by its numbers: 7 is loop's major
 _NUMBERS = re.compile(r"\b7:\d")
@@ -38,9 +59,14 @@ def never_preallocated(commands: Sequence[Simple], files: Mapping[str, str]) -> 
     if any(word.startswith("/dev/loop") and word not in files for word in named):
         return set()  # a partition, or another name of one of them
     owners = list(files.values())
-    return {loop for loop, file in files.items()
-            if owners.count(file) == 1 and named.get(file, set()) & _MAKERS
-            and named[file] <= _MAKERS | {"losetup"} and named.get(loop, set()) <= {"losetup"}}
+    return {
+        loop
+        for loop, file in files.items()
+        if owners.count(file) == 1
+        and named.get(file, set()) & _MAKERS
+        and named[file] <= _MAKERS | {"losetup"}
+        and named.get(loop, set()) <= {"losetup"}
+    }
 
 
 def _is_quiet(command: Simple) -> bool:
@@ -48,4 +74,5 @@ def _is_quiet(command: Simple) -> bool:
         return not any(map(_PARTITIONS.match, command.words))
     text = " ".join((command.text_in, *command.words))
     return not (command.tool == "dmsetup" and _NUMBERS.search(text)) and (
-        command.tool in _QUIET | _MAKERS or command.tool.startswith("mkfs"))
+        command.tool in _QUIET | _MAKERS or command.tool.startswith("mkfs")
+    )

@@ -13,11 +13,13 @@ from blockstack.importers.shell import Options, Simple
 
 Recipes = dict[str, Recipe]
 Reader = Callable[[Simple, Options, Recipes, Mapping[str, list[str]]], None]
-_VALUED = ("-L --size -l --extents -n --name --type -i --stripes -I --stripesize -m --mirrors "
-           "--thinpool --virtualsize -V --chunksize -c -a --activate --poolmetadatasize "
-           "--poolmetadata --cachepool --cachevol --cachemode --cachedevice -R "
-           "--regionsize --poolmetadataspare -Z --zero -W --wipesignatures --addtag -p "
-           "--permission -r --readahead --cachesettings --cachepolicy --alloc --discards")
+_VALUED = (
+    "-L --size -l --extents -n --name --type -i --stripes -I --stripesize -m --mirrors "
+    "--thinpool --virtualsize -V --chunksize -c -a --activate --poolmetadatasize "
+    "--poolmetadata --cachepool --cachevol --cachemode --cachedevice -R "
+    "--regionsize --poolmetadataspare -Z --zero -W --wipesignatures --addtag -p "
+    "--permission -r --readahead --cachesettings --cachepolicy --alloc --discards"
+)
 
 
 def _group(name: str) -> str:
@@ -68,8 +70,9 @@ class _Volume:
     def some(self, count: int) -> tuple[str, ...]:
         """As many disks."""
         if count > len(self.disks):
-            raise ValueError(f"needs {count} physical volumes of {self.group}, which has "
-                             f"{len(self.disks)}")
+            raise ValueError(
+                f"needs {count} physical volumes of {self.group}, which has {len(self.disks)}"
+            )
         return self.disks[:count]
 
     def number(self, *names: str, default: int) -> int:
@@ -128,8 +131,10 @@ def _raid(volume: _Volume, kind: str, pool: str) -> None:
     count = copies if level == "1" else stripes * copies if level == "10" else stripes + parity
     if level not in ("0", "1", "4", "5", "6", "10"):
         raise ValueError(f"volumes of type {kind} are not modelled")
-    images = tuple(volume.linear(f"{volume.name}_rimage_{i}", disk)
-                   for i, disk in enumerate(volume.some(count)))
+    images = tuple(
+        volume.linear(f"{volume.name}_rimage_{i}", disk)
+        for i, disk in enumerate(volume.some(count))
+    )
     keys = {} if level == "1" else _chunk(volume)
     volume.put(volume.name, Recipe(f"dm-raid{level}", images, keys))
 
@@ -145,8 +150,9 @@ def _thin(volume: _Volume, kind: str, pool: str) -> None:
     name = pool.rpartition("/")[2] or volume.origin
     if mapped(volume.group, name) not in volume.recipes:
         _thin_pool(volume, kind, name)
-    volume.put(volume.name, Recipe("dm-thin", (mapped(volume.group, name),),
-                                   {"blocks": "unmapped"}))
+    volume.put(
+        volume.name, Recipe("dm-thin", (mapped(volume.group, name),), {"blocks": "unmapped"})
+    )
 
 
 def _snapshot(volume: _Volume, kind: str, pool: str) -> None:
@@ -171,8 +177,14 @@ def _cache_pool(volume: _Volume, kind: str, pool: str) -> None:
 
 
 _MAKERS: Mapping[str, Callable[[_Volume, str, str], None]] = {
-    "linear": _linear, "striped": _striped, "raid": _raid,
-    "thin-pool": _thin_pool, "thin": _thin, "snapshot": _snapshot, "cache-pool": _cache_pool}
+    "linear": _linear,
+    "striped": _striped,
+    "raid": _raid,
+    "thin-pool": _thin_pool,
+    "thin": _thin,
+    "snapshot": _snapshot,
+    "cache-pool": _cache_pool,
+}
 
 
 def _lvconvert(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
@@ -196,5 +208,6 @@ def _lvconvert(simple: Simple, given: Options, recipes: Recipes, _: object) -> N
 LVM_READERS: Mapping[str, tuple[Reader, str]] = {
     "vgcreate": (_vgcreate, "-s --physicalextentsize --metadatasize --addtag"),
     "vgextend": (_vgextend, ""),
-    "lvcreate": (_lvcreate, _VALUED), "lvconvert": (_lvconvert, _VALUED),
+    "lvcreate": (_lvcreate, _VALUED),
+    "lvconvert": (_lvconvert, _VALUED),
 }

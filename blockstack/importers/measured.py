@@ -23,12 +23,18 @@ from blockstack.stack import Stack
 
 #: the guests' disks by device name, where no command makes them
 _DISKS: tuple[tuple[str, str, Mapping[str, str]], ...] = (
-    (r"vd[a-z]\d*", "virtio-blk", {}), (r"nvme\d+n\d+", "nvme", {}), (r"ram\d+", "brd", {}),
-    (r"zram\d+", "zram", {}), (r"sd[ab]", "scsi", {"driver": "virtio-scsi"}),
-    (r"sdc", "scsi", {"driver": "ahci"}), (r"sdd", "scsi", {"driver": "megasas"}),
-    (r"sd[e-z]", "iscsi", {"nic": "lo"}), (r"nbd\d+", "nbd", {"nic": "lo"}),
+    (r"vd[a-z]\d*", "virtio-blk", {}),
+    (r"nvme\d+n\d+", "nvme", {}),
+    (r"ram\d+", "brd", {}),
+    (r"zram\d+", "zram", {}),
+    (r"sd[ab]", "scsi", {"driver": "virtio-scsi"}),
+    (r"sdc", "scsi", {"driver": "ahci"}),
+    (r"sdd", "scsi", {"driver": "megasas"}),
+    (r"sd[e-z]", "iscsi", {"nic": "lo"}),
+    (r"nbd\d+", "nbd", {"nic": "lo"}),
     (r"nullb\d+|gt\d+", "null_blk", {}),
-    (r"missing", "virtio-blk", {}))  # mdadm's word for a failed member: never reached
+    (r"missing", "virtio-blk", {}),
+)  # mdadm's word for a failed member: never reached
 
 
 @dataclass(frozen=True)
@@ -116,15 +122,20 @@ def load_measurements(path: Path) -> Measurements:
         text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
         data = msgspec.json.decode(text, type=_File)
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise BlockstackError(f"cannot be read as measured stacks: {error}", path=str(path),
-                              hint='a JSON object with "meta" and "stacks"') from error
+        raise BlockstackError(
+            f"cannot be read as measured stacks: {error}",
+            path=str(path),
+            hint='a JSON object with "meta" and "stacks"',
+        ) from error
     for key in ("kernel", "arch"):
         if not isinstance(data.meta.get(key), str):
             raise BlockstackError(f"meta lacks {key}", path=str(path))
     for name, entry in data.stacks.items():
         _sound(path, name, entry)
-    stacks = tuple(Measured(name, tuple(e.commands), e.target, _depth(e.block), _depth(e.all))
-                   for name, e in data.stacks.items())
+    stacks = tuple(
+        Measured(name, tuple(e.commands), e.target, _depth(e.block), _depth(e.all))
+        for name, e in data.stacks.items()
+    )
     return Measurements(path, data.meta["kernel"], data.meta["arch"], data.meta, stacks)
 
 
@@ -132,16 +143,19 @@ def _sound(path: Path, name: str, entry: _Entry) -> None:
     """A depth is a positive number of bytes."""
     for word, one in (("block", entry.block), ("all", entry.all)):
         if one is not None and one.max_bytes <= 0:
-            raise BlockstackError("a measured depth is a positive number of bytes",
-                                  path=f"{path}: stacks.{name}.{word}.max_bytes",
-                                  value=one.max_bytes)
+            raise BlockstackError(
+                "a measured depth is a positive number of bytes",
+                path=f"{path}: stacks.{name}.{word}.max_bytes",
+                value=one.max_bytes,
+            )
 
 
 def _depth(one: _Pass | None) -> Depth | None:
     if one is None:
         return None
-    return Depth(one.max_bytes, one.context or "", one.block_part_bytes,
-                 tuple(reversed(one.frames)))
+    return Depth(
+        one.max_bytes, one.context or "", one.block_part_bytes, tuple(reversed(one.frames))
+    )
 
 
 def stack_of(measured: Measured) -> Stack:
@@ -158,8 +172,13 @@ def stack_of(measured: Measured) -> Stack:
         builder.build(measured.target)
     for exported in dict.fromkeys(machine.served):
         name = builder.build(exported)
-        builder.stack.add(f"nfsd-{name}", "nfsd", on=name, nic="lo",
-                          version=machine.recipes[measured.target or ""].keys.get("version", 3))
+        builder.stack.add(
+            f"nfsd-{name}",
+            "nfsd",
+            on=name,
+            nic="lo",
+            version=machine.recipes[measured.target or ""].keys.get("version", 3),
+        )
     for i, area in enumerate(machine.swaps):
         builder.stack.add(f"swap{i}", "swap", on=builder.build(area))
     if not builder.stack.devices:

@@ -12,20 +12,40 @@ from blockstack.importers.host import Host, Node
 
 #: kernel name of a whole disk → kind, where the name alone tells it
 _BY_NAME: tuple[tuple[str, str], ...] = (
-    (r"vd[a-z]+", "virtio-blk"), (r"ram\d+", "brd"), (r"zram\d+", "zram"),
-    (r"nullb\d+", "null_blk"), (r"nbd\d+", "nbd"), (r"sr\d+|scd\d+|hdc", "optical drive"),
-    (r"fd\d+", "floppy drive"), (r"dasd[a-z]+", "dasd"), (r"mmcblk\d+(boot\d+|rpmb)?", "mmc"),
-    (r"pmem\d+(\.\d+)?s?", "pmem"), (r"rbd\d+", "rbd"), (r"xvd[a-z]+", "xen-blkfront"),
-    (r"hd[a-z]", "ide"), (r"drbd\d+", "drbd"), (r"zd\d+", "zvol"), (r"bcache\d+", "bcache"),
-    (r"cciss!.*", "cciss"), (r"mtdblock\d+", "mtdblock"), (r"ublkb\d+", "ublk"),
-    (r"rnbd\d+", "rnbd"), (r"etherd!.*", "aoe"))
+    (r"vd[a-z]+", "virtio-blk"),
+    (r"ram\d+", "brd"),
+    (r"zram\d+", "zram"),
+    (r"nullb\d+", "null_blk"),
+    (r"nbd\d+", "nbd"),
+    (r"sr\d+|scd\d+|hdc", "optical drive"),
+    (r"fd\d+", "floppy drive"),
+    (r"dasd[a-z]+", "dasd"),
+    (r"mmcblk\d+(boot\d+|rpmb)?", "mmc"),
+    (r"pmem\d+(\.\d+)?s?", "pmem"),
+    (r"rbd\d+", "rbd"),
+    (r"xvd[a-z]+", "xen-blkfront"),
+    (r"hd[a-z]", "ide"),
+    (r"drbd\d+", "drbd"),
+    (r"zd\d+", "zvol"),
+    (r"bcache\d+", "bcache"),
+    (r"cciss!.*", "cciss"),
+    (r"mtdblock\d+", "mtdblock"),
+    (r"ublkb\d+", "ublk"),
+    (r"rnbd\d+", "rnbd"),
+    (r"etherd!.*", "aoe"),
+)
 #: SCSI host drivers (scsi_host/hostN/proc_name) that the registry knows by another name
 _HOST_DRIVERS: Mapping[str, str] = {
-    "ahci": "ahci", "megaraid_sas": "megasas", "virtio_scsi": "virtio-scsi",
-    "Virtio SCSI HBA": "virtio-scsi"}
+    "ahci": "ahci",
+    "megaraid_sas": "megasas",
+    "virtio_scsi": "virtio-scsi",
+    "Virtio SCSI HBA": "virtio-scsi",
+}
 _TRANSPORT_DRIVERS: Mapping[str, str] = {"ata": "ahci", "virtio-scsi": "virtio-scsi"}
-_PARTITION = re.compile(r"((?:sd|vd|hd|xvd|dasd)[a-z]+|(?:nvme\d+n|mmcblk|md|loop|nbd|nullb|bcache|"
-                        r"pmem|rbd|cciss!c\d+d|zram|ram)\d+p|md_d\d+p)(\d+)\Z")
+_PARTITION = re.compile(
+    r"((?:sd|vd|hd|xvd|dasd)[a-z]+|(?:nvme\d+n|mmcblk|md|loop|nbd|nullb|bcache|"
+    r"pmem|rbd|cciss!c\d+d|zram|ram)\d+p|md_d\d+p)(\d+)\Z"
+)
 _SD_MAJORS = (8, *range(65, 72), *range(128, 136))
 
 
@@ -36,8 +56,14 @@ def name_of_number(number: str) -> tuple[str, str] | None:
         index = _SD_MAJORS.index(major) * 16 + minor // 16
         disk = "sd" + _letters(index)
         return (disk, "") if minor % 16 == 0 else (f"{disk}{minor % 16}", disk)
-    for fixed, prefix in ((1, "ram"), (7, "loop"), (9, "md"), (11, "sr"), (43, "nbd"),
-                          (147, "drbd")):
+    for fixed, prefix in (
+        (1, "ram"),
+        (7, "loop"),
+        (9, "md"),
+        (11, "sr"),
+        (43, "nbd"),
+        (147, "drbd"),
+    ):
         if major == fixed:
             return f"{prefix}{minor}", ""
     return None
@@ -64,8 +90,13 @@ def disk_of_partition(kname: str) -> str | None:
 
 def is_kernel_name(name: str) -> bool:
     """Whether a name is one that the kernel gives (``sda``, ``dm-0``), not device mapper's."""
-    return disk_of_partition(name) is not None or any(re.fullmatch(pattern, name) for pattern in (
-        r"sd[a-z]+|nvme\d+(c\d+)?n\d+|md[_d]*\d+|dm-\d+|loop\d+", *(p for p, _ in _BY_NAME)))
+    return disk_of_partition(name) is not None or any(
+        re.fullmatch(pattern, name)
+        for pattern in (
+            r"sd[a-z]+|nvme\d+(c\d+)?n\d+|md[_d]*\d+|dm-\d+|loop\d+",
+            *(p for p, _ in _BY_NAME),
+        )
+    )
 
 
 def leaf(node: Node, host: Host) -> tuple[str, dict[str, Any]] | None:
@@ -89,13 +120,14 @@ def leaf(node: Node, host: Host) -> tuple[str, dict[str, Any]] | None:
 
 def _scsi_driver(node: Node, name: str, transport: str, host: Host) -> str:
     told = str(node.get("host_driver", ""))
-    driver = _HOST_DRIVERS.get(told) or (
-        None if told else _TRANSPORT_DRIVERS.get(transport))
+    driver = _HOST_DRIVERS.get(told) or (None if told else _TRANSPORT_DRIVERS.get(transport))
     if driver == "ahci" and not told:
         host.note("SATA disks: the host driver is not told; ahci is assumed")
     if driver is None:
-        host.note(f"SCSI disks behind {told or transport or 'an unknown driver'}: the registry has "
-                  'no such host driver; modelled as "generic", whose depth is a lower bound')
+        host.note(
+            f"SCSI disks behind {told or transport or 'an unknown driver'}: the registry has "
+            'no such host driver; modelled as "generic", whose depth is a lower bound'
+        )
     return driver or "generic"
 
 

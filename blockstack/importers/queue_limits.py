@@ -31,8 +31,9 @@ def generation_of(host: Host) -> str:
     return host.release
 
 
-def disk_limits(kind: str, keys: Mapping[str, Any], node: Node | None, host: Host
-                ) -> dict[str, int]:
+def disk_limits(
+    kind: str, keys: Mapping[str, Any], node: Node | None, host: Host
+) -> dict[str, int]:
     """The limits of a disk that its driver does not set by itself.
 
     Parameters
@@ -57,8 +58,10 @@ def disk_limits(kind: str, keys: Mapping[str, Any], node: Node | None, host: Hos
     own = drivers_own(kind, params, generation_of(host))
     given = {name: value for name, value in told.items() if not _same(value, getattr(own, name))}
     if given.get("max_sectors", 0) > told.get("max_hw_sectors", 0):
-        host.note(f"{node.label if node else kind}: max_sectors {given.pop('max_sectors')} is more "
-                  "than the hardware's limit, as far as it is told; passed over")
+        host.note(
+            f"{node.label if node else kind}: max_sectors {given.pop('max_sectors')} is more "
+            "than the hardware's limit, as far as it is told; passed over"
+        )
     if given.get("physical_block_size", own.physical_block_size) == told.get("io_min"):
         given.pop("io_min", None)  # follows
     if told.get("max_sectors") and "max_hw_sectors" in given:
@@ -74,8 +77,10 @@ def _accepted(kind: str, given: dict[str, int], node: Node | None, host: Host) -
         try:
             found |= read_limits(KINDS[kind], {name: given[name]}, label)
         except BlockstackError:
-            host.note(f"{label}: /sys says {name} {given[name]}, which no queue of the model can "
-                      "have; passed over")
+            host.note(
+                f"{label}: /sys says {name} {given[name]}, which no queue of the model can "
+                "have; passed over"
+            )
     try:
         return read_limits(KINDS[kind], found, label)
     except BlockstackError as error:
@@ -100,9 +105,11 @@ def settled(stack: Stack, nodes: Mapping[str, Node], host: Host) -> dict[str, di
     dict of str to dict of str to int
         Device → limits to set, in sectors.
     """
-    upper = {name: told for name, node in nodes.items()
-             if (told := queue.told(node)) and _stacked(stack, name)
-             and _disks_told(stack, name, nodes)}
+    upper = {
+        name: told
+        for name, node in nodes.items()
+        if (told := queue.told(node)) and _stacked(stack, name) and _disks_told(stack, name, nodes)
+    }
     if not upper:
         return {}
     generation = generation_of(host)
@@ -120,8 +127,10 @@ def settled(stack: Stack, nodes: Mapping[str, Node], host: Host) -> dict[str, di
             elif limit not in _NEVER_SET:
                 other.append(f"{name} {limit} {value} (by the rules {rules})")
     if other:
-        host.note("queue limits that /sys shows and the kernel's rules do not give, from the "
-                  f"devices below: {listed(other)}")
+        host.note(
+            "queue limits that /sys shows and the kernel's rules do not give, from the "
+            f"devices below: {listed(other)}"
+        )
     return found
 
 

@@ -68,8 +68,9 @@ def part_of(node: Node, host: Host, stores: Stores) -> Part | None:
         return _array(node, host)
     if node.get("md_inactive") or node.get("dm_empty"):
         return None
-    if node.get("parent") is None and (node.get("bcache_backing") is not None
-                                       or (node.kname or "").startswith("bcache")):
+    if node.get("parent") is None and (
+        node.get("bcache_backing") is not None or (node.kname or "").startswith("bcache")
+    ):
         return _bcache(node, host)
     if any(key in node.facts for key in ("drbd_disks", "drbd_hosts", "drbd_peers")):
         return _drbd(node, host)
@@ -92,9 +93,11 @@ def _by_name(node: Node, host: Host) -> Part | None:
     if node.kname is None and node.number is not None:
         known = name_of_number(node.number)
         if known is None:
-            raise SourceError("which device this is, no source tells", path=node.number,
-                              hint="its number is given out at boot; add: dmsetup info -c, or "
-                                   "lsblk, or /sys")
+            raise SourceError(
+                "which device this is, no source tells",
+                path=node.number,
+                hint="its number is given out at boot; add: dmsetup info -c, or lsblk, or /sys",
+            )
         host.node(node.number, known[0])
         if known[1]:
             node.put("parent", known[1], "udev")
@@ -104,8 +107,11 @@ def _by_name(node: Node, host: Host) -> Part | None:
     if disk is not None and (host.find(disk) or not kname.startswith("md")):
         return Part("partition", (host.node(disk),))
     if re.fullmatch(r"loop\d+", kname):
-        return None if node.get("backing_file") is None and not node.get("size_sectors") else (
-            Part("loop"))
+        return (
+            None
+            if node.get("backing_file") is None and not node.get("size_sectors")
+            else (Part("loop"))
+        )
     kind = leaf(node, host)
     if kind is None and node.get("disk"):
         host.note("disks of which only a plan speaks: SCSI is assumed, host driver unknown")
@@ -133,13 +139,18 @@ def _by_table(node: Node, host: Host, stores: Stores) -> Part:
     rows = [prepared(row) for row in node.get("table")]
     targets = list(dict.fromkeys(row[2] for row in rows))
     if len(targets) > 1 or (len(rows) > 1 and targets != ["linear"]):
-        raise SourceError(f"a dm table of {len(rows)} rows with targets {', '.join(targets[:6])}: "
-                          "the model has one target per device (several rows: linear only)",
-                          path=node.label, hint=f'--skip "{node.label}" leaves it and what stands '
-                          "on it out")
+        raise SourceError(
+            f"a dm table of {len(rows)} rows with targets {', '.join(targets[:6])}: "
+            "the model has one target per device (several rows: linear only)",
+            path=node.label,
+            hint=f'--skip "{node.label}" leaves it and what stands on it out',
+        )
     try:
-        recipe = (linear_recipe(rows) if targets == ["linear"]
-                  else target_recipe(rows[0], stores.by_origin))
+        recipe = (
+            linear_recipe(rows)
+            if targets == ["linear"]
+            else target_recipe(rows[0], stores.by_origin)
+        )
         recipe = _completed(recipe, rows[0], stores)
     except (ValueError, LookupError) as error:
         if isinstance(error, BlockstackError):
@@ -148,9 +159,11 @@ def _by_table(node: Node, host: Host, stores: Stores) -> Part:
         quoted = targets[0] == "crypt" and any(len(w) > 3 and w in str(error) for w in rows[0][3:])
         why = "" if quoted else f": {error}"
         take = "" if "not modelled" in why else "take it with: dmsetup table; "
-        raise SourceError(f"target {targets[0]} cannot be read{why}", path=node.label,
-                          hint=f'{take}--skip "{node.label}" leaves it and '
-                          "what stands on it out") from None
+        raise SourceError(
+            f"target {targets[0]} cannot be read{why}",
+            path=node.label,
+            hint=f'{take}--skip "{node.label}" leaves it and what stands on it out',
+        ) from None
     on = [_named(host, name, node) for name in recipe.on]
     keys = dict(recipe.keys)
     if "table" in keys:
@@ -196,28 +209,35 @@ def _one_path(part: Part, host: Host, node: Node) -> Part:
 def _by_slaves(node: Node, host: Host) -> Part | None:
     """A device of which only the lower ones are told: by sysfs, lsblk, LVM, probert."""
     if node.get("lvm_problem"):
-        raise SourceError(str(node.get("lvm_problem")), path=node.label,
-                          hint="add: dmsetup table")
+        raise SourceError(str(node.get("lvm_problem")), path=node.label, hint="add: dmsetup table")
     lower = node.get("slaves") or group_of(host, str(node.get("lvm_group", "")))
     on = tuple(_named(host, name, node) for name in lower)
     name, kind = node.kname or "", dm_kind(node)
     if kind is None and not node.mapped and not name.startswith("dm-"):
         if name.startswith("md"):
-            raise SourceError("an md array whose level no source tells", path=node.label,
-                              hint="add: cat /proc/mdstat, or /sys")
+            raise SourceError(
+                "an md array whose level no source tells",
+                path=node.label,
+                hint="add: cat /proc/mdstat, or /sys",
+            )
         found = leaf(node, host)
         return None if found is None else Part(found[0], on, found[1])
     if not on:
         pvs = "pvs --reportformat json, or " if node.get("lvm_group") else ""
-        raise SourceError("what this device stands on, no source tells", path=node.label,
-                          hint=f"add: {pvs}dmsetup table, or lsblk --json, or /sys")
+        raise SourceError(
+            "what this device stands on, no source tells",
+            path=node.label,
+            hint=f"add: {pvs}dmsetup table, or lsblk --json, or /sys",
+        )
     if kind is None:
         kind = f"dm-{node.get('lvm_segtype', 'linear')}"
         if node.get("lvm_segtype") is None:
-            host.note("logical volumes: no source tells their targets; dm-linear is assumed "
-                      "(dmsetup table would tell)")
+            host.note(
+                "logical volumes: no source tells their targets; dm-linear is assumed "
+                "(dmsetup table would tell)"
+            )
     if kind in ("dm-thin-pool", "dm-cache") and kind in KINDS:  # the last one holds metadata
-        on = on[:KINDS[kind].arity[1]]
+        on = on[: KINDS[kind].arity[1]]
     keys = {"chunk": node.get("lvm_stripe_bytes")} if _has(kind, "chunk") else {}
     if kind == "dm-multipath" and _has(kind, "queue_mode"):
         keys["queue_mode"] = node.get("queue_mode")
@@ -236,10 +256,13 @@ def _bcache(node: Node, host: Host) -> Part:
     rest = [_named(host, n, node) for n in (*caches, *slaves)]
     on = _distinct([first, *rest])
     if len(on) < 2:
-        raise SourceError("a bcache device whose cache no source tells (lsblk -P names one parent "
-                          "only), or that has none: the model has bcache with a cache",
-                          path=node.label, hint="add: lsblk --json, or /sys; --skip "
-                          f"{node.label} leaves it and what stands on it out")
+        raise SourceError(
+            "a bcache device whose cache no source tells (lsblk -P names one parent "
+            "only), or that has none: the model has bcache with a cache",
+            path=node.label,
+            hint="add: lsblk --json, or /sys; --skip "
+            f"{node.label} leaves it and what stands on it out",
+        )
     return Part("bcache", on, {"mode": node.get("bcache_mode")})
 
 
@@ -252,32 +275,43 @@ def _drbd(node: Node, host: Host) -> Part:
         told = node.get("drbd_backing")
         disks = (told,) if told else tuple(node.get("slaves") or ())
         if not disks:
-            raise SourceError("what this DRBD device stands on, no source tells", path=node.label,
-                              hint="add: drbdsetup show, or lsblk --json, or /sys")
+            raise SourceError(
+                "what this DRBD device stands on, no source tells",
+                path=node.label,
+                hint="add: drbdsetup show, or lsblk --json, or /sys",
+            )
     if not disks:
-        raise SourceError("a diskless DRBD device: its data is on the peers alone, which the "
-                          "model does not have", path=node.label,
-                          hint=f"--skip {node.label} leaves it and what stands on it out")
+        raise SourceError(
+            "a diskless DRBD device: its data is on the peers alone, which the model does not have",
+            path=node.label,
+            hint=f"--skip {node.label} leaves it and what stands on it out",
+        )
     if (node.get("drbd_peers") or 0) > 1:
-        host.note(f"{node.label}: {node.get('drbd_peers')} peers, whose threads are alike; one "
-                  "connection is modelled")
-    return Part("drbd", tuple(host.node(one) for one in disks),
-                {"protocol": node.get("drbd_protocol")})
+        host.note(
+            f"{node.label}: {node.get('drbd_peers')} peers, whose threads are alike; one "
+            "connection is modelled"
+        )
+    return Part(
+        "drbd", tuple(host.node(one) for one in disks), {"protocol": node.get("drbd_protocol")}
+    )
 
 
-def _this_hosts(node: Node, by_host: Mapping[str, Sequence[str] | None], host: Host
-                ) -> Sequence[str]:
+def _this_hosts(
+    node: Node, by_host: Mapping[str, Sequence[str] | None], host: Host
+) -> Sequence[str]:
     """The disks that a resource's file gives to this host."""
     short = host.name.partition(".")[0]
-    here = [disks for name, disks in by_host.items()
-            if short and name.partition(".")[0] == short]
+    here = [disks for name, disks in by_host.items() if short and name.partition(".")[0] == short]
     told = here or ([] if short else list(by_host.values()))
     disks = told[0] if told else None
     if disks is None or any(one != disks for one in told):
-        raise SourceError("which of the resource's hosts this is, no source tells"
-                          + (f" (not {host.name})" if short else ""), path=node.label,
-                          value=", ".join(list(by_host)[:6]),
-                          hint="add: drbdsetup show, or uname -a")
+        raise SourceError(
+            "which of the resource's hosts this is, no source tells"
+            + (f" (not {host.name})" if short else ""),
+            path=node.label,
+            value=", ".join(list(by_host)[:6]),
+            hint="add: drbdsetup show, or uname -a",
+        )
     return disks
 
 
@@ -287,8 +321,11 @@ def _distinct(nodes: Sequence[Node]) -> tuple[Node, ...]:
 
 def _unshared(node: Node, slaves: Sequence[str], host: Host) -> str:
     if not slaves:
-        raise SourceError("what this bcache device stands on, no source tells", path=node.label,
-                          hint="add: lsblk --json, or /sys")
+        raise SourceError(
+            "what this bcache device stands on, no source tells",
+            path=node.label,
+            hint="add: lsblk --json, or /sys",
+        )
     counts: dict[int, int] = {}
     for other in host.nodes():
         if (other.kname or "").startswith("bcache"):
@@ -297,8 +334,10 @@ def _unshared(node: Node, slaves: Sequence[str], host: Host) -> str:
                 counts[id(below)] = counts.get(id(below), 0) + 1
     fewest = min(slaves, key=lambda name: counts.get(id(host.find(name)), 0))
     if len(slaves) > 1:
-        host.note(f"{node.label}: which device is the cache is not told; the least shared one, "
-                  f"{fewest}, is taken for the backing device")
+        host.note(
+            f"{node.label}: which device is the cache is not told; the least shared one, "
+            f"{fewest}, is taken for the backing device"
+        )
     return fewest
 
 
@@ -310,12 +349,16 @@ def _array(node: Node, host: Host) -> Part:
     if not members:
         members = dict(enumerate(node.get("slaves") or ()))
     if not members:
-        raise SourceError("an md array whose members no source tells", path=node.label,
-                          hint="add: cat /proc/mdstat, or /sys")
+        raise SourceError(
+            "an md array whose members no source tells",
+            path=node.label,
+            hint="add: cat /proc/mdstat, or /sys",
+        )
     disks = max(node.get("md_disks") or 0, max(members) + 1)
     if disks > 4096:
-        raise SourceError("an md array with an impossible number of members", path=node.label,
-                          value=disks)
+        raise SourceError(
+            "an md array with an impossible number of members", path=node.label, value=disks
+        )
     keys: dict[str, Any] = {}
     chunk = node.get("md_chunk_bytes")
     if chunk and kind in _CHUNKED:
@@ -325,8 +368,9 @@ def _array(node: Node, host: Host) -> Part:
     if kind == "md-raid10":
         keys["layout"] = node.get("md_raid10") or _layout(node.get("md_layout"))
         if node.get("md_raid10") is None and node.get("md_layout") is None:
-            host.note("md raid10 arrays whose layout no source tells: n2, mdadm's default, is "
-                      "assumed")
+            host.note(
+                "md raid10 arrays whose layout no source tells: n2, mdadm's default, is assumed"
+            )
     if node.get("md_bitmap") and _has(kind, "bitmap"):
         keys["bitmap"] = "internal"
     empty = tuple(i for i in range(disks) if i not in members)

@@ -76,8 +76,13 @@ def _lsblk_tree(head: str) -> bool:
     """A table whose first column is NAME, with a column that only lsblk has (zpool, zramctl,
     swapon and losetup print NAME, too)."""
     header = next((line for line in head.split("\n") if line.startswith("NAME ")), "")
-    return bool({"MAJ:MIN", "FSTYPE", "MOUNTPOINT", "MOUNTPOINTS", "TYPE", "DISC-GRAN", "PHY-SEC"}
-                & set(header.split())) and "PRIO" not in header.split()
+    return (
+        bool(
+            {"MAJ:MIN", "FSTYPE", "MOUNTPOINT", "MOUNTPOINTS", "TYPE", "DISC-GRAN", "PHY-SEC"}
+            & set(header.split())
+        )
+        and "PRIO" not in header.split()
+    )
 
 
 _plan = _has(r'^[ \t]*(?:- *)?"?(storage|config|storage_pools|storage_volumes)"?:(\s|$)')
@@ -88,66 +93,147 @@ _json_plan = _json_with("config", "storage_pools", "storage_volumes")
 
 def _is_status(head: str) -> bool:
     """``dmsetup status`` has a table's form, with figures instead of devices."""
-    rows = re.findall(r"^.+: \d+ \d+ (linear|thin-pool|thin|snapshot|crypt)( .*)?$", head,
-                      re.MULTILINE)
-    return any((target == "linear" and not args.strip()) or (target == "crypt" and not args.strip())
-               or (target == "snapshot" and re.match(r" (\d+/\d+ \d+|Invalid)", args))
-               for target, args in rows)
+    rows = re.findall(
+        r"^.+: \d+ \d+ (linear|thin-pool|thin|snapshot|crypt)( .*)?$", head, re.MULTILINE
+    )
+    return any(
+        (target == "linear" and not args.strip())
+        or (target == "crypt" and not args.strip())
+        or (target == "snapshot" and re.match(r" (\d+/\d+ \d+|Invalid)", args))
+        for target, args in rows
+    )
 
 
 FORMATS: tuple[Format, ...] = (
     Format("lsblk-json", _json_with("blockdevices"), lsblk.read_json_tree, "lsblk --json -O -b"),
-    Format("losetup", lambda h: _json_with("loopdevices")(h) or h.startswith("/dev/loop")
-           or "BACK-FILE" in h.partition("\n")[0], mounts.read_losetup,
-           "losetup -a, losetup --json"),
-    Format("lvm-json", _json_with("report"), lvm.read_report,
-           "lvs/vgs/pvs --reportformat json"),
-    Format("drbd-status", _json_with("node-id", "peer-node-id"), drbd.read_status,
-           "drbdsetup status --json"),
-    Format("drbd-config", _has(r'^[ \t]*(resource[ \t]+"?[^\s{"]+"?|_this_host)[ \t]*\{'),
-           drbd.read_config, "drbdsetup show, drbdadm dump"),
+    Format(
+        "losetup",
+        lambda h: (
+            _json_with("loopdevices")(h)
+            or h.startswith("/dev/loop")
+            or "BACK-FILE" in h.partition("\n")[0]
+        ),
+        mounts.read_losetup,
+        "losetup -a, losetup --json",
+    ),
+    Format("lvm-json", _json_with("report"), lvm.read_report, "lvs/vgs/pvs --reportformat json"),
+    Format(
+        "drbd-status",
+        _json_with("node-id", "peer-node-id"),
+        drbd.read_status,
+        "drbdsetup status --json",
+    ),
+    Format(
+        "drbd-config",
+        _has(r'^[ \t]*(resource[ \t]+"?[^\s{"]+"?|_this_host)[ \t]*\{'),
+        drbd.read_config,
+        "drbdsetup show, drbdadm dump",
+    ),
     Format("probert", _json_with("blockdev", "DEVPATH"), probert.read_dump, "probert's JSON"),
-    Format("nvme-json", _json_with("Devices", "hosts", "HostNQN", "hostnqn"), sans.read_nvme,
-           "nvme list -v -o json"),
-    Format("udev", _has(r"^E: SUBSYSTEM=block$|\AP: /devices/"), udev.read_db,
-           "udevadm info --export-db"),
-    Format("multipath", _has(r"^(\S.* )?dm-\d+ +\S.*\n\[?size=|^={5} paths list ={5}"),
-           sans.read_multipath, "multipath -ll"),
-    Format("iscsiadm", _has(r"Attached scsi disk|^[ \t]*Iface Netdev:|^tcp: \[\d+\] "),
-           sans.read_iscsi, "iscsiadm -m session -P 3"),
-    Format("lsscsi", _has(r"^\[\d+:\d+:\d+:\d+\]\s+\S+ .*/dev/"), sans.read_lsscsi,
-           "lsscsi --transport"),
+    Format(
+        "nvme-json",
+        _json_with("Devices", "hosts", "HostNQN", "hostnqn"),
+        sans.read_nvme,
+        "nvme list -v -o json",
+    ),
+    Format(
+        "udev",
+        _has(r"^E: SUBSYSTEM=block$|\AP: /devices/"),
+        udev.read_db,
+        "udevadm info --export-db",
+    ),
+    Format(
+        "multipath",
+        _has(r"^(\S.* )?dm-\d+ +\S.*\n\[?size=|^={5} paths list ={5}"),
+        sans.read_multipath,
+        "multipath -ll",
+    ),
+    Format(
+        "iscsiadm",
+        _has(r"Attached scsi disk|^[ \t]*Iface Netdev:|^tcp: \[\d+\] "),
+        sans.read_iscsi,
+        "iscsiadm -m session -P 3",
+    ),
+    Format(
+        "lsscsi",
+        _has(r"^\[\d+:\d+:\d+:\d+\]\s+\S+ .*/dev/"),
+        sans.read_lsscsi,
+        "lsscsi --transport",
+    ),
     Format("sysfs-lines", _has(r"\A/sys/\S+(=| -> )"), listing.read_lines, "a capture's sysfs"),
     Format("lsblk-refused", _has(r"^.*lsblk: invalid option"), _refuse_lsblk, "lsblk's usage"),
-    Format("lsblk-pairs", _has(r'^(?:[A-Z0-9:%_-]+="[^"\n]*" )*K?NAME="'), lsblk.read_pairs,
-           "lsblk -O -P -b"),
+    Format(
+        "lsblk-pairs",
+        _has(r'^(?:[A-Z0-9:%_-]+="[^"\n]*" )*K?NAME="'),
+        lsblk.read_pairs,
+        "lsblk -O -P -b",
+    ),
     Format("lsblk-tree", _lsblk_tree, lsblk.read_tree, "lsblk, lsblk -f"),
     Format("mdstat", _has(r"^(Personalities :|unused devices:)"), md.read_mdstat, "/proc/mdstat"),
-    Format("mdadm-export", _has(r"^MD_(LEVEL|METADATA|UUID|DEVICES)="), md.read_export,
-           "mdadm --detail --export"),
-    Format("mdadm-examine", _has(r"^[ \t]+Magic : a92b4efc|\"magic\": ?\"a92b4efc\""),
-           md.refuse_examine, "mdadm --examine (refused: one member's view)"),
-    Format("swaps", _has(r"\A(Filename\s+Type\s+Size|NAME +TYPE +SIZE +USED)"),
-           mounts.read_swaps, "/proc/swaps, swapon --show"),
-    Format("mountinfo", _has(r"^\d+ \d+ \d+:\d+ \S+ \S+ .* - \S+ \S+"), mounts.read_mountinfo,
-           "/proc/self/mountinfo"),
-    Format("storage-plan", lambda h: _plan(h) or _json_plan(h), plans.read_yaml,
-           "storage config of curtin or subiquity, ansible's storage variables (YAML, JSON)"),
-    Format("dmsetup-info", _has(r"^[ \t]*Name[ \t]+Maj[ \t]+Min\s"), dmsetup.read_info,
-           "dmsetup info -c"),
-    Format("dmsetup-deps", _has(r": \d+ dependenc(y|ies)\s*:"), dmsetup.read_deps,
-           "dmsetup deps"),
-    Format("dmsetup-ls", _has(r"\A[^\n:\[]*\S[ \t]+\(\d+(, |:)\d+\)$"), dmsetup.read_ls,
-           "dmsetup ls --tree"),
+    Format(
+        "mdadm-export",
+        _has(r"^MD_(LEVEL|METADATA|UUID|DEVICES)="),
+        md.read_export,
+        "mdadm --detail --export",
+    ),
+    Format(
+        "mdadm-examine",
+        _has(r"^[ \t]+Magic : a92b4efc|\"magic\": ?\"a92b4efc\""),
+        md.refuse_examine,
+        "mdadm --examine (refused: one member's view)",
+    ),
+    Format(
+        "swaps",
+        _has(r"\A(Filename\s+Type\s+Size|NAME +TYPE +SIZE +USED)"),
+        mounts.read_swaps,
+        "/proc/swaps, swapon --show",
+    ),
+    Format(
+        "mountinfo",
+        _has(r"^\d+ \d+ \d+:\d+ \S+ \S+ .* - \S+ \S+"),
+        mounts.read_mountinfo,
+        "/proc/self/mountinfo",
+    ),
+    Format(
+        "storage-plan",
+        lambda h: _plan(h) or _json_plan(h),
+        plans.read_yaml,
+        "storage config of curtin or subiquity, ansible's storage variables (YAML, JSON)",
+    ),
+    Format(
+        "dmsetup-info",
+        _has(r"^[ \t]*Name[ \t]+Maj[ \t]+Min\s"),
+        dmsetup.read_info,
+        "dmsetup info -c",
+    ),
+    Format("dmsetup-deps", _has(r": \d+ dependenc(y|ies)\s*:"), dmsetup.read_deps, "dmsetup deps"),
+    Format(
+        "dmsetup-ls",
+        _has(r"\A[^\n:\[]*\S[ \t]+\(\d+(, |:)\d+\)$"),
+        dmsetup.read_ls,
+        "dmsetup ls --tree",
+    ),
     Format("blockdev", _has(r"\ARO +RA +SSZ +BSZ"), mounts.read_blockdev, "blockdev --report"),
     Format("sys-listing", _has(r"\A\s*/sys/block/?:"), listing.read_ls, "ls -lanR /sys/block"),
-    Format("dmsetup-status", _is_status, dmsetup.refuse_status,
-           "dmsetup status (refused: says no devices)"),
-    Format("dmsetup-table", _has(r"^(.+: )?\d+ \d+ [a-z][a-z0-9-]*( |$)|\ANo devices found"),
-           dmsetup.read_table, "dmsetup table"),
+    Format(
+        "dmsetup-status",
+        _is_status,
+        dmsetup.refuse_status,
+        "dmsetup status (refused: says no devices)",
+    ),
+    Format(
+        "dmsetup-table",
+        _has(r"^(.+: )?\d+ \d+ [a-z][a-z0-9-]*( |$)|\ANo devices found"),
+        dmsetup.read_table,
+        "dmsetup table",
+    ),
     Format("uname", _has(r"\ALinux (version )?\S+"), mounts.read_uname, "uname -a, /proc/version"),
-    Format("mounts", _has(r"^\S+ (on )?/\S* (type )?\S+ \S+"), mounts.read_mounts,
-           "/proc/mounts, mount"),
+    Format(
+        "mounts",
+        _has(r"^\S+ (on )?/\S* (type )?\S+ \S+"),
+        mounts.read_mounts,
+        "/proc/mounts, mount",
+    ),
 )
 
 
@@ -178,8 +264,11 @@ def is_source(path: str | Path) -> bool:
             head = stream.read(_HEAD)
     except (OSError, ValueError):
         return False
-    return (head.startswith(_ARCHIVES) or head[257:262] == b"ustar"
-            or recognise(decode(head)) is not None)
+    return (
+        head.startswith(_ARCHIVES)
+        or head[257:262] == b"ustar"
+        or recognise(decode(head)) is not None
+    )
 
 
 def read_sources(sources: Iterable[str | Path]) -> Host:
@@ -202,8 +291,11 @@ def read_sources(sources: Iterable[str | Path]) -> Host:
         except BlockstackError as error:
             raise error.under(str(source)) from error
     if not host.sources:
-        raise SourceError("nothing to read", path="SOURCE", hint="give /sys, a sosreport, or the "
-                          "output of lsblk --json -O -b")
+        raise SourceError(
+            "nothing to read",
+            path="SOURCE",
+            hint="give /sys, a sosreport, or the output of lsblk --json -O -b",
+        )
     return host
 
 
@@ -243,9 +335,12 @@ def read_text(text: str, host: Host, source: str, kind: str = "") -> None:
     found = recognise(text) or by_name(kind)
     if found is None:
         first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-        raise SourceError("is of no format that is read here", value=first[:80],
-                          hint="take the output of lsblk --json -O -b, dmsetup table or another "
-                          "tool that docs/import.md lists; or give /sys, a sosreport, a capture")
+        raise SourceError(
+            "is of no format that is read here",
+            value=first[:80],
+            hint="take the output of lsblk --json -O -b, dmsetup table or another "
+            "tool that docs/import.md lists; or give /sys, a sosreport, a capture",
+        )
     found.read(text, host)
     host.sources.append(f"{found.name}: {source}")
 
@@ -263,8 +358,11 @@ def read_tree(tree: Tree, host: Host) -> None:
     if where is None:
         found |= _by_content(tree, host)
     if not found:
-        raise SourceError("holds nothing that is read here", hint="a sosreport, a dump of /sys, a "
-                          "capture, or a folder with the outputs of lsblk, dmsetup, ...")
+        raise SourceError(
+            "holds nothing that is read here",
+            hint="a sosreport, a dump of /sys, a "
+            "capture, or a folder with the outputs of lsblk, dmsetup, ...",
+        )
 
 
 def _known(tree: Tree, host: Host) -> bool:
@@ -310,8 +408,11 @@ def _running(host: Host) -> None:
     """A live /sys: this machine's kernel, mounts and swaps come with it."""
     name = os.uname()
     host.release, host.machine, host.name = name.release, name.machine, name.nodename
-    for path, kind in (("proc/self/mountinfo", "mountinfo"), ("proc/swaps", "swaps"),
-                       ("proc/mdstat", "mdstat")):
+    for path, kind in (
+        ("proc/self/mountinfo", "mountinfo"),
+        ("proc/swaps", "swaps"),
+        ("proc/mdstat", "mdstat"),
+    ):
         try:
             text = decode(Path("/", path).read_bytes())
         except OSError:

@@ -18,26 +18,43 @@ from blockstack.kernel.extract.lists import ListedFrame, checkstack_line, usage_
 
 Form = Literal["table", "calls", "frames"]
 _NAME = r"(?P<name>[A-Za-z_$][\w.$]*)"
-_PLACE = re.compile(_NAME + r"\+(?P<offset>0x[0-9a-fA-F]+|\d+)(?:/(?P<length>0x[0-9a-fA-F]+))?"
-                    r"(?:\s+\[(?P<module>[\w-]+)(?:\s+[0-9a-f]+)?\])?")
+_PLACE = re.compile(
+    _NAME + r"\+(?P<offset>0x[0-9a-fA-F]+|\d+)(?:/(?P<length>0x[0-9a-fA-F]+))?"
+    r"(?:\s+\[(?P<module>[\w-]+)(?:\s+[0-9a-f]+)?\])?"
+)
 _RAW = re.compile(r"(?P<raw>0x[0-9a-fA-F]+)\s*\Z")
 _BARE = re.compile(_NAME + r"(?:\s+\[(?P<module>[\w-]+)\])?\s*\Z")
 # kernel/trace/trace_stack.c: "%3d) %8d   %5d   " and the symbol; without sizes: of a report
-_ROW = re.compile(r"\s*(?P<index>\d+)\)\s+(?:(?P<depth>\d+)\s+(?P<size>\d+)\s+)?"
-                  r"(?P<rest>\S.*?)\s*\Z")
+_ROW = re.compile(
+    r"\s*(?P<index>\d+)\)\s+(?:(?P<depth>\d+)\s+(?P<size>\d+)\s+)?"
+    r"(?P<rest>\S.*?)\s*\Z"
+)
 _HEADER = re.compile(r"\s*Depth\s+Size\s+Location\s*(?:\((?P<entries>\d+) entries\))?")
 _RULE = re.compile(r"\s*-{3,}\s+-{3,}\s+-{3,}\s*\Z")
 _ELIDED = re.compile(r"\s*(?:\.{3,}|…|\[\s*\.\.\.\s*\]|\[snip\].*|<snip>.*)\s*\Z")
 # one call per line: an address in brackets (2.6), a question mark for a stale one, the place
-_CALL = re.compile(r"\s*(?:[\[(<{]+(?:0x)?[0-9a-fA-F]{1,16}[\])>}]+\s*)?(?P<stale>\?\s*)?"
-                   r"(?:[({])?(?P<place>" + _PLACE.pattern + r")(?:[)}])?"
-                   r"(?:\s+\((?:unreliable|[A-Z]+)\)|\s+from\s.*)?\s*\Z")
+_CALL = re.compile(
+    r"\s*(?:[\[(<{]+(?:0x)?[0-9a-fA-F]{1,16}[\])>}]+\s*)?(?P<stale>\?\s*)?"
+    r"(?:[({])?(?P<place>" + _PLACE.pattern + r")(?:[)}])?"
+    r"(?:\s+\((?:unreliable|[A-Z]+)\)|\s+from\s.*)?\s*\Z"
+)
 _MARK = re.compile(r"\s*(?:</?(?:IRQ|NMI|EOI|EOE|TASK|SOFTIRQ|#\w+)>|<<EOE>>|={4,}|-{4,})\s*")
 _BEGIN = re.compile(r"(?:Call Trace|Stack|Backtrace)\s*:\s*", re.IGNORECASE)
 #: rows that report the stack and are not part of what is reported (arch/x86/kernel/dumpstack.c)
-_REPORTERS = frozenset(("dump_stack", "show_trace", "show_stack", "show_trace_log_lvl",
-                        "dump_trace", "__dump_stack", "dump_stack_lvl", "show_stack_log_lvl",
-                        "print_trace_stack", "save_stack_trace"))
+_REPORTERS = frozenset(
+    (
+        "dump_stack",
+        "show_trace",
+        "show_stack",
+        "show_trace_log_lvl",
+        "dump_trace",
+        "__dump_stack",
+        "dump_stack_lvl",
+        "show_stack_log_lvl",
+        "print_trace_stack",
+        "save_stack_trace",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -113,11 +130,15 @@ def load_traces(path: Path) -> tuple[Trace, ...]:
     try:
         raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise BlockstackError(f"cannot be read: {error.strerror or error}", path=str(path)
-                              ) from error
+        raise BlockstackError(
+            f"cannot be read: {error.strerror or error}", path=str(path)
+        ) from error
     if b"\0" in raw:
-        raise BlockstackError("is not text", path=str(path), hint="give a file with a stack_trace "
-                              "table, an oops or a list of frames")
+        raise BlockstackError(
+            "is not text",
+            path=str(path),
+            hint="give a file with a stack_trace table, an oops or a list of frames",
+        )
     return read_traces(raw.decode(errors="replace"), str(path))
 
 
@@ -141,9 +162,11 @@ def read_traces(text: str, source: str = "trace") -> tuple[Trace, ...]:
     reader.close()
     if not reader.traces:
         raise BlockstackError(
-            "no stack trace in this text", path=source,
+            "no stack trace in this text",
+            path=source,
             hint='rows look like "  0)  5064  304  get_page_from_freelist+0x2e4/0x722", " '
-            '[<c0104e50>] do_IRQ+0xaf/0xd6", or lines of checkstack.pl or gcc -fstack-usage')
+            '[<c0104e50>] do_IRQ+0xaf/0xd6", or lines of checkstack.pl or gcc -fstack-usage',
+        )
     return tuple(reader.traces)
 
 
@@ -183,8 +206,12 @@ class _Reader:
             self.stated = found
 
     def fail(self, number: int, message: str, line: object) -> BlockstackError:
-        return BlockstackError(message, path=f"{self.source}:{number}", value=line,
-                               hint='mark rows that were cut out with "..."')
+        return BlockstackError(
+            message,
+            path=f"{self.source}:{number}",
+            value=line,
+            hint='mark rows that were cut out with "..."',
+        )
 
     def start(self, form: Form) -> None:
         if self.form not in (None, form):
@@ -201,12 +228,18 @@ class _Reader:
         match = _ROW.match(line)
         if match is None:
             return False
-        place = _PLACE.match(match["rest"]) or _RAW.match(match["rest"]) or (
-            _BARE.match(match["rest"]) if match["depth"] else None)
+        place = (
+            _PLACE.match(match["rest"])
+            or _RAW.match(match["rest"])
+            or (_BARE.match(match["rest"]) if match["depth"] else None)
+        )
         index = int(match["index"])
         if place is None:
-            if self.open and self.form in (None, "table", "calls") and (
-                    index == (self.indices[-1] + 1 if self.indices else 0)):
+            if (
+                self.open
+                and self.form in (None, "table", "calls")
+                and (index == (self.indices[-1] + 1 if self.indices else 0))
+            ):
                 raise self.fail(number, "not a row of a stack trace", line.strip())
             return False  # a numbered list of prose
         form: Form = "calls" if match["depth"] is None else "table"
@@ -214,10 +247,13 @@ class _Reader:
             self.close()
         self.start(form)
         named = place.groupdict()
-        row = TraceRow(named.get("name") or named["raw"], number,
-                       None if match["depth"] is None else int(match["depth"]),
-                       None if match["size"] is None else int(match["size"]),
-                       named.get("module") or "")
+        row = TraceRow(
+            named.get("name") or named["raw"],
+            number,
+            None if match["depth"] is None else int(match["depth"]),
+            None if match["size"] is None else int(match["size"]),
+            named.get("module") or "",
+        )
         self.check(row, index, line)
         self.rows.append(row)
         self.indices.append(index)
@@ -234,8 +270,11 @@ class _Reader:
         marked = bool(self.gaps) and self.gaps[-1][0] == len(self.rows) - 1
         if left is not None and row.depth_bytes is not None:
             if row.depth_bytes > left or (row.depth_bytes != left and not cut and not marked):
-                raise self.fail(row.line, "rows do not add up: depth less size of the row before "
-                                f"is {left}", line.strip())
+                raise self.fail(
+                    row.line,
+                    f"rows do not add up: depth less size of the row before is {left}",
+                    line.strip(),
+                )
             left -= row.depth_bytes
         if cut or marked:
             self.gaps = [g for g in self.gaps if g[0] != len(self.rows) - 1]
@@ -246,7 +285,7 @@ class _Reader:
         if self.form == "table" and self.open:
             return False
         begun = _BEGIN.search(line)
-        body = line[begun.end():] if begun else line
+        body = line[begun.end() :] if begun else line
         body = _MARK.sub("", body, count=1) if _MARK.match(body) else body
         match = _CALL.match(body)
         if match is None:
@@ -254,8 +293,11 @@ class _Reader:
         if begun or self.indices:
             self.close()
         self.start("calls")
-        self.rows.append(TraceRow(match["name"], number, None, None, match["module"] or "",
-                                  match["stale"] is not None))
+        self.rows.append(
+            TraceRow(
+                match["name"], number, None, None, match["module"] or "", match["stale"] is not None
+            )
+        )
         return True
 
     def close(self) -> None:
@@ -276,13 +318,19 @@ class _Reader:
         own = [i for i, r in enumerate(rows[:8]) if r.function in _REPORTERS]
         if form == "calls" and own and len(rows) > own[-1] + 1:
             notes.append(f"{own[-1] + 1} rows of the report itself left out")
-            rows = rows[own[-1] + 1:]
+            rows = rows[own[-1] + 1 :]
         last = rows[-1]
-        whole = form != "frames" and not self.gaps and self.indices[:1] in ([], [0]) and (
-            form != "table" or last.depth_bytes == last.bytes)
+        whole = (
+            form != "frames"
+            and not self.gaps
+            and self.indices[:1] in ([], [0])
+            and (form != "table" or last.depth_bytes == last.bytes)
+        )
         if form == "table" and last.depth_bytes != last.bytes:
-            notes.append(f"{(last.depth_bytes or 0) - (last.bytes or 0):,} bytes lie outside the "
-                         "outermost row: the table was cut")
+            notes.append(
+                f"{(last.depth_bytes or 0) - (last.bytes or 0):,} bytes lie outside the "
+                "outermost row: the table was cut"
+            )
         if self.indices and self.indices[0]:
             notes.append(f"starts at row {self.indices[0]}")
         return Trace(form, tuple(rows), self.stated, tuple(self.gaps), whole, tuple(notes))

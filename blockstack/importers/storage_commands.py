@@ -37,12 +37,13 @@ def expanded(words: Sequence[str]) -> list[str]:
             parts = [chr(c) for c in range(ord(braces[2]), ord(braces[3]) + 1)]
         else:
             parts = list(braces[4])
-        found += expanded([word[:braces.start()] + part + word[braces.end():] for part in parts])
+        found += expanded([word[: braces.start()] + part + word[braces.end() :] for part in parts])
     return found
 
 
-def _dmsetup(simple: Simple, given: Options, recipes: Recipes, stores: Mapping[str, list[str]]
-             ) -> None:
+def _dmsetup(
+    simple: Simple, given: Options, recipes: Recipes, stores: Mapping[str, list[str]]
+) -> None:
     words = list(given.words)
     action = words.pop(0) if words else ""
     if action in ("load", "reload"):
@@ -55,15 +56,18 @@ def _dmsetup(simple: Simple, given: Options, recipes: Recipes, stores: Mapping[s
         raise ValueError("the table is neither in --table nor piped in")
     name = words[0].removeprefix(_MAPPER)
     recipes[_MAPPER + name] = (
-        target_recipe(rows[0], stores) if len(rows) == 1 else linear_recipe(rows))
+        target_recipe(rows[0], stores) if len(rows) == 1 else linear_recipe(rows)
+    )
 
 
 # --- md ------------------------------------------------------------------------------------------
 _LEVELS = {"stripe": "0", "mirror": "1"}
-_MD_VALUED = ("-l --level -n --raid-devices -c --chunk -p --layout --parity -b --bitmap -x "
-              "--spare-devices -e --metadata -N --name --homehost --write-journal -k "
-              "--consistency-policy -z --size --bitmap-chunk --rounding -a --add --auto "
-              "--data-offset -u --uuid --backup-file --symlinks --update")
+_MD_VALUED = (
+    "-l --level -n --raid-devices -c --chunk -p --layout --parity -b --bitmap -x "
+    "--spare-devices -e --metadata -N --name --homehost --write-journal -k "
+    "--consistency-policy -z --size --bitmap-chunk --rounding -a --add --auto "
+    "--data-offset -u --uuid --backup-file --symlinks --update"
+)
 _NOT_FOLLOWED = {"--write-journal": "a journal device", "--write-behind": "write-behind"}
 
 
@@ -101,7 +105,7 @@ def _array(given: Options, members: list[str]) -> Recipe:
         raise ValueError("a partial parity log or journal is not modelled")
     count = given.get("--raid-devices", "-n")
     if count.isdigit():
-        members = members[:int(count)]  # what follows is spare: no I/O of the array's goes there
+        members = members[: int(count)]  # what follows is spare: no I/O of the array's goes there
     keys: dict[str, Any] = {}
     chunk = given.get("--chunk", "-c").upper().removesuffix("B").removesuffix("I")
     if chunk and level not in ("1", "linear"):
@@ -207,17 +211,23 @@ def _drbdsetup(simple: Simple, given: Options, recipes: Recipes, _: object) -> N
 
 
 # --- cryptsetup and its kin ----------------------------------------------------------------------
-_CRYPT_VALUED = ("-c --cipher -d --key-file -h --hash -s --key-size -l --keyfile-size --type -o "
-                 "--offset -p --skip -b --size -i --iter-time --pbkdf --sector-size --header "
-                 "-S --key-slot --master-key-file --volume-key-file --integrity --pbkdf-memory "
-                 "--pbkdf-parallel --pbkdf-force-iterations --label --uuid")
-_INTEGRITY_VALUED = ("--integrity -I --tag-size -t --sector-size -s --journal-size -j "
-                     "--journal-watermark --journal-commit-time --data-device "
-                     "--integrity-key-file --integrity-key-size --interleave-sectors "
-                     "--buffer-sectors -b --bitmap-sectors-per-bit --bitmap-flush-time "
-                     "--progress-frequency")
-_VERITY_VALUED = ("--data-block-size --hash-block-size --data-blocks --hash-offset --salt -s -h "
-                  "--hash --format --uuid --fec-device --fec-offset --fec-roots --root-hash-file")
+_CRYPT_VALUED = (
+    "-c --cipher -d --key-file -h --hash -s --key-size -l --keyfile-size --type -o "
+    "--offset -p --skip -b --size -i --iter-time --pbkdf --sector-size --header "
+    "-S --key-slot --master-key-file --volume-key-file --integrity --pbkdf-memory "
+    "--pbkdf-parallel --pbkdf-force-iterations --label --uuid"
+)
+_INTEGRITY_VALUED = (
+    "--integrity -I --tag-size -t --sector-size -s --journal-size -j "
+    "--journal-watermark --journal-commit-time --data-device "
+    "--integrity-key-file --integrity-key-size --interleave-sectors "
+    "--buffer-sectors -b --bitmap-sectors-per-bit --bitmap-flush-time "
+    "--progress-frequency"
+)
+_VERITY_VALUED = (
+    "--data-block-size --hash-block-size --data-blocks --hash-offset --salt -s -h "
+    "--hash --format --uuid --fec-device --fec-offset --fec-roots --root-hash-file"
+)
 _OPEN = ("open", "luksOpen", "plainOpen", "loopaesOpen", "tcryptOpen", "bitlkOpen")
 
 
@@ -231,8 +241,9 @@ def _cryptsetup(simple: Simple, given: Options, recipes: Recipes, _: object) -> 
         if len(words) < 3:
             raise ValueError("names no device and mapping")
         flags = [name.removeprefix("--perf-") for name, _value in given.pairs]
-        recipes[_MAPPER + words[2]] = Recipe("dm-crypt", (words[1],), {
-            "workqueue": kcryptd_sides(flags)})
+        recipes[_MAPPER + words[2]] = Recipe(
+            "dm-crypt", (words[1],), {"workqueue": kcryptd_sides(flags)}
+        )
 
 
 def _integritysetup(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
@@ -302,8 +313,10 @@ def written(value: str, path: str, recipes: Recipes) -> None:
 STORAGE_READERS: Mapping[str, tuple[Reader, str]] = {
     "dmsetup": (_dmsetup, "--table -u --uuid --addnodeoncreate -c --concise"),
     "mdadm": (_mdadm, _MD_VALUED),
-    "make-bcache": (_make_bcache, _BCACHE_VALUED), "bcache": (_make_bcache, _BCACHE_VALUED),
-    "dd": (_written_disk, ""), "drbdadm": (_drbdadm, ""),
+    "make-bcache": (_make_bcache, _BCACHE_VALUED),
+    "bcache": (_make_bcache, _BCACHE_VALUED),
+    "dd": (_written_disk, ""),
+    "drbdadm": (_drbdadm, ""),
     "drbdsetup": (_drbdsetup, "--protocol"),
     "cryptsetup": (_cryptsetup, _CRYPT_VALUED),
     "integritysetup": (_integritysetup, _INTEGRITY_VALUED),

@@ -24,7 +24,9 @@ def add_uses(plan: Plan) -> None:
         key = (use.kind, plan.name_of(node) if node else use.where)
         held = best.get(key)
         if held is None or (RANK[use.source], -len(use.where)) > (
-                RANK[held.source], -len(held.where)):
+            RANK[held.source],
+            -len(held.where),
+        ):
             best[key] = use
     for (_, device), use in best.items():
         node = host.find(use.on[0]) if use.on else None
@@ -36,14 +38,18 @@ def add_uses(plan: Plan) -> None:
             plan.omit(name, f"skipped ({kind}); its device is read and written raw")
         elif kind not in KINDS and UNKNOWN in plan.skip:
             plan.unknown[name] = (kind, True)
-            why = "its type no source tells" if kind == NO_TYPE else (
-                f"{kind}: no such kind in the registry")
+            why = (
+                "its type no source tells"
+                if kind == NO_TYPE
+                else (f"{kind}: no such kind in the registry")
+            )
             plan.left[name] = f"{why}; its device is read and written raw"
         else:
             if kind not in KINDS:
                 plan.unknown[name] = (kind, False)
-            plan.devices[name] = Planned(name, kind, list(dict.fromkeys(
-                plan.name_of(n) for n in nodes)), keys)
+            plan.devices[name] = Planned(
+                name, kind, list(dict.fromkeys(plan.name_of(n) for n in nodes)), keys
+            )
 
 
 def _mounted(use: Use, kind: str) -> tuple[str, dict[str, Any]]:
@@ -75,8 +81,11 @@ def _fs_kind(use: Use, node: Node | None, host: Host) -> str:
 
 def add_loops_and_networks(plan: Plan, order: Iterable[str]) -> None:
     """Loop devices onto the file system that holds their file; a card under network devices."""
-    mounts = {n: d for n, d in plan.devices.items()
-              if d.kind in KINDS and is_filesystem(KINDS[d.kind]) and n.startswith("/")}
+    mounts = {
+        n: d
+        for n, d in plan.devices.items()
+        if d.kind in KINDS and is_filesystem(KINDS[d.kind]) and n.startswith("/")
+    }
     for name in list(order):
         one = plan.devices[name]
         if one.kind == "loop":
@@ -93,15 +102,22 @@ def _loop(plan: Plan, one: Planned, mounts: Mapping[str, Planned]) -> None:
         one.on = [place]
         return
     where = plan.host.elsewhere.get(place)
-    why = (f"{file} lies on {where} ({place}), which stands on no block device" if where else
-           f"the file system that holds {file} is not in the stack" if file
-           else "which file it stands on is not told")
+    why = (
+        f"{file} lies on {where} ({place}), which stands on no block device"
+        if where
+        else f"the file system that holds {file} is not in the stack"
+        if file
+        else "which file it stands on is not told"
+    )
     if "loop" in plan.skip or UNKNOWN in plan.skip:
         plan.omit(one.name, why)
         del plan.devices[one.name]
         return
-    raise SourceError(f"a loop device: {why}", path=one.name,
-                      hint="add losetup -a and /proc/self/mountinfo, or --skip loop")
+    raise SourceError(
+        f"a loop device: {why}",
+        path=one.name,
+        hint="add losetup -a and /proc/self/mountinfo, or --skip loop",
+    )
 
 
 def _mount_of(file: str, places: Iterable[str]) -> str:
@@ -116,6 +132,8 @@ def _network(plan: Plan, one: Planned) -> None:
         driver = "loopback" if card == "lo" else "generic"
         plan.devices[card] = Planned(card, "nic", [], {"driver": driver})
         if driver == "generic":
-            plan.host.note(f"{card}: which driver the network card has is not told; modelled as "
-                           '"generic", whose depth is a lower bound')
+            plan.host.note(
+                f"{card}: which driver the network card has is not told; modelled as "
+                '"generic", whose depth is a lower bound'
+            )
     one.keys["nic"] = card

@@ -137,8 +137,11 @@ class Tree:
                     path = f"{folder}/{name}" if folder else name
                     count += 1
                     if count > MAX_WALKED:
-                        raise SourceError("holds too many files", path=self.name,
-                                          hint="name the files, or the folder that holds them")
+                        raise SourceError(
+                            "holds too many files",
+                            path=self.name,
+                            hint="name the files, or the folder that holds them",
+                        )
                     kind = self._kind(path)
                     if kind == "f":
                         yield path
@@ -189,8 +192,15 @@ class FolderTree(Tree):
             mode = os.lstat(self._full(path)).st_mode
         except (OSError, ValueError):
             return ""
-        return ("l" if stat.S_ISLNK(mode) and path else "d" if stat.S_ISDIR(mode) or not path
-                else "f" if stat.S_ISREG(mode) else "")
+        return (
+            "l"
+            if stat.S_ISLNK(mode) and path
+            else "d"
+            if stat.S_ISDIR(mode) or not path
+            else "f"
+            if stat.S_ISREG(mode)
+            else ""
+        )
 
     def _target(self, path: str) -> str:
         try:
@@ -227,8 +237,11 @@ class MemoryTree(Tree):
         """
         self._size += len(content)
         if self._size > MAX_KEPT_BYTES:
-            raise SourceError("holds more text than a host's description can", path=self.name,
-                              hint=f"at most {format_bytes(MAX_KEPT_BYTES)}")
+            raise SourceError(
+                "holds more text than a host's description can",
+                path=self.name,
+                hint=f"at most {format_bytes(MAX_KEPT_BYTES)}",
+            )
         if self._enter(path):
             self._held[path] = content
 
@@ -255,8 +268,15 @@ class MemoryTree(Tree):
         return True
 
     def _kind(self, path: str) -> str:
-        return ("f" if path in self._held else "l" if path in self._links
-                else "d" if path in self._folders else "")
+        return (
+            "f"
+            if path in self._held
+            else "l"
+            if path in self._links
+            else "d"
+            if path in self._folders
+            else ""
+        )
 
     def _target(self, path: str) -> str:
         return self._links[path]
@@ -271,8 +291,11 @@ class MemoryTree(Tree):
 def bounded(raw: bytes, path: str) -> bytes:
     """The bytes, unless there are more than a description can have."""
     if len(raw) > MAX_FILE_BYTES:
-        raise SourceError("is too large for a host's description", path=path,
-                          hint=f"at most {format_bytes(MAX_FILE_BYTES)}")
+        raise SourceError(
+            "is too large for a host's description",
+            path=path,
+            hint=f"at most {format_bytes(MAX_FILE_BYTES)}",
+        )
     return raw
 
 
@@ -286,11 +309,15 @@ class _Counted:
         chunk = self._stream.read(size if size >= 0 else 1 << 20)
         self._read += len(chunk)
         if self._read > MAX_ARCHIVE_BYTES or (
-                self._read > RATIO_FREE_BYTES and self._read > MAX_RATIO * self._below.tell()):
-            raise SourceError("unpacks to more than a host's description can hold",
-                              path=self._path, value=self._read,
-                              hint=f"at most {format_bytes(MAX_ARCHIVE_BYTES)}, and {MAX_RATIO} "
-                                   "times its compressed size")
+            self._read > RATIO_FREE_BYTES and self._read > MAX_RATIO * self._below.tell()
+        ):
+            raise SourceError(
+                "unpacks to more than a host's description can hold",
+                path=self._path,
+                value=self._read,
+                hint=f"at most {format_bytes(MAX_ARCHIVE_BYTES)}, and {MAX_RATIO} "
+                "times its compressed size",
+            )
         return chunk
 
 
@@ -321,20 +348,30 @@ def read_archive(path: Path, wanted: Callable[[str], bool]) -> MemoryTree:
             counted: Any = _Counted(stream, raw, str(path))
             with tarfile.open(mode="r|", fileobj=counted) as archive:
                 _collect(archive, tree, wanted)
-    except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, ValueError,
-            OverflowError) as error:
+    except (
+        tarfile.TarError,
+        OSError,
+        EOFError,
+        lzma.LZMAError,
+        ValueError,
+        OverflowError,
+    ) as error:
         if isinstance(error, SourceError):
             raise
-        raise SourceError(f"cannot be read as a tar archive: {error}", path=str(path),
-                          hint="a .tar, .tar.gz, .tar.bz2 or .tar.xz file") from error
+        raise SourceError(
+            f"cannot be read as a tar archive: {error}",
+            path=str(path),
+            hint="a .tar, .tar.gz, .tar.bz2 or .tar.xz file",
+        ) from error
     return tree
 
 
 def _collect(archive: tarfile.TarFile, tree: MemoryTree, wanted: Callable[[str], bool]) -> None:
     for count, member in enumerate(archive):
         if count >= MAX_MEMBERS:
-            raise SourceError("has too many members", path=tree.name,
-                              hint=f"at most {MAX_MEMBERS:,}")
+            raise SourceError(
+                "has too many members", path=tree.name, hint=f"at most {MAX_MEMBERS:,}"
+            )
         at = _member_path(member.name)
         if at is None:
             continue
@@ -348,9 +385,12 @@ def _collect(archive: tarfile.TarFile, tree: MemoryTree, wanted: Callable[[str],
                 tree.add_link(at, "/" + target)
         elif member.isreg() and wanted(at):
             if member.size > MAX_FILE_BYTES:
-                raise SourceError("is too large for a host's description", path=at,
-                                  value=member.size,
-                                  hint=f"at most {format_bytes(MAX_FILE_BYTES)}")
+                raise SourceError(
+                    "is too large for a host's description",
+                    path=at,
+                    value=member.size,
+                    hint=f"at most {format_bytes(MAX_FILE_BYTES)}",
+                )
             stream = archive.extractfile(member)
             if stream is not None:
                 tree.add_file(at, stream.read())

@@ -27,8 +27,11 @@ def kernel_for(release: str, machine: str) -> tuple[str, str]:
         return "linux-6.1-i386", ""
     if series in ("2.6.18", "2.6.24") and i386:
         name = f"linux-{series}-i386-4k"
-        return name, (f"the host runs {release}: whether with 4K or 8K stacks uname does not tell; "
-                      f"4K is assumed ({name})")
+        return name, (
+            f"the host runs {release}: whether with 4K or 8K stacks uname does not tell; "
+            f"4K is assumed ({name})"
+        )
     name = "linux-6.1-i386" if i386 else DEFAULT
     return name, f"the host runs {release} {machine}".rstrip() + (
-        f", which is not shipped; {name} stands for it (assumed)")
+        f", which is not shipped; {name} stands for it (assumed)"
+    )

@@ -13,5 +13,18 @@ from blockstack.kernel.profiles import (
 from blockstack.kernel.rows import LayerRow, RowSource
 from blockstack.kernel.table import FrameTable, load_table
 
-__all__ = ["PROFILES", "RULES", "CallPath", "FrameTable", "Kernel", "LayerRow", "Platform",
-           "RowSource", "Step", "kernel_of", "load_kernel", "load_table", "read_frames"]
+__all__ = [
+    "PROFILES",
+    "RULES",
+    "CallPath",
+    "FrameTable",
+    "Kernel",
+    "LayerRow",
+    "Platform",
+    "RowSource",
+    "Step",
+    "kernel_of",
+    "load_kernel",
+    "load_table",
+    "read_frames",
+]

@@ -27,8 +27,13 @@ def path_absent(kernel: Kernel, path: Path) -> str:
     table, gen = kernel.rows.table, kernel.generation
     needed = [text.removeprefix(">").split("|") for text in path.via if not text.endswith("?")]
     needed += [[callee] for _, callee in path.edges]
-    lacking = [names for names in needed if names[0][0] != "@" and not any(
-        map(table.find, names)) and not any(gen.renames.get(n) == () for n in names)]
+    lacking = [
+        names
+        for names in needed
+        if names[0][0] != "@"
+        and not any(map(table.find, names))
+        and not any(gen.renames.get(n) == () for n in names)
+    ]
     for names in lacking:
         reason = next((gen.gone[n] for n in names if n in gen.gone), "")
         if reason:

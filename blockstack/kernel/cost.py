@@ -66,6 +66,8 @@ def measured_costs(arch: str) -> MeasuredCosts:
     text = (resources.files("blockstack.kernel") / "data" / "cost.toml").read_text("utf-8")
     data: dict[str, Any] = tomllib.loads(text)
     mine = data[arch]
-    table = {base: {op: tuple(counts) for op, counts in mine[base].items()}
-             for base in ("null-bio", "null-mq", "brd")}
+    table = {
+        base: {op: tuple(counts) for op, counts in mine[base].items()}
+        for base in ("null-bio", "null-mq", "brd")
+    }
     return MeasuredCosts(arch, data["method"], tuple(data["depths"]), table, mine["single"])

@@ -103,16 +103,31 @@ class Generation:
 def _old_i386(pt_regs: int, pushed: int) -> dict[tuple[str, str], Root]:
     user = Root((("padding", 8), ("pt_regs", pt_regs)), "derived")
     thread = (("padding", 8), ("pt_regs (esp, ss)", 8), ("kernel_thread_helper", pushed))
-    return {("i386", "@syscall"): user, ("i386", "@fault"): user,
-            ("i386", "@kthread"): Root(thread, "derived")}
+    return {
+        ("i386", "@syscall"): user,
+        ("i386", "@fault"): user,
+        ("i386", "@kthread"): Root(thread, "derived"),
+    }
 
 
 # an interrupt stack starts with the word that leads back: previous_esp in its thread_info
 # (arch/i386/kernel/irq.c), the saved stack pointer (arch/x86/include/asm/irq_stack.h, 6.1)
-_IRQ_ROOTS = {(arch, root): Root((("interrupt stack", word),), "derived")
-              for arch, word in (("i386", 4), ("x86_64", 8)) for root in ("@softirq", "@hardirq")}
-_OLD_FILES = ("block/ll_rw_blk.c", "block/elevator.c", "fs/bio.c", "mm/mempool.c", "mm/slab.c",
-              "mm/slub.c", "mm/page_alloc.c", "mm/highmem.c", "mm/bounce.c")
+_IRQ_ROOTS = {
+    (arch, root): Root((("interrupt stack", word),), "derived")
+    for arch, word in (("i386", 4), ("x86_64", 8))
+    for root in ("@softirq", "@hardirq")
+}
+_OLD_FILES = (
+    "block/ll_rw_blk.c",
+    "block/elevator.c",
+    "fs/bio.c",
+    "mm/mempool.c",
+    "mm/slab.c",
+    "mm/slub.c",
+    "mm/page_alloc.c",
+    "mm/highmem.c",
+    "mm/bounce.c",
+)
 _OLD_CUTS = (
     ("generic_make_request", "bio_endio", "only for a bio that is refused (past the end)"),
     ("generic_make_request", "handle_bad_sector", "only for a bio past the end of the device"),
@@ -126,18 +141,23 @@ _OLD_CUTS = (
 _OLD_ASSUMED = {"kthread": 32, "__wait_on_bit": 48, "__wait_on_bit_lock": 32}
 # Jesper Juhl, LKML 2006-11-21, five do_IRQ dumps of 2.6.19-rc6 (8192 - 56 - bytes left): the sum
 # of this table over the same functions is 71 to 77 % of each total.
-_OLD_COMPILER = ("built by gcc 11; kernels of the time were built by gcc 3.x: five stack dumps of "
-                 "2.6.19-rc6 that were published in 2006 are 1.3 to 1.4 times as deep as the same "
-                 "chains here, so take a narrow fit as none")
+_OLD_COMPILER = (
+    "built by gcc 11; kernels of the time were built by gcc 3.x: five stack dumps of "
+    "2.6.19-rc6 that were published in 2006 are 1.3 to 1.4 times as deep as the same "
+    "chains here, so take a narrow fit as none"
+)
 # the pool's allocator: a slab cache in every pool of the block layer (mm/mempool.c)
 _OLD_EDGES = (("mempool_alloc", "mempool_alloc_slab"), ("mempool_free", "mempool_free_slab"))
 
 # Reclaim as the block layer may start it (GFP_NOIO): clean pages are unmapped and dropped, nothing
 # is written out and no cache is shrunk (mm/vmscan.c may_enter_fs; the shrinkers' own checks).
 _OLD_BUDGETS = {
-    "reclaim": Path(("try_to_free_pages",), files=("mm/vmscan.c", "mm/rmap.c", "mm/swap_state.c",
-                                                   "fs/buffer.c", "lib/radix-tree.c")),
-    "schedule": Path(("schedule",), files=("kernel/sched.c",))}
+    "reclaim": Path(
+        ("try_to_free_pages",),
+        files=("mm/vmscan.c", "mm/rmap.c", "mm/swap_state.c", "fs/buffer.c", "lib/radix-tree.c"),
+    ),
+    "schedule": Path(("schedule",), files=("kernel/sched.c",)),
+}
 _FROM_SCHEDULE = "from_schedule: requests are inserted, kblockd dispatches them (block/blk-mq.c)"
 _INSERT_ONLY = (
     ("blk_mq_flush_plug_list", "blk_mq_plug_issue_direct", _FROM_SCHEDULE),
@@ -150,15 +170,23 @@ _BUDGETS = {
     "reclaim": Path(
         ("try_to_free_pages",),
         files=("mm/vmscan.c", "mm/rmap.c", "mm/swap.c", "fs/fs-writeback.c"),
-        cuts=(*_INSERT_ONLY,
-              ("shrink_lruvec", "evict_folios", "multi-gen LRU is off (LRU_GEN_ENABLED unset)"),
-              ("shrink_lruvec", "try_to_inc_max_seq", "multi-gen LRU is off"),
-              ("*", "mem_cgroup_soft_limit_reclaim", "no soft limit is set"),
-              ("*", "demote_folio_list", "no memory tiers"),
-              ("shrink_node", "shrink_slab", "GFP_NOIO: file systems' shrinkers do nothing"),
-              ("shrink_lruvec", "blk_finish_plug", "GFP_NOIO: nothing was submitted under it"))),
-    "schedule": Path(("schedule",), (("schedule", "__schedule"),),
-                     ("kernel/sched/core.c", "kernel/sched/fair.c"), _INSERT_ONLY)}
+        cuts=(
+            *_INSERT_ONLY,
+            ("shrink_lruvec", "evict_folios", "multi-gen LRU is off (LRU_GEN_ENABLED unset)"),
+            ("shrink_lruvec", "try_to_inc_max_seq", "multi-gen LRU is off"),
+            ("*", "mem_cgroup_soft_limit_reclaim", "no soft limit is set"),
+            ("*", "demote_folio_list", "no memory tiers"),
+            ("shrink_node", "shrink_slab", "GFP_NOIO: file systems' shrinkers do nothing"),
+            ("shrink_lruvec", "blk_finish_plug", "GFP_NOIO: nothing was submitted under it"),
+        ),
+    ),
+    "schedule": Path(
+        ("schedule",),
+        (("schedule", "__schedule"),),
+        ("kernel/sched/core.c", "kernel/sched/fair.c"),
+        _INSERT_ONLY,
+    ),
+}
 
 # crypto/async_tx is in no table. Assumed for a function without arrays: six saved registers, the
 # return address and one spilled word, of 8 bytes each.
@@ -166,28 +194,51 @@ _NEW_ASSUMED = {"async_trigger_callback": 64}
 
 _READ = {
     "2.6.18": Generation(
-        name="2.6.18", rule="recursive", submit_link="generic_make_request",
-        dispatch=("generic_make_request",), flush_link="@issue_flush_fn", unplug_link="@unplug_fn",
-        files=_OLD_FILES, edges=_OLD_EDGES, cuts=_OLD_CUTS,
-        assumed=_OLD_ASSUMED, note=_OLD_COMPILER, roots=_old_i386(60, 4) | _IRQ_ROOTS,
-        budgets=_OLD_BUDGETS, read_in=((2, 6, 18),)),
+        name="2.6.18",
+        rule="recursive",
+        submit_link="generic_make_request",
+        dispatch=("generic_make_request",),
+        flush_link="@issue_flush_fn",
+        unplug_link="@unplug_fn",
+        files=_OLD_FILES,
+        edges=_OLD_EDGES,
+        cuts=_OLD_CUTS,
+        assumed=_OLD_ASSUMED,
+        note=_OLD_COMPILER,
+        roots=_old_i386(60, 4) | _IRQ_ROOTS,
+        budgets=_OLD_BUDGETS,
+        read_in=((2, 6, 18),),
+    ),
     "2.6.24": Generation(
-        name="2.6.24", rule="fifo", submit_link="generic_make_request",
+        name="2.6.24",
+        rule="fifo",
+        submit_link="generic_make_request",
         dispatch=("generic_make_request", "__generic_make_request"),
         unplug_link="@unplug_fn",  # blkdev_issue_flush submits an empty barrier
-        files=_OLD_FILES, edges=_OLD_EDGES, cuts=_OLD_CUTS,
+        files=_OLD_FILES,
+        edges=_OLD_EDGES,
+        cuts=_OLD_CUTS,
         # its table lacks drivers/ata/ahci.c. Assumed: 2.6.18's frame of the same function
         assumed={**_OLD_ASSUMED, "ahci_qc_prep": 28},
-        note=_OLD_COMPILER, roots=_old_i386(64, 8) | _IRQ_ROOTS,
-        budgets=_OLD_BUDGETS, read_in=((2, 6, 24),)),
+        note=_OLD_COMPILER,
+        roots=_old_i386(64, 8) | _IRQ_ROOTS,
+        budgets=_OLD_BUDGETS,
+        read_in=((2, 6, 24),),
+    ),
     "6.1": Generation(
-        name="6.1", rule="two-list", submit_link="submit_bio_noacct",
+        name="6.1",
+        rule="two-list",
+        submit_link="submit_bio_noacct",
         dispatch=("__submit_bio", "submit_bio_noacct_nocheck"),
         idle=("__submit_bio", "blk_mq_submit_bio"),
         files=("block/", "mm/mempool.c", "lib/sg_pool.c", "lib/scatterlist.c", "lib/sbitmap.c"),
         # mm/mempool.c: pool->alloc and ->free; bio, scatterlist and driver pools use these
-        edges=(("mempool_alloc", "mempool_alloc_slab"), ("mempool_alloc", "mempool_kmalloc"),
-               ("mempool_free", "mempool_free_slab"), ("mempool_free", "mempool_kfree")),
+        edges=(
+            ("mempool_alloc", "mempool_alloc_slab"),
+            ("mempool_alloc", "mempool_kmalloc"),
+            ("mempool_free", "mempool_free_slab"),
+            ("mempool_free", "mempool_kfree"),
+        ),
         assumed=_NEW_ASSUMED,
         cuts=(("submit_bio_noacct", "bio_endio", "only for a bio that is refused"),),
         roots={
@@ -201,22 +252,39 @@ _READ = {
             # a fault in the kernel's copy to or from user memory. x86_64: the copy routine's return
             # address, the CPU aligns the stack to 16, pt_regs (entry_64.S). i386: FIXUP_FRAME
             # leaves the CPU's own six words below a copy of them (entry_32.S)
-            ("x86_64", "@copy"): Root((("copy_user", 8), ("alignment", 8), ("pt_regs", 168)),
-                                      "derived"),
-            ("i386", "@copy"): Root((("copy_user", 4), ("saved frame", 24), ("pt_regs", 68)),
-                                    "derived"),
-        } | _IRQ_ROOTS,
-        budgets=_BUDGETS, renames=RENAMES, gone=GONE, read_in=((6, 1),)),
+            ("x86_64", "@copy"): Root(
+                (("copy_user", 8), ("alignment", 8), ("pt_regs", 168)), "derived"
+            ),
+            ("i386", "@copy"): Root(
+                (("copy_user", 4), ("saved frame", 24), ("pt_regs", 68)), "derived"
+            ),
+        }
+        | _IRQ_ROOTS,
+        budgets=_BUDGETS,
+        renames=RENAMES,
+        gone=GONE,
+        read_in=((6, 1),),
+    ),
 }
 _6_1 = _READ["6.1"]
 _6_12 = replace(
-    _6_1, name="6.12", edges=_6_1.edges + EDGES, cuts=_6_1.cuts + CUTS,
-    uncut=UNCUT, read_in=((6, 12),), roots={
+    _6_1,
+    name="6.12",
+    edges=_6_1.edges + EDGES,
+    cuts=_6_1.cuts + CUTS,
+    uncut=UNCUT,
+    read_in=((6, 12),),
+    roots={
         # arch/x86/kernel/process.c: ret_from_fork is C since 6.6, and calls the thread's function
         (arch, name): replace(root, entry=("ret_from_fork_asm", "ret_from_fork"))
-        if name == "@kthread" else root for (arch, name), root in _6_1.roots.items()},
-    budgets={name: replace(path, cuts=path.cuts + FROM_SCHEDULE)
-             for name, path in _BUDGETS.items()})
+        if name == "@kthread"
+        else root
+        for (arch, name), root in _6_1.roots.items()
+    },
+    budgets={
+        name: replace(path, cuts=path.cuts + FROM_SCHEDULE) for name, path in _BUDGETS.items()
+    },
+)
 GENERATIONS: Mapping[str, Generation] = {**_READ, "6.12": _6_12}
 
 #: first version, the one after the last, generation: one submission rule and one set of links each.
@@ -225,8 +293,11 @@ GENERATIONS: Mapping[str, Generation] = {**_READ, "6.12": _6_12}
 #: memory, and versions between are assumed anyway). From 2.6.30 to 5.8 no kind has anchors: void
 #: make_request_fn, and request queues without blk-mq.
 SPANS: tuple[tuple[tuple[int, ...], tuple[int, ...], str], ...] = (
-    ((2, 6, 0), (2, 6, 22), "2.6.18"), ((2, 6, 22), (2, 6, 30), "2.6.24"),
-    ((5, 9), (6, 6), "6.1"), ((6, 6), (8,), "6.12"))
+    ((2, 6, 0), (2, 6, 22), "2.6.18"),
+    ((2, 6, 22), (2, 6, 30), "2.6.24"),
+    ((5, 9), (6, 6), "6.1"),
+    ((6, 6), (8,), "6.12"),
+)
 
 
 def generation(name: str) -> Generation:
@@ -238,8 +309,12 @@ def generation(name: str) -> Generation:
         No such generation.
     """
     if name not in GENERATIONS:
-        raise BlockstackError("no such kernel generation", path="generation", value=name,
-                              hint="known: " + ", ".join(GENERATIONS))
+        raise BlockstackError(
+            "no such kernel generation",
+            path="generation",
+            value=name,
+            hint="known: " + ", ".join(GENERATIONS),
+        )
     return GENERATIONS[name]
 
 
@@ -252,7 +327,7 @@ def generation_of(version: tuple[int, ...]) -> Generation | None:
     if name is None:
         return None
     gen = GENERATIONS[name]
-    if any(version[:len(read)] == read for read in gen.read_in):
+    if any(version[: len(read)] == read for read in gen.read_in):
         return gen
-    read, asked = (".".join(map(str, v)) for v in (gen.read_in[0], version[:3 - (version[0] > 2)]))
+    read, asked = (".".join(map(str, v)) for v in (gen.read_in[0], version[: 3 - (version[0] > 2)]))
     return replace(gen, doubt=f"calls between layers were read in Linux {read}, assumed of {asked}")

@@ -37,23 +37,40 @@ _DO_SOFTIRQ = Step("do_softirq", 16, "assumed")
 # Hard interrupt: e1000 receives in its handler (no NAPI in this configuration) and leaves the
 # packets to the softirq; ahci finishes the command and raises the block softirq.
 _HANDLERS = (
-    Path(("e1000_intr",), (("e1000_intr", "e1000_clean_rx_irq"),),
-         ("drivers/net/e1000/e1000_main.c", *NET_FILES), NET_CUTS),
-    Path(("ahci_interrupt",),
-         (("__ata_qc_complete", "ata_scsi_qc_complete"),
-          ("ata_qc_complete", "ata_scsi_qc_complete"), ("ata_scsi_qc_complete", "scsi_done")),
-         ("drivers/scsi/ahci.c", "drivers/scsi/libata-core.c", "drivers/scsi/libata-scsi.c",
-          "drivers/scsi/scsi.c"),
-         (("ata_scsi_qc_complete", "ata_gen_*", "only for a command that failed"),
-          ("ata_scsi_qc_complete", "ata_dump_status", "only for a command that failed"),
-          ("ahci_interrupt", "ata_ratelimit", "only for unexpected interrupts"),
-          ("ahci_interrupt", "scnprintf", "only for error reports"))),
+    Path(
+        ("e1000_intr",),
+        (("e1000_intr", "e1000_clean_rx_irq"),),
+        ("drivers/net/e1000/e1000_main.c", *NET_FILES),
+        NET_CUTS,
+    ),
+    Path(
+        ("ahci_interrupt",),
+        (
+            ("__ata_qc_complete", "ata_scsi_qc_complete"),
+            ("ata_qc_complete", "ata_scsi_qc_complete"),
+            ("ata_scsi_qc_complete", "scsi_done"),
+        ),
+        (
+            "drivers/scsi/ahci.c",
+            "drivers/scsi/libata-core.c",
+            "drivers/scsi/libata-scsi.c",
+            "drivers/scsi/scsi.c",
+        ),
+        (
+            ("ata_scsi_qc_complete", "ata_gen_*", "only for a command that failed"),
+            ("ata_scsi_qc_complete", "ata_dump_status", "only for a command that failed"),
+            ("ahci_interrupt", "ata_ratelimit", "only for unexpected interrupts"),
+            ("ahci_interrupt", "scnprintf", "only for error reports"),
+        ),
+    ),
 )
 
 # Receive: backlog -> IP -> TCP, which answers through the card or hands the data to iSCSI, whose
 # response completes a command.
-_NET_RX = (BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["answers"]).then(E1000_XMIT),
-           BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["data"]))
+_NET_RX = (
+    BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["answers"]).then(E1000_XMIT),
+    BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["data"]),
+)
 
 
 def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
@@ -67,10 +84,18 @@ def _block_done(generation: str) -> Path:
     """The block softirq: completion, then the queue is run again for the next request."""
     scsi = old_scsi_path(generation, ())
     done = "sd_rw_intr" if generation == "2.6.18" else "sd_done"
-    return Path(("blk_done_softirq",),
-                (*scsi.edges, ("__make_request", "scsi_request_fn"),
-                 ("blk_done_softirq", "scsi_softirq_done"), ("scsi_finish_command", done),
-                 ("blk_run_queue", "scsi_request_fn")), scsi.files, scsi.cuts)
+    return Path(
+        ("blk_done_softirq",),
+        (
+            *scsi.edges,
+            ("__make_request", "scsi_request_fn"),
+            ("blk_done_softirq", "scsi_softirq_done"),
+            ("scsi_finish_command", done),
+            ("blk_run_queue", "scsi_request_fn"),
+        ),
+        scsi.files,
+        scsi.cuts,
+    )
 
 
 def followed_paths(generation: str) -> tuple[Path, ...]:
@@ -101,8 +126,11 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
         return {}
     entry = (Step("pt_regs (interrupt)", saved, "derived"), _DO_IRQ)
     table = rows.table
-    leave = (Step("irq_exit", table.frame("irq_exit")), _DO_SOFTIRQ,
-             Step("__do_softirq", table.frame("__do_softirq")))
+    leave = (
+        Step("irq_exit", table.frame("irq_exit")),
+        _DO_SOFTIRQ,
+        Step("__do_softirq", table.frame("__do_softirq")),
+    )
     softirqs = (_block_done(rows.generation.name), *_NET_RX)
     done = rows.spine(old_completion(rows.generation.name), rows.generation.endio_link)
     own = CallPath(done.steps[1:], done.missing)  # its root is a stack of its own: not here

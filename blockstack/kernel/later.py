@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 RENAMES: Mapping[str, tuple[str, ...]] = {
     # fs/read_write.c: vfs_readv and vfs_writev call do_iter_readv_writev themselves
-    "do_iter_read": (), "do_iter_write": (), "do_iter_readv_writev": (),
+    "do_iter_read": (),
+    "do_iter_write": (),
+    "do_iter_readv_writev": (),
     # drivers/block/loop.c: buffered I/O takes lo_rw_aio, too, and ->read_iter, ->write_iter
     "vfs_iter_read": ("lo_rw_aio",),
     "vfs_iter_write": ("lo_rw_aio",),
@@ -18,10 +20,12 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     # block/blk-mq.c, blk-mq-sched.c
     "__blk_mq_try_issue_directly": ("__blk_mq_issue_directly",),
     "blk_mq_sched_insert_request": ("blk_mq_insert_request",),
-    "blk_mq_sched_insert_requests": ("blk_mq_dispatch_list", "blk_mq_dispatch_plug_list",
-                                     "blk_mq_flush_plug_list"),
-    "blk_mq_do_dispatch_sched": ("__blk_mq_do_dispatch_sched",
-                                 "__blk_mq_sched_dispatch_requests"),
+    "blk_mq_sched_insert_requests": (
+        "blk_mq_dispatch_list",
+        "blk_mq_dispatch_plug_list",
+        "blk_mq_flush_plug_list",
+    ),
+    "blk_mq_do_dispatch_sched": ("__blk_mq_do_dispatch_sched", "__blk_mq_sched_dispatch_requests"),
     "__blk_mq_run_hw_queue": (),  # blk_mq_run_work_fn dispatches itself
     "__blk_mq_end_request": ("blk_mq_end_request",),
     # fs/mpage.c, fs/buffer.c, block/fops.c: folios; write_cache_pages calls the last one itself
@@ -44,13 +48,15 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     # mm/page_io.c
     "swap_readpage": ("swap_read_folio",),
     # net/socket.c: MSG_SPLICE_PAGES instead of ->sendpage
-    "tcp_sendpage": (), "sock_no_sendpage": (),
+    "tcp_sendpage": (),
+    "sock_no_sendpage": (),
     "kernel_sendmsg": ("sock_sendmsg",),
     # fs/nfsd/vfs.c
     "nfsd_readv": ("nfsd_iter_read",),
     # fs/splice.c, mm/filemap.c: it takes the pages itself; the path goes on by ->read_iter and
     # filemap_read all the same, which keep more than the ->splice_read of any file system
-    "do_splice_to": ("do_splice_read",), "generic_file_splice_read": (">filemap_splice_read",),
+    "do_splice_to": ("do_splice_read",),
+    "generic_file_splice_read": (">filemap_splice_read",),
     # drivers/md: bitmap_ops, and every bio is cloned for its accounting (md_account_bio)
     "md_bitmap_unplug": (">bitmap_unplug",),
     "md_end_io_acct": ("md_end_clone_io",),
@@ -79,10 +85,16 @@ CUTS: tuple[tuple[str, str, str], ...] = (
     ("*", "blk_zone_plug_bio", "only for writes to a zoned disk (block/blk-zoned.c)"),
     ("*", "blk_zone_write_plug_*", "only for writes to a zoned disk (block/blk-zoned.c)"),
     ("*", "dev_driver_string", "names the device in a warning"),
-    ("*", "btrfs_get_raid_extent_offset",
-     "only with a raid stripe tree (mkfs.btrfs -O raid-stripe-tree; fs/btrfs/volumes.c)"),
-    ("*", "btrfs_insert_raid_extent",
-     "returns at once without a raid stripe tree (fs/btrfs/raid-stripe-tree.c)"),
+    (
+        "*",
+        "btrfs_get_raid_extent_offset",
+        "only with a raid stripe tree (mkfs.btrfs -O raid-stripe-tree; fs/btrfs/volumes.c)",
+    ),
+    (
+        "*",
+        "btrfs_insert_raid_extent",
+        "returns at once without a raid stripe tree (fs/btrfs/raid-stripe-tree.c)",
+    ),
     ("__submit_bio", "bio_endio", "only for a polled bio on a device that cannot poll"),
     ("blk_mq_submit_bio", "bio_endio", "only for a bio that is misaligned or cannot be polled"),
     ("blk_mq_plug_issue_direct", "blk_mq_end_request", "only for a request that failed"),
@@ -98,5 +110,9 @@ CUTS: tuple[tuple[str, str, str], ...] = (
 UNCUT = frozenset({"evict_folios", "try_to_inc_max_seq"})
 #: block/blk-mq.c: blk_mq_dispatch_plug_list passes from_schedule on as ``async``
 FROM_SCHEDULE: tuple[tuple[str, str, str], ...] = (
-    ("blk_mq_run_hw_queue", "blk_mq_sched_dispatch_requests",
-     "from_schedule: requests are inserted, kblockd dispatches them (block/blk-mq.c)"),)
+    (
+        "blk_mq_run_hw_queue",
+        "blk_mq_sched_dispatch_requests",
+        "from_schedule: requests are inserted, kblockd dispatches them (block/blk-mq.c)",
+    ),
+)

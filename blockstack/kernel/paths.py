@@ -58,8 +58,9 @@ class CallPath:
         return not self.missing
 
     def __add__(self, other: "CallPath") -> "CallPath":
-        return CallPath(self.steps + other.steps,
-                        tuple(dict.fromkeys(self.missing + other.missing)))
+        return CallPath(
+            self.steps + other.steps, tuple(dict.fromkeys(self.missing + other.missing))
+        )
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,11 @@ class Entered:
 
     def sees(self, function: str, file: str) -> bool:
         """Whether the tracer looks at the entry of ``function``."""
-        return (base_name(function) in self.names or file in self.files
-                or any(file.startswith(f) for f in self.files if f.endswith("/")))
+        return (
+            base_name(function) in self.names
+            or file in self.files
+            or any(file.startswith(f) for f in self.files if f.endswith("/"))
+        )
 
 
 @dataclass
@@ -145,8 +149,11 @@ class CallGraph:
         if function.startswith("@") or function in self._extra:
             return True
         file = self.table.functions.get(function, ("",))[0]
-        return file in self._exact or file.startswith(self._dirs) or (
-            file.endswith(".ko]") and file.rpartition("/")[0] in self._folders)
+        return (
+            file in self._exact
+            or file.startswith(self._dirs)
+            or (file.endswith(".ko]") and file.rpartition("/")[0] in self._folders)
+        )
 
     def callees(self, function: str) -> dict[str, int]:
         """Callees of ``function``, by name, and the bytes it keeps during each call."""
@@ -246,8 +253,9 @@ class _Longest:
 
     def path(self) -> CallPath | None:
         # the goal is where a path ends: from a layer's link to the next link it is another one
-        digraph = nx.DiGraph([(a, b) for a, callees in self.succ.items()
-                              for b in callees if b != self.goal])
+        digraph = nx.DiGraph(
+            [(a, b) for a, callees in self.succ.items() for b in callees if b != self.goal]
+        )
         digraph.add_node(self.start)
         if self.goal is not None:
             self.inner[self.goal] = 0, []
@@ -268,9 +276,11 @@ class _Longest:
         def visit(at: _Node, seen: frozenset[_Node]) -> tuple[int, list[_Node]] | None:
             budget[0] -= 1
             if budget[0] < 0:
-                raise BlockstackError("a cycle of calls is too tangled for an exact longest path",
-                                      value=sorted(f for f, _ in members)[:12],
-                                      hint="add a cut, with its reason, to the cut table")
+                raise BlockstackError(
+                    "a cycle of calls is too tangled for an exact longest path",
+                    value=sorted(f for f, _ in members)[:12],
+                    hint="add a cut, with its reason, to the cut table",
+                )
             end = self._end(at[0])
             best = None if end is None else (end, [at])
             for callee, n in self.succ[at].items():

@@ -99,9 +99,13 @@ class Platform:
     def to_dict(self, threads: int) -> dict[str, Any]:
         """Plain data for JSON, with what follows from the fields for ``threads`` threads."""
         return asdict(self) | {
-            "limit_bytes": self.limit_bytes, "allocation_order": self.allocation_order,
-            "contiguous": self.contiguous, "overflow_outcome": self.overflow_outcome,
-            "threads": threads, "memory_bytes": self.memory_bytes(threads)}
+            "limit_bytes": self.limit_bytes,
+            "allocation_order": self.allocation_order,
+            "contiguous": self.contiguous,
+            "overflow_outcome": self.overflow_outcome,
+            "threads": threads,
+            "memory_bytes": self.memory_bytes(threads),
+        }
 
     def with_thread_size(self, thread_size_bytes: int) -> "Platform":
         """The same platform with another THREAD_SIZE (a what-if).
@@ -112,14 +116,23 @@ class Platform:
             Not a power of two of at least 4 KiB.
         """
         if thread_size_bytes < 4096 or thread_size_bytes & (thread_size_bytes - 1):
-            raise ConfigError("a thread size is a power of two of at least 4096 bytes",
-                              path="thread_size", value=thread_size_bytes,
-                              hint="try 4096, 8192 or 16384")
+            raise ConfigError(
+                "a thread size is a power of two of at least 4096 bytes",
+                path="thread_size",
+                value=thread_size_bytes,
+                hint="try 4096, 8192 or 16384",
+            )
         if self.irq_stacks_with_4k:
             small = thread_size_bytes == 4096
-            return replace(self, thread_size_bytes=thread_size_bytes,
-                           irq_stacks="separate" if small else "shared",
-                           irq_stack_bytes=thread_size_bytes if small else 0)
+            return replace(
+                self,
+                thread_size_bytes=thread_size_bytes,
+                irq_stacks="separate" if small else "shared",
+                irq_stack_bytes=thread_size_bytes if small else 0,
+            )
         same = self.irq_stack_bytes == self.thread_size_bytes
-        return replace(self, thread_size_bytes=thread_size_bytes,
-                       irq_stack_bytes=thread_size_bytes if same else self.irq_stack_bytes)
+        return replace(
+            self,
+            thread_size_bytes=thread_size_bytes,
+            irq_stack_bytes=thread_size_bytes if same else self.irq_stack_bytes,
+        )

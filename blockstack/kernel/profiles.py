@@ -27,12 +27,18 @@ def _old(thread_size_bytes: int, thread_info_bytes: int, saved_bytes: int) -> Pl
     lies on the task's stack, too.
     """
     small = thread_size_bytes == 4096
-    return Platform("i386", thread_size_bytes, thread_info_bytes, 0,
-                    "separate" if small else "shared", thread_size_bytes if small else 0,
-                    saved_bytes + 40, "none", irq_stacks_with_4k=True,
-                    irq_note="40 bytes of do_IRQ are assumed")
-
-
+    return Platform(
+        "i386",
+        thread_size_bytes,
+        thread_info_bytes,
+        0,
+        "separate" if small else "shared",
+        thread_size_bytes if small else 0,
+        saved_bytes + 40,
+        "none",
+        irq_stacks_with_4k=True,
+        irq_note="40 bytes of do_IRQ are assumed",
+    )
 
 
 #: kernel/softirq.c, kernel/irq/manage.c and kernel/locking/spinlock_rt.c with CONFIG_PREEMPT_RT
@@ -53,8 +59,9 @@ class Profile:
 # 20, and __common_interrupt's 36) from the tables, before the stack is switched.
 # thread_info lives in task_struct since 4.9; SCHED_STACK_END_CHECK is on in Debian's configs;
 # randomize_kstack_offset adds up to 0x3ff rounded down to the stack's alignment
-_X86_64 = Platform("x86_64", 16384, 0, 8, "separate", 16384, 208, "guard-page", offset_bytes=1016,
-                   guard_pages=1)
+_X86_64 = Platform(
+    "x86_64", 16384, 0, 8, "separate", 16384, 208, "guard-page", offset_bytes=1016, guard_pages=1
+)
 # thread_info by hand from the structs: 2.6.24's restart_block holds a futex's arguments, four bytes
 # more than 2.6.18's four words (commit ce6bd420f43b)
 PROFILES: Mapping[str, Profile] = {
@@ -63,8 +70,10 @@ PROFILES: Mapping[str, Profile] = {
     "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(4096, 60, 56)),
     "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(8192, 60, 56)),
     "linux-6.1-i386": Profile(
-        "linux-6.1-i386.json.gz", "6.1",
-        Platform("i386", 8192, 0, 4, "separate", 8192, 132, "canary", offset_bytes=1020)),
+        "linux-6.1-i386.json.gz",
+        "6.1",
+        Platform("i386", 8192, 0, 4, "separate", 8192, 132, "canary", offset_bytes=1020),
+    ),
     "linux-6.1-x86_64": Profile("linux-6.1-x86_64.json.gz", "6.1", _X86_64),
     "linux-6.12-x86_64": Profile("linux-6.12-x86_64.json.gz", "6.12", _X86_64),
 }
@@ -102,8 +111,13 @@ class Kernel:
         whole = replace(table, renames=gen.renames).with_assumed(gen.assumed)
         return cls(name, table, gen, platform, gen.rule, RowSource(whole, gen, platform))
 
-    def override(self, *, submission: str | None = None, thread_size_bytes: int | None = None,
-                 stack_offset: bool = True) -> "Kernel":
+    def override(
+        self,
+        *,
+        submission: str | None = None,
+        thread_size_bytes: int | None = None,
+        stack_offset: bool = True,
+    ) -> "Kernel":
         """A what-if: another submission rule, another THREAD_SIZE, no randomised stack offset.
 
         Raises
@@ -114,16 +128,21 @@ class Kernel:
         kernel, changed = self, list(self.overrides)
         if submission is not None and submission != self.rule:
             if submission not in RULES:
-                raise BlockstackError("no such submission rule", path="submission",
-                                      value=submission, hint="one of: " + ", ".join(RULES))
+                raise BlockstackError(
+                    "no such submission rule",
+                    path="submission",
+                    value=submission,
+                    hint="one of: " + ", ".join(RULES),
+                )
             kernel = replace(kernel, rule=submission)
             changed.append(f"submission {submission} instead of {self.rule}")
-        if thread_size_bytes is not None and (
-                thread_size_bytes != self.platform.thread_size_bytes):
+        if thread_size_bytes is not None and (thread_size_bytes != self.platform.thread_size_bytes):
             platform = self.platform.with_thread_size(thread_size_bytes)
             kernel = kernel._on(platform)
-            changed.append(f"thread size {thread_size_bytes} instead of "
-                           f"{self.platform.thread_size_bytes} bytes")
+            changed.append(
+                f"thread size {thread_size_bytes} instead of "
+                f"{self.platform.thread_size_bytes} bytes"
+            )
         if not stack_offset and kernel.platform.offset_bytes:
             kernel = kernel._on(replace(kernel.platform, offset_bytes=0))
             changed.append("randomize_kstack_offset=off")
@@ -141,8 +160,11 @@ class Kernel:
         meta = self.table.meta
         keys = ("kernel", "arch", "compiler", "provenance", "config", "date")
         return {k: str(meta[k]) for k in keys if k in meta} | {
-            "table": self.table.digest, "thread_size_bytes": self.platform.thread_size_bytes,
-            "guard": self.platform.guard, "blockstack": __version__}
+            "table": self.table.digest,
+            "thread_size_bytes": self.platform.thread_size_bytes,
+            "guard": self.platform.guard,
+            "blockstack": __version__,
+        }
 
 
 def read_frames(path: Path) -> FrameTable:
@@ -154,9 +176,12 @@ def read_frames(path: Path) -> FrameTable:
         Unreadable, or of no known form.
     """
     if not path.is_file():
-        raise BlockstackError("no such kernel", path="kernel", value=str(path),
-                              hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame "
-                              "table")
+        raise BlockstackError(
+            "no such kernel",
+            path="kernel",
+            value=str(path),
+            hint="shipped: " + ", ".join(PROFILES) + "; or the path of a frame table",
+        )
     with path.open("rb") as file:
         start = file.read(64).lstrip()
     if start[:1] == b"{" or start[:2] == b"\x1f\x8b":
@@ -188,8 +213,12 @@ def load_kernel(name: str | Path) -> Kernel:
     table = read_frames(path)
     gen = _generation_of(table, path)
     table = replace(table, expected=_expected(gen, table.arch))
-    return Kernel.make(path.name.removesuffix(".gz").removesuffix(".json"), table, gen,
-                       _platform_of(table, gen, path))
+    return Kernel.make(
+        path.name.removesuffix(".gz").removesuffix(".json"),
+        table,
+        gen,
+        _platform_of(table, gen, path),
+    )
 
 
 @cache
@@ -206,8 +235,14 @@ def _shipped(name: str) -> Kernel:
 def shipped_functions(generation_name: str, arch: str) -> Mapping[str, str]:
     """Source files by function of the shipped kernel of a generation, or of the one it is like."""
     like = LIKE.get(generation_name, generation_name)
-    name = next((n for n, profile in PROFILES.items() if profile.generation == like
-                 and profile.platform.arch == arch), None)
+    name = next(
+        (
+            n
+            for n, profile in PROFILES.items()
+            if profile.generation == like and profile.platform.arch == arch
+        ),
+        None,
+    )
     functions = {} if name is None else load_kernel(name).table.functions
     return {function: row[0] for function, row in functions.items()}
 
@@ -222,10 +257,14 @@ def _generation_of(table: FrameTable, path: Path) -> Generation:
     gen = generation_of(version_of(str(table.meta["kernel"])))
     if gen is None:
         raise UnknownKernel(
-            "no generation of the model covers this kernel", path=str(path),
-            value=table.meta["kernel"], hint="covered: " + ", ".join(
-                f"{_dotted(low)} to before {_dotted(high)}" for low, high, _ in SPANS)
-            + "; or set meta.generation in the file to one of: " + ", ".join(GENERATIONS))
+            "no generation of the model covers this kernel",
+            path=str(path),
+            value=table.meta["kernel"],
+            hint="covered: "
+            + ", ".join(f"{_dotted(low)} to before {_dotted(high)}" for low, high, _ in SPANS)
+            + "; or set meta.generation in the file to one of: "
+            + ", ".join(GENERATIONS),
+        )
     if "PREEMPT_RT" in str(table.meta["kernel"]):
         return replace(gen, doubt="; ".join(filter(None, (gen.doubt, _REAL_TIME))))
     return gen
@@ -246,11 +285,15 @@ def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
     size = min(sizes) if isinstance(sizes, list) else sizes
     for profile in PROFILES.values():
         if profile.generation == LIKE.get(gen.name, gen.name) and (
-                profile.platform.arch == table.arch):
+            profile.platform.arch == table.arch
+        ):
             base = profile.platform
             return base if size is None else base.with_thread_size(int(size))
-    raise UnknownKernel("no platform is known for this architecture and generation",
-                          path=str(path), value=f"{table.arch}, {gen.name}")
+    raise UnknownKernel(
+        "no platform is known for this architecture and generation",
+        path=str(path),
+        value=f"{table.arch}, {gen.name}",
+    )
 
 
 def kernel_of(release: str, arch: str, named: Iterable[str | Path] = ()) -> Kernel:
@@ -278,8 +321,9 @@ def kernel_of(release: str, arch: str, named: Iterable[str | Path] = ()) -> Kern
     version = version_of(release)[:2]
     fit = [k for k in map(load_kernel, named) if k.platform.arch == arch]
     same = [k for k in fit if version_of(str(k.table.meta["kernel"]))[:2] == version]
-    exact = [k for k in same if release in re.split(r"linux-image-|\s", str(
-        k.table.meta["kernel"]))]
+    exact = [
+        k for k in same if release in re.split(r"linux-image-|\s", str(k.table.meta["kernel"]))
+    ]
     shipped = f"linux-{_dotted(version)}-{arch}"
     if exact or same:
         return (exact or same)[0]
@@ -288,6 +332,9 @@ def kernel_of(release: str, arch: str, named: Iterable[str | Path] = ()) -> Kern
     if fit:
         return fit[0]
     raise BlockstackError(
-        "no frame table for this kernel", path="kernel", value=f"{release}, {arch}",
+        "no frame table for this kernel",
+        path="kernel",
+        value=f"{release}, {arch}",
         hint=f"make one of its vmlinuz and modules: blockstack kernel extract /boot/vmlinuz-"
-             f"{release} /lib/modules/{release} -o TABLE.json.gz, then --kernel TABLE.json.gz")
+        f"{release} /lib/modules/{release} -o TABLE.json.gz, then --kernel TABLE.json.gz",
+    )

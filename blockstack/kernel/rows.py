@@ -95,8 +95,12 @@ class RowSource:
         deepest = graph.longest(names[0], None, avoid=self._links(link))
         # the link's own checks (throttling, accounting) run at every layer too
         tail = self.submit_tail(link)
-        peak = max(head + (deepest or CallPath()), tail, self._later_peak(graph, names, link),
-                   key=lambda p: p.bytes)
+        peak = max(
+            head + (deepest or CallPath()),
+            tail,
+            self._later_peak(graph, names, link),
+            key=lambda p: p.bytes,
+        )
         again = self._again(path)
         peak = peak + again + CallPath((), head.missing + missing)
         if not nested:
@@ -140,7 +144,7 @@ class RowSource:
         if not inner:
             return CallPath()
         start = inner[-1] + 1
-        head = self._segments(graph, [link, *names[:start + 1]], link)
+        head = self._segments(graph, [link, *names[: start + 1]], link)
         deepest = graph.longest(names[start], None, avoid=self._links(link))
         return head + (deepest or CallPath())
 
@@ -176,7 +180,7 @@ class RowSource:
         entry = sum(n.startswith("@") or self.table.functions[n][0][:5] == "arch/" for n in names)
         tops = self._tops(graph, names)
         for i in range(entry if off else max(len(names) - 1, 0), len(names)):
-            avoid = links | set(names[:i]) | set(names[i + 1:]) if off else links
+            avoid = links | set(names[:i]) | set(names[i + 1 :]) if off else links
             rest = graph.longest(names[i], None, avoid=avoid)
             whole = tops[i] + (rest or CallPath())
             found = max(found, whole, key=lambda p: p.bytes)
@@ -249,21 +253,27 @@ class RowSource:
             indirect = text.startswith(">")
             names = text.removeprefix(">").removesuffix("?").split("|")
             renamed = [(new, n) for n in names for new in self.generation.renames.get(n, ())]
-            options = [*((n, indirect, n) for n in names),
-                       *((new.removeprefix(">"), indirect or new[0] == ">", n)
-                         for new, n in renamed)]
-            anchor = next((_Anchor(key, mark, text.endswith("?"), asked)
-                           for name, mark, asked in options if (
-                               key := name if name[0] == "@" else self.table.own(name))), None)
+            options = [
+                *((n, indirect, n) for n in names),
+                *((new.removeprefix(">"), indirect or new[0] == ">", n) for new, n in renamed),
+            ]
+            anchor = next(
+                (
+                    _Anchor(key, mark, text.endswith("?"), asked)
+                    for name, mark, asked in options
+                    if (key := name if name[0] == "@" else self.table.own(name))
+                ),
+                None,
+            )
             if anchor is not None:
                 found.append(anchor)
             elif not text.endswith("?") and not any(
-                    self.generation.renames.get(n) == () for n in names):
+                self.generation.renames.get(n) == () for n in names
+            ):
                 missing.append(names[0])
         return found, tuple(missing)
 
-    def _follow(self, path: Path, link: str | None
-                ) -> tuple[list[str], tuple[str, ...], CallGraph]:
+    def _follow(self, path: Path, link: str | None) -> tuple[list[str], tuple[str, ...], CallGraph]:
         """A path's anchors in this table, those that it lacks, and the graph between them."""
         anchors, missing = self._anchors(path)
         graph = self._graph(path, anchors, link)
@@ -274,8 +284,9 @@ class RowSource:
         lost = tuple(f"{a} -> {b}" for a, b in edges if self.table.lacks(a) or self.table.lacks(b))
         return [a.name for a in anchors], missing + lost, graph
 
-    def _connected(self, graph: CallGraph, anchors: list[_Anchor], link: str | None
-                   ) -> list[_Anchor]:
+    def _connected(
+        self, graph: CallGraph, anchors: list[_Anchor], link: str | None
+    ) -> list[_Anchor]:
         """The anchors, but those that are there and not called from where the path says.
 
         An optional one was inlined into the anchor before and stands in the table for other
@@ -285,22 +296,33 @@ class RowSource:
         for anchor in anchors:
             renamed = () if anchor.optional else self.generation.renames.get(anchor.asked)
             before = found[-1].name if found else None if anchor.optional else link
-            if anchor.indirect or renamed is None or before is None or graph.reaches(
-                    before, anchor.name, () if anchor.optional else self._links(link or "")):
+            if (
+                anchor.indirect
+                or renamed is None
+                or before is None
+                or graph.reaches(
+                    before, anchor.name, () if anchor.optional else self._links(link or "")
+                )
+            ):
                 found.append(anchor)
                 continue
             keys = [(k, n) for n in renamed if (k := self.table.find(n.removeprefix(">")))]
             found += [replace(anchor, name=k, indirect=n.startswith(">")) for k, n in keys[:1]] or (
-                [anchor] if renamed else [])
-        return [a for a, b in zip(found, (None, *found), strict=False)
-                if b is None or a.name != b.name]
+                [anchor] if renamed else []
+            )
+        return [
+            a for a, b in zip(found, (None, *found), strict=False) if b is None or a.name != b.name
+        ]
 
     def _graph(self, path: Path, anchors: list[_Anchor], link: str | None) -> CallGraph:
         gen = self.generation
         edges = [*gen.edges, *path.edges]
         pairs = pairwise(anchors)
-        edges += [(a.name, b.name) for a, b in pairs if b.indirect or a.name.startswith("@")
-                  or gen.assumed.keys() & {a.name, b.name}]
+        edges += [
+            (a.name, b.name)
+            for a, b in pairs
+            if b.indirect or a.name.startswith("@") or gen.assumed.keys() & {a.name, b.name}
+        ]
         if anchors and link is not None:
             first = anchors[0]
             if link == gen.submit_link and first.indirect:
@@ -310,11 +332,20 @@ class RowSource:
                 edges.append((link, first.name))
             if link.startswith("@"):
                 edges.append((anchors[-1].name, link))
-        cuts = tuple(Cut(a, b, reason, "topology") for a, b, reason in (*gen.cuts, *path.cuts)
-                     if b not in gen.uncut)
-        return CallGraph(self.table, gen.files + path.files, tuple(edges), CutTable(
-            cuts + self.more_cuts + COMMON_CUTS, frozenset(path.edges), _once(gen.renames)),
-            self.entered)
+        cuts = tuple(
+            Cut(a, b, reason, "topology")
+            for a, b, reason in (*gen.cuts, *path.cuts)
+            if b not in gen.uncut
+        )
+        return CallGraph(
+            self.table,
+            gen.files + path.files,
+            tuple(edges),
+            CutTable(
+                cuts + self.more_cuts + COMMON_CUTS, frozenset(path.edges), _once(gen.renames)
+            ),
+            self.entered,
+        )
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""
@@ -327,16 +358,20 @@ class RowSource:
         parts = (self._segments(graph, [a, b], None, names) for a, b in pairwise(names))
         return list(accumulate(parts, initial=CallPath()))
 
-    def _segments(self, graph: CallGraph, names: list[str], link: str | None,
-                  others: Sequence[str] = ()) -> CallPath:
+    def _segments(
+        self, graph: CallGraph, names: list[str], link: str | None, others: Sequence[str] = ()
+    ) -> CallPath:
         total = CallPath()
         for a, b in pairwise(names):
             avoid = (self._links(link or "") - {b}) | ({*names, *others} - {a, b})
             found = graph.longest(a, b, avoid=avoid)
             if found is None:  # not connected in this build: a lower bound, and we say so
                 own = Step(a, 0 if a.startswith("@") else self.table.functions[a][1])
-                found = CallPath((own,), (f"{a} -> {b}",)) if a in self.table.functions else (
-                    CallPath((), (f"{a} -> {b}",)))
+                found = (
+                    CallPath((own,), (f"{a} -> {b}",))
+                    if a in self.table.functions
+                    else (CallPath((), (f"{a} -> {b}",)))
+                )
             total = total + found
         return total
 
@@ -350,16 +385,20 @@ class RowSource:
                 continue
             root = self.generation.roots.get((self.platform.arch, step.function))
             if root is None:
-                raise BlockstackError("no such root on this architecture",
-                                      path=self.generation.name, value=step.function)
+                raise BlockstackError(
+                    "no such root on this architecture",
+                    path=self.generation.name,
+                    value=step.function,
+                )
             steps += [Step(name, n, "derived") for name, n in root.rows]
             if root.entry is not None:
                 first = self._entry(*root.entry)
                 steps, missing = [*steps, *first.steps], missing + first.missing
             if step.function == "@syscall" and self.platform.offset_bytes:
                 # CONFIG_RANDOMIZE_KSTACK_OFFSET, include/linux/randomize_kstack.h: at most 10 bits
-                steps.append(Step("randomize_kstack_offset", self.platform.offset_bytes,
-                                  "published"))
+                steps.append(
+                    Step("randomize_kstack_offset", self.platform.offset_bytes, "published")
+                )
         if self.generation.doubt:
             steps.append(Step(self.generation.doubt, 0, "assumed"))
         return CallPath(tuple(steps), path.missing + missing)

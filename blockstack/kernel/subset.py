@@ -86,21 +86,37 @@ def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
     named |= {name for root in gen.roots.values() for name in root.entry or ()}
     keys = {table.find(name) for name in named if not name.startswith("@")}
     keys |= {key for name in traced_names(table) for key in table.named(name)}
-    kept = {name for name, row in table.functions.items()
-            if row[0] in files or row[0].startswith(dirs) or name in keys}
-    called = {callee for name in kept for side in (table.calls, table.tail)
-              for callee in side.get(name, {}) if callee in table.functions}
+    kept = {
+        name
+        for name, row in table.functions.items()
+        if row[0] in files or row[0].startswith(dirs) or name in keys
+    }
+    called = {
+        callee
+        for name in kept
+        for side in (table.calls, table.tail)
+        for callee in side.get(name, {})
+        if callee in table.functions
+    }
     names = sorted(kept | called)
     numbers = {f: i for i, f in enumerate(sorted({table.functions[n][0] for n in names}))}
 
     def side(rows: Any) -> dict[str, Any]:
         return {name: rows[name] for name in names if name in kept and name in rows}
 
-    meta = dict(table.meta) | {"generation": gen.name, "subset_of": table.digest, "counts": {
-        "functions": len(names), "followed": len(kept), "of": len(table.functions)}}
-    return {"meta": meta, "files": sorted(numbers), "functions": {
-        n: [numbers[table.functions[n][0]], *table.functions[n][1:]] for n in names},
-        "calls": side(table.calls), "tail": side(table.tail), "indirect": side(table.indirect)}
+    meta = dict(table.meta) | {
+        "generation": gen.name,
+        "subset_of": table.digest,
+        "counts": {"functions": len(names), "followed": len(kept), "of": len(table.functions)},
+    }
+    return {
+        "meta": meta,
+        "files": sorted(numbers),
+        "functions": {n: [numbers[table.functions[n][0]], *table.functions[n][1:]] for n in names},
+        "calls": side(table.calls),
+        "tail": side(table.tail),
+        "indirect": side(table.indirect),
+    }
 
 
 def dump(data: dict[str, Any]) -> bytes:

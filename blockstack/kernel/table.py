@@ -84,8 +84,9 @@ class FrameTable:
     def least_call_bytes(self) -> int:
         """What every call of this build keeps at least: the return address, and the saved frame
         pointer where it has one."""
-        return min((n for sites in self.calls.values() for n in sites.values()),
-                   default=self.pointer_bytes)
+        return min(
+            (n for sites in self.calls.values() for n in sites.values()), default=self.pointer_bytes
+        )
 
     @property
     def arch(self) -> str:
@@ -94,8 +95,9 @@ class FrameTable:
 
     def with_assumed(self, frames: Mapping[str, int]) -> "FrameTable":
         """The same table with frames for functions that it lacks; their file is `ASSUMED`."""
-        more = {name: (ASSUMED, n, "assumed") for name, n in frames.items()
-                if self.find(name) is None}
+        more = {
+            name: (ASSUMED, n, "assumed") for name, n in frames.items() if self.find(name) is None
+        }
         return replace(self, functions={**self.functions, **more}) if more else self
 
     def joined(self, more: "FrameTable") -> "FrameTable":
@@ -109,21 +111,31 @@ class FrameTable:
             Another architecture.
         """
         if more.arch != self.arch:
-            raise BlockstackError("a table of another architecture cannot be added",
-                                  path=str(more.meta["kernel"]), value=more.arch)
-        names = {name: f"{name}@{row[0]}" if name in self.functions else name
-                 for name, row in more.functions.items()}
+            raise BlockstackError(
+                "a table of another architecture cannot be added",
+                path=str(more.meta["kernel"]),
+                value=more.arch,
+            )
+        names = {
+            name: f"{name}@{row[0]}" if name in self.functions else name
+            for name, row in more.functions.items()
+        }
 
         def rows(side: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-            return {names[f]: {names.get(callee, callee): n for callee, n in called.items()}
-                    for f, called in side.items()}
+            return {
+                names[f]: {names.get(callee, callee): n for callee, n in called.items()}
+                for f, called in side.items()
+            }
 
         added = [*self.meta.get("added", ()), f"{more.meta['kernel']}: {more.meta['provenance']}"]
         return replace(
-            self, meta={**self.meta, "added": added},
+            self,
+            meta={**self.meta, "added": added},
             functions={**self.functions, **{names[f]: r for f, r in more.functions.items()}},
-            calls={**self.calls, **rows(more.calls)}, tail={**self.tail, **rows(more.tail)},
-            indirect={**self.indirect, **{names[f]: n for f, n in more.indirect.items()}})
+            calls={**self.calls, **rows(more.calls)},
+            tail={**self.tail, **rows(more.tail)},
+            indirect={**self.indirect, **{names[f]: n for f, n in more.indirect.items()}},
+        )
 
     def find(self, name: str) -> str | None:
         """The table's key for ``name``, as `own` finds it, or for what took its place."""
@@ -132,8 +144,7 @@ class FrameTable:
 
     def lacks(self, name: str) -> bool:
         """Whether a function is missing that a kernel like this one has, and nothing replaced."""
-        return (name in self.expected and self.find(name) is None
-                and self.renames.get(name) != ())
+        return name in self.expected and self.find(name) is None and self.renames.get(name) != ()
 
     def own(self, name: str) -> str | None:
         """The table's key for ``name`` or for the clone of it that gcc kept.
@@ -147,12 +158,16 @@ class FrameTable:
         function, _, place = name.partition("@")
         named = self._named.get(function, [])
         # the unqualified one of several same-named functions has its file in its row only
-        found = [n for n in named if base_name(n) == name
-                 or (place and "@" not in n and self.functions[n][0] == place)]
+        found = [
+            n
+            for n in named
+            if base_name(n) == name or (place and "@" not in n and self.functions[n][0] == place)
+        ]
         if not found and place:
             wanted = {place, _stem(place)}
-            found = [n for n in named
-                     if wanted & {n.partition("@")[2], _stem(self.functions[n][0])}]
+            found = [
+                n for n in named if wanted & {n.partition("@")[2], _stem(self.functions[n][0])}
+            ]
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
 
     def named(self, name: str) -> list[str]:
@@ -168,14 +183,18 @@ class FrameTable:
             The table has no such function.
         """
         if name not in self.functions:
-            raise UnknownFrame("no such function in the frame table", path=str(self.meta["kernel"]),
-                               value=name)
+            raise UnknownFrame(
+                "no such function in the frame table", path=str(self.meta["kernel"]), value=name
+            )
         return self.functions[name][1]
 
     def site(self, caller: str, callee: str) -> int | None:
         """Bytes of ``caller`` in use when it calls or jumps to ``callee``; None: it does not."""
-        depths = [d[callee] for d in (self.calls.get(caller, {}), self.tail.get(caller, {}))
-                  if callee in d]
+        depths = [
+            d[callee]
+            for d in (self.calls.get(caller, {}), self.tail.get(caller, {}))
+            if callee in d
+        ]
         return max(depths, default=None)
 
     def indirect_site(self, caller: str) -> int | None:
@@ -198,8 +217,9 @@ class _File(msgspec.Struct):
 
 
 def _fail(path: Path, message: str) -> BlockstackError:
-    return BlockstackError(message, path=str(path),
-                           hint="a frame table is gzip'ed or plain JSON of format " + FORMAT)
+    return BlockstackError(
+        message, path=str(path), hint="a frame table is gzip'ed or plain JSON of format " + FORMAT
+    )
 
 
 def load_table(path: Path, column: int = 1) -> FrameTable:
@@ -235,8 +255,9 @@ def make_table(data: Mapping[str, Any], path: Path) -> FrameTable:
         Not of this format.
     """
     text = msgspec.json.encode(data)
-    return _made(msgspec.json.decode(text, type=_File), path, 1,
-                 hashlib.sha256(text).hexdigest()[:16])
+    return _made(
+        msgspec.json.decode(text, type=_File), path, 1, hashlib.sha256(text).hexdigest()[:16]
+    )
 
 
 def _made(data: _File, path: Path, column: int, digest: str) -> FrameTable:
@@ -245,18 +266,21 @@ def _made(data: _File, path: Path, column: int, digest: str) -> FrameTable:
     for key in ("pointer_bytes", "arch", "kernel"):
         if key not in data.meta:
             raise _fail(path, f"meta lacks {key}")
-    functions = {name: _row(path, name, row, data.files, column)
-                 for name, row in data.functions.items()}
+    functions = {
+        name: _row(path, name, row, data.files, column) for name, row in data.functions.items()
+    }
     return FrameTable(data.meta, functions, data.calls, data.tail, data.indirect, digest)
 
 
-def _row(path: Path, name: str, row: list[int | str | None], files: list[str], column: int
-         ) -> tuple[str, int, str]:
+def _row(
+    path: Path, name: str, row: list[int | str | None], files: list[str], column: int
+) -> tuple[str, int, str]:
     if len(row) < 3:
         raise _fail(path, f"functions[{name!r}] is malformed: {row!r}")
     frame = row[column] if len(row) > column else None
     frame, file = row[1] if frame is None else frame, row[0]
-    if not (isinstance(file, int) and 0 <= file < len(files) and isinstance(frame, int)
-            and frame >= 0):
+    if not (
+        isinstance(file, int) and 0 <= file < len(files) and isinstance(frame, int) and frame >= 0
+    ):
         raise _fail(path, f"functions[{name!r}] is malformed: {row!r}")
     return files[file], frame, str(row[2])

@@ -20,12 +20,26 @@ from blockstack.kernel.table import FrameTable, base_name
 How = Literal["call", "tail", "pointer", "frame", "root", "missing"]
 #: entry code by the name that a trace shows for it, and the root that it stands for
 _ROOTS = {
-    "@syscall": ("entry_SYSCALL_64_after_hwframe", "entry_SYSCALL_64", "entry_SYSENTER_32",
-                 "entry_INT80_32", "system_call_fastpath", "sysenter_past_esp", "syscall_call",
-                 "sysenter_do_call", "system_call_done"),
-    "@fault": ("asm_exc_page_fault", "handle_exception_return", "handle_exception", "page_fault",
-               "error_code"),
-    "@kthread": ("ret_from_fork", "ret_from_fork_asm", "kernel_thread_helper")}
+    "@syscall": (
+        "entry_SYSCALL_64_after_hwframe",
+        "entry_SYSCALL_64",
+        "entry_SYSENTER_32",
+        "entry_INT80_32",
+        "system_call_fastpath",
+        "sysenter_past_esp",
+        "syscall_call",
+        "sysenter_do_call",
+        "system_call_done",
+    ),
+    "@fault": (
+        "asm_exc_page_fault",
+        "handle_exception_return",
+        "handle_exception",
+        "page_fault",
+        "error_code",
+    ),
+    "@kthread": ("ret_from_fork", "ret_from_fork_asm", "kernel_thread_helper"),
+}
 _ROOT_OF = {name: root for root, names in _ROOTS.items() for name in names}
 #: the kernel's own copies to and from user memory, where a page fault strikes (arch/x86/lib)
 _COPIES = ("copy_user_", "__copy_user", "rep_movs", "__get_user", "__put_user", "__clear_user")
@@ -70,8 +84,13 @@ class TracedPath:
         return tuple(dict.fromkeys(f.function for f in self.frames if f.how == "missing"))
 
 
-def traced_path(table: FrameTable, functions: Sequence[str], roots: Mapping[str, Root], *,
-                leaf_bytes: int | None = None) -> TracedPath:
+def traced_path(
+    table: FrameTable,
+    functions: Sequence[str],
+    roots: Mapping[str, Root],
+    *,
+    leaf_bytes: int | None = None,
+) -> TracedPath:
     """What a frame table has for a chain of functions.
 
     Parameters
@@ -88,8 +107,9 @@ def traced_path(table: FrameTable, functions: Sequence[str], roots: Mapping[str,
     return TracedPath(tuple(_frames(table, functions, roots, leaf_bytes)))
 
 
-def _frames(table: FrameTable, functions: Sequence[str], roots: Mapping[str, Root],
-            leaf_bytes: int | None) -> Iterator[TracedFrame]:
+def _frames(
+    table: FrameTable, functions: Sequence[str], roots: Mapping[str, Root], leaf_bytes: int | None
+) -> Iterator[TracedFrame]:
     copying, before = False, ""
     for outer, inner in pairwise(functions):
         root = roots.get("@copy" if copying else _ROOT_OF.get(outer, ""))
@@ -126,8 +146,7 @@ def _keys(table: FrameTable, name: str) -> list[str]:
     return exact or sorted(found, key=lambda k: (base_name(k) != k, -table.functions[k][1]))
 
 
-def _site(table: FrameTable, name: str, outer: Sequence[str], inner: Sequence[str]
-          ) -> TracedFrame:
+def _site(table: FrameTable, name: str, outer: Sequence[str], inner: Sequence[str]) -> TracedFrame:
     """Bytes of ``outer`` at its call of ``inner``; both may be several functions of one name."""
     goals = set(inner)
     direct = [(table.calls[a][b], a) for a in outer for b in goals if b in table.calls.get(a, {})]

@@ -15,12 +15,10 @@ from blockstack.suggest import did_you_mean
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
-    for kind in (*DM_KINDS, *MD_KINDS, *LEAF_KINDS, *NETWORK_KINDS, BCACHE, DRBD,
-                 *SOURCE_KINDS)
+    for kind in (*DM_KINDS, *MD_KINDS, *LEAF_KINDS, *NETWORK_KINDS, BCACHE, DRBD, *SOURCE_KINDS)
 }
 
-__all__ = ["KINDS", "Calls", "Kind", "Param", "Path", "Worker", "find_kind",
-           "served_by"]
+__all__ = ["KINDS", "Calls", "Kind", "Param", "Path", "Worker", "find_kind", "served_by"]
 
 
 def find_kind(name: object, path: str = "kind") -> Kind:
@@ -32,8 +30,12 @@ def find_kind(name: object, path: str = "kind") -> Kind:
         No such kind; the hint lists those that there are.
     """
     if not isinstance(name, str) or name not in KINDS:
-        raise ConfigError("no such device kind", path=path, value=name,
-                          hint=did_you_mean(name, sorted(KINDS), "kinds"))
+        raise ConfigError(
+            "no such device kind",
+            path=path,
+            value=name,
+            hint=did_you_mean(name, sorted(KINDS), "kinds"),
+        )
     return KINDS[name]
 
 
@@ -44,5 +46,8 @@ _SERVED_BY: Mapping[str, str] = {"ext2": "ext4", "ext3": "ext4"}
 def served_by(name: str, generation: str) -> str:
     """A hint: the driver that serves a file system which a kernel has no driver for; or empty."""
     other = _SERVED_BY.get(name, "")
-    return f'; there {other}\'s driver serves {name}: write kind = "{other}"' if (
-        other and generation in generations(KINDS[other].calls)) else ""
+    return (
+        f'; there {other}\'s driver serves {name}: write kind = "{other}"'
+        if (other and generation in generations(KINDS[other].calls))
+        else ""
+    )

@@ -15,24 +15,34 @@ MD = "drivers/md/"
 CORE = (MD + "dm.c", MD + "dm-table.c")
 
 # What `Calls.note` says of fua on 6.1
-FUA = ("6.1: the flush of a preflush+FUA write goes down in the caller, its data from kdmflush "
-        "(dm_io_complete, dm.c): counted in the caller, whose stack is the deeper one")
+FUA = (
+    "6.1: the flush of a preflush+FUA write goes down in the caller, its data from kdmflush "
+    "(dm_io_complete, dm.c): counted in the caller, whose stack is the deeper one"
+)
 
 # ---- 2.6.18 and 2.6.24: dm_request clones all the pieces of a bio in one call ----
 
 _OLD_CUTS: Cuts = tuple(
     ("dm_table_put", callee, "the last reference: only when dmsetup replaces the table meanwhile")
-    for callee in ("table_destroy", "kfree", "vfree", "free_devices", "dm_put_target_type"))
+    for callee in ("table_destroy", "kfree", "vfree", "free_devices", "dm_put_target_type")
+)
 OLD_ENDIO = Path(("clone_endio@drivers/md/dm.c", "dec_pending@drivers/md/dm.c"), files=CORE)
 OLD_FLUSH = Path(("dm_flush_all", "dm_table_flush_all"), files=CORE, cuts=_OLD_CUTS)
 OLD_UNPLUG = Path(("dm_unplug_all", "dm_table_unplug_all"), files=CORE, cuts=_OLD_CUTS)
 # 2.6.24 has blk_unplug between dm and the lower queue's unplug_fn (block/ll_rw_blk.c)
-OLD_UNPLUG_24 = Path(("dm_unplug_all", "dm_table_unplug_all", "blk_unplug"), files=CORE,
-                     cuts=_OLD_CUTS)
+OLD_UNPLUG_24 = Path(
+    ("dm_unplug_all", "dm_table_unplug_all", "blk_unplug"), files=CORE, cuts=_OLD_CUTS
+)
 
 
-def old_map(target: str, *own: str, files: Iterable[str] = (), others: tuple[str, ...] = (),
-            edges: Edges = (), cuts: Cuts = ()) -> Path:
+def old_map(
+    target: str,
+    *own: str,
+    files: Iterable[str] = (),
+    others: tuple[str, ...] = (),
+    edges: Edges = (),
+    cuts: Cuts = (),
+) -> Path:
     """dm_request to the target's ``map`` function and, when ``own`` names functions, on through
     these to the submit; without ``own``, __map_bio submits the remapped clone. ``files`` lie in
     drivers/md, ``others`` elsewhere."""
@@ -41,17 +51,27 @@ def old_map(target: str, *own: str, files: Iterable[str] = (), others: tuple[str
         via += (">" + target, *own)
     elif not any(caller == "__map_bio" for caller, _ in edges):
         edges = (("__map_bio", target), *edges)
-    return Path(via, edges=edges, files=(*CORE, *(MD + f for f in files), *others),
-                cuts=_OLD_CUTS + cuts)
+    return Path(
+        via, edges=edges, files=(*CORE, *(MD + f for f in files), *others), cuts=_OLD_CUTS + cuts
+    )
 
 
-def old_worker(name: str, work: str, *own: str, files: Iterable[str] = (), edges: Edges = (),
-               cuts: Cuts = (), per_device: bool = False) -> Worker:
+def old_worker(
+    name: str,
+    work: str,
+    *own: str,
+    files: Iterable[str] = (),
+    edges: Edges = (),
+    cuts: Cuts = (),
+    per_device: bool = False,
+) -> Worker:
     """A workqueue of kernels to 2.6.3x: one thread, kernel/workqueue.c calls the work function."""
     via = ("@kthread", "kthread?", ">worker_thread", "run_workqueue", ">" + work, *own)
-    return Worker(name, Path(via, edges=edges, files=("kernel/workqueue.c",
-                                                      *(MD + f for f in files)), cuts=cuts),
-                  per_device)
+    return Worker(
+        name,
+        Path(via, edges=edges, files=("kernel/workqueue.c", *(MD + f for f in files)), cuts=cuts),
+        per_device,
+    )
 
 
 # ---- 6.1: dm_submit_bio maps the front piece and resubmits the rest ----
@@ -60,9 +80,13 @@ _FLUSH_ONLY = ("dm_submit_bio", "__send_empty_flush", "only for REQ_PREFLUSH (dm
 _ABNORMAL = "only for discard, secure erase, write zeroes (is_abnormal_io, dm.c 6.1)"
 _NO_ZONES: Cuts = tuple(
     (caller, callee, "only on a zoned device that needs zone append emulation (dm.c 6.1)")
-    for caller, callee in (("__map_bio", "dm_zone_map_bio"), ("clone_endio", "dm_zone_endio"),
-                           ("clone_endio", "dm_is_zone_write"),
-                           ("__dm_io_complete", "dm_is_zone_write")))
+    for caller, callee in (
+        ("__map_bio", "dm_zone_map_bio"),
+        ("clone_endio", "dm_zone_endio"),
+        ("clone_endio", "dm_is_zone_write"),
+        ("__dm_io_complete", "dm_is_zone_write"),
+    )
+)
 _NEW_CUTS: Cuts = (
     *_NO_ZONES,
     ("*", "dm_stats_account_io", "only after dmsetup message @stats_create"),
@@ -72,7 +96,9 @@ _NEW_CUTS: Cuts = (
 _STARTS = ("dm_io_acct", "bdev_end_io_acct", "only at completion")
 _ENDS = ("dm_io_acct", "bdev_start_io_acct", "only at submission")
 RW_CUTS: Cuts = (
-    *_NEW_CUTS, _STARTS, _FLUSH_ONLY,
+    *_NEW_CUTS,
+    _STARTS,
+    _FLUSH_ONLY,
     ("dm_submit_bio", "__send_duplicate_bios", _ABNORMAL),
     ("dm_submit_bio", "bio_split_to_limits", _ABNORMAL),
 )
@@ -81,9 +107,16 @@ FLUSH_CUTS: Cuts = (*_NEW_CUTS, _STARTS, ("dm_submit_bio", "bio_split_to_limits"
 NEW_ENDIO = Path(("clone_endio", "__dm_io_complete"), files=CORE, cuts=(*_NEW_CUTS, _ENDS))
 
 
-def new_map(target: str, *own: str, op: str = "read", files: Iterable[str] = (),
-            others: tuple[str, ...] = (), edges: Edges = (), cuts: Cuts = (),
-            remaps: bool = True) -> Path:
+def new_map(
+    target: str,
+    *own: str,
+    op: str = "read",
+    files: Iterable[str] = (),
+    others: tuple[str, ...] = (),
+    edges: Edges = (),
+    cuts: Cuts = (),
+    remaps: bool = True,
+) -> Path:
     """dm_submit_bio to the target's ``map`` function and on to the submit.
 
     Parameters
@@ -109,37 +142,65 @@ def new_map(target: str, *own: str, op: str = "read", files: Iterable[str] = (),
         edges = (("__map_bio", target), *edges)
         via += ("dm_submit_bio_remap",) if remaps else ()
     base = {"discard": DISCARD_CUTS, "flush": FLUSH_CUTS}.get(op, RW_CUTS)
-    return Path(via, edges=edges, files=(*CORE, *(MD + f for f in files), *others),
-                cuts=base + cuts)
+    return Path(
+        via, edges=edges, files=(*CORE, *(MD + f for f in files), *others), cuts=base + cuts
+    )
 
 
 #: kcopyd's work function, one of several of this name: tables tell it by its module or its file
 KCOPYD = "do_work@dm_mod|do_work@drivers/md/dm-kcopyd.c"
 
 
-def new_worker(name: str, work: str, *own: str, files: Iterable[str] = (), edges: Edges = (),
-               cuts: Cuts = (), per_device: bool = True) -> Worker:
+def new_worker(
+    name: str,
+    work: str,
+    *own: str,
+    files: Iterable[str] = (),
+    edges: Edges = (),
+    cuts: Cuts = (),
+    per_device: bool = True,
+) -> Worker:
     """A workqueue of 6.1: a kworker, kernel/workqueue.c calls the work function."""
     via = ("@kthread", "kthread", ">worker_thread", "process_one_work", ">" + work, *own)
-    return Worker(name, Path(via, edges=edges, files=("kernel/workqueue.c", "kernel/kthread.c",
-                                                      *(MD + f for f in files)), cuts=cuts),
-                  per_device)
+    return Worker(
+        name,
+        Path(
+            via,
+            edges=edges,
+            files=("kernel/workqueue.c", "kernel/kthread.c", *(MD + f for f in files)),
+            cuts=cuts,
+        ),
+        per_device,
+    )
 
 
-def remapping(target: str, *files: str, cuts: Cuts = (), edges: Edges = (), ends: Edges = (),
-              worker: Worker | None = None, worker_ops: tuple[str, ...] = (), note: str = ""
-              ) -> Calls:
+def remapping(
+    target: str,
+    *files: str,
+    cuts: Cuts = (),
+    edges: Edges = (),
+    ends: Edges = (),
+    worker: Worker | None = None,
+    worker_ops: tuple[str, ...] = (),
+    note: str = "",
+) -> Calls:
     """A target of 6.1 whose ``map`` leaves the submit to dm.c, some operations to a worker.
 
     ``ends`` are the indirect calls of ``clone_endio`` (the target's ``end_io``).
     """
-    paths = {op: new_map(target, op=op, files=files, cuts=cuts, edges=edges)
-             for op in ("read", "discard", "flush")}
-    endio = Path(NEW_ENDIO.via, edges=ends, cuts=NEW_ENDIO.cuts,
-                 files=(*CORE, *(MD + f for f in files)))
-    return Calls(submit=paths["read"],
-                 submit_ops={"discard": paths["discard"], "flush": paths["flush"],
-                             "fua": paths["flush"]},
-                 worker=dict.fromkeys(worker_ops, worker) if worker else {}, endio=endio,
-                 split="front", ops=("read", "write", "flush", "discard", "fua"),
-                 note=f"{note}; {FUA}" if note else FUA)
+    paths = {
+        op: new_map(target, op=op, files=files, cuts=cuts, edges=edges)
+        for op in ("read", "discard", "flush")
+    }
+    endio = Path(
+        NEW_ENDIO.via, edges=ends, cuts=NEW_ENDIO.cuts, files=(*CORE, *(MD + f for f in files))
+    )
+    return Calls(
+        submit=paths["read"],
+        submit_ops={"discard": paths["discard"], "flush": paths["flush"], "fua": paths["flush"]},
+        worker=dict.fromkeys(worker_ops, worker) if worker else {},
+        endio=endio,
+        split="front",
+        ops=("read", "write", "flush", "discard", "fua"),
+        note=f"{note}; {FUA}" if note else FUA,
+    )

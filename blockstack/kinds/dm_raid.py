@@ -25,22 +25,40 @@ def under_dm(calls: Calls) -> Calls:
 
     def ends(md: Path) -> Path:
         goes_on = () if md.via[-1:] == ("bio_endio",) else ("bio_endio",)
-        return Path((*md.via, *goes_on, ">clone_endio", "__dm_io_complete"),
-                    files=(*dm.CORE, *md.files), edges=md.edges,
-                    cuts=md.cuts + dm.NEW_ENDIO.cuts)
+        return Path(
+            (*md.via, *goes_on, ">clone_endio", "__dm_io_complete"),
+            files=(*dm.CORE, *md.files),
+            edges=md.edges,
+            cuts=md.cuts + dm.NEW_ENDIO.cuts,
+        )
 
     assert calls.submit is not None and calls.endio is not None
     ops = {op: path(p, {"fua": "flush"}.get(op, op)) for op, p in calls.submit_ops.items()}
-    return Calls(submit=path(calls.submit, "read"), submit_ops=ops, worker=calls.worker,
-                 endio=ends(calls.endio), split="front", ops=calls.ops, options=calls.options,
-                 completion=None if calls.completion is None else ends(calls.completion),
-                 note=f"{calls.note} {dm.FUA}".strip())
+    return Calls(
+        submit=path(calls.submit, "read"),
+        submit_ops=ops,
+        worker=calls.worker,
+        endio=ends(calls.endio),
+        split="front",
+        ops=calls.ops,
+        options=calls.options,
+        completion=None if calls.completion is None else ends(calls.completion),
+        note=f"{calls.note} {dm.FUA}".strip(),
+    )
 
 
-_BITMAP = Param("bitmap", choice(*BITMAP_WORDS), "internal",
-                "write-intent bitmap on the metadata devices, as LVM has them; none without such")
-_CHUNK = Param("chunk", sectors(8, 2**31, multiple=8, power_of_two=True), 128,
-               "chunk size; default 64 KiB, LVM's")
+_BITMAP = Param(
+    "bitmap",
+    choice(*BITMAP_WORDS),
+    "internal",
+    "write-intent bitmap on the metadata devices, as LVM has them; none without such",
+)
+_CHUNK = Param(
+    "chunk",
+    sectors(8, 2**31, multiple=8, power_of_two=True),
+    128,
+    "chunk size; default 64 KiB, LVM's",
+)
 
 
 def _below_dm(calls: Mapping[str, Calls]) -> Mapping[str, Calls]:
@@ -48,29 +66,59 @@ def _below_dm(calls: Mapping[str, Calls]) -> Mapping[str, Calls]:
     return {gen: under_dm(calls[gen]) for gen in ("6.1", "6.12")}
 
 
-def _kind(level: int, mapping: str, least: int, calls: Callable[..., Mapping[str, Calls]],
-          params: tuple[Param, ...] = (), most: int | None = None) -> Kind:
+def _kind(
+    level: int,
+    mapping: str,
+    least: int,
+    calls: Callable[..., Mapping[str, Calls]],
+    params: tuple[Param, ...] = (),
+    most: int | None = None,
+) -> Kind:
     variants = {word: _below_dm(calls(bitmap=word == "internal")) for word in BITMAP_WORDS}
-    return Kind(f"dm-raid{level}", "stacked", mapping, (least, most),
-                f"dm raid target, raid{level} (LVM's): md's below dm", verb="dm",
-                params=(*params, _BITMAP), calls=variants["internal"], variant="bitmap",
-                variants=variants)
+    return Kind(
+        f"dm-raid{level}",
+        "stacked",
+        mapping,
+        (least, most),
+        f"dm raid target, raid{level} (LVM's): md's below dm",
+        verb="dm",
+        params=(*params, _BITMAP),
+        calls=variants["internal"],
+        variant="bitmap",
+        variants=variants,
+    )
 
 
 def _parity(level: int, least: int) -> Kind:
     def calls(*, bitmap: bool) -> Mapping[str, Calls]:
         return parity_calls(level, bitmap=bitmap)
 
-    failed = Param("failed", failed_members(2 if level == 6 else 1), (),
-                   "numbers of failed members, from 0")
+    failed = Param(
+        "failed", failed_members(2 if level == 6 else 1), (), "numbers of failed members, from 0"
+    )
     return _kind(level, "raid456", least, calls, (_CHUNK, failed), most=63)
 
 
 DM_RAID_KINDS = (
-    Kind("dm-raid0", "stacked", "stripe", (1, None), "dm raid target, raid0: md's below dm",
-         verb="dm", params=(_CHUNK,), calls=_below_dm(later_md({"6.1": RAID0}))),
+    Kind(
+        "dm-raid0",
+        "stacked",
+        "stripe",
+        (1, None),
+        "dm raid target, raid0: md's below dm",
+        verb="dm",
+        params=(_CHUNK,),
+        calls=_below_dm(later_md({"6.1": RAID0})),
+    ),
     _kind(1, "mirror", 2, lambda *, bitmap: later_md(raid1_new(bitmap=bitmap), clones=True)),
-    _parity(4, 2), _parity(5, 2), _parity(6, 4),
-    _kind(10, "raid10", 2, lambda *, bitmap: later_md(raid10_new(bitmap=bitmap), clones=True),
-          (_CHUNK, Param("layout", layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset'))),
+    _parity(4, 2),
+    _parity(5, 2),
+    _parity(6, 4),
+    _kind(
+        10,
+        "raid10",
+        2,
+        lambda *, bitmap: later_md(raid10_new(bitmap=bitmap), clones=True),
+        (_CHUNK, Param("layout", layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset')),
+    ),
 )

@@ -9,33 +9,56 @@ from blockstack.kinds.model import Calls, Kind, Param, Path
 from blockstack.kinds.params import fraction, sectors
 
 _OLD_FILES = ("dm-snap.c", "dm-exception-store.c", "kcopyd.c", "dm-io.c")
-_NEW_FILES = ("dm-snap.c", "dm-snap-persistent.c", "dm-kcopyd.c", "dm-io.c",
-              "[dm_mod.ko]", "[dm_snapshot.ko]")
-_NOTE = ("persistent exception store, as LVM makes it; reads of a chunk that is just being copied "
-         "and merging are left out")
+_NEW_FILES = (
+    "dm-snap.c",
+    "dm-snap-persistent.c",
+    "dm-kcopyd.c",
+    "dm-io.c",
+    "[dm_mod.ko]",
+    "[dm_snapshot.ko]",
+)
+_NOTE = (
+    "persistent exception store, as LVM makes it; reads of a chunk that is just being copied "
+    "and merging are left out"
+)
 _VALID: dm.Cuts = tuple(
     ("*", callee, "only when the snapshot becomes invalid: the store is full or failed")
-    for callee in ("__invalidate_snapshot*", "persistent_drop*", "dm_table_event"))
+    for callee in ("__invalidate_snapshot*", "persistent_drop*", "dm_table_event")
+)
 _HEADER: dm.Cuts = tuple(
     ("chunk_io", callee, "only for the header (metadata=1), which ksnaphd writes")
-    for callee in ("queue_work", "queue_work_on", "flush_workqueue", "__flush_workqueue"))
+    for callee in ("queue_work", "queue_work_on", "flush_workqueue", "__flush_workqueue")
+)
 
 # kcopyd.c: process_jobs runs each kind of job through a pointer; a finished job calls dm-snap.c
 _OLD_EDGES: dm.Edges = (
-    ("process_jobs", "run_complete_job"), ("process_jobs", "run_io_job"),
-    ("process_jobs", "run_pages_job"), ("run_complete_job", "copy_callback"),
-    ("copy_callback", "persistent_commit"), ("persistent_commit", "commit_callback"))
+    ("process_jobs", "run_complete_job"),
+    ("process_jobs", "run_io_job"),
+    ("process_jobs", "run_pages_job"),
+    ("run_complete_job", "copy_callback"),
+    ("copy_callback", "persistent_commit"),
+    ("persistent_commit", "commit_callback"),
+)
 _PREPARE: dm.Edges = (("__find_pending_exception", "persistent_prepare"),)
-_KCOPYD_OLD = dm.old_worker("kcopyd", "do_work@drivers/md/kcopyd.c|do_work", files=_OLD_FILES,
-                            edges=_OLD_EDGES, cuts=_VALID + _HEADER)
+_KCOPYD_OLD = dm.old_worker(
+    "kcopyd",
+    "do_work@drivers/md/kcopyd.c|do_work",
+    files=_OLD_FILES,
+    edges=_OLD_EDGES,
+    cuts=_VALID + _HEADER,
+)
 _NEW_EDGES: dm.Edges = (
-    ("process_jobs", "run_complete_job"), ("process_jobs", "run_io_job"),
-    ("process_jobs", "run_pages_job"), ("run_complete_job", "copy_callback"),
+    ("process_jobs", "run_complete_job"),
+    ("process_jobs", "run_io_job"),
+    ("process_jobs", "run_pages_job"),
+    ("run_complete_job", "copy_callback"),
     ("copy_callback", "persistent_commit_exception"),
     ("persistent_commit_exception", "commit_callback"),
-    ("persistent_commit_exception", "pending_complete"))
-_KCOPYD = dm.new_worker("kcopyd", dm.KCOPYD, files=_NEW_FILES, edges=_NEW_EDGES,
-                        cuts=_VALID + _HEADER)
+    ("persistent_commit_exception", "pending_complete"),
+)
+_KCOPYD = dm.new_worker(
+    "kcopyd", dm.KCOPYD, files=_NEW_FILES, edges=_NEW_EDGES, cuts=_VALID + _HEADER
+)
 
 
 # origin_map and snapshot_map look at the copies only when data are written (dm-snap.c); an empty
@@ -43,11 +66,32 @@ _KCOPYD = dm.new_worker("kcopyd", dm.KCOPYD, files=_NEW_FILES, edges=_NEW_EDGES,
 _NO_COPY = tuple(
     (caller, callee, "only for writes with data")
     for caller, callees in (
-        ("origin_map", ("do_origin", "__lookup_origin", "__find_pending_exception", "start_copy",
-                        "generic_make_request", "mempool_free", "lookup_exception")),
-        ("snapshot_map", ("start_copy", "__find_pending_exception", "__insert_pending_exception",
-                          "mempool_alloc", "mempool_free", "submit_bio_noacct")))
-    for callee in callees)
+        (
+            "origin_map",
+            (
+                "do_origin",
+                "__lookup_origin",
+                "__find_pending_exception",
+                "start_copy",
+                "generic_make_request",
+                "mempool_free",
+                "lookup_exception",
+            ),
+        ),
+        (
+            "snapshot_map",
+            (
+                "start_copy",
+                "__find_pending_exception",
+                "__insert_pending_exception",
+                "mempool_alloc",
+                "mempool_free",
+                "submit_bio_noacct",
+            ),
+        ),
+    )
+    for callee in callees
+)
 _ZERO: dm.Cuts = (
     ("snapshot_map", "dm_kcopyd_zero", "only for discards with discard_zeroes_cow"),
     ("snapshot_map", "dm_kcopyd_prepare_callback", "only for a write of a whole chunk"),
@@ -60,10 +104,15 @@ def _old(target: str, *, late: bool) -> Calls:
     path = dm.old_map(target, files=_OLD_FILES, edges=_PREPARE, cuts=_VALID)
     read = dm.old_map(target, files=_OLD_FILES, cuts=_VALID + _NO_COPY)
     return Calls(
-        submit=path, submit_ops={"read": read}, worker={"write": _KCOPYD_OLD},
-        endio=dm.OLD_ENDIO, flush=None if late else dm.OLD_FLUSH,
+        submit=path,
+        submit_ops={"read": read},
+        worker={"write": _KCOPYD_OLD},
+        endio=dm.OLD_ENDIO,
+        flush=None if late else dm.OLD_FLUSH,
         unplug=dm.OLD_UNPLUG_24 if late else dm.OLD_UNPLUG,
-        ops=("read", "write") if late else ("read", "write", "flush", "fua"), note=_NOTE)
+        ops=("read", "write") if late else ("read", "write", "flush", "fua"),
+        note=_NOTE,
+    )
 
 
 def _new(target: str) -> Calls:
@@ -71,33 +120,65 @@ def _new(target: str) -> Calls:
     prepare = (("__insert_pending_exception", "persistent_prepare_exception"),)
 
     def path(op: str, cuts: dm.Cuts) -> Path:
-        return dm.new_map(target, op=op, files=_NEW_FILES, cuts=_VALID + cuts, edges=prepare,
-                          remaps=False)
+        return dm.new_map(
+            target, op=op, files=_NEW_FILES, cuts=_VALID + cuts, edges=prepare, remaps=False
+        )
+
     return Calls(
         submit=path("write", (_ZERO[0],)),
-        submit_ops={"read": path("read", _NO_COPY + _ZERO),
-                    "flush": path("flush", _NO_COPY + _ZERO), "fua": path("flush", (_ZERO[0],))},
-        worker={"write": _KCOPYD}, endio=dm.NEW_ENDIO, split="front",
+        submit_ops={
+            "read": path("read", _NO_COPY + _ZERO),
+            "flush": path("flush", _NO_COPY + _ZERO),
+            "fua": path("flush", (_ZERO[0],)),
+        },
+        worker={"write": _KCOPYD},
+        endio=dm.NEW_ENDIO,
+        split="front",
         ops=("read", "write", "flush", "fua"),
-        note=f"{_NOTE}; discards are refused, as without discard_zeroes_cow; {dm.FUA}")
+        note=f"{_NOTE}; discards are refused, as without discard_zeroes_cow; {dm.FUA}",
+    )
 
 
 def _calls(target: str) -> dict[str, Calls]:
-    return {"2.6.18": _old(target, late=False), "2.6.24": _old(target, late=True),
-            "6.1": _new(target)}
+    return {
+        "2.6.18": _old(target, late=False),
+        "2.6.24": _old(target, late=True),
+        "6.1": _new(target),
+    }
 
 
 _CHUNK = Param("chunk", sectors(least=8, power_of_two=True), 8, "chunk size; default 4 KiB, LVM's")
 
 SNAPSHOT_KINDS = (
-    Kind("dm-snapshot-origin", "stacked", "snapshot-origin", (1, None),
-         "dm snapshot-origin target: the real device, then the stores of its snapshots", verb="dm",
-         params=(_CHUNK, Param("copied", fraction, 0.0, "share of the chunks that every snapshot "
-                               "has copied already")),
-         calls=_calls("origin_map")),
-    Kind("dm-snapshot", "stacked", "snapshot", (2, 2),
-         "dm snapshot target: the origin's device, then the store", verb="dm",
-         params=(_CHUNK, Param("copied", fraction, 0.0, "share of the chunks that lie in the "
-                               "store already")),
-         calls=_calls("snapshot_map")),
+    Kind(
+        "dm-snapshot-origin",
+        "stacked",
+        "snapshot-origin",
+        (1, None),
+        "dm snapshot-origin target: the real device, then the stores of its snapshots",
+        verb="dm",
+        params=(
+            _CHUNK,
+            Param(
+                "copied",
+                fraction,
+                0.0,
+                "share of the chunks that every snapshot has copied already",
+            ),
+        ),
+        calls=_calls("origin_map"),
+    ),
+    Kind(
+        "dm-snapshot",
+        "stacked",
+        "snapshot",
+        (2, 2),
+        "dm snapshot target: the origin's device, then the store",
+        verb="dm",
+        params=(
+            _CHUNK,
+            Param("copied", fraction, 0.0, "share of the chunks that lie in the store already"),
+        ),
+        calls=_calls("snapshot_map"),
+    ),
 )

@@ -46,65 +46,137 @@ def _sd(source: str, assumed: str = "", **values: int) -> DriverLimits:
 _DISK = "the disk reports neither block limits nor unmap (VPD pages B0, B2)"
 _QEMU = "seg_max 254 (QEMU's queue of 256)"
 _NEW = {
-    "scsi/ahci": _sd("ahci.h AHCI_SHT, libata-scsi.c ata_scsi_dev_config", _DISK,
-                     max_hw_sectors=65535, max_segments=168, dma_alignment=511),
-    "scsi/generic": _sd("scsi_host.h SCSI_DEFAULT_MAX_SECTORS, SG_ALL",
-                        f"the host driver sets none; {_DISK}", max_hw_sectors=1024,
-                        max_segments=128),
-    "scsi/megasas": _sd("scsi_host.h SCSI_DEFAULT_MAX_SECTORS, megaraid_sas_base.c",
-                        f"the firmware's max_num_sge and stripe as the middle layer's defaults; "
-                        f"{_DISK}", max_hw_sectors=1024, max_segments=128,
-                        max_segment_size=_UINT_MAX),
-    "scsi/virtio-scsi": _sd("virtio_scsi.c virtscsi_probe", f"{_QEMU}; {_DISK}",
-                            max_hw_sectors=65535, max_segments=254),
+    "scsi/ahci": _sd(
+        "ahci.h AHCI_SHT, libata-scsi.c ata_scsi_dev_config",
+        _DISK,
+        max_hw_sectors=65535,
+        max_segments=168,
+        dma_alignment=511,
+    ),
+    "scsi/generic": _sd(
+        "scsi_host.h SCSI_DEFAULT_MAX_SECTORS, SG_ALL",
+        f"the host driver sets none; {_DISK}",
+        max_hw_sectors=1024,
+        max_segments=128,
+    ),
+    "scsi/megasas": _sd(
+        "scsi_host.h SCSI_DEFAULT_MAX_SECTORS, megaraid_sas_base.c",
+        f"the firmware's max_num_sge and stripe as the middle layer's defaults; {_DISK}",
+        max_hw_sectors=1024,
+        max_segments=128,
+        max_segment_size=_UINT_MAX,
+    ),
+    "scsi/virtio-scsi": _sd(
+        "virtio_scsi.c virtscsi_probe", f"{_QEMU}; {_DISK}", max_hw_sectors=65535, max_segments=254
+    ),
     # sg_tablesize 4096, cut to SG_MAX_SEGMENTS; dma_boundary one page
-    "iscsi": _sd("iscsi_tcp.c iscsi_sw_tcp_sht", _DISK, max_hw_sectors=65535, max_segments=2048,
-                 seg_boundary_mask=4095, dma_alignment=0),
+    "iscsi": _sd(
+        "iscsi_tcp.c iscsi_sw_tcp_sht",
+        _DISK,
+        max_hw_sectors=65535,
+        max_segments=2048,
+        seg_boundary_mask=4095,
+        dma_alignment=0,
+    ),
     "nvme": DriverLimits(
         "pci.c NVME_MAX_KB_SZ and NVME_MAX_SEGS, core.c nvme_set_queue_limits and "
         "nvme_config_discard",
-        {"max_hw_sectors": 8192, "max_segments": 127, "max_segment_size": _UINT_MAX,
-         "virt_boundary_mask": 4095, "dma_alignment": 3, "discard_granularity": 512,
-         "max_discard_sectors": _UINT_MAX, "max_discard_segments": 256},
-        "no MDTS below 4 MiB, no preferred sizes; Dataset Management, no Write Zeroes"),
+        {
+            "max_hw_sectors": 8192,
+            "max_segments": 127,
+            "max_segment_size": _UINT_MAX,
+            "virt_boundary_mask": 4095,
+            "dma_alignment": 3,
+            "discard_granularity": 512,
+            "max_discard_sectors": _UINT_MAX,
+            "max_discard_segments": 256,
+        },
+        "no MDTS below 4 MiB, no preferred sizes; Dataset Management, no Write Zeroes",
+    ),
     "nvme-tcp": DriverLimits(
         "core.c nvme_init_ctrl_finish, nvme_set_queue_limits and nvme_config_discard; tcp.c sets "
         "none of its own",
-        {"max_hw_sectors": _UINT_MAX, "max_segments": _USHRT_MAX, "max_segment_size": _UINT_MAX,
-         "virt_boundary_mask": 4095, "dma_alignment": 3, "discard_granularity": 512,
-         "max_discard_sectors": _UINT_MAX, "max_discard_segments": 256},
-        "the target sets no MDTS and no preferred sizes"),
+        {
+            "max_hw_sectors": _UINT_MAX,
+            "max_segments": _USHRT_MAX,
+            "max_segment_size": _UINT_MAX,
+            "virt_boundary_mask": 4095,
+            "dma_alignment": 3,
+            "discard_granularity": 512,
+            "max_discard_sectors": _UINT_MAX,
+            "max_discard_segments": 256,
+        },
+        "the target sets no MDTS and no preferred sizes",
+    ),
     "virtio-blk": DriverLimits(
-        "virtio_blk.c virtblk_probe", {"max_hw_sectors": _UINT_MAX, "max_segments": 254,
-                                       "max_segment_size": _UINT_MAX},
-        f"{_QEMU}; no topology, no discard"),
+        "virtio_blk.c virtblk_probe",
+        {"max_hw_sectors": _UINT_MAX, "max_segments": 254, "max_segment_size": _UINT_MAX},
+        f"{_QEMU}; no topology, no discard",
+    ),
     "brd": DriverLimits("brd.c brd_alloc", {"physical_block_size": 4096}, splits=False),
     "dm-zero": DriverLimits("dm-table.c dm_calculate_queue_limits: nothing below", splits=False),
     "zram": DriverLimits(
-        "zram_drv.c zram_add", {"logical_block_size": 4096, "io_opt": 4096,
-                                "discard_granularity": 4096, "max_discard_sectors": _UINT_MAX,
-                                "max_write_zeroes_sectors": _UINT_MAX}, splits=False),
+        "zram_drv.c zram_add",
+        {
+            "logical_block_size": 4096,
+            "io_opt": 4096,
+            "discard_granularity": 4096,
+            "max_discard_sectors": _UINT_MAX,
+            "max_write_zeroes_sectors": _UINT_MAX,
+        },
+        splits=False,
+    ),
     "null_blk/mq": DriverLimits("null_blk/main.c null_add_dev"),
     "null_blk/mq-memory": DriverLimits("null_blk/main.c null_add_dev"),
     "null_blk/bio": DriverLimits("null_blk/main.c null_add_dev", splits=False),
     "null_blk/bio-memory": DriverLimits("null_blk/main.c null_add_dev", splits=False),
-    "nbd": DriverLimits("nbd.c nbd_dev_add, NBD_DEF_BLKSIZE_BITS",
-                        {"logical_block_size": 1024, "max_hw_sectors": 65536,
-                         "max_segments": _USHRT_MAX, "max_segment_size": _UINT_MAX},
-                        "the server takes no trim"),
+    "nbd": DriverLimits(
+        "nbd.c nbd_dev_add, NBD_DEF_BLKSIZE_BITS",
+        {
+            "logical_block_size": 1024,
+            "max_hw_sectors": 65536,
+            "max_segments": _USHRT_MAX,
+            "max_segment_size": _UINT_MAX,
+        },
+        "the server takes no trim",
+    ),
     "loop": DriverLimits(
         "loop.c loop_add and loop_config_discard",
-        {"max_hw_sectors": 2560, "discard_granularity": 4096, "max_discard_sectors": 8388607,
-         "max_write_zeroes_sectors": 8388607}, "the file system punches holes of 4 KiB blocks"),
+        {
+            "max_hw_sectors": 2560,
+            "discard_granularity": 4096,
+            "max_discard_sectors": 8388607,
+            "max_write_zeroes_sectors": 8388607,
+        },
+        "the file system punches holes of 4 KiB blocks",
+    ),
 }
-_OLD_DISK = DriverLimits("scsi_host.h SCSI_DEFAULT_MAX_SECTORS", {"max_hw_sectors": 1024},
-                         "the host driver sets no limits of its own", splits=False)
+_OLD_DISK = DriverLimits(
+    "scsi_host.h SCSI_DEFAULT_MAX_SECTORS",
+    {"max_hw_sectors": 1024},
+    "the host driver sets no limits of its own",
+    splits=False,
+)
 _OLD_QUEUE = DriverLimits("ll_rw_blk.c blk_queue_make_request", splits=False)
-_OLD = {name: _OLD_DISK if name.startswith("scsi") or name == "iscsi" else _OLD_QUEUE
-        for name in ("scsi/ahci", "scsi/generic", "scsi/megasas", "scsi/virtio-scsi", "iscsi",
-                     "brd", "nbd", "loop", "dm-zero")}
+_OLD = {
+    name: _OLD_DISK if name.startswith("scsi") or name == "iscsi" else _OLD_QUEUE
+    for name in (
+        "scsi/ahci",
+        "scsi/generic",
+        "scsi/megasas",
+        "scsi/virtio-scsi",
+        "iscsi",
+        "brd",
+        "nbd",
+        "loop",
+        "dm-zero",
+    )
+}
 _BY_GENERATION: Mapping[str, Mapping[str, DriverLimits]] = {
-    "2.6.18": _OLD, "2.6.24": _OLD, "6.1": _NEW}
+    "2.6.18": _OLD,
+    "2.6.24": _OLD,
+    "6.1": _NEW,
+}
 _VARIANT = {"scsi": "driver", "null_blk": "mode"}
 
 

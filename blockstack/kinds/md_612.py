@@ -16,21 +16,28 @@ from blockstack.kinds.model import Calls, Path
 _CLONE_ENDS = ("bio_endio", ">md_end_clone_io")
 _NOTE = "A flush is sent from the caller's stack; so is a write that it precedes."
 #: cb->callback(cb, false); the bitmap goes out by a work item while a bio list is active
-_UNPLUG = (*((caller, "raid1_unplug") for caller in ("raid1_write_request", "raid1_make_request")),
-           ("raid10_write_one_disk", "raid10_unplug"), ("flush_bio_list", "bitmap_unplug"),
-           ("raid10_unplug", "bitmap_unplug"))
+_UNPLUG = (
+    *((caller, "raid1_unplug") for caller in ("raid1_write_request", "raid1_make_request")),
+    ("raid10_write_one_disk", "raid10_unplug"),
+    ("flush_bio_list", "bitmap_unplug"),
+    ("raid10_unplug", "bitmap_unplug"),
+)
 
 
 def _flush(calls: Calls) -> Path:
     """md_handle_request to the empty flush of every member."""
     assert calls.submit is not None
     personality = calls.submit.via[len(ENTRY)]
-    return replace(calls.submit, via=(*ENTRY, personality, "md_flush_request", "submit_bio"),
-                   files=(*calls.submit.files, MD))
+    return replace(
+        calls.submit,
+        via=(*ENTRY, personality, "md_flush_request", "submit_bio"),
+        files=(*calls.submit.files, MD),
+    )
 
 
-def later_md(calls: Mapping[str, Calls], *, clones: bool = False, endio: Path | None = None
-             ) -> Mapping[str, Calls]:
+def later_md(
+    calls: Mapping[str, Calls], *, clones: bool = False, endio: Path | None = None
+) -> Mapping[str, Calls]:
     """A level's calls with those of 6.12 made from 6.1's.
 
     Parameters
@@ -45,6 +52,8 @@ def later_md(calls: Mapping[str, Calls], *, clones: bool = False, endio: Path | 
     endio = endio or old.endio
     if clones and endio is not None:
         endio = replace(endio, via=endio.via + _CLONE_ENDS, files=(*endio.files, MD))
-    ops = {op: replace(path, edges=(*path.edges, *_UNPLUG)) if clones else path
-           for op, path in old.submit_ops.items()} | {"flush": _flush(old)}
+    ops = {
+        op: replace(path, edges=(*path.edges, *_UNPLUG)) if clones else path
+        for op, path in old.submit_ops.items()
+    } | {"flush": _flush(old)}
     return {**calls, "6.12": replace(old, worker=kept, submit_ops=ops, endio=endio, note=_NOTE)}

@@ -22,19 +22,32 @@ _PAIR_ENDIO = {
     "2.6.18": Path(("bio_pair_end_2", "bio_pair_release"), files=("fs/bio.c",)),
     "2.6.24": Path(("bio_pair_end_2",), files=("fs/bio.c",)),
 }
-_STRADDLE = ("Through and completion are those of a bio that straddles a chunk or a device: it is "
-             "one page long (merge_bvec_fn keeps larger ones from straddling) and is cut in two "
-             "(fs/bio.c bio_split). An uncut bio is remapped without a frame.")
+_STRADDLE = (
+    "Through and completion are those of a bio that straddles a chunk or a device: it is "
+    "one page long (merge_bvec_fn keeps larger ones from straddling) and is cut in two "
+    "(fs/bio.c bio_split). An uncut bio is remapped without a frame."
+)
 #: raid1.c alloc_behind_pages and what follows it
 _BEHIND = tuple(
     ("make_request", callee, "write-behind: needs a bitmap and a write-mostly member")
-    for callee in ("alloc_behind_pages", "__kzalloc", "__kmalloc", "__alloc_pages", "put_page",
-                   "kfree"))
+    for callee in (
+        "alloc_behind_pages",
+        "__kzalloc",
+        "__kmalloc",
+        "__alloc_pages",
+        "put_page",
+        "kfree",
+    )
+)
 #: what raid1d and raid10d do beside the queued writes
 _REPAIR = tuple(
-    (thread, callee, why) for thread in ("raid1d", "raid10d") for callee, why in (
+    (thread, callee, why)
+    for thread in ("raid1d", "raid10d")
+    for callee, why in (
         ("sync_page_io", "rewrites what could not be read"),
-        ("md_check_recovery", "the superblock's own write is options['superblock']")))
+        ("md_check_recovery", "the superblock's own write is options['superblock']"),
+    )
+)
 
 
 #: calls that both the bitmap's and the superblock's writes leave out
@@ -43,15 +56,22 @@ BITMAP_CUTS = (
     ("*", "md_bitmap_file_kick", "only when the bitmap could not be written"),
 )
 _LOOKUP = "finds its counter, never creates one: bitmap_startwrite goes deeper"
-ENDWRITE = tuple((caller, f"{prefix}bitmap_endwrite", _LOOKUP)
-                 for caller, prefix in (("handle_stripe5", ""), ("handle_stripe6", ""),
-                                        ("handle_completed_write_requests", ""),
-                                        ("close_write", "md_"), ("one_write_done", "md_")))
+ENDWRITE = tuple(
+    (caller, f"{prefix}bitmap_endwrite", _LOOKUP)
+    for caller, prefix in (
+        ("handle_stripe5", ""),
+        ("handle_stripe6", ""),
+        ("handle_completed_write_requests", ""),
+        ("close_write", "md_"),
+        ("one_write_done", "md_"),
+    )
+)
 #: an end_io goes down to the counter as well; it exists by then
-FOUND = tuple((caller, callee, _LOOKUP)
-              for caller in ("bitmap_get_counter", "md_bitmap_get_counter", "md_bitmap_checkpage")
-              for callee in ("kmem_cache_alloc", "__get_free_pages", "__kmalloc", "kmalloc_trace",
-                             "kfree"))
+FOUND = tuple(
+    (caller, callee, _LOOKUP)
+    for caller in ("bitmap_get_counter", "md_bitmap_get_counter", "md_bitmap_checkpage")
+    for callee in ("kmem_cache_alloc", "__get_free_pages", "__kmalloc", "kmalloc_trace", "kfree")
+)
 
 
 def superblock_path(thread: str, files: tuple[str, ...], root: tuple[str, ...] = THREAD) -> Path:
@@ -59,8 +79,11 @@ def superblock_path(thread: str, files: tuple[str, ...], root: tuple[str, ...] =
 
     md_write_start asks for it on the first write after a quiet spell (safemode_delay).
     """
-    return Path((*root, f">{thread}", "md_check_recovery"), files=files, cuts=(
-        *BITMAP_CUTS, ("ops_run_io", "md_check_recovery", "only to write the bad block log")))
+    return Path(
+        (*root, f">{thread}", "md_check_recovery"),
+        files=files,
+        cuts=(*BITMAP_CUTS, ("ops_run_io", "md_check_recovery", "only to write the bad block log")),
+    )
 
 
 def _unplug(*via: str, file: str) -> Path:
@@ -77,18 +100,26 @@ def _remapper(name: str, gen: str) -> Calls:
         endio=_PAIR_ENDIO[gen],
         flush=Path((f"{name}_issue_flush",), files=(file,)) if has_flush else None,
         unplug=_unplug(f"{name}_unplug", file=file),
-        split="loop", immediate=True,
+        split="loop",
+        immediate=True,
         # a barrier is refused with -EOPNOTSUPP at the top of make_request
         ops=("read", "write", "flush") if has_flush else ("read", "write"),
         options={"self_function": f"{name}_make_request"},
-        note=_STRADDLE)
+        note=_STRADDLE,
+    )
 
 
 def _mirrored_endio(name: str, files: tuple[str, ...]) -> Path:
     """The deeper of the read's and the write's end_io, up to the upper bio's bio_endio."""
-    return Path((f"raid_end_bio_io@{files[0]}",), files=files, cuts=FOUND,
-                edges=(("bio_endio", f"{name}_end_read_request"),
-                       ("bio_endio", f"{name}_end_write_request")))
+    return Path(
+        (f"raid_end_bio_io@{files[0]}",),
+        files=files,
+        cuts=FOUND,
+        edges=(
+            ("bio_endio", f"{name}_end_read_request"),
+            ("bio_endio", f"{name}_end_write_request"),
+        ),
+    )
 
 
 def _mirrored(name: str, gen: str, *, barriers: bool, bitmap: bool) -> Calls:
@@ -100,8 +131,10 @@ def _mirrored(name: str, gen: str, *, barriers: bool, bitmap: bool) -> Calls:
     file = f"drivers/md/{name}.c"
     files = (file, MD, BITMAP) if bitmap else (file, MD)
     deepest = ("bitmap_unplug",) if bitmap else ()  # the bits reach the disk before the data
-    thread = Worker(f"{name}d", Path((*THREAD, f">{name}d", *deepest), files=files,
-                                         cuts=(*_REPAIR, *BITMAP_CUTS)))
+    thread = Worker(
+        f"{name}d",
+        Path((*THREAD, f">{name}d", *deepest), files=files, cuts=(*_REPAIR, *BITMAP_CUTS)),
+    )
     has_flush = gen == "2.6.18"
     queued = ["write"]
     if barriers:  # 2.6.24: a flush is an empty barrier bio, mirrored like a write
@@ -113,9 +146,14 @@ def _mirrored(name: str, gen: str, *, barriers: bool, bitmap: bool) -> Calls:
         flush=Path((f"{name}_issue_flush",), files=(file,)) if has_flush else None,
         unplug=_unplug(f"{name}_unplug", f"unplug_slaves@{file}", file=file),
         split="loop",
-        ops=("read", "write", *(("flush",) if has_flush or barriers else ()),
-             *(("fua",) if barriers else ())),
-        options={"superblock": superblock_path(f"{name}d", files)})
+        ops=(
+            "read",
+            "write",
+            *(("flush",) if has_flush or barriers else ()),
+            *(("fua",) if barriers else ()),
+        ),
+        options={"superblock": superblock_path(f"{name}d", files)},
+    )
 
 
 def raid1_old(*, bitmap: bool = False) -> Mapping[str, Calls]:
@@ -131,12 +169,21 @@ def raid10_old(*, bitmap: bool = False) -> Mapping[str, Calls]:
     calls = {}
     for gen in OLD:
         base = _mirrored("raid10", gen, barriers=False, bitmap=bitmap)
-        options = {**base.options, "self_function": "make_request@drivers/md/raid10.c",
-                   "self_from_pieces": 2}
-        calls[gen] = replace(base, options=options, note=(
-            "Through is that of an uncut bio. One that straddles a chunk (one page long) is cut "
-            "in two, each half handled by a self-call, one frame of make_request deeper, and "
-            "completes through a bio_pair."))
+        options = {
+            **base.options,
+            "self_function": "make_request@drivers/md/raid10.c",
+            "self_from_pieces": 2,
+        }
+        calls[gen] = replace(
+            base,
+            options=options,
+            note=(
+                "Through is that of an uncut bio. One that straddles a chunk (one page long) is "
+                "cut "
+                "in two, each half handled by a self-call, one frame of make_request deeper, and "
+                "completes through a bio_pair."
+            ),
+        )
     return calls
 
 

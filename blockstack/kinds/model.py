@@ -85,8 +85,11 @@ class Path:
         Indirect calls between the old anchors are kept as plain edges.
         """
         names = [text.removeprefix(">").removesuffix("?") for text in self.via]
-        kept = tuple((a, b) for a, b, text in zip(names, names[1:], self.via[1:], strict=False)
-                     if text.startswith(">"))
+        kept = tuple(
+            (a, b)
+            for a, b, text in zip(names, names[1:], self.via[1:], strict=False)
+            if text.startswith(">")
+        )
         return replace(self, via=via, edges=self.edges + kept)
 
     def then(self, lower: "Path") -> "Path":
@@ -95,8 +98,13 @@ class Path:
         The first anchor of ``lower`` carries its own mark: ``">e1000_xmit_frame"`` joins a
         protocol's path that ends at ``dev_hard_start_xmit`` to the network driver under it.
         """
-        return Path(self.via + lower.via, self.edges + lower.edges, self.files + lower.files,
-                    self.cuts + lower.cuts, self.again + lower.again)
+        return Path(
+            self.via + lower.via,
+            self.edges + lower.edges,
+            self.files + lower.files,
+            self.cuts + lower.cuts,
+            self.again + lower.again,
+        )
 
 
 @dataclass(frozen=True)
@@ -241,8 +249,11 @@ class Kind:
     def label(self, params: Mapping[str, Any]) -> str:
         """The kind, with the word that chooses its call path: ``loop with direct = true``."""
         word = params.get(self.variant)
-        return self.name if word is None else (
-            f"{self.name} with {self.variant} = {str(word).lower()}")
+        return (
+            self.name
+            if word is None
+            else (f"{self.name} with {self.variant} = {str(word).lower()}")
+        )
 
     def entries_for(self, generation: str, params: Mapping[str, Any]) -> Mapping[str, Path] | None:
         """The ways in of a source with these parameters; None: ``generation`` does not have it."""

@@ -7,18 +7,21 @@ from blockstack.errors import ConfigError
 from blockstack.units import parse_bytes, parse_ns, parse_sectors
 
 
-def sectors(least: int = 1, most: int = 2**55, multiple: int = 1, power_of_two: bool = False
-            ) -> Callable[[Any, str], int]:
+def sectors(
+    least: int = 1, most: int = 2**55, multiple: int = 1, power_of_two: bool = False
+) -> Callable[[Any, str], int]:
     """A size in text or bytes, kept as sectors of 512 bytes."""
 
     def parse(value: Any, path: str) -> int:
         n = parse_sectors(value, path)
         if not least <= n <= most:
-            raise ConfigError(f"must lie between {least * 512} and {most * 512} bytes",
-                              path=path, value=value)
+            raise ConfigError(
+                f"must lie between {least * 512} and {most * 512} bytes", path=path, value=value
+            )
         if n % multiple:
-            raise ConfigError(f"must be a multiple of {multiple * 512} bytes", path=path,
-                              value=value)
+            raise ConfigError(
+                f"must be a multiple of {multiple * 512} bytes", path=path, value=value
+            )
         if power_of_two and n & (n - 1):
             raise ConfigError("must be a power of two", path=path, value=value)
         return n
@@ -68,8 +71,9 @@ def choice(*words: str) -> Callable[[Any, str], str]:
 
     def parse(value: Any, path: str) -> str:
         if value not in words:
-            raise ConfigError("unknown word", path=path, value=value,
-                              hint="one of: " + ", ".join(words))
+            raise ConfigError(
+                "unknown word", path=path, value=value, hint="one of: " + ", ".join(words)
+            )
         return str(value)
 
     return parse
@@ -92,7 +96,8 @@ def text(value: Any, path: str) -> str:
 def indices(value: Any, path: str) -> tuple[int, ...]:
     """A list of distinct member numbers, from 0."""
     if not isinstance(value, list | tuple) or not all(
-            isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in value):
+        isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in value
+    ):
         raise ConfigError("must be a list of member numbers (from 0)", path=path, value=value)
     if len(set(value)) != len(value):
         raise ConfigError("names a member twice", path=path, value=value)

@@ -13,13 +13,20 @@ Cuts = tuple[tuple[str, str, str], ...]
 
 # block/Kconfig.iosched of 2.6.18 and 2.6.24: CFQ is the default scheduler
 _CFQ_EDGES: Edges = (
-    ("elv_merge", "cfq_merge"), ("elv_merged_request", "cfq_merged_request"),
-    ("elv_merge_requests", "cfq_merged_requests"), ("elv_may_queue", "cfq_may_queue"),
-    ("elv_set_request", "cfq_set_request"), ("elv_put_request", "cfq_put_request"),
-    ("elv_insert", "cfq_insert_request"), ("elv_next_request", "cfq_dispatch_requests"),
-    ("elv_next_request", "cfq_activate_request"), ("elv_drain_elevator", "cfq_dispatch_requests"),
-    ("elv_former_request", "cfq_former_request"), ("elv_latter_request", "cfq_latter_request"),
-    ("elv_completed_request", "cfq_completed_request"), ("elv_queue_empty", "cfq_queue_empty"),
+    ("elv_merge", "cfq_merge"),
+    ("elv_merged_request", "cfq_merged_request"),
+    ("elv_merge_requests", "cfq_merged_requests"),
+    ("elv_may_queue", "cfq_may_queue"),
+    ("elv_set_request", "cfq_set_request"),
+    ("elv_put_request", "cfq_put_request"),
+    ("elv_insert", "cfq_insert_request"),
+    ("elv_next_request", "cfq_dispatch_requests"),
+    ("elv_next_request", "cfq_activate_request"),
+    ("elv_drain_elevator", "cfq_dispatch_requests"),
+    ("elv_former_request", "cfq_former_request"),
+    ("elv_latter_request", "cfq_latter_request"),
+    ("elv_completed_request", "cfq_completed_request"),
+    ("elv_queue_empty", "cfq_queue_empty"),
 )
 
 OLD_REQUEST_CUTS: Cuts = (
@@ -43,8 +50,10 @@ MQ_EDGES: Edges = (
     ("blk_mq_sched_insert_request", "dd_insert_requests"),
     ("blk_mq_sched_insert_requests", "dd_insert_requests"),
     ("blk_mq_do_dispatch_sched", "dd_dispatch_request"),
-    ("elv_merge", "dd_request_merge"), ("elv_merged_request", "dd_request_merged"),
-    ("elv_merge_requests", "dd_merged_requests"), ("__rq_qos_throttle", "wbt_wait"),
+    ("elv_merge", "dd_request_merge"),
+    ("elv_merged_request", "dd_request_merged"),
+    ("elv_merge_requests", "dd_merged_requests"),
+    ("__rq_qos_throttle", "wbt_wait"),
 )
 
 MQ_CUTS: Cuts = (
@@ -66,17 +75,25 @@ MQ_CUTS: Cuts = (
     ("blk_mq_sched_dispatch_requests", "blk_mq_run_hw_queue", "asynchronous: kblockd"),
     ("__blk_mq_sched_restart", "blk_mq_run_hw_queue", "asynchronous: kblockd"),
     ("blk_mq_sched_insert_request", "blk_mq_request_bypass_insert", "passes run_queue = false"),
-    ("blk_mq_sched_insert_requests", "blk_mq_try_issue_list_directly",
-     "only without a scheduler: the model's disks have mq-deadline, the default"),
+    (
+        "blk_mq_sched_insert_requests",
+        "blk_mq_try_issue_list_directly",
+        "only without a scheduler: the model's disks have mq-deadline, the default",
+    ),
     ("blk_mq_flush_plug_list", "blk_mq_plug_issue_direct", "only without a scheduler"),
-    ("__blk_mq_try_issue_directly", "blk_mq_sched_insert_request",
-     "from a plug's list bypass_insert is set; without a plug only when SCSI has no budget left, "
-     "and then the queue is run as a plug flush runs it"),
+    (
+        "__blk_mq_try_issue_directly",
+        "blk_mq_sched_insert_request",
+        "from a plug's list bypass_insert is set; without a plug only when SCSI has no budget "
+        "left, "
+        "and then the queue is run as a plug flush runs it",
+    ),
 )
 
 #: 6.1: a bio that is neither flush nor FUA (block/blk-mq.c blk_mq_submit_bio, op_is_flush)
 NOT_A_FLUSH: Cuts = (
-    ("blk_mq_submit_bio", "blk_insert_flush", "only for flush and FUA (op_is_flush)"),)
+    ("blk_mq_submit_bio", "blk_insert_flush", "only for flush and FUA (op_is_flush)"),
+)
 
 #: mapping buffers for the device (6.1): straight, without an IOMMU or bounce buffers
 DMA_FILES = ("kernel/dma/direct.c", "kernel/dma/mapping.c", "mm/dmapool.c")
@@ -93,17 +110,34 @@ DMA_CUTS: Cuts = (
 SPLIT_RING: Cuts = (
     ("virtqueue_add_sgs", "virtqueue_add_packed", "only with VIRTIO_F_RING_PACKED"),
     # drivers/virtio/virtio_ring.c 6.1 vring_use_dma_api: else sg_phys is taken as it is
-    *((caller, "dma_map_page_attrs", "only with VIRTIO_F_ACCESS_PLATFORM (encrypted guests)")
-      for caller in ("virtqueue_add_sgs", "virtqueue_add_split", "vring_map_one_sg",
-                     "vring_map_single")),
-    *((caller, "virtqueue_kick", "only after 65,535 buffers without a kick: rings are shorter")
-      for caller in ("virtqueue_add_sgs", "virtqueue_add_split")),
-    *((caller, "vring_unmap_*", "only when a buffer cannot be mapped")
-      for caller in ("virtqueue_add_sgs", "virtqueue_add_split")))
+    *(
+        (caller, "dma_map_page_attrs", "only with VIRTIO_F_ACCESS_PLATFORM (encrypted guests)")
+        for caller in (
+            "virtqueue_add_sgs",
+            "virtqueue_add_split",
+            "vring_map_one_sg",
+            "vring_map_single",
+        )
+    ),
+    *(
+        (caller, "virtqueue_kick", "only after 65,535 buffers without a kick: rings are shorter")
+        for caller in ("virtqueue_add_sgs", "virtqueue_add_split")
+    ),
+    *(
+        (caller, "vring_unmap_*", "only when a buffer cannot be mapped")
+        for caller in ("virtqueue_add_sgs", "virtqueue_add_split")
+    ),
+)
 
 
-def old_request_path(via: tuple[str, ...], files: tuple[str, ...], *, edges: Edges = (),
-                     cuts: Cuts = (), entry: str = "__make_request") -> Path:
+def old_request_path(
+    via: tuple[str, ...],
+    files: tuple[str, ...],
+    *,
+    edges: Edges = (),
+    cuts: Cuts = (),
+    entry: str = "__make_request",
+) -> Path:
     """A request-based disk to 2.6.24: elevator, then the queue is unplugged.
 
     Parameters
@@ -117,15 +151,35 @@ def old_request_path(via: tuple[str, ...], files: tuple[str, ...], *, edges: Edg
     request_fn = via[0].removeprefix(">")
     # q->request_fn is called by __generic_unplug_device and where gcc inlined it; CFQ starts an
     # idle queue by itself (2.6.18 block/cfq-iosched.c cfq_crq_enqueued; 2.6.24 blk_start_queueing)
-    unplug = tuple((caller, request_fn) for caller in (
-        "__make_request", "get_request_wait", "generic_unplug_device", "__generic_unplug_device",
-        "cfq_insert_request", "blk_start_queueing", "blk_run_queue"))
-    return Path((">" + entry, *via), _CFQ_EDGES + unplug + edges,
-                ("block/cfq-iosched.c", *files), OLD_REQUEST_CUTS + cuts)
+    unplug = tuple(
+        (caller, request_fn)
+        for caller in (
+            "__make_request",
+            "get_request_wait",
+            "generic_unplug_device",
+            "__generic_unplug_device",
+            "cfq_insert_request",
+            "blk_start_queueing",
+            "blk_run_queue",
+        )
+    )
+    return Path(
+        (">" + entry, *via),
+        _CFQ_EDGES + unplug + edges,
+        ("block/cfq-iosched.c", *files),
+        OLD_REQUEST_CUTS + cuts,
+    )
 
 
-def mq_path(queue_rq: str, via: tuple[str, ...], files: tuple[str, ...], *, queue_rqs: str = "",
-            edges: Edges = (), cuts: Cuts = ()) -> Path:
+def mq_path(
+    queue_rq: str,
+    via: tuple[str, ...],
+    files: tuple[str, ...],
+    *,
+    queue_rqs: str = "",
+    edges: Edges = (),
+    cuts: Cuts = (),
+) -> Path:
     """A blk-mq disk of 6.1: plug flush, direct issue or a run of the hardware queue.
 
     Parameters
@@ -140,19 +194,33 @@ def mq_path(queue_rq: str, via: tuple[str, ...], files: tuple[str, ...], *, queu
     issue = [("__blk_mq_try_issue_directly", queue_rq)]
     if queue_rqs:
         issue.append(("blk_mq_flush_plug_list", queue_rqs))
-    return Path(("blk_mq_submit_bio", "blk_mq_dispatch_rq_list", ">" + queue_rq, *via),
-                MQ_EDGES + tuple(issue) + edges, files, MQ_CUTS + cuts)
+    return Path(
+        ("blk_mq_submit_bio", "blk_mq_dispatch_rq_list", ">" + queue_rq, *via),
+        MQ_EDGES + tuple(issue) + edges,
+        files,
+        MQ_CUTS + cuts,
+    )
 
 
-def unscheduled(queue_rq: str, via: tuple[str, ...], files: tuple[str, ...], *,
-                edges: Edges = (), cuts: Cuts = ()) -> Path:
+def unscheduled(
+    queue_rq: str,
+    via: tuple[str, ...],
+    files: tuple[str, ...],
+    *,
+    edges: Edges = (),
+    cuts: Cuts = (),
+) -> Path:
     """A blk-mq disk of 6.1 without a scheduler: requests are issued directly, from the plug's
     flush or one by one."""
     kept = tuple(cut for cut in MQ_CUTS if "only without a scheduler" not in cut[2])
     own = tuple((a, b) for a, b in MQ_EDGES if not b.startswith("dd_"))
     issue = (("__blk_mq_try_issue_directly", queue_rq), ("blk_mq_dispatch_rq_list", queue_rq))
-    return Path(("blk_mq_submit_bio", "__blk_mq_try_issue_directly", ">" + queue_rq, *via),
-                own + issue + edges, files, kept + cuts)
+    return Path(
+        ("blk_mq_submit_bio", "__blk_mq_try_issue_directly", ">" + queue_rq, *via),
+        own + issue + edges,
+        files,
+        kept + cuts,
+    )
 
 
 def with_cuts(path: Path, cuts: Cuts) -> Path:

@@ -13,6 +13,7 @@ from blockstack.kinds.model import Path
 Edges = tuple[tuple[str, str], ...]
 Cuts = tuple[tuple[str, str, str], ...]
 
+
 def cut_rows(reason: str, *pairs: str) -> Cuts:
     """``"caller->callee"`` or ``"callee"`` (from any caller), cut for one reason."""
     rows = (pair.rpartition("->") for pair in pairs)
@@ -86,9 +87,19 @@ class Fs:
     more: Mapping[str, Path] = field(default_factory=dict)
 
 
-FILES_26 = ("fs/read_write.c", "fs/buffer.c", "fs/sync.c", "fs/fs-writeback.c", "fs/mpage.c",
-            "fs/direct-io.c", "fs/block_dev.c", "mm/filemap.c", "mm/readahead.c",
-            "mm/page-writeback.c", "mm/pdflush.c")
+FILES_26 = (
+    "fs/read_write.c",
+    "fs/buffer.c",
+    "fs/sync.c",
+    "fs/fs-writeback.c",
+    "fs/mpage.c",
+    "fs/direct-io.c",
+    "fs/block_dev.c",
+    "mm/filemap.c",
+    "mm/readahead.c",
+    "mm/page-writeback.c",
+    "mm/pdflush.c",
+)
 RECLAIM_FILES_26 = ("mm/vmscan.c", "mm/page_alloc.c", "lib/radix-tree.c")
 
 READ_26 = ("@syscall", "sys_read", "vfs_read")
@@ -98,18 +109,31 @@ WRITEV_26 = ("@syscall", "sys_writev", "do_readv_writev")
 #: pdflush is started by kthread_run (mm/pdflush.c, 2.6.18 and 2.6.24)
 PDFLUSH = ("@kthread", "kthread", ">pdflush", "__pdflush?")
 #: fs/fs-writeback.c: pdflush_operation's two periodic jobs
-PDFLUSH_EDGES: Edges = tuple((caller, job) for caller in ("pdflush", "__pdflush")
-                             for job in ("background_writeout", "wb_kupdate"))
+PDFLUSH_EDGES: Edges = tuple(
+    (caller, job)
+    for caller in ("pdflush", "__pdflush")
+    for job in ("background_writeout", "wb_kupdate")
+)
 #: __alloc_pages to ->writepage; pageout and shrink_page_list are inlined in most builds
-RECLAIM_26 = ("__alloc_pages", "try_to_free_pages", "shrink_zone", "shrink_inactive_list",
-              "shrink_page_list?", "pageout?")
+RECLAIM_26 = (
+    "__alloc_pages",
+    "try_to_free_pages",
+    "shrink_zone",
+    "shrink_inactive_list",
+    "shrink_page_list?",
+    "pageout?",
+)
 #: the entry asks for reclaim by name: the general cut that gives it a budget does not apply
 RECLAIM_EDGES: Edges = (("__alloc_pages", "try_to_free_pages"),)
 
 RECLAIM_CUTS_26: Cuts = (
-    ("generic_file_buffered_write", "balance_dirty_pages_ratelimited_nr",
-     "reclaim here starts at the page cache's allocation; under writeback allocations are GFP_NOFS"
-     " and call no ->writepage (mm/vmscan.c may_enter_fs)"),
+    (
+        "generic_file_buffered_write",
+        "balance_dirty_pages_ratelimited_nr",
+        "reclaim here starts at the page cache's allocation; under writeback allocations are "
+        "GFP_NOFS"
+        " and call no ->writepage (mm/vmscan.c may_enter_fs)",
+    ),
     ("generic_file_buffered_write", "generic_osync_inode", "the file is not opened O_SYNC"),
     ("generic_file_buffered_write", "filemap_write_and_wait", "the file is not opened O_DIRECT"),
     ("mempool_alloc", "mempool_alloc_slab", "asks without __GFP_WAIT: no reclaim (mm/mempool.c)"),
@@ -118,10 +142,14 @@ RECLAIM_CUTS_26: Cuts = (
 #: generic_writepages gives no get_block, so that mpage_writepages calls ->writepage (fs/mpage.c)
 _COMMON_CUTS: Cuts = (
     ("mpage_writepages", "__mpage_writepage", "get_block is NULL: pages go through ->writepage"),
-    *((caller, "__mark_inode_dirty",
-       "marks I_DIRTY_PAGES only: ->dirty_inode is for the other flags (fs/fs-writeback.c)")
-      for caller in ("__set_page_dirty", "__set_page_dirty_buffers",
-                     "__set_page_dirty_nobuffers")),
+    *(
+        (
+            caller,
+            "__mark_inode_dirty",
+            "marks I_DIRTY_PAGES only: ->dirty_inode is for the other flags (fs/fs-writeback.c)",
+        )
+        for caller in ("__set_page_dirty", "__set_page_dirty_buffers", "__set_page_dirty_nobuffers")
+    ),
 )
 
 _NOT_CACHED = "no cached pages: no buffered I/O mixed in"
@@ -147,36 +175,71 @@ def entries_26(fs: Fs) -> dict[str, Path]:
     dio_write = (*WRITE_26, *fs.write, "generic_file_direct_write", *direct)
     buffered = (*WRITE_26, *fs.write, "generic_file_buffered_write")
     found = {
-        "read": Path((*READ_26, *fs.read, "do_generic_mapping_read", "submit_bio"),
-                     fs.read_edges, files, fs.cuts + fs.read_cuts),
+        "read": Path(
+            (*READ_26, *fs.read, "do_generic_mapping_read", "submit_bio"),
+            fs.read_edges,
+            files,
+            fs.cuts + fs.read_cuts,
+        ),
         "read-direct": Path((*dio_read, "dio_bio_submit", "submit_bio"), (), files, dio_cuts),
         "write": Path((*buffered, "submit_bio"), write_edges, files, fs.cuts),
         "write-direct": Path((*dio_write, "dio_bio_submit", "submit_bio"), (), files, dio_cuts),
-        "fsync": Path(("@syscall", "sys_fsync", "do_fsync", "submit_bio"),
-                      (("do_fsync", fs.fsync), *fs.sync_edges), files, fs.cuts),
-        "writeback": Path((*PDFLUSH, "writeback_inodes", "submit_bio"),
-                          PDFLUSH_EDGES + fs.sync_edges, files, fs.cuts),
-        "reclaim": Path((*buffered, *RECLAIM_26, ">" + fs.writepage, "submit_bio"),
-                        RECLAIM_EDGES + fs.sync_edges, files + RECLAIM_FILES_26,
-                        fs.cuts + RECLAIM_CUTS_26),
+        "fsync": Path(
+            ("@syscall", "sys_fsync", "do_fsync", "submit_bio"),
+            (("do_fsync", fs.fsync), *fs.sync_edges),
+            files,
+            fs.cuts,
+        ),
+        "writeback": Path(
+            (*PDFLUSH, "writeback_inodes", "submit_bio"),
+            PDFLUSH_EDGES + fs.sync_edges,
+            files,
+            fs.cuts,
+        ),
+        "reclaim": Path(
+            (*buffered, *RECLAIM_26, ">" + fs.writepage, "submit_bio"),
+            RECLAIM_EDGES + fs.sync_edges,
+            files + RECLAIM_FILES_26,
+            fs.cuts + RECLAIM_CUTS_26,
+        ),
     }
     dio_readv = (*READV_26, *fs.readv, *direct, "dio_bio_submit", "submit_bio")
-    dio_writev = (*WRITEV_26, *fs.writev, "generic_file_direct_write", *direct, "dio_bio_submit",
-                  "submit_bio")
+    dio_writev = (
+        *WRITEV_26,
+        *fs.writev,
+        "generic_file_direct_write",
+        *direct,
+        "dio_bio_submit",
+        "submit_bio",
+    )
     found |= {
-        "readv": Path((*READV_26, *fs.readv, "do_generic_mapping_read", "submit_bio"),
-                      fs.read_edges, files, fs.cuts + fs.read_cuts),
+        "readv": Path(
+            (*READV_26, *fs.readv, "do_generic_mapping_read", "submit_bio"),
+            fs.read_edges,
+            files,
+            fs.cuts + fs.read_cuts,
+        ),
         "readv-direct": Path(dio_readv, (), files, dio_cuts),
-        "writev": Path((*WRITEV_26, *fs.writev, "generic_file_buffered_write", "submit_bio"),
-                       write_edges, files, fs.cuts),
+        "writev": Path(
+            (*WRITEV_26, *fs.writev, "generic_file_buffered_write", "submit_bio"),
+            write_edges,
+            files,
+            fs.cuts,
+        ),
         "writev-direct": Path(dio_writev, (), files, dio_cuts),
     }
     if fs.direct_edges:
-        for name, via, cuts in (("read-direct-meta", dio_read, dio_cuts + fs.read_cuts),
-                                ("write-direct-meta", dio_write, dio_cuts)):
+        for name, via, cuts in (
+            ("read-direct-meta", dio_read, dio_cuts + fs.read_cuts),
+            ("write-direct-meta", dio_write, dio_cuts),
+        ):
             found[name] = Path((*via, "submit_bio"), fs.direct_edges, files, cuts)
-    found["unplug"] = Path((*buffered, *fs.unplug, ">blk_backing_dev_unplug"),
-                           (*write_edges, ("blk_backing_dev_unplug", "@unplug_fn")), files, fs.cuts)
+    found["unplug"] = Path(
+        (*buffered, *fs.unplug, ">blk_backing_dev_unplug"),
+        (*write_edges, ("blk_backing_dev_unplug", "@unplug_fn")),
+        files,
+        fs.cuts,
+    )
     return {**found, **fs.more}
 
 

@@ -67,8 +67,14 @@ class Subject:
     @cached_property
     def loaded(self) -> CapacityResult:
         """The stack under a closed load: what several figures show, run once."""
-        return capacity(self.stack, self.workload, kernel=self.kernel, iodepth=self.iodepth,
-                        machine=self.machine, bios=_CAPACITY_BIOS)
+        return capacity(
+            self.stack,
+            self.workload,
+            kernel=self.kernel,
+            iodepth=self.iodepth,
+            machine=self.machine,
+            bios=_CAPACITY_BIOS,
+        )
 
 
 @dataclass(frozen=True)
@@ -82,25 +88,36 @@ class Figure:
 def _stack(it: Subject) -> Figure:
     found = stack_map(it.stack, kernel=it.kernel, workload=it.workload)
     try:
-        busy = {name: share for name, share in it.loaded.utilisation().items()
-                if name in it.stack.devices}
+        busy = {
+            name: share
+            for name, share in it.loaded.utilisation().items()
+            if name in it.stack.devices
+        }
     except BlockstackError as error:  # a stack that capacity cannot model is drawn all the same
-        return Figure(plots.stack(found), found.to_dict() | {"utilisation": None,
-                                                             "why": str(error)})
-    return Figure(plots.stack(found, utilisation=busy, load=f"iodepth {it.iodepth}"),
-                  found.to_dict() | {"utilisation": busy})
+        return Figure(
+            plots.stack(found), found.to_dict() | {"utilisation": None, "why": str(error)}
+        )
+    return Figure(
+        plots.stack(found, utilisation=busy, load=f"iodepth {it.iodepth}"),
+        found.to_dict() | {"utilisation": busy},
+    )
 
 
 def _depth(it: Subject) -> Figure:
-    results = [simulate(it.stack, it.workload, kernel=it.kernel, submission=rule, bios=it.bios)
-               for rule in it.rules]
+    results = [
+        simulate(it.stack, it.workload, kernel=it.kernel, submission=rule, bios=it.bios)
+        for rule in it.rules
+    ]
     return Figure(plots.depth(*results), [_timeless(r.to_dict()) for r in results])
 
 
 def _timeless(result: dict[str, Any]) -> dict[str, Any]:
     """A run without its wall time: the same inputs give the same file."""
-    return {k: v for k, v in result.items()
-            if k not in ("seconds", "bios_per_second", "hops_per_second")}
+    return {
+        k: v
+        for k, v in result.items()
+        if k not in ("seconds", "bios_per_second", "hops_per_second")
+    }
 
 
 def _journey(it: Subject) -> Figure:
@@ -109,8 +126,10 @@ def _journey(it: Subject) -> Figure:
 
 
 def _pending(it: Subject) -> Figure:
-    found = [journey(it.stack, it.workload, kernel=it.kernel, submission=rule, bio="longest")
-             for rule in ("fifo", "two-list")]
+    found = [
+        journey(it.stack, it.workload, kernel=it.kernel, submission=rule, bio="longest")
+        for rule in ("fifo", "two-list")
+    ]
     return Figure(plots.pending(found), [one.to_dict() for one in found])
 
 
@@ -120,8 +139,9 @@ def _distribution(it: Subject) -> Figure:
 
 
 def _growth(it: Subject) -> Figure:
-    found = growth(it.stack, it.kind, kernel=it.kernel, rules=it.rules, most=_MOST_LAYERS,
-                   workload=it.workload)
+    found = growth(
+        it.stack, it.kind, kernel=it.kernel, rules=it.rules, most=_MOST_LAYERS, workload=it.workload
+    )
     return Figure(plots.growth(found), found.to_dict())
 
 
@@ -159,8 +179,9 @@ def _tornado(it: Subject) -> Figure:
 
 
 def _tornado_iops(it: Subject) -> Figure:
-    found = iops_levers(it.stack, it.workload, it.loaded, kernel=it.kernel, machine=it.machine,
-                        bios=_CAPACITY_BIOS)
+    found = iops_levers(
+        it.stack, it.workload, it.loaded, kernel=it.kernel, machine=it.machine, bios=_CAPACITY_BIOS
+    )
     return Figure(plots.tornado(found), found.to_dict())
 
 
@@ -171,26 +192,36 @@ def _validated(it: Subject) -> Figure:
 
 #: name: what it shows, how it is made
 FIGURES: Mapping[str, tuple[str, Callable[[Subject], Figure]]] = {
-    "stack": ("What stands on what: bytes per layer, and where bios change to another task.",
-              _stack),
+    "stack": (
+        "What stands on what: bytes per layer, and where bios change to another task.",
+        _stack,
+    ),
     "depth": ("The deepest path, recursive beside serialised, layer by layer.", _depth),
     "journey": ("The deepest bio's way down and its completions, task by task.", _journey),
     "growth": ("Depth against the number of nested layers: submission and completion.", _growth),
     "heat": ("Headroom on every shipped kernel and thread size.", _heat),
     "distribution": ("How deep the bios go, and what an interrupt adds.", _distribution),
-    "pending": ("Bios that wait on the task's list, first in first out beside two lists.",
-                _pending),
+    "pending": (
+        "Bios that wait on the task's list, first in first out beside two lists.",
+        _pending,
+    ),
     "memory": ("What small stacks save over many threads.", _memory),
     "latency": ("How long bios take, to the 99.99th percentile.", _latency),
     "load": ("Throughput and 99th percentile against load, with the knee.", _load),
     "busy": ("What is busy, and the rate at which it is full.", _busy),
-    "amplification": ("What each layer makes of a bio: bios and sectors out per one in.",
-                      _amplification),
+    "amplification": (
+        "What each layer makes of a bio: bios and sectors out per one in.",
+        _amplification,
+    ),
     "tornado": ("What helps most against an overflow: one lever at a time.", _tornado),
-    "tornado-iops": ("What helps most for the rate: every speed and number halved and doubled.",
-                     _tornado_iops),
-    "validated": ("How far to believe the bounds: stacks that were measured on running kernels.",
-                  _validated),
+    "tornado-iops": (
+        "What helps most for the rate: every speed and number halved and doubled.",
+        _tornado_iops,
+    ),
+    "validated": (
+        "How far to believe the bounds: stacks that were measured on running kernels.",
+        _validated,
+    ),
 }
 
 

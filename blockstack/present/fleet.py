@@ -33,8 +33,15 @@ def fleet_tables(rows: Sequence[Mapping[str, Any]], width: int) -> list[Table]:
     """
     kernels = list(dict.fromkeys(k for row in rows for k in row["headroom_bytes"]))
     narrow = width < _NARROW
-    verdicts = _empty("host", *(() if narrow else ("devices",)), "kernel", "deepest task",
-                      *(() if narrow else ("peak B",)), "headroom B", "verdict")
+    verdicts = _empty(
+        "host",
+        *(() if narrow else ("devices",)),
+        "kernel",
+        "deepest task",
+        *(() if narrow else ("peak B",)),
+        "headroom B",
+        "verdict",
+    )
     if narrow:
         verdicts.padding = (0, 1, 0, 0)
         for column in verdicts.columns:
@@ -44,8 +51,9 @@ def fleet_tables(rows: Sequence[Mapping[str, Any]], width: int) -> list[Table]:
     apart = width < _ONE_TABLE and len(kernels) > 1
     headrooms = _empty("headroom B on") if apart else verdicts
     for kernel in kernels:
-        headrooms.add_column(kernel.removeprefix("linux-").replace("-", "\n", 1),
-                             justify="right", no_wrap=True)
+        headrooms.add_column(
+            kernel.removeprefix("linux-").replace("-", "\n", 1), justify="right", no_wrap=True
+        )
     for row in rows:
         cells = [_headroom(row, kernel) for kernel in kernels]
         name = Text(row["host"] or row["source"])
@@ -61,22 +69,33 @@ def _empty(*names: str) -> Table:
     table = Table(box=None, header_style="bold", title_justify="left")
     for name in names:
         right = name[-1] == "B" or name == "devices"
-        table.add_column(name, justify="right" if right else "left", no_wrap=right,
-                         overflow="fold")
+        table.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 
 
 def _verdict(row: Mapping[str, Any], narrow: bool) -> list[Text]:
     deepest = row["deepest"]
-    task, peak, headroom = ("", "", "") if deepest is None else (
-        deepest["task"], ("" if deepest["exact"] else "≥ ") + f"{deepest['peak_bytes']:,}",
-        ("" if deepest["exact"] else "≤ ") + f"{deepest['headroom_bytes']:,}")
+    task, peak, headroom = (
+        ("", "", "")
+        if deepest is None
+        else (
+            deepest["task"],
+            ("" if deepest["exact"] else "≥ ") + f"{deepest['peak_bytes']:,}",
+            ("" if deepest["exact"] else "≤ ") + f"{deepest['headroom_bytes']:,}",
+        )
+    )
     word = Text(_WORDS[row["fits"]], _STYLES[row["fits"]]) if row["read"] else Text("not read")
     kernel = Text(row["kernel"].removeprefix("linux-"))
     if narrow:
         return [kernel, Text(task), Text(headroom), word]
-    return [Text(f"{row['devices']:,}" if row["devices"] else ""), kernel, Text(task), Text(peak),
-            Text(headroom), word]
+    return [
+        Text(f"{row['devices']:,}" if row["devices"] else ""),
+        kernel,
+        Text(task),
+        Text(peak),
+        Text(headroom),
+        word,
+    ]
 
 
 def _headroom(row: Mapping[str, Any], kernel: str) -> str:

@@ -25,14 +25,27 @@ def speedscope(name: str, tasks: Sequence[TaskDepth]) -> str:
     for task in tasks:
         stack = [numbers.setdefault(_name(frame), len(numbers)) for frame in task.path]
         weights = [frame.bytes for frame in task.path]
-        profiles.append({
-            "type": "sampled", "name": f"{task.task} [{task.context}]", "unit": "bytes",
-            "startValue": 0, "endValue": sum(weights),
-            "samples": [stack[:i + 1] for i in range(len(stack))], "weights": weights})
-    return json.dumps({
-        "$schema": "https://www.speedscope.app/file-format-schema.json", "name": name,
-        "exporter": "blockstack", "shared": {"frames": [{"name": n} for n in numbers]},
-        "profiles": profiles}, indent=1)
+        profiles.append(
+            {
+                "type": "sampled",
+                "name": f"{task.task} [{task.context}]",
+                "unit": "bytes",
+                "startValue": 0,
+                "endValue": sum(weights),
+                "samples": [stack[: i + 1] for i in range(len(stack))],
+                "weights": weights,
+            }
+        )
+    return json.dumps(
+        {
+            "$schema": "https://www.speedscope.app/file-format-schema.json",
+            "name": name,
+            "exporter": "blockstack",
+            "shared": {"frames": [{"name": n} for n in numbers]},
+            "profiles": profiles,
+        },
+        indent=1,
+    )
 
 
 def _name(frame: Frame) -> str:

@@ -6,8 +6,13 @@ from typing import Any
 from blockstack import hdr, parquet
 from blockstack.engine.capacity.result import CapacityResult, OpLatency
 
-COLUMNS = {"job": "string", "op": "string", "part": "string", "latency_ns": "int64",
-           "count": "int64"}
+COLUMNS = {
+    "job": "string",
+    "op": "string",
+    "part": "string",
+    "latency_ns": "int64",
+    "count": "int64",
+}
 
 
 def save_latencies(result: CapacityResult, name: str, path: str) -> None:
@@ -22,14 +27,24 @@ def save_latencies(result: CapacityResult, name: str, path: str) -> None:
         No pyarrow, or a file that cannot be written.
     """
     each = [(s.name, op) for s in result.streams for op in s.ops] or [
-        (name, op) for op in result.ops]
-    parquet.save(path, COLUMNS, (batch for job, op in each for batch in _batches(job, op)),
-                 {"blockstack": f"latencies of {result.stack} on {result.kernel}"})
+        (name, op) for op in result.ops
+    ]
+    parquet.save(
+        path,
+        COLUMNS,
+        (batch for job, op in each for batch in _batches(job, op)),
+        {"blockstack": f"latencies of {result.stack} on {result.kernel}"},
+    )
 
 
 def _batches(job: str, op: OpLatency) -> Iterator[dict[str, Any]]:
     for part, counts in (("lat", op.counts), ("clat", op.completion_counts)):
         found = hdr.bins(counts)
         n = len(found)
-        yield {"job": [job] * n, "op": [op.op] * n, "part": [part] * n,
-               "latency_ns": list(found), "count": list(found.values())}
+        yield {
+            "job": [job] * n,
+            "op": [op.op] * n,
+            "part": [part] * n,
+            "latency_ns": list(found),
+            "count": list(found.values()),
+        }

@@ -12,20 +12,43 @@ from blockstack.units import SECTOR_BYTES, format_bytes
 
 #: rows of the pieces table without ``--all``
 MOST_PIECES = 40
-_SECTORS = ("max_hw_sectors", "max_sectors", "max_dev_sectors", "chunk_sectors",
-            "max_discard_sectors", "max_hw_discard_sectors", "max_write_zeroes_sectors")
+_SECTORS = (
+    "max_hw_sectors",
+    "max_sectors",
+    "max_dev_sectors",
+    "chunk_sectors",
+    "max_discard_sectors",
+    "max_hw_discard_sectors",
+    "max_write_zeroes_sectors",
+)
 _MASKS = ("seg_boundary_mask", "virt_boundary_mask", "dma_alignment")
-_COUNTS = ("max_segments", "max_discard_segments", "max_integrity_segments", "misaligned",
-           "discard_misaligned")
+_COUNTS = (
+    "max_segments",
+    "max_discard_segments",
+    "max_integrity_segments",
+    "misaligned",
+    "discard_misaligned",
+)
 #: no limit, and what is left of it in whole logical blocks
 _ANY = range(UINT_MAX - 7, UINT_MAX + 1)
 #: values that limit nothing
-_IDLE = {"max_dev_sectors": (0, *_ANY), "chunk_sectors": (0,), "io_opt": (0,),
-         "alignment_offset": (0,), "misaligned": (0,), "discard_granularity": (0,),
-         "discard_alignment": (0,), "discard_misaligned": (0,), "max_discard_sectors": (0,),
-         "max_hw_discard_sectors": (0,), "max_discard_segments": (1,),
-         "max_write_zeroes_sectors": (0,), "max_integrity_segments": (0,),
-         "virt_boundary_mask": (0,), "seg_boundary_mask": (UINT_MAX,)}
+_IDLE = {
+    "max_dev_sectors": (0, *_ANY),
+    "chunk_sectors": (0,),
+    "io_opt": (0,),
+    "alignment_offset": (0,),
+    "misaligned": (0,),
+    "discard_granularity": (0,),
+    "discard_alignment": (0,),
+    "discard_misaligned": (0,),
+    "max_discard_sectors": (0,),
+    "max_hw_discard_sectors": (0,),
+    "max_discard_segments": (1,),
+    "max_write_zeroes_sectors": (0,),
+    "max_integrity_segments": (0,),
+    "virt_boundary_mask": (0,),
+    "seg_boundary_mask": (UINT_MAX,),
+}
 
 
 def limit_text(name: str, value: int) -> str:
@@ -50,15 +73,19 @@ def limits_view(found: LimitsExplanation, *, whole: bool = False) -> RenderableT
     whole : bool
         Limits that limit nothing, and every piece.
     """
-    parts: list[RenderableType] = [Text.assemble(
-        (found.stack, "bold"), f" on {found.kernel}: queue limits stack as in {found.rules}")]
+    parts: list[RenderableType] = [
+        Text.assemble(
+            (found.stack, "bold"), f" on {found.kernel}: queue limits stack as in {found.rules}"
+        )
+    ]
     parts.append(_limits_table(found.devices, whole))
     if found.pieces:
         parts.append(Text("The way of the bio, call by call", "bold"))
         parts.append(_pieces_table(found.pieces if whole else found.pieces[:MOST_PIECES]))
         if not whole and len(found.pieces) > MOST_PIECES:
-            parts.append(Text(f"... and {len(found.pieces) - MOST_PIECES:,} more calls (--all)",
-                              "yellow"))
+            parts.append(
+                Text(f"... and {len(found.pieces) - MOST_PIECES:,} more calls (--all)", "yellow")
+            )
         cuts = sum(1 for p in found.pieces if p.why)
         parts.append(Text(f"{len(found.pieces):,} calls, {cuts:,} of them cut the bio"))
     parts += [Text(f"Note: {note}", "dim") for note in found.notes]
@@ -77,15 +104,23 @@ def _limits_table(devices: tuple[DeviceRow, ...], whole: bool) -> Table:
         groups.setdefault(key, []).append(row)
     for alike in groups.values():
         row = alike[0]
-        names = [n for n, value in row.limits.items()
-                 if whole or value not in _IDLE.get(n, ()) or row.imposed[n] == "config"]
+        names = [
+            n
+            for n, value in row.limits.items()
+            if whole or value not in _IDLE.get(n, ()) or row.imposed[n] == "config"
+        ]
         heads = [Text(listed(r.device for r in alike), "bold"), Text(row.kind)]
         if len(names) == 1:
             heads = [Text(" ").join(heads)]
         for i, name in enumerate(names):
             head = heads[i] if i < len(heads) else Text()
-            table.add_row(head, name, limit_text(name, row.limits[name]), row.imposed[name],
-                          end_section=i == len(names) - 1)
+            table.add_row(
+                head,
+                name,
+                limit_text(name, row.limits[name]),
+                row.imposed[name],
+                end_section=i == len(names) - 1,
+            )
     return table
 
 
@@ -99,7 +134,14 @@ def _pieces_table(pieces: tuple[Piece, ...]) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("cut by", overflow="fold")
     for p in pieces:
-        table.add_row(str(p.number), str(p.parent) if p.parent >= 0 else "source", p.device, p.op,
-                      f"{p.sector:,}", f"{p.nr_sectors:,}",
-                      f"{p.taken_sectors:,}" if p.taken_sectors != p.nr_sectors else "all", p.why)
+        table.add_row(
+            str(p.number),
+            str(p.parent) if p.parent >= 0 else "source",
+            p.device,
+            p.op,
+            f"{p.sector:,}",
+            f"{p.nr_sectors:,}",
+            f"{p.taken_sectors:,}" if p.taken_sectors != p.nr_sectors else "all",
+            p.why,
+        )
     return table

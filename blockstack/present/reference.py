@@ -48,17 +48,25 @@ share their disks. Unknown keys are errors; an error cites the key's path, as in
 | `bios` | 1,000,000 | how many |
 | `seed` | 0 | same seed, same bios |
 """
-_ROLES = {"source": "Sources: what issues bios (a block device without one is read and written raw)",
-          "stacked": "Stacked devices", "leaf": "Leaves: where the bytes end",
-          "nic": "Network cards"}
+_ROLES = {
+    "source": "Sources: what issues bios (a block device without one is read and written raw)",
+    "stacked": "Stacked devices",
+    "leaf": "Leaves: where the bytes end",
+    "nic": "Network cards",
+}
 
 
 def lines() -> Iterator[str]:
     """The page, line by line."""
     yield from _HEAD.splitlines()
     for role, title in _ROLES.items():
-        yield from ("", f"## {title}", "", "| kind | stands on | kernels | parameters |",
-                    "|---|---|---|---|")
+        yield from (
+            "",
+            f"## {title}",
+            "",
+            "| kind | stands on | kernels | parameters |",
+            "|---|---|---|---|",
+        )
         for kind in sorted((k for k in KINDS.values() if k.role == role), key=lambda k: k.name):
             yield _row(kind)
     yield from _service()
@@ -66,10 +74,17 @@ def lines() -> Iterator[str]:
 
 def _service() -> Iterator[str]:
     """The keys of `service` tables, and where the defaults come from."""
-    yield from ("", "## Service: how fast a device is", "",
-                "A device may have a `service` table, for `blockstack capacity`. What it leaves out is "
-                "taken from one", "published device of the kind, and every result says so.", "",
-                "| key | on | meaning |", "|---|---|---|")
+    yield from (
+        "",
+        "## Service: how fast a device is",
+        "",
+        "A device may have a `service` table, for `blockstack capacity`. What it leaves out is "
+        "taken from one",
+        "published device of the kind, and every result says so.",
+        "",
+        "| key | on | meaning |",
+        "|---|---|---|",
+    )
     for name, key in KEYS.items():
         yield f"| `{name}` | {', '.join(key.roles)} | {key.doc} |"
     yield from ("", "| kind | defaults | source |", "|---|---|---|")
@@ -80,9 +95,17 @@ def _service() -> Iterator[str]:
 
 def _row(kind: Kind) -> str:
     least, most = kind.arity
-    count = "nothing" if most == 0 else (
-        f"{least}" if least == most else f"{least} or more" if most is None else
-        f"{least} to {most}")
+    count = (
+        "nothing"
+        if most == 0
+        else (
+            f"{least}"
+            if least == most
+            else f"{least} or more"
+            if most is None
+            else f"{least} to {most}"
+        )
+    )
     own = {*generations(kind.calls), *generations(kind.entries)}
     have = ", ".join(sorted(own, key=lambda g: (len(g) < 5, g)))
     params = "; ".join(f"`{p.name}`{_default(p.name, p.default)}: {p.doc}" for p in kind.params)

@@ -84,13 +84,22 @@ class Section:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         worst = self.explanation.worst
-        return {"host": self.host.title, "source": self.host.source, "folder": self.slug,
-                "kernel": self.explanation.kernel, "fits": self.fits, "task": worst.task,
-                "peak_bytes": worst.peak_bytes, "limit_bytes": worst.limit_bytes,
-                "headroom_bytes": worst.headroom_bytes, "exact": worst.exact,
-                "figures": list(self.figures), "left_out": list(self.left_out),
-                "missing": dict(self.host.subject.stack.missing),
-                "assumed": list(self.host.assumed)}
+        return {
+            "host": self.host.title,
+            "source": self.host.source,
+            "folder": self.slug,
+            "kernel": self.explanation.kernel,
+            "fits": self.fits,
+            "task": worst.task,
+            "peak_bytes": worst.peak_bytes,
+            "limit_bytes": worst.limit_bytes,
+            "headroom_bytes": worst.headroom_bytes,
+            "exact": worst.exact,
+            "figures": list(self.figures),
+            "left_out": list(self.left_out),
+            "missing": dict(self.host.subject.stack.missing),
+            "assumed": list(self.host.assumed),
+        }
 
 
 @dataclass(frozen=True)
@@ -108,8 +117,9 @@ class Pack:
         return False if False in answers else None if None in answers else True
 
 
-def report(hosts: Sequence[Host | Unread], folder: Path, *,
-           progress: Callable[[str], None] | None = None) -> Pack:
+def report(
+    hosts: Sequence[Host | Unread], folder: Path, *, progress: Callable[[str], None] | None = None
+) -> Pack:
     """Write the review of one or more stacks into ``folder``: same inputs, same bytes.
 
     Parameters
@@ -129,8 +139,9 @@ def report(hosts: Sequence[Host | Unread], folder: Path, *,
     """
     template = _template()
     sections, views, unread = [], [], [one for one in hosts if isinstance(one, Unread)]
-    slugs = _slugs([one.title for one in hosts if isinstance(one, Host)] if len(hosts) > 1
-                   else [""])
+    slugs = _slugs(
+        [one.title for one in hosts if isinstance(one, Host)] if len(hosts) > 1 else [""]
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for host in (one for one in hosts if isinstance(one, Host)):
@@ -145,13 +156,21 @@ def report(hosts: Sequence[Host | Unread], folder: Path, *,
             sections.append(section)
             views.append(view)
         pack = Pack(folder / "index.html", tuple(sections), tuple(unread))
-        pack.page.write_text(template.render(
-            views=views, unread=unread, state=_STATES[pack.fits], word=_WORDS[pack.fits],
-            states=_STATES, words=_WORDS,
-            rows=sorted(views, key=lambda v: v["worst"].headroom_bytes)))
+        pack.page.write_text(
+            template.render(
+                views=views,
+                unread=unread,
+                state=_STATES[pack.fits],
+                word=_WORDS[pack.fits],
+                states=_STATES,
+                words=_WORDS,
+                rows=sorted(views, key=lambda v: v["worst"].headroom_bytes),
+            )
+        )
     except OSError as error:
-        raise BlockstackError(f"cannot be written: {error.strerror or error}",
-                              path=str(folder)) from error
+        raise BlockstackError(
+            f"cannot be written: {error.strerror or error}", path=str(folder)
+        ) from error
     return pack
 
 
@@ -159,11 +178,13 @@ def _template() -> Any:
     try:
         import jinja2
     except ImportError as error:
-        raise BlockstackError("the report needs jinja2", path="report",
-                              hint="pip install 'blockstack[report]'") from error
+        raise BlockstackError(
+            "the report needs jinja2", path="report", hint="pip install 'blockstack[report]'"
+        ) from error
     text = resources.files("blockstack.present").joinpath("report.html.j2").read_text()
-    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True).from_string(text)
+    return jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(text)
 
 
 def _slugs(titles: Sequence[str]) -> Iterator[str]:
@@ -179,8 +200,9 @@ def _slugs(titles: Sequence[str]) -> Iterator[str]:
         yield slug
 
 
-def _section(host: Host, slug: str, folder: Path, progress: Callable[[str], None] | None
-             ) -> tuple[Section, dict[str, Any]]:
+def _section(
+    host: Host, slug: str, folder: Path, progress: Callable[[str], None] | None
+) -> tuple[Section, dict[str, Any]]:
     """A host's files, and what the page shows of it."""
     subject = host.subject
     found = explain(subject.stack, kernel=subject.kernel, workload=subject.workload)
@@ -199,8 +221,7 @@ def _section(host: Host, slug: str, folder: Path, progress: Callable[[str], None
     stacks = folder / "data" / slug if slug else folder
     (stacks / "stacks.folded").write_text(folded(found.tasks))
     (stacks / "stacks.speedscope.json").write_text(speedscope(found.stack, found.tasks))
-    section = Section(host, slug, found, tuple(one["name"] for one in drawn),
-                      tuple(left_out))
+    section = Section(host, slug, found, tuple(one["name"] for one in drawn), tuple(left_out))
     return section, _view(section, drawn)
 
 
@@ -210,32 +231,59 @@ def _view(section: Section, figures: Sequence[dict[str, str]]) -> dict[str, Any]
     worst = found.worst
     why = reasons([t for t in found.tasks if t.fits is not True], len(found.tasks))
     return {
-        "id": section.slug or "review", "title": host.title, "description": host.description,
-        "source": host.source, "devices": len(host.subject.stack.devices), "fits": fits,
-        "kernel": found.kernel, "verdict": f"{_WORDS[fits]} on {found.kernel}, {found.submission}",
-        "sentence": _sentence(worst), "reasons": why[:6], "worst": worst,
+        "id": section.slug or "review",
+        "title": host.title,
+        "description": host.description,
+        "source": host.source,
+        "devices": len(host.subject.stack.devices),
+        "fits": fits,
+        "kernel": found.kernel,
+        "verdict": f"{_WORDS[fits]} on {found.kernel}, {found.submission}",
+        "sentence": _sentence(worst),
+        "reasons": why[:6],
+        "worst": worst,
         "tasks": sorted(found.tasks, key=lambda t: t.headroom_bytes),
-        "layers": [asdict(row) for row in layers], "no_layers": no_layers,
-        "kind": host.subject.kind, "icicles": list(_icicles(host.subject, found)),
-        "icicle_rem": _ICICLE_REM, "figures": figures, "left_out": section.left_out,
-        "assumed": host.assumed, "sources_left_out": host.left_out, "notes": found.notes,
+        "layers": [asdict(row) for row in layers],
+        "no_layers": no_layers,
+        "kind": host.subject.kind,
+        "icicles": list(_icicles(host.subject, found)),
+        "icicle_rem": _ICICLE_REM,
+        "figures": figures,
+        "left_out": section.left_out,
+        "assumed": host.assumed,
+        "sources_left_out": host.left_out,
+        "notes": found.notes,
         "provenance": [(k, v) for k, v in found.provenance.items() if v],
-        "stacks": f"data/{section.slug}/stacks" if section.slug else "stacks"}
+        "stacks": f"data/{section.slug}/stacks" if section.slug else "stacks",
+    }
 
 
 def _sentence(worst: TaskDepth) -> str:
     at_least = "" if worst.exact else "at least "
-    room = (f"{worst.headroom_bytes:,} bytes left" if worst.headroom_bytes >= 0
-            else f"{-worst.headroom_bytes:,} bytes too many")
-    return (f"Deepest: {worst.task}, {at_least}{worst.peak_bytes:,} of {worst.limit_bytes:,} "
-            f"bytes, {room}.")
+    room = (
+        f"{worst.headroom_bytes:,} bytes left"
+        if worst.headroom_bytes >= 0
+        else f"{-worst.headroom_bytes:,} bytes too many"
+    )
+    return (
+        f"Deepest: {worst.task}, {at_least}{worst.peak_bytes:,} of {worst.limit_bytes:,} "
+        f"bytes, {room}."
+    )
 
 
 def _layers(subject: Subject) -> tuple[tuple[LayerLimit, ...], str]:
     try:
-        return tuple(row for rule in subject.rules
-                     for row in max_layers(subject.stack, subject.kind, kernel=subject.kernel,
-                                           submission=rule, workload=subject.workload)), ""
+        return tuple(
+            row
+            for rule in subject.rules
+            for row in max_layers(
+                subject.stack,
+                subject.kind,
+                kernel=subject.kernel,
+                submission=rule,
+                workload=subject.workload,
+            )
+        ), ""
     except BlockstackError as error:
         return (), str(error)
 
@@ -248,24 +296,37 @@ def _figure(name: str, subject: Subject, folder: Path, slug: str) -> dict[str, s
     data = folder / "data" / slug / f"{name}.json"
     data.write_text(json.dumps(figure.data, indent=1, default=str))
     inline = base64.b64encode(svg.read_bytes()).decode()
-    return {"name": name, "caption": FIGURES[name][0],
-            "svg": str(svg.relative_to(folder)), "data": str(data.relative_to(folder)),
-            "png": str(svg.with_suffix(".png").relative_to(folder)),
-            "source": f"data:image/svg+xml;base64,{inline}"}
+    return {
+        "name": name,
+        "caption": FIGURES[name][0],
+        "svg": str(svg.relative_to(folder)),
+        "data": str(data.relative_to(folder)),
+        "png": str(svg.with_suffix(".png").relative_to(folder)),
+        "source": f"data:image/svg+xml;base64,{inline}",
+    }
 
 
 def _icicles(subject: Subject, found: Explanation) -> Iterator[dict[str, Any]]:
     """The worst task's path under the recursive rule and under a serialised one."""
-    paths = {rule: found.worst if rule == found.submission else explain(
-        subject.stack, kernel=subject.kernel, submission=rule, workload=subject.workload).worst
-        for rule in subject.rules}
+    paths = {
+        rule: found.worst
+        if rule == found.submission
+        else explain(
+            subject.stack, kernel=subject.kernel, submission=rule, workload=subject.workload
+        ).worst
+        for rule in subject.rules
+    }
     total = max(max(t.limit_bytes, t.peak_bytes) for t in paths.values())
     layers = dict.fromkeys(f.layer for t in paths.values() for f in t.path)
     colour = {layer: COLOURS[i % len(COLOURS)] for i, layer in enumerate(layers)}
     for rule, task in paths.items():
-        yield {"rule": rule, "sentence": _sentence(task), "blocks": list(_blocks(
-            task, total, colour)), "limit": f"{task.limit_bytes / total * _ICICLE_REM:.2f}",
-            "limit_bytes": task.limit_bytes}
+        yield {
+            "rule": rule,
+            "sentence": _sentence(task),
+            "blocks": list(_blocks(task, total, colour)),
+            "limit": f"{task.limit_bytes / total * _ICICLE_REM:.2f}",
+            "limit_bytes": task.limit_bytes,
+        }
 
 
 def _blocks(task: TaskDepth, total: int, colour: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -278,9 +339,13 @@ def _blocks(task: TaskDepth, total: int, colour: dict[str, str]) -> Iterator[dic
             continue
         n_bytes = sum(f.bytes for f in block)
         depth += n_bytes
-        yield {"name": frame.layer, "bytes": n_bytes, "colour": colour[frame.layer],
-               "ink": ink(colour[frame.layer]),
-               "height": f"{n_bytes / total * _ICICLE_REM:.2f}",
-               "past": depth > task.limit_bytes,
-               "title": "\n".join(f"{f.function}  {f.bytes}" for f in block)}
+        yield {
+            "name": frame.layer,
+            "bytes": n_bytes,
+            "colour": colour[frame.layer],
+            "ink": ink(colour[frame.layer]),
+            "height": f"{n_bytes / total * _ICICLE_REM:.2f}",
+            "past": depth > task.limit_bytes,
+            "title": "\n".join(f"{f.function}  {f.bytes}" for f in block),
+        }
         block = []

@@ -14,8 +14,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 # Okabe-Ito first: told apart by readers with any colour vision
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999",
-           "#3B3B6D", "#8C6D31", "#A6DBA0", "#E7D4E8")
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#F0E442",
+    "#999999",
+    "#3B3B6D",
+    "#8C6D31",
+    "#A6DBA0",
+    "#E7D4E8",
+)
 OVER, UNKNOWN, FITS = "#B00020", "#E69F00", "#009E73"
 INK, DIM = "#222222", "#666666"
 VERDICT = {True: FITS, None: UNKNOWN, False: OVER}
@@ -24,8 +36,7 @@ _LETTER_INCHES = 0.047  # of the corner's letters, in the mean
 #: what gains and what loses
 BETTER, WORSE = COLOURS[0], COLOURS[5]
 #: every rule its colour, in every picture
-RULE_COLOURS = {"recursive": "#D55E00", "fifo": "#0072B2", "two-list": "#009E73",
-                "lifo": "#CC79A7"}
+RULE_COLOURS = {"recursive": "#D55E00", "fifo": "#0072B2", "two-list": "#009E73", "lifo": "#CC79A7"}
 
 
 def axes(ax: "Axes | None", width: float, height: float) -> "Axes":
@@ -48,22 +59,24 @@ def ink(colour: str) -> str:
 
     Relative luminance and contrast as in WCAG 2.2.
     """
-    parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4
-                        for p in parts)
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
     light = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     return "#FFFFFF" if 1.05 / (light + 0.05) > (light + 0.05) / 0.05 else "#000000"
 
 
 def room(headroom_bytes: int) -> str:
     """``1,424 bytes left`` or ``overflows by 180 bytes``."""
-    return (f"overflows by {-headroom_bytes:,} bytes" if headroom_bytes < 0
-            else f"{headroom_bytes:,} bytes left")
+    return (
+        f"overflows by {-headroom_bytes:,} bytes"
+        if headroom_bytes < 0
+        else f"{headroom_bytes:,} bytes left"
+    )
 
 
 def short(text: str, most: int = 24) -> str:
     """``text``, cut to ``most`` characters."""
-    return text if len(text) <= most else text[:most - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def busy_colours() -> "Colormap":
@@ -92,14 +105,30 @@ def thousands(axis: "Axis") -> None:
     axis.set_major_formatter("{x:,.0f}")
 
 
-def limit_line(ax: "Axes", limit_bytes: int, *, label: str | None = None, style: str = "--",
-               va: str = "bottom", left: bool = False, colour: str = OVER) -> None:
+def limit_line(
+    ax: "Axes",
+    limit_bytes: int,
+    *,
+    label: str | None = None,
+    style: str = "--",
+    va: str = "bottom",
+    left: bool = False,
+    colour: str = OVER,
+) -> None:
     """A limit in bytes as a line across the picture, named at its right or left end."""
     ax.axhline(limit_bytes, color=colour, lw=1.6 if style == "--" else 1.1, ls=style, zorder=4)
-    ax.text(0.01 if left else 0.995, limit_bytes, label or f"limit {limit_bytes:,} bytes",
-            color=colour, va=va, ha="left" if left else "right", fontsize=8.5, zorder=5,
-            transform=ax.get_yaxis_transform(),
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.75})
+    ax.text(
+        0.01 if left else 0.995,
+        limit_bytes,
+        label or f"limit {limit_bytes:,} bytes",
+        color=colour,
+        va=va,
+        ha="left" if left else "right",
+        fontsize=8.5,
+        zorder=5,
+        transform=ax.get_yaxis_transform(),
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.75},
+    )
 
 
 def limit_lines(ax: "Axes", limits_bytes: Iterable[int], *, left: bool = False) -> None:
@@ -126,7 +155,8 @@ def corner_of_all(ax: "Axes", provenances: Sequence[Mapping[str, object]]) -> No
     """Where the figures of several runs come from: every frame table once, what else is one."""
     tables = dict.fromkeys(
         f"{p.get('kernel')}, {str(p.get('compiler', '')).split(' ')[0]}, table {p.get('table')}"
-        for p in provenances)
+        for p in provenances
+    )
     parts = ["frames: " + " | ".join(tables)]
     for name in ("seed", "plan", "blockstack"):
         values = {p[name] for p in provenances if name in p}
@@ -139,8 +169,16 @@ def corner_text(ax: "Axes", text: str) -> None:
     """A line in the lower right corner of the figure; two where it is too narrow for one."""
     figure: Any = ax.figure
     letters = int(figure.get_figwidth() / _LETTER_INCHES)
-    figure.text(0.995, 0.002, "\n".join(textwrap.wrap(text, letters)), ha="right", va="bottom",
-                fontsize=6, color=DIM, linespacing=1.1)
+    figure.text(
+        0.995,
+        0.002,
+        "\n".join(textwrap.wrap(text, letters)),
+        ha="right",
+        va="bottom",
+        fontsize=6,
+        color=DIM,
+        linespacing=1.1,
+    )
 
 
 def thumbnail(png: Path) -> "Image":
@@ -164,12 +202,17 @@ def save(ax: "Axes", path: str) -> None:
 
     ending = path.rsplit(".", 1)[-1].lower()
     if ending not in ("svg", "png", "pdf"):
-        raise BlockstackError("cannot write such a picture", path="-o", value=path,
-                              hint="end the name in .svg, .png or .pdf")
+        raise BlockstackError(
+            "cannot write such a picture",
+            path="-o",
+            value=path,
+            hint="end the name in .svg, .png or .pdf",
+        )
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[ending]
     with mpl.rc_context({"svg.hashsalt": "blockstack", "svg.fonttype": "path"}):
         try:
             ax.figure.savefig(path, metadata=dates, dpi=160)  # type: ignore[union-attr]
         except OSError as error:
-            raise BlockstackError(f"cannot be written: {error.strerror or error}",
-                                  path=path) from error
+            raise BlockstackError(
+                f"cannot be written: {error.strerror or error}", path=path
+            ) from error

@@ -51,16 +51,22 @@ def _runs_table(results: Sequence[Result], own_rule: str, heads: tuple[str, ...]
         table.add_column(head, justify=justify, no_wrap=True)
     for r in results:
         cells: dict[str, str | Text] = {
-            "peak B": peak_text(r.peak_bytes, r.exact), "limit B": f"{r.limit_bytes:,}",
-            "headroom B": f"{r.headroom_bytes:,}", "verdict": verdict(r),
-            "nesting": str(r.peak_nesting), "pending": str(r.peak_pending),
-            "bios": format_count(r.bios).strip(), "hops": format_count(r.hops).strip(),
+            "peak B": peak_text(r.peak_bytes, r.exact),
+            "limit B": f"{r.limit_bytes:,}",
+            "headroom B": f"{r.headroom_bytes:,}",
+            "verdict": verdict(r),
+            "nesting": str(r.peak_nesting),
+            "pending": str(r.peak_pending),
+            "bios": format_count(r.bios).strip(),
+            "hops": format_count(r.hops).strip(),
             "splits": format_count(r.splits).strip(),
             "bios/s": format_count(r.bios_per_second).strip(),
-            "hops/s": format_count(r.hops_per_second).strip()}
+            "hops/s": format_count(r.hops_per_second).strip(),
+        }
         mark = " *" if r.submission == own_rule else ""
-        table.add_row(Text(r.submission + mark, "bold" if mark else ""),
-                      *(cells[head] for head in heads))
+        table.add_row(
+            Text(r.submission + mark, "bold" if mark else ""), *(cells[head] for head in heads)
+        )
     return table
 
 
@@ -79,8 +85,15 @@ def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = 24) -
     for task in rows[:most]:
         peak, headroom = peak_text(task.peak_bytes, task.exact), f"{task.headroom_bytes:,}"
         if wide:
-            table.add_row(task.task, task.context, peak, f"{task.limit_bytes:,}", headroom,
-                          verdict(task), task.how)
+            table.add_row(
+                task.task,
+                task.context,
+                peak,
+                f"{task.limit_bytes:,}",
+                headroom,
+                verdict(task),
+                task.how,
+            )
         else:
             table.add_row(task.task, task.context, peak, headroom, verdict(task))
     if len(rows) > most:
@@ -116,8 +129,11 @@ def reasons(tasks: Sequence[TaskDepth], all_tasks: int) -> list[str]:
     lines = []
     for why, names in sorted(tasks_of.items(), key=lambda item: -len(item[1])):
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED + 1 else ""
-        which = "every task" if len(names) == all_tasks > 1 else (
-            ", ".join(names[:_NAMED] if more else names) + more)
+        which = (
+            "every task"
+            if len(names) == all_tasks > 1
+            else (", ".join(names[:_NAMED] if more else names) + more)
+        )
         lines.append(f"{which}: {why}")
     return lines
 
@@ -127,16 +143,22 @@ def why_lines(tasks: Sequence[TaskDepth]) -> list[RenderableType]:
     return [Padding(Text(line, "yellow"), (0, 0, 0, 2)) for line in reasons(tasks, len(tasks))]
 
 
-def explanation_view(found: Explanation, whole: bool = False, width: int = WIDE
-                     ) -> RenderableType:
+def explanation_view(found: Explanation, whole: bool = False, width: int = WIDE) -> RenderableType:
     """Tasks, the deepest path of the worst one (of all, when ``whole``), budgets and notes."""
     parts: list[RenderableType] = [
-        Text.assemble((found.stack, "bold"), f" on {found.kernel}, submission "
-                      f"{found.submission}{_what_if(found.provenance)}: ", verdict(found)),
-        tasks_table(found.tasks, width), *why_lines(found.tasks)]
+        Text.assemble(
+            (found.stack, "bold"),
+            f" on {found.kernel}, submission {found.submission}{_what_if(found.provenance)}: ",
+            verdict(found),
+        ),
+        tasks_table(found.tasks, width),
+        *why_lines(found.tasks),
+    ]
     for task in found.tasks if whole else (found.worst,):
-        parts += [Text(f"\nDeepest path of {task.task} ({task.context})", "bold"),
-                  path_table(task.path)]
+        parts += [
+            Text(f"\nDeepest path of {task.task} ({task.context})", "bold"),
+            path_table(task.path),
+        ]
     if found.budgets:
         listed = ", ".join(f"{name} {n:,}" for name, n in found.budgets.items())
         parts.append(Text(f"\nOn top, bounded by themselves (bytes): {listed}", "dim"))
@@ -176,9 +198,14 @@ def layers_table(rows: Sequence[LayerLimit], own: Mapping[str, str], width: int 
         mine = [(row, rules) for row, rules in merged.items() if row.kernel == kernel]
         table.add_row(Text(kernel, "bold"), *[""] * 4, f"of {mine[0][0].limit_bytes:,}")
         for i, (row, rules) in enumerate(mine):
-            cells = [f"  {row.direction}", _rules_text(rules, own.get(kernel)),
-                     _count_text(row, row.layers), _count_text(row, row.may_fit),
-                     f"{row.bytes_per_layer:,}", _peak_of(row)]
+            cells = [
+                f"  {row.direction}",
+                _rules_text(rules, own.get(kernel)),
+                _count_text(row, row.layers),
+                _count_text(row, row.may_fit),
+                f"{row.bytes_per_layer:,}",
+                _peak_of(row),
+            ]
             table.add_row(*cells, *([row.task] if told else []), end_section=i + 1 == len(mine))
     return table
 
@@ -219,9 +246,15 @@ def kernels_table(rows: Sequence[Mapping[str, Any]], threads: int, width: int = 
         table.add_column(head)
     for row in rows:
         more = (row["overflow_outcome"], row["provenance"]["kernel"].split(" (")[0])
-        table.add_row(row["name"], row["submission"], f"{row['thread_size_bytes']:,}",
-                      f"{row['limit_bytes']:,}", f"{row['memory_bytes'] / 2**20:,.1f} MiB",
-                      row["irq_stacks"], *(more if told else ()))
+        table.add_row(
+            row["name"],
+            row["submission"],
+            f"{row['thread_size_bytes']:,}",
+            f"{row['limit_bytes']:,}",
+            f"{row['memory_bytes'] / 2**20:,.1f} MiB",
+            row["irq_stacks"],
+            *(more if told else ()),
+        )
     if not told:
         table.caption = "--json, or a wider terminal: what an overflow does, and whose frames"
     return table

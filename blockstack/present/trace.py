@@ -16,11 +16,17 @@ def trace_view(found: TraceExplanation) -> RenderableType:
     """Rows with their layers, what each layer costs, which stacks it fits, what to leave out."""
     parts: list[RenderableType] = [_headline(found), _rows(found)]
     if found.form != "frames":
-        parts += [Text("\nWhat the layers cost", "bold"), _costs(found),
-                  Text("\nWhich stacks it fits", "bold"), _sizes(found)]
+        parts += [
+            Text("\nWhat the layers cost", "bold"),
+            _costs(found),
+            Text("\nWhich stacks it fits", "bold"),
+            _sizes(found),
+        ]
         if found.remedies and found.target_bytes is not None:
-            parts += [Text(f"\nWhat would fit {found.target_bytes:,} bytes", "bold"),
-                      _remedies(found.remedies)]
+            parts += [
+                Text(f"\nWhat would fit {found.target_bytes:,} bytes", "bold"),
+                _remedies(found.remedies),
+            ]
     parts += [Text(f"Note: {note}", "dim") for note in found.notes]
     return Group(*parts)
 
@@ -45,8 +51,12 @@ def _rows(found: TraceExplanation) -> Table:
     figures = ("Depth", "Size") if found.form == "table" else ("Size",) if sized else ()
     for head in figures:
         table.add_column(head, justify="right", no_wrap=True)
-    static = [short(part, 22) for part in (
-        f"in {found.kernel}".replace("-", "\n", 1).split("\n") if found.kernel else ["static"])]
+    static = [
+        short(part, 22)
+        for part in (
+            f"in {found.kernel}".replace("-", "\n", 1).split("\n") if found.kernel else ["static"]
+        )
+    ]
     table.add_column("\n".join(static), justify="right", no_wrap=True)
     table.add_column("Location", overflow="fold")
     table.add_column("Layer", style="cyan", no_wrap=True)
@@ -56,9 +66,12 @@ def _rows(found: TraceExplanation) -> Table:
         cells += [_figure(row.bytes)] if sized else []
         module = f" [{row.module}]" if row.module else ""
         again = before is not None and before.layer == row.layer
-        table.add_row(*cells, "?" if row.static_bytes is None else _figure(row.static_bytes),
-                      Text(row.function + module),
-                      Text(row.layer, "dim" if again or row.layer == "unknown" else ""))
+        table.add_row(
+            *cells,
+            "?" if row.static_bytes is None else _figure(row.static_bytes),
+            Text(row.function + module),
+            Text(row.layer, "dim" if again or row.layer == "unknown" else ""),
+        )
         before = row
     return table
 
@@ -81,8 +94,14 @@ def _costs(found: TraceExplanation) -> Table:
     for c in found.layers:
         weight = (c.bytes or 0) if reported else c.static_bytes
         cells = [_figure(c.bytes)] if reported else []
-        table.add_row(c.layer, *cells, f"{100 * weight / whole:.0f} %", _figure(c.static_bytes),
-                      str(c.rows), f"entered {c.visits} times" if c.visits > 1 else "")
+        table.add_row(
+            c.layer,
+            *cells,
+            f"{100 * weight / whole:.0f} %",
+            _figure(c.static_bytes),
+            str(c.rows),
+            f"entered {c.visits} times" if c.visits > 1 else "",
+        )
     return table
 
 
@@ -92,13 +111,21 @@ def _sizes(found: TraceExplanation) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("", style="dim")
-    words = {True: Text("fits", "green"), None: Text("cannot tell", "yellow"),
-             False: Text("overflows", "bold red")}
+    words = {
+        True: Text("fits", "green"),
+        None: Text("cannot tell", "yellow"),
+        False: Text("overflows", "bold red"),
+    }
     for v in found.sizes:
         mark = " *" if v.thread_size_bytes == found.thread_size_bytes else ""
-        table.add_row(format_bytes(v.thread_size_bytes) + mark, f"{v.limit_bytes:,}",
-                      f"{v.used_bytes:,}", f"{v.limit_bytes - v.used_bytes:,}", words[v.fits],
-                      v.note)
+        table.add_row(
+            format_bytes(v.thread_size_bytes) + mark,
+            f"{v.limit_bytes:,}",
+            f"{v.used_bytes:,}",
+            f"{v.limit_bytes - v.used_bytes:,}",
+            words[v.fits],
+            v.note,
+        )
     return table
 
 
@@ -109,8 +136,14 @@ def _remedies(remedies: Sequence[Remedy]) -> Table:
     table.add_column("left", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for r in remedies:
-        names = [f"{name} (and what it called)" if how == "off" and "," not in name else name
-                 for name, how in zip(r.layers, r.how, strict=True)]
-        table.add_row(" + ".join(names), f"{r.saves_bytes:,}", f"{r.left_bytes:,}",
-                      Text("fits", "green") if r.fits else Text("still too deep", "red"))
+        names = [
+            f"{name} (and what it called)" if how == "off" and "," not in name else name
+            for name, how in zip(r.layers, r.how, strict=True)
+        ]
+        table.add_row(
+            " + ".join(names),
+            f"{r.saves_bytes:,}",
+            f"{r.left_bytes:,}",
+            Text("fits", "green") if r.fits else Text("still too deep", "red"),
+        )
     return table

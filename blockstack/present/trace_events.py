@@ -24,9 +24,18 @@ def trace_events(result: CapacityResult) -> dict[str, Any]:
     tracks = sorted({int(row[1]) for row in rows})
     events: list[dict[str, Any]] = [
         {"ph": "M", "pid": 1, "name": "process_name", "args": {"name": result.stack}},
-        {"ph": "M", "pid": 2, "name": "process_name", "args": {"name": "bios"}}]
-    events += [{"ph": "M", "pid": 1, "tid": track, "name": "thread_name",
-                "args": {"name": result.places[track]}} for track in tracks]
+        {"ph": "M", "pid": 2, "name": "process_name", "args": {"name": "bios"}},
+    ]
+    events += [
+        {
+            "ph": "M",
+            "pid": 1,
+            "tid": track,
+            "name": "thread_name",
+            "args": {"name": result.places[track]},
+        }
+        for track in tracks
+    ]
     ends: dict[int, tuple[float, float]] = {}
     for bio, station, _, arrived, began, done in rows.tolist():
         name = result.places[int(station)]
@@ -37,10 +46,20 @@ def trace_events(result: CapacityResult) -> dict[str, Any]:
                 events.append(_event(what, int(bio), 1, int(station), since - start, until - since))
     for bio, (first, last) in sorted(ends.items()):
         events.append(_event(f"bio {bio}", bio, 2, bio, first - start, last - first))
-    return {"traceEvents": events, "displayTimeUnit": "ns",
-            "otherData": {"stack": result.stack, "kernel": result.kernel}}
+    return {
+        "traceEvents": events,
+        "displayTimeUnit": "ns",
+        "otherData": {"stack": result.stack, "kernel": result.kernel},
+    }
 
 
 def _event(name: str, bio: int, pid: int, tid: int, at_ns: float, ns: float) -> dict[str, Any]:
-    return {"ph": "X", "pid": pid, "tid": tid, "name": name, "ts": at_ns / 1e3, "dur": ns / 1e3,
-            "args": {"bio": bio}}
+    return {
+        "ph": "X",
+        "pid": pid,
+        "tid": tid,
+        "name": name,
+        "ts": at_ns / 1e3,
+        "dur": ns / 1e3,
+        "args": {"bio": bio},
+    }

@@ -30,8 +30,12 @@ def report_view(report: Report, width: int = WIDE) -> RenderableType:
         parts += [_wide_table(rows, _bounds() | _beside(report), width)]
     elif rows:
         rows = sorted(rows, key=_tightest_context(rows))
-        parts += [_narrow_table(rows, _bounds(), grouped=True), Text(),
-                  _narrow_table(rows, _beside(report)), Text()]
+        parts += [
+            _narrow_table(rows, _bounds(), grouped=True),
+            Text(),
+            _narrow_table(rows, _beside(report)),
+            Text(),
+        ]
     if rows:
         parts += [_parting(rows, width)]
     parts += [_refusals([r for r in report.rows if r.refused])]
@@ -47,8 +51,10 @@ def summary_view(reports: Sequence[Report]) -> RenderableType:
 
 
 def _headline(report: Report) -> Text:
-    return Text.assemble((report.measured_kernel, "bold"), f" measured, {report.kernel} predicted "
-                         "(bytes at the entry of a block-layer function)")
+    return Text.assemble(
+        (report.measured_kernel, "bold"),
+        f" measured, {report.kernel} predicted (bytes at the entry of a block-layer function)",
+    )
 
 
 def _number(value: int | None) -> str:
@@ -57,6 +63,7 @@ def _number(value: int | None) -> str:
 
 def _bounds() -> dict[str, _Cell]:
     """What is compared."""
+
     def marked(text: str, row: Comparison) -> Text:
         return Text(text, "" if row.holds else "bold red")
 
@@ -64,24 +71,31 @@ def _bounds() -> dict[str, _Cell]:
         "measured": lambda r: Text(_number(r.measured_bytes)),
         "predicted": lambda r: marked(_number(r.predicted_bytes), r),
         "ratio": lambda r: marked(f"{r.ratio:.3f}", r),
-        "typical": lambda r: Text(_number(r.typical_bytes))}
+        "typical": lambda r: Text(_number(r.typical_bytes)),
+    }
 
 
 def _beside(report: Report) -> dict[str, _Cell]:
     """The traced path's own sum; every function traced, and what may come on top of the bound."""
+
     def traced(row: Comparison) -> Text:
-        return Text("" if row.traced_bytes is None else (
-            "≥ " * bool(row.traced.missing) + _number(row.traced_bytes)))
+        return Text(
+            ""
+            if row.traced_bytes is None
+            else ("≥ " * bool(row.traced.missing) + _number(row.traced_bytes))
+        )
 
     def with_budget(n_bytes: int) -> _Cell:
         def cell(row: Comparison) -> Text:
             sum_bytes = (row.predicted_bytes or 0) + n_bytes
             short = row.all_bytes is not None and row.all_bytes > sum_bytes
             return Text(_number(sum_bytes), "yellow" if short else "")
+
         return cell
 
     return {"as\ntraced": traced, "all": lambda r: Text(_number(r.all_bytes))} | {
-        f"with\n{name}": with_budget(n) for name, n in report.budgets.items()}
+        f"with\n{name}": with_budget(n) for name, n in report.budgets.items()
+    }
 
 
 def _wide_table(rows: Sequence[Comparison], columns: dict[str, _Cell], width: int) -> Table:
@@ -95,8 +109,11 @@ def _wide_table(rows: Sequence[Comparison], columns: dict[str, _Cell], width: in
     for head in columns:
         table.add_column(head, justify="right", no_wrap=True)
     for r in rows:
-        table.add_row(Text(short(r.name, names), "" if r.holds else "bold red"),
-                      short(_context(r), contexts), *(cell(r) for cell in columns.values()))
+        table.add_row(
+            Text(short(r.name, names), "" if r.holds else "bold red"),
+            short(_context(r), contexts),
+            *(cell(r) for cell in columns.values()),
+        )
     return table
 
 
@@ -108,8 +125,9 @@ def _tightest_context(rows: Sequence[Comparison]) -> Callable[[Comparison], tupl
     return lambda r: (tightest[_context(r)], _context(r))
 
 
-def _narrow_table(rows: Sequence[Comparison], columns: dict[str, _Cell], *,
-                  grouped: bool = False) -> Table:
+def _narrow_table(
+    rows: Sequence[Comparison], columns: dict[str, _Cell], *, grouped: bool = False
+) -> Table:
     """Whole names, since those of a family differ at their ends; contexts as headings."""
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("stack", overflow="fold")
@@ -120,8 +138,9 @@ def _narrow_table(rows: Sequence[Comparison], columns: dict[str, _Cell], *,
         if grouped and _context(r) != context:
             context = _context(r)
             table.add_row(Text(f"{context}:", "dim"))
-        table.add_row(Text(r.name, "" if r.holds else "bold red"),
-                      *(cell(r) for cell in columns.values()))
+        table.add_row(
+            Text(r.name, "" if r.holds else "bold red"), *(cell(r) for cell in columns.values())
+        )
     return table
 
 
@@ -154,16 +173,26 @@ def _parting(rows: Sequence[Comparison], width: int) -> RenderableType:
 
 
 def _refusals(rows: Sequence[Comparison]) -> RenderableType:
-    return Group(*(Text(f"  refused: {r.name} ({_context(r)}, measured "
-                        f"{r.measured_bytes:,}): {r.refused}", "yellow") for r in rows))
+    return Group(
+        *(
+            Text(
+                f"  refused: {r.name} ({_context(r)}, measured {r.measured_bytes:,}): {r.refused}",
+                "yellow",
+            )
+            for r in rows
+        )
+    )
 
 
 def _failures(report: Report) -> Iterator[RenderableType]:
     """Stacks that went deeper than their bound, and both paths of the one that did most."""
     fails = sorted((r for r in report.modelled if not r.holds), key=lambda r: r.ratio or 0)
     for r in fails[:_MOST_NAMED]:
-        yield Text(f"fails: {r.name} ({_context(r)}): measured {r.measured_bytes:,}, the bound of "
-                   f"{r.task} is {_number(r.predicted_bytes)}", "bold red")
+        yield Text(
+            f"fails: {r.name} ({_context(r)}): measured {r.measured_bytes:,}, the bound of "
+            f"{r.task} is {_number(r.predicted_bytes)}",
+            "bold red",
+        )
     if len(fails) > _MOST_NAMED:
         yield Text(f"fails: {len(fails) - _MOST_NAMED} more, red above", "bold red")
     if fails and fails[0].traced.frames:
@@ -172,14 +201,21 @@ def _failures(report: Report) -> Iterator[RenderableType]:
 
 def _both_paths(row: Comparison) -> Table:
     """The traced path beside the predicted one, deepest first, what both have on one line."""
-    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0), title_justify="left",
-                  title=f"paths of {row.name}, deepest first")
+    table = Table(
+        box=None,
+        header_style="dim",
+        padding=(0, 1, 0, 0),
+        title_justify="left",
+        title=f"paths of {row.name}, deepest first",
+    )
     table.add_column("traced", overflow="fold")
     table.add_column("B", justify="right", no_wrap=True)
     table.add_column("predicted", overflow="fold")
     table.add_column("B", justify="right", no_wrap=True)
-    sides = [[(base_name(f.function).partition("@")[0], f"{f.bytes:,}") for f in frames]
-             for frames in (row.traced.frames, row.path)]
+    sides = [
+        [(base_name(f.function).partition("@")[0], f"{f.bytes:,}") for f in frames]
+        for frames in (row.traced.frames, row.path)
+    ]
     lines: list[tuple[str, ...]] = []
     traced, predicted = ([name for name, _ in side] for side in sides)
     alike = SequenceMatcher(None, traced, predicted, autojunk=False)
@@ -197,19 +233,35 @@ def _summary(report: Report) -> Text:
     s = report.summary()
     if not s["modelled"]:
         return Text(f"{s['stacks']} stacks, none modelled", "bold red")
-    text = Text(f"{s['stacks']} stacks: {s['modelled']} modelled, {s['refused']} refused; "
-                f"{s['holds']} of {s['modelled']} bounds hold",
-                "bold" if s["holds"] == s["modelled"] else "bold red")
-    text.append("\npredicted over measured: " + "; ".join(
-        f"{word}median {s[key + 'median_ratio']:.3f}, p90 {s[key + 'p90_ratio']:.3f}"
-        for word, key in (("", ""), ("without rare calls ", "typical_"),
-                          ("context not told ", "untold_"))), "not bold")
+    text = Text(
+        f"{s['stacks']} stacks: {s['modelled']} modelled, {s['refused']} refused; "
+        f"{s['holds']} of {s['modelled']} bounds hold",
+        "bold" if s["holds"] == s["modelled"] else "bold red",
+    )
+    text.append(
+        "\npredicted over measured: "
+        + "; ".join(
+            f"{word}median {s[key + 'median_ratio']:.3f}, p90 {s[key + 'p90_ratio']:.3f}"
+            for word, key in (
+                ("", ""),
+                ("without rare calls ", "typical_"),
+                ("context not told ", "untold_"),
+            )
+        ),
+        "not bold",
+    )
     if s["traced"]:
-        text.append(f"\ntold the traced path: {s['traced_complete']} of {s['traced']} with every "
-                    "function in the table", "not bold")
+        text.append(
+            f"\ntold the traced path: {s['traced_complete']} of {s['traced']} with every "
+            "function in the table",
+            "not bold",
+        )
     if s["traced_complete"]:
-        text.append(f", their sums off by {100 * s['traced_complete_mean_error']:.2f} % in the "
-                    f"mean and {s['traced_complete_max_error_bytes']:,} bytes at most; of all by "
-                    f"{100 * s['traced_mean_error']:.2f} %", "not bold")
+        text.append(
+            f", their sums off by {100 * s['traced_complete_mean_error']:.2f} % in the "
+            f"mean and {s['traced_complete_max_error_bytes']:,} bytes at most; of all by "
+            f"{100 * s['traced_mean_error']:.2f} %",
+            "not bold",
+        )
     budgets = ", ".join(f"{name} {n:,}" for name, n in report.budgets.items())
     return text.append(f"\non top, bounded by themselves (bytes): {budgets}", "not bold")

@@ -37,11 +37,13 @@ def find_device(name: object, devices: Mapping[str, Device], path: str) -> Devic
         It is not defined; the hint lists those that are.
     """
     if not isinstance(name, str):
-        raise ConfigError("not a device name", path=path, value=name,
-                          hint="write the name of a device")
+        raise ConfigError(
+            "not a device name", path=path, value=name, hint="write the name of a device"
+        )
     if name not in devices:
-        raise ConfigError("no such device", path=path, value=name,
-                          hint=did_you_mean(name, devices, "devices"))
+        raise ConfigError(
+            "no such device", path=path, value=name, hint=did_you_mean(name, devices, "devices")
+        )
     return devices[name]
 
 
@@ -52,17 +54,26 @@ def check_lower_kinds(kind: Kind, lower: Sequence[Device], path: str) -> None:
         below = device.kind_entry
         if kind.name in ON_FILES:
             if not is_filesystem(below) and (kind.name, below.name) != ("loop", "nfs"):
-                raise ConfigError(f"{kind.name} stands on a file system", path=where,
-                                  value=device.name,
-                                  hint=f"{device.name} is {below.name}; put ext4, xfs ... between")
+                raise ConfigError(
+                    f"{kind.name} stands on a file system",
+                    path=where,
+                    value=device.name,
+                    hint=f"{device.name} is {below.name}; put ext4, xfs ... between",
+                )
         elif below.role == "source":
-            raise ConfigError(f"{kind.name} cannot stand on {below.name}", path=where,
-                              value=device.name,
-                              hint="only loop and nfsd stand on a file system: put a loop device "
-                                   "between")
+            raise ConfigError(
+                f"{kind.name} cannot stand on {below.name}",
+                path=where,
+                value=device.name,
+                hint="only loop and nfsd stand on a file system: put a loop device between",
+            )
         elif kind.name == "partition" and below.name == "partition":
-            raise ConfigError("a partition has no partitions", path=where, value=device.name,
-                              hint="put a loop or dm device between")
+            raise ConfigError(
+                "a partition has no partitions",
+                path=where,
+                value=device.name,
+                hint="put a loop or dm device between",
+            )
 
 
 def check_arity(kind: Kind, n_lower: int, path: str) -> None:
@@ -75,15 +86,22 @@ def check_arity(kind: Kind, n_lower: int, path: str) -> None:
     if kind.name == "nfsd":
         least, most = 1, 1
     if n_lower and most == 0:
-        raise ConfigError(f"{kind.name} stands on no other device", path=f"{path}.on",
-                          value=n_lower, hint="leave `on` out")
+        raise ConfigError(
+            f"{kind.name} stands on no other device",
+            path=f"{path}.on",
+            value=n_lower,
+            hint="leave `on` out",
+        )
     if n_lower < least or (most is not None and n_lower > most):
         wanted = f"{least} or more" if most is None else f"{least} to {most}"
         if most == least:
             wanted = str(least)
         devices = "device" if wanted == "1" else "devices"
-        raise ConfigError(f"{kind.name} stands on {wanted} {devices}, not {n_lower}",
-                          path=f"{path}.on", hint=f"name {wanted} lower {devices}")
+        raise ConfigError(
+            f"{kind.name} stands on {wanted} {devices}, not {n_lower}",
+            path=f"{path}.on",
+            hint=f"name {wanted} lower {devices}",
+        )
 
 
 def check_failed(device: Device, path: str) -> None:
@@ -92,15 +110,24 @@ def check_failed(device: Device, path: str) -> None:
     where = f"{path}.failed"
     disks = len(device.on)
     if failed and failed[-1] >= disks:
-        raise ConfigError("no such member", path=where, value=failed[-1],
-                          hint=f"members are numbered 0 to {disks - 1}")
+        raise ConfigError(
+            "no such member",
+            path=where,
+            value=failed[-1],
+            hint=f"members are numbered 0 to {disks - 1}",
+        )
     figures = device.geometry
     if "parity_disks" in figures and len(failed) > figures["parity_disks"]:
-        raise ConfigError(f"{device.kind} does not survive {len(failed)} failed members",
-                          path=where, value=failed, hint=f"at most {figures['parity_disks']}")
+        raise ConfigError(
+            f"{device.kind} does not survive {len(failed)} failed members",
+            path=where,
+            value=failed,
+            hint=f"at most {figures['parity_disks']}",
+        )
     if device.kind_entry.mapping == "mirror" and failed and len(failed) >= disks:
-        raise ConfigError("no member is left", path=where, value=failed,
-                          hint="leave at least one member")
+        raise ConfigError(
+            "no member is left", path=where, value=failed, hint="leave at least one member"
+        )
     if "near_copies" in figures and failed:
         _check_raid10_copies(figures, frozenset(failed), where)
 
@@ -111,8 +138,12 @@ def _check_raid10_copies(figures: Mapping[str, int], failed: frozenset[int], whe
     copies = near * figures["far_copies"]
     for first in range(0, disks * near, near):
         if all((first + i) % disks in failed for i in range(copies)):
-            raise ConfigError("all copies of some chunks are on failed members", path=where,
-                              value=sorted(failed), hint="leave one member of each set of copies")
+            raise ConfigError(
+                "all copies of some chunks are on failed members",
+                path=where,
+                value=sorted(failed),
+                hint="leave one member of each set of copies",
+            )
 
 
 def claim_of(kind: Kind, index: int = 0, container: str = "") -> str | None:
@@ -138,8 +169,9 @@ class Claims:
     def __init__(self) -> None:
         self._held: dict[str, tuple[str, str]] = {}  # device -> (class, first holder)
 
-    def take(self, kind: Kind, name: str, lower: Iterable[Device], path: str,
-             container: str = "") -> None:
+    def take(
+        self, kind: Kind, name: str, lower: Iterable[Device], path: str, container: str = ""
+    ) -> None:
         """Note that ``name`` holds each of the lower devices.
 
         Raises
@@ -154,8 +186,12 @@ class Claims:
                 return
             where = f"{path}.on[{i}]"
             if claim == "alone" and device.name in new:
-                raise ConfigError(f'"{name}" names this device twice', path=where,
-                                  value=device.name, hint="a member can be used once")
+                raise ConfigError(
+                    f'"{name}" names this device twice',
+                    path=where,
+                    value=device.name,
+                    hint="a member can be used once",
+                )
             new[device.name] = (claim, name)
             if device.kind == "partition":  # bd_contains: the whole disk is held by its partitions
                 new[device.on[0]] = ("partitions", name)
@@ -167,8 +203,12 @@ class Claims:
     def _check_free(self, device: str, claim: str, where: str) -> None:
         held, holder = self._held.get(device, (claim, ""))
         if held != claim or (claim == "alone" and holder):
-            raise ConfigError(f'already in use by "{holder}"', path=where, value=device,
-                              hint="the kernel says EBUSY: put partitions or dm devices between")
+            raise ConfigError(
+                f'already in use by "{holder}"',
+                path=where,
+                value=device,
+                hint="the kernel says EBUSY: put partitions or dm devices between",
+            )
 
 
 def find_cycle(lower_of: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -190,7 +230,7 @@ def find_cycle(lower_of: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
                 done.add(path[-1])
                 on_path.discard(path.pop())
             elif below in on_path:
-                return (*path[path.index(below):], below)
+                return (*path[path.index(below) :], below)
             elif below not in done and below in lower_of:
                 path.append(below)
                 on_path.add(below)

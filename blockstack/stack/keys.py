@@ -54,8 +54,9 @@ def topology_keys(kind: Kind) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device],
-              path: str) -> Keys:
+def read_keys(
+    kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device], path: str
+) -> Keys:
     """Check the keys of a device and give them their units.
 
     Raises
@@ -68,24 +69,42 @@ def read_keys(kind: Kind, given: Mapping[str, Any], devices: Mapping[str, Device
     check_keys(given, [*(p.name for p in kind.params), *(k for k in extra if k not in known)], path)
     params = _read_params(kind, given, path)
     if not isinstance(given.get("container", ""), str):
-        raise ConfigError("not a name", path=f"{path}.container", value=given["container"],
-                          hint='write the container\'s name, such as "md127"')
+        raise ConfigError(
+            "not a name",
+            path=f"{path}.container",
+            value=given["container"],
+            hint='write the container\'s name, such as "md127"',
+        )
     size = _sectors(given, "size", path) if "size" in extra or "size" in known else None
     if size is None and kind.role == "leaf":
-        raise ConfigError(f"{kind.name} needs this key", path=f"{path}.size",
-                          hint='write size = "100 GiB"')
+        raise ConfigError(
+            f"{kind.name} needs this key", path=f"{path}.size", hint='write size = "100 GiB"'
+        )
     start_key = "offset" if kind.name == "dm-linear" else "start"
     nic = None
     if "nic" in given and takes_nic(kind):
-        nic = find_device(given["nic"].name if isinstance(given["nic"], Device)
-                          else given["nic"], devices, f"{path}.nic")
+        nic = find_device(
+            given["nic"].name if isinstance(given["nic"], Device) else given["nic"],
+            devices,
+            f"{path}.nic",
+        )
         if nic.kind_entry.role != "nic":
-            raise ConfigError("is not a network card", path=f"{path}.nic", value=nic.name,
-                              hint='name a device of kind "nic"')
-    return Keys(params, size, _sectors(given, start_key, path, least=0), nic,
-                _read_table(given, devices, path), _read_offsets(given, path),
-                read_limits(kind, given["limits"], path) if "limits" in given else {},
-                read_service(kind, given.get("service", {}), f"{path}.service"))
+            raise ConfigError(
+                "is not a network card",
+                path=f"{path}.nic",
+                value=nic.name,
+                hint='name a device of kind "nic"',
+            )
+    return Keys(
+        params,
+        size,
+        _sectors(given, start_key, path, least=0),
+        nic,
+        _read_table(given, devices, path),
+        _read_offsets(given, path),
+        read_limits(kind, given["limits"], path) if "limits" in given else {},
+        read_service(kind, given.get("service", {}), f"{path}.service"),
+    )
 
 
 def _read_params(kind: Kind, given: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -102,10 +121,12 @@ def _read_params(kind: Kind, given: Mapping[str, Any], path: str) -> dict[str, A
             params[param.name] = param.default
     for param in kind.params:
         if param.only and param.name in given and params[param.only[0]] != param.only[1]:
-            raise ConfigError(f"means nothing with {param.only[0]} = "
-                              f'"{params[param.only[0]]}"', path=f"{path}.{param.name}",
-                              value=given[param.name],
-                              hint=f'leave it out, or write {param.only[0]} = "{param.only[1]}"')
+            raise ConfigError(
+                f'means nothing with {param.only[0]} = "{params[param.only[0]]}"',
+                path=f"{path}.{param.name}",
+                value=given[param.name],
+                hint=f'leave it out, or write {param.only[0]} = "{param.only[1]}"',
+            )
     return params
 
 
@@ -115,8 +136,9 @@ def _sectors(given: Mapping[str, Any], key: str, path: str, least: int = 1) -> i
     where = f"{path}.{key}"
     sectors = parse_sectors(given[key], where)
     if not least <= sectors <= MAX_SECTORS:
-        raise ConfigError(f"must be {least} to {MAX_SECTORS} sectors of 512 bytes", path=where,
-                          value=given[key])
+        raise ConfigError(
+            f"must be {least} to {MAX_SECTORS} sectors of 512 bytes", path=where, value=given[key]
+        )
     return sectors
 
 
@@ -129,8 +151,9 @@ def _row_sectors(value: Any, where: str) -> int:
     return parse_sectors(value, where)
 
 
-def _read_table(given: Mapping[str, Any], devices: Mapping[str, Device], path: str
-                ) -> tuple[tuple[int, int, Device, int], ...]:
+def _read_table(
+    given: Mapping[str, Any], devices: Mapping[str, Device], path: str
+) -> tuple[tuple[int, int, Device, int], ...]:
     if "table" not in given:
         return ()
     table = given["table"]
@@ -143,13 +166,21 @@ def _read_table(given: Mapping[str, Any], devices: Mapping[str, Device], path: s
         if not isinstance(row, Sequence) or isinstance(row, str) or len(row) not in (3, 4):
             raise ConfigError("not a row of a dm table", path=where, value=row, hint=form)
         name = row[2].name if isinstance(row[2], Device) else row[2]
-        rows.append((_row_sectors(row[0], f"{where}[0]"), _row_sectors(row[1], f"{where}[1]"),
-                     find_device(name, devices, f"{where}[2]"),
-                     _row_sectors(row[3], f"{where}[3]") if len(row) == 4 else 0))
+        rows.append(
+            (
+                _row_sectors(row[0], f"{where}[0]"),
+                _row_sectors(row[1], f"{where}[1]"),
+                find_device(name, devices, f"{where}[2]"),
+                _row_sectors(row[3], f"{where}[3]") if len(row) == 4 else 0,
+            )
+        )
     for key in ("size", "offset"):
         if key in given:
-            raise ConfigError(f"`{key}` and `table` exclude each other", path=f"{path}.{key}",
-                              hint="the table says both")
+            raise ConfigError(
+                f"`{key}` and `table` exclude each other",
+                path=f"{path}.{key}",
+                hint="the table says both",
+            )
     return tuple(rows)
 
 
@@ -158,6 +189,10 @@ def _read_offsets(given: Mapping[str, Any], path: str) -> tuple[int, ...] | None
         return None
     offsets = given["offsets"]
     if not isinstance(offsets, Sequence) or isinstance(offsets, str):
-        raise ConfigError("not a list of offsets", path=f"{path}.offsets", value=offsets,
-                          hint="one per member, in sectors")
+        raise ConfigError(
+            "not a list of offsets",
+            path=f"{path}.offsets",
+            value=offsets,
+            hint="one per member, in sectors",
+        )
     return tuple(_row_sectors(one, f"{path}.offsets[{i}]") for i, one in enumerate(offsets))

@@ -49,21 +49,27 @@ def _raid5(limits: Limits, device: Device, rules: StackRules) -> Limits:
     data = len(device.on) - device.geometry["parity_disks"]
     stripe = data * (_chunk_bytes(device) // PAGE_BYTES) * PAGE_BYTES
     limits = set_io_min(replace(limits, max_write_zeroes_sectors=0), _chunk_bytes(device))
-    return replace(limits, io_opt=_chunk_bytes(device) * data,
-                   discard_granularity=1 << (stripe - 1).bit_length())
+    return replace(
+        limits,
+        io_opt=_chunk_bytes(device) * data,
+        discard_granularity=1 << (stripe - 1).bit_length(),
+    )
 
 
 def _raid5_after(limits: Limits, device: Device, rules: StackRules) -> Limits:
     """raid5_run, after the members: a bit per stripe in a request; no discards, as the module
     parameter devices_handle_discard_safely is off."""
-    limits = replace(limits, max_discard_sectors=0, max_hw_discard_sectors=0,
-                     max_segments=USHRT_MAX)
+    limits = replace(
+        limits, max_discard_sectors=0, max_hw_discard_sectors=0, max_segments=USHRT_MAX
+    )
     return set_max_hw_sectors(limits, RAID5_MAX_REQ_SECTORS, rules)
 
 
 #: level -> (before the members are stacked, after)
 MD_HINTS: Mapping[str, tuple[Hint | None, Hint | None]] = {
-    "md-raid0": (_raid0, None), "md-raid1": (_raid1, None), "md-raid10": (_raid10, None),
+    "md-raid0": (_raid0, None),
+    "md-raid1": (_raid1, None),
+    "md-raid10": (_raid10, None),
     **dict.fromkeys(_RAID456, (_raid5, _raid5_after)),
 }
 
@@ -78,10 +84,14 @@ def _crypt(limits: Limits, device: Device, rules: StackRules) -> Limits:
     """drivers/md/dm-crypt.c crypt_io_hints."""
     sector = int(device.params["sector_size"])
     logical = max(limits.logical_block_size, sector)
-    return replace(limits, max_segment_size=PAGE_BYTES, logical_block_size=logical,
-                   physical_block_size=max(limits.physical_block_size, sector),
-                   io_min=max(limits.io_min, sector),
-                   dma_alignment=logical - 1 if rules.dma else limits.dma_alignment)
+    return replace(
+        limits,
+        max_segment_size=PAGE_BYTES,
+        logical_block_size=logical,
+        physical_block_size=max(limits.physical_block_size, sector),
+        io_min=max(limits.io_min, sector),
+        dma_alignment=logical - 1 if rules.dma else limits.dma_alignment,
+    )
 
 
 def _pool(limits: Limits, device: Device, rules: StackRules) -> Limits:
@@ -104,8 +114,11 @@ def _pool(limits: Limits, device: Device, rules: StackRules) -> Limits:
 
 def _thin(limits: Limits, device: Device, rules: StackRules) -> Limits:
     """drivers/md/dm-thin.c thin_io_hints: 16 GiB at most, whole blocks."""
-    return replace(limits, discard_granularity=device.geometry["block_sectors"] * SECTOR_BYTES,
-                   max_discard_sectors=2048 * 1024 * 16)
+    return replace(
+        limits,
+        discard_granularity=device.geometry["block_sectors"] * SECTOR_BYTES,
+        max_discard_sectors=2048 * 1024 * 16,
+    )
 
 
 def _dm_raid1(limits: Limits, device: Device, rules: StackRules) -> Limits:
@@ -114,14 +127,25 @@ def _dm_raid1(limits: Limits, device: Device, rules: StackRules) -> Limits:
 
 
 DM_HINTS: Mapping[str, Hint] = {
-    "dm-striped": _striped, "dm-crypt": _crypt, "dm-thin-pool": _pool, "dm-thin": _thin,
+    "dm-striped": _striped,
+    "dm-crypt": _crypt,
+    "dm-thin-pool": _pool,
+    "dm-thin": _thin,
     "dm-raid1": _dm_raid1,
 }
 # num_discard_bios, discards_supported, num_write_zeroes_bios of the targets' constructors; crypt
 # as with allow_discards; snapshots without discard_zeroes_cow
-_DISCARDS = {"dm-linear": "lower", "dm-striped": "lower", "dm-crypt": "lower",
-             "dm-mirror": "lower", "dm-delay": "lower", "dm-multipath": "lower",
-             "dm-thin-pool": "lower", "dm-thin": "own", "dm-raid1": "lower"}
+_DISCARDS = {
+    "dm-linear": "lower",
+    "dm-striped": "lower",
+    "dm-crypt": "lower",
+    "dm-mirror": "lower",
+    "dm-delay": "lower",
+    "dm-multipath": "lower",
+    "dm-thin-pool": "lower",
+    "dm-thin": "own",
+    "dm-raid1": "lower",
+}
 _WRITE_ZEROES = dict.fromkeys(("dm-linear", "dm-striped", "dm-multipath"), "lower")
 
 

@@ -31,8 +31,9 @@ def _sectors(least: int = 0) -> Parse:
     return parse
 
 
-def _bytes(least: int = 0, most: int = UINT_MAX, *, power_of_two: bool = False,
-           multiple: int = 1) -> Parse:
+def _bytes(
+    least: int = 0, most: int = UINT_MAX, *, power_of_two: bool = False, multiple: int = 1
+) -> Parse:
     def parse(value: Any, path: str) -> int:
         n_bytes = _between(least, most, parse_bytes(value, path), value, path, "bytes")
         if power_of_two and n_bytes & (n_bytes - 1):
@@ -73,11 +74,16 @@ LIMIT_KEYS: Mapping[str, Parse] = {
     "io_min": _bytes(SECTOR_BYTES, multiple=SECTOR_BYTES),
     "io_opt": _bytes(multiple=SECTOR_BYTES),
     "alignment_offset": _bytes(multiple=SECTOR_BYTES),
-    "max_hw_sectors": _sectors(PAGE_SECTORS), "max_sectors": _sectors(PAGE_SECTORS),
-    "max_dev_sectors": _sectors(), "chunk_sectors": _sectors(),
-    "max_segments": _count(1, USHRT_MAX), "max_segment_size": _bytes(PAGE_BYTES),
-    "seg_boundary_mask": _mask(PAGE_BYTES - 1), "virt_boundary_mask": _mask(),
-    "dma_alignment": _mask(), "max_discard_sectors": _sectors(),
+    "max_hw_sectors": _sectors(PAGE_SECTORS),
+    "max_sectors": _sectors(PAGE_SECTORS),
+    "max_dev_sectors": _sectors(),
+    "chunk_sectors": _sectors(),
+    "max_segments": _count(1, USHRT_MAX),
+    "max_segment_size": _bytes(PAGE_BYTES),
+    "seg_boundary_mask": _mask(PAGE_BYTES - 1),
+    "virt_boundary_mask": _mask(),
+    "dma_alignment": _mask(),
+    "max_discard_sectors": _sectors(),
     "max_discard_segments": _count(1, USHRT_MAX),
     "max_integrity_segments": _count(0, USHRT_MAX),
     "max_write_zeroes_sectors": _sectors(),
@@ -119,32 +125,51 @@ def read_limits(kind: Kind, given: Any, path: str) -> dict[str, int]:
     """
     where = f"{path}.limits"
     if not isinstance(given, Mapping):
-        raise ConfigError("not a table", path=where, value=given,
-                          hint=f'write [{where}] and max_sectors = "512 KiB" below')
+        raise ConfigError(
+            "not a table",
+            path=where,
+            value=given,
+            hint=f'write [{where}] and max_sectors = "512 KiB" below',
+        )
     if not has_queue(kind):
-        raise ConfigError(f"{kind.name} has no queue of its own", path=where,
-                          hint="set the limits of the device that it stands on")
+        raise ConfigError(
+            f"{kind.name} has no queue of its own",
+            path=where,
+            hint="set the limits of the device that it stands on",
+        )
     check_keys(given, LIMIT_KEYS, where)
     if not stands_alone(kind):
         for key in given:
             if key not in SETTABLE:
-                raise ConfigError("follows from the lower devices", path=f"{where}.{key}",
-                                  value=given[key],
-                                  hint=f"set it there; here: {', '.join(SETTABLE)}")
+                raise ConfigError(
+                    "follows from the lower devices",
+                    path=f"{where}.{key}",
+                    value=given[key],
+                    hint=f"set it there; here: {', '.join(SETTABLE)}",
+                )
     values = {key: LIMIT_KEYS[key](value, f"{where}.{key}") for key, value in given.items()}
     _check_pairs(values, given, where)
     return values
 
 
 def _check_pairs(values: Mapping[str, int], given: Mapping[str, Any], where: str) -> None:
-    for small, large in (("logical_block_size", "physical_block_size"),
-                         ("max_sectors", "max_hw_sectors")):
+    for small, large in (
+        ("logical_block_size", "physical_block_size"),
+        ("max_sectors", "max_hw_sectors"),
+    ):
         if small in values and large in values and values[small] > values[large]:
-            raise ConfigError(f"is more than {large}", path=f"{where}.{small}",
-                              value=given[small], hint=f"{large} is {given[large]}")
+            raise ConfigError(
+                f"is more than {large}",
+                path=f"{where}.{small}",
+                value=given[small],
+                hint=f"{large} is {given[large]}",
+            )
     block = values.get("logical_block_size", SECTOR_BYTES) // SECTOR_BYTES
     for key in ("max_hw_sectors", "max_sectors", "chunk_sectors"):
         if values.get(key, 0) % block:
-            raise ConfigError("is not a whole number of logical blocks", path=f"{where}.{key}",
-                              value=given[key],
-                              hint=f"a multiple of {block * SECTOR_BYTES} bytes")
+            raise ConfigError(
+                "is not a whole number of logical blocks",
+                path=f"{where}.{key}",
+                value=given[key],
+                hint=f"a multiple of {block * SECTOR_BYTES} bytes",
+            )

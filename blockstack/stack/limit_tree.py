@@ -94,8 +94,11 @@ def limit_tree(stack: Stack, generation: str) -> dict[str, DeviceLimits]:
         if device.kind == "partition":
             found[name] = _partition(device, found[device.on[0]])
         elif has_queue(kind):
-            found[name] = (_own(device, generation, rules) if stands_alone(kind) else
-                           _stacked(stack, device, found, rules))
+            found[name] = (
+                _own(device, generation, rules)
+                if stands_alone(kind)
+                else _stacked(stack, device, found, rules)
+            )
     return found
 
 
@@ -141,8 +144,7 @@ def drivers_own(kind: str, params: Mapping[str, Any], generation: str) -> Limits
 
 def _driver(limits: Limits, values: Mapping[str, int], rules: StackRules) -> Limits:
     """New limits through the kernel's setters: one brings others with it."""
-    plain = {name: n for name, n in values.items() if name not in ("max_hw_sectors",
-                                                                   "max_sectors")}
+    plain = {name: n for name, n in values.items() if name not in ("max_hw_sectors", "max_sectors")}
     limits = replace(limits, **plain)
     logical = limits.logical_block_size
     physical = max(limits.physical_block_size, logical)
@@ -155,8 +157,9 @@ def _driver(limits: Limits, values: Mapping[str, int], rules: StackRules) -> Lim
     soft = min(limits.max_sectors, hardware)
     if "max_hw_sectors" in values or rules.rounds:
         capped = set_max_hw_sectors(limits, hardware, rules)
-        soft = capped.max_sectors if "max_hw_sectors" in values else min(soft,
-                                                                         capped.max_hw_sectors)
+        soft = (
+            capped.max_sectors if "max_hw_sectors" in values else min(soft, capped.max_hw_sectors)
+        )
         limits = capped
     return replace(limits, max_sectors=values.get("max_sectors", soft))
 
@@ -164,14 +167,17 @@ def _driver(limits: Limits, values: Mapping[str, int], rules: StackRules) -> Lim
 def _check_own(device: Device, limits: Limits) -> None:
     most = min_not_zero(limits.max_hw_sectors, limits.max_dev_sectors)
     if limits.max_sectors > most:
-        raise ConfigError("is more than the hardware's limit",
-                          path=f"devices.{device.name}.limits.max_sectors",
-                          value=limits.max_sectors,
-                          hint=f"at most {most} sectors; set max_hw_sectors too")
+        raise ConfigError(
+            "is more than the hardware's limit",
+            path=f"devices.{device.name}.limits.max_sectors",
+            value=limits.max_sectors,
+            hint=f"at most {most} sectors; set max_hw_sectors too",
+        )
 
 
-def _stacked(stack: Stack, device: Device, found: Mapping[str, DeviceLimits],
-             rules: StackRules) -> DeviceLimits:
+def _stacked(
+    stack: Stack, device: Device, found: Mapping[str, DeviceLimits], rules: StackRules
+) -> DeviceLimits:
     if device.kind.startswith("dm-"):
         made = _dm(device, stack, found, rules)
     else:
@@ -179,18 +185,23 @@ def _stacked(stack: Stack, device: Device, found: Mapping[str, DeviceLimits],
     made.set(settle_limits(made.limits, rules), "blk_validate_limits")
     for name, value in device.limits.items():
         if name == "max_sectors" and value > made.limits.max_hw_sectors:
-            raise ConfigError("is more than the hardware's limit",
-                              path=f"devices.{device.name}.limits.{name}", value=value,
-                              hint=f"at most {made.limits.max_hw_sectors} sectors, from "
-                                   f"{made.imposed['max_hw_sectors']}")
+            raise ConfigError(
+                "is more than the hardware's limit",
+                path=f"devices.{device.name}.limits.{name}",
+                value=value,
+                hint=f"at most {made.limits.max_hw_sectors} sectors, from "
+                f"{made.imposed['max_hw_sectors']}",
+            )
         made.change(_CONFIG, **{name: value})
         made.imposed[name] = _CONFIG
-    return DeviceLimits(made.limits, made.imposed, rules.topology and
-                        device.kind.startswith("md-"), device.name)
+    return DeviceLimits(
+        made.limits, made.imposed, rules.topology and device.kind.startswith("md-"), device.name
+    )
 
 
-def _md(device: Device, stack: Stack, found: Mapping[str, DeviceLimits],
-        rules: StackRules) -> _Making:
+def _md(
+    device: Device, stack: Stack, found: Mapping[str, DeviceLimits], rules: StackRules
+) -> _Making:
     """An array: the level's own limits first, then each member."""
     made = _Making(start_limits(rules), "stacking default" if rules.topology else "new queue")
     before, after = MD_HINTS.get(device.kind, (None, None))
@@ -208,8 +219,13 @@ def _md(device: Device, stack: Stack, found: Mapping[str, DeviceLimits],
     return made
 
 
-def _md_old(device: Device, stack: Stack, made: _Making,
-            found: Mapping[str, DeviceLimits], rules: StackRules) -> _Making:
+def _md_old(
+    device: Device,
+    stack: Stack,
+    made: _Making,
+    found: Mapping[str, DeviceLimits],
+    rules: StackRules,
+) -> _Making:
     """2.6.18 raid0.c, linear.c, raid1.c, raid10.c; raid5.c stacks nothing. A member with a
     merge_bvec_fn, which they do not ask, is given one page at most."""
     if device.kind in ("md-raid4", "md-raid5", "md-raid6"):
@@ -217,9 +233,12 @@ def _md_old(device: Device, stack: Stack, made: _Making,
     for low in device.on:
         made.set(stack_limits(made.limits, _queue(found, low), 0, rules), low)
         if has_merge_fn(stack.devices[found[low].queue], rules) and (
-                made.limits.max_sectors > PAGE_SECTORS):
-            made.set(set_max_hw_sectors(made.limits, PAGE_SECTORS, rules),
-                     f"{low}: its merge_bvec_fn is not asked")
+            made.limits.max_sectors > PAGE_SECTORS
+        ):
+            made.set(
+                set_max_hw_sectors(made.limits, PAGE_SECTORS, rules),
+                f"{low}: its merge_bvec_fn is not asked",
+            )
     return made
 
 
@@ -227,8 +246,9 @@ def _level(device: Device) -> str:
     return f"{device.kind.removeprefix('md-')} chunk" if "chunk" in device.params else device.kind
 
 
-def _dm(device: Device, stack: Stack, found: Mapping[str, DeviceLimits],
-        rules: StackRules) -> _Making:
+def _dm(
+    device: Device, stack: Stack, found: Mapping[str, DeviceLimits], rules: StackRules
+) -> _Making:
     """dm_calculate_queue_limits: each target's devices, its hints, then the table's targets."""
     if not rules.topology:
         return _dm_old(device, stack, found, rules)
@@ -255,10 +275,19 @@ def _dm_features(device: Device, lower: list[Limits], made: _Making) -> None:
     """dm_table_set_restrictions: operations that the target or a lower device does not take."""
     own, everyone = passes_on(device.kind, "discard"), all(b.max_discard_sectors for b in lower)
     if not own or (own == "lower" and not everyone):
-        why = f"{device.kind} target" if not own else next(
-            n for n, b in zip(device.on, lower, strict=True) if not b.max_discard_sectors)
-        made.change(why, max_discard_sectors=0, max_hw_discard_sectors=0, discard_granularity=0,
-                    discard_alignment=0, discard_misaligned=0)
+        why = (
+            f"{device.kind} target"
+            if not own
+            else next(n for n, b in zip(device.on, lower, strict=True) if not b.max_discard_sectors)
+        )
+        made.change(
+            why,
+            max_discard_sectors=0,
+            max_hw_discard_sectors=0,
+            discard_granularity=0,
+            discard_alignment=0,
+            discard_misaligned=0,
+        )
     if not passes_on(device.kind, "write-zeroes"):
         made.change(f"{device.kind} target", max_write_zeroes_sectors=0)
 
@@ -283,8 +312,9 @@ def _disk_start(stack: Stack, name: str) -> int:
     return device.offset_sectors if device.kind == "partition" else 0
 
 
-def _dm_old(device: Device, stack: Stack, found: Mapping[str, DeviceLimits],
-            rules: StackRules) -> _Making:
+def _dm_old(
+    device: Device, stack: Stack, found: Mapping[str, DeviceLimits], rules: StackRules
+) -> _Making:
     """2.6.18 and 2.6.24 dm-table.c dm_get_device, combine_restrictions_low and
     dm_table_set_restrictions."""
     low_names = ("max_sectors", "max_segments", "max_segment_size", "seg_boundary_mask")
@@ -294,15 +324,19 @@ def _dm_old(device: Device, stack: Stack, found: Mapping[str, DeviceLimits],
         for low, _ in members:
             bottom = _queue(found, low)
             values = {n: min_not_zero(getattr(made.limits, n), getattr(bottom, n)) for n in names}
-            values["logical_block_size"] = max(made.limits.logical_block_size,
-                                               bottom.logical_block_size)
+            values["logical_block_size"] = max(
+                made.limits.logical_block_size, bottom.logical_block_size
+            )
             made.change(low, **values)
             if has_merge_fn(stack.devices[found[low].queue], rules):
-                made.change(f"{low}: its merge_bvec_fn is not asked",
-                            max_sectors=min(made.limits.max_sectors, PAGE_SECTORS))
+                made.change(
+                    f"{low}: its merge_bvec_fn is not asked",
+                    max_sectors=min(made.limits.max_sectors, PAGE_SECTORS),
+                )
     hardware = made.limits.max_hw_sectors
-    made.set(set_max_hw_sectors(made.limits, made.limits.max_sectors, rules),
-             made.imposed["max_sectors"])
+    made.set(
+        set_max_hw_sectors(made.limits, made.limits.max_sectors, rules), made.imposed["max_sectors"]
+    )
     if hardware:
         made.change(made.imposed["max_sectors"], max_hw_sectors=hardware)
     return made

@@ -79,8 +79,14 @@ class Limits(NamedTuple):
 LIMIT_NAMES = Limits._fields
 replace = Limits._replace  # replace(limits, io_opt=0): the limits with some changed
 #: what a queue of 2.6.18 and 2.6.24 has (request_queue, include/linux/blkdev.h)
-OLD_NAMES = ("logical_block_size", "max_hw_sectors", "max_sectors", "max_segments",
-             "max_segment_size", "seg_boundary_mask")
+OLD_NAMES = (
+    "logical_block_size",
+    "max_hw_sectors",
+    "max_sectors",
+    "max_segments",
+    "max_segment_size",
+    "seg_boundary_mask",
+)
 
 
 @dataclass(frozen=True)
@@ -128,30 +134,68 @@ class StackRules:
     start: Mapping[str, int] = field(default_factory=dict)
 
 
-_OPEN = {"max_segments": USHRT_MAX, "max_hw_sectors": UINT_MAX, "max_segment_size": UINT_MAX,
-         "max_sectors": UINT_MAX}
-_NO_41 = {"virt_boundary_mask", "max_dev_sectors", "max_discard_segments",
-          "max_write_zeroes_sectors", "chunk_sectors", "dma_alignment", "max_hw_discard_sectors"}
-_OPEN_419 = _OPEN | {"max_dev_sectors": UINT_MAX, "max_discard_segments": USHRT_MAX,
-                     "max_write_zeroes_sectors": UINT_MAX}
+_OPEN = {
+    "max_segments": USHRT_MAX,
+    "max_hw_sectors": UINT_MAX,
+    "max_segment_size": UINT_MAX,
+    "max_sectors": UINT_MAX,
+}
+_NO_41 = {
+    "virt_boundary_mask",
+    "max_dev_sectors",
+    "max_discard_segments",
+    "max_write_zeroes_sectors",
+    "chunk_sectors",
+    "dma_alignment",
+    "max_hw_discard_sectors",
+}
+_OPEN_419 = _OPEN | {
+    "max_dev_sectors": UINT_MAX,
+    "max_discard_segments": USHRT_MAX,
+    "max_write_zeroes_sectors": UINT_MAX,
+}
 
 #: by the kernel whose source was read, oldest first
 RULES: Mapping[str, StackRules] = {
     # block/ll_rw_blk.c blk_queue_stack_limits; drivers/md/dm-table.c combine_restrictions_low
     "2.6.18": StackRules("2.6.18 ll_rw_blk.c, dm-table.c", OLD_NAMES, 1024, topology=False),
     "2.6.24": StackRules("2.6.24 ll_rw_blk.c, dm-table.c", OLD_NAMES, 1024, topology=False),
-    "3.10": StackRules("3.10 blk-settings.c", tuple(n for n in LIMIT_NAMES if n not in _NO_41),
-                       1024, modulo=False, hw_discard=False, start=_OPEN),
+    "3.10": StackRules(
+        "3.10 blk-settings.c",
+        tuple(n for n in LIMIT_NAMES if n not in _NO_41),
+        1024,
+        modulo=False,
+        hw_discard=False,
+        start=_OPEN,
+    ),
     # a 4.19 tree was read; a captured 4.16 host agrees with it
-    "4.16": StackRules("4.19 blk-settings.c",
-                       tuple(n for n in LIMIT_NAMES if n != "dma_alignment"), 2560, chunk="min",
-                       start=_OPEN_419),
-    "6.1": StackRules("6.1.192 blk-settings.c", LIMIT_NAMES, 2560, chunk="gcd", rounds=True,
-                      dma=True, start=_OPEN_419),
-    "6.12": StackRules("6.12.117 blk-settings.c",
-                       tuple(n for n in LIMIT_NAMES if n != "discard_misaligned"), 2560,
-                       chunk="gcd", rounds=True, dma=True, discard_misaligned=False,
-                       validates=True, start=_OPEN_419 | {"discard_granularity": 512}),
+    "4.16": StackRules(
+        "4.19 blk-settings.c",
+        tuple(n for n in LIMIT_NAMES if n != "dma_alignment"),
+        2560,
+        chunk="min",
+        start=_OPEN_419,
+    ),
+    "6.1": StackRules(
+        "6.1.192 blk-settings.c",
+        LIMIT_NAMES,
+        2560,
+        chunk="gcd",
+        rounds=True,
+        dma=True,
+        start=_OPEN_419,
+    ),
+    "6.12": StackRules(
+        "6.12.117 blk-settings.c",
+        tuple(n for n in LIMIT_NAMES if n != "discard_misaligned"),
+        2560,
+        chunk="gcd",
+        rounds=True,
+        dma=True,
+        discard_misaligned=False,
+        validates=True,
+        start=_OPEN_419 | {"discard_granularity": 512},
+    ),
 }
 
 
@@ -171,8 +215,12 @@ def rules_for(version: str) -> StackRules:
     wanted = _number(version)
     found = [name for name in RULES if _number(name) <= wanted]
     if not wanted or not found:
-        raise ConfigError("no queue limits are known for this kernel", path="kernel",
-                          value=version, hint=f"from {next(iter(RULES))} on")
+        raise ConfigError(
+            "no queue limits are known for this kernel",
+            path="kernel",
+            value=version,
+            hint=f"from {next(iter(RULES))} on",
+        )
     return RULES[found[-1]]
 
 
@@ -223,12 +271,21 @@ def stack_limits(top: Limits, bottom: Limits, start_sector: int, rules: StackRul
     """
     if not rules.topology:
         return _stack_old(top, bottom)
-    names = ["max_sectors", "max_hw_sectors", "max_dev_sectors", "seg_boundary_mask",
-             "virt_boundary_mask", "max_segments", "max_discard_segments",
-             "max_integrity_segments", "max_segment_size"]
+    names = [
+        "max_sectors",
+        "max_hw_sectors",
+        "max_dev_sectors",
+        "seg_boundary_mask",
+        "virt_boundary_mask",
+        "max_segments",
+        "max_discard_segments",
+        "max_integrity_segments",
+        "max_segment_size",
+    ]
     values = {name: min_not_zero(getattr(top, name), getattr(bottom, name)) for name in names}
-    values["max_write_zeroes_sectors"] = min(top.max_write_zeroes_sectors,
-                                             bottom.max_write_zeroes_sectors)
+    values["max_write_zeroes_sectors"] = min(
+        top.max_write_zeroes_sectors, bottom.max_write_zeroes_sectors
+    )
     values |= _aligned(top, bottom, start_sector, rules)
     if rules.dma:
         values["dma_alignment"] = max(top.dma_alignment, bottom.dma_alignment)
@@ -244,10 +301,13 @@ def _stack_old(top: Limits, bottom: Limits) -> Limits:
     """2.6.18 and 2.6.24 blk_queue_stack_limits, as md calls it."""
     low: Callable[[str], int] = lambda name: min(getattr(top, name), getattr(bottom, name))  # noqa: E731
     return replace(
-        top, max_sectors=min_not_zero(top.max_sectors, bottom.max_sectors),
+        top,
+        max_sectors=min_not_zero(top.max_sectors, bottom.max_sectors),
         max_hw_sectors=min_not_zero(top.max_hw_sectors, bottom.max_hw_sectors),
-        max_segments=low("max_segments"), max_segment_size=low("max_segment_size"),
-        logical_block_size=max(top.logical_block_size, bottom.logical_block_size))
+        max_segments=low("max_segments"),
+        max_segment_size=low("max_segment_size"),
+        logical_block_size=max(top.logical_block_size, bottom.logical_block_size),
+    )
 
 
 def _aligned(top: Limits, bottom: Limits, start: int, rules: StackRules) -> dict[str, int]:
@@ -278,9 +338,15 @@ def _aligned(top: Limits, bottom: Limits, start: int, rules: StackRules) -> dict
     unit = max(physical, io_min)
     offset = common % unit if rules.modulo else common & (unit - 1)
     wrong |= bool(offset & (logical - 1))
-    return {"logical_block_size": logical, "physical_block_size": physical, "io_min": io_min,
-            "io_opt": io_opt, "chunk_sectors": chunk, "alignment_offset": offset,
-            "misaligned": int(wrong)}
+    return {
+        "logical_block_size": logical,
+        "physical_block_size": physical,
+        "io_min": io_min,
+        "io_opt": io_opt,
+        "chunk_sectors": chunk,
+        "alignment_offset": offset,
+        "misaligned": int(wrong),
+    }
 
 
 def alignment_offset(limits: Limits, start_sector: int) -> int:
@@ -295,21 +361,27 @@ def discard_alignment(limits: Limits, start_sector: int) -> int:
     grain = limits.discard_granularity // SECTOR_BYTES
     if not limits.max_discard_sectors or not grain:
         return 0
-    return (grain + limits.discard_alignment // SECTOR_BYTES
-            - start_sector % grain) % grain * SECTOR_BYTES
+    return (
+        (grain + limits.discard_alignment // SECTOR_BYTES - start_sector % grain)
+        % grain
+        * SECTOR_BYTES
+    )
 
 
 def _discards(top: Limits, bottom: Limits, start: int, rules: StackRules) -> dict[str, int]:
     alignment = discard_alignment(bottom, start)
     values: dict[str, int] = {}
-    if rules.discard_misaligned and top.discard_granularity and (
-            top.discard_alignment != alignment):
+    if (
+        rules.discard_misaligned
+        and top.discard_granularity
+        and (top.discard_alignment != alignment)
+    ):
         one = top.discard_granularity + top.discard_alignment
         two = bottom.discard_granularity + alignment
         if max(one, two) % min(one, two):
             values["discard_misaligned"] = 1
     names = ("max_discard_sectors", "max_hw_discard_sectors")
-    for name in names[:2 if rules.hw_discard else 1]:
+    for name in names[: 2 if rules.hw_discard else 1]:
         values[name] = min_not_zero(getattr(top, name), getattr(bottom, name))
     grain = max(top.discard_granularity, bottom.discard_granularity)
     values["discard_granularity"] = grain
@@ -330,13 +402,24 @@ def settle_limits(limits: Limits, rules: StackRules) -> Limits:
     most = min_not_zero(hardware, limits.max_dev_sectors)
     io_min = max(limits.io_min, limits.physical_block_size)
     io_opt = limits.io_opt - limits.io_opt % limits.physical_block_size
-    preferred = next((size // SECTOR_BYTES for size in (io_opt, io_min)
-                      if size > rules.def_max_sectors * SECTOR_BYTES), rules.def_max_sectors)
+    preferred = next(
+        (
+            size // SECTOR_BYTES
+            for size in (io_opt, io_min)
+            if size > rules.def_max_sectors * SECTOR_BYTES
+        ),
+        rules.def_max_sectors,
+    )
     soft = min(most, preferred)
     grain = max(limits.discard_granularity, limits.physical_block_size)
-    return replace(limits, max_hw_sectors=hardware, max_sectors=soft - soft % block,
-                   io_min=io_min, io_opt=io_opt,
-                   discard_granularity=grain if limits.max_discard_sectors else 0)
+    return replace(
+        limits,
+        max_hw_sectors=hardware,
+        max_sectors=soft - soft % block,
+        io_min=io_min,
+        io_opt=io_opt,
+        discard_granularity=grain if limits.max_discard_sectors else 0,
+    )
 
 
 def set_max_hw_sectors(limits: Limits, n_sectors: int, rules: StackRules) -> Limits:
@@ -355,8 +438,9 @@ def set_max_hw_sectors(limits: Limits, n_sectors: int, rules: StackRules) -> Lim
 
 def set_io_min(limits: Limits, n_bytes: int) -> Limits:
     """``blk_limits_io_min``: never less than a block."""
-    return replace(limits, io_min=max(n_bytes, limits.logical_block_size,
-                                      limits.physical_block_size))
+    return replace(
+        limits, io_min=max(n_bytes, limits.logical_block_size, limits.physical_block_size)
+    )
 
 
 def segments_sectors(limits: Limits) -> int:

@@ -28,16 +28,22 @@ class Machine:
     ipc: float = 1.5
 
     def __post_init__(self) -> None:
-        if isinstance(self.cpus, bool) or not isinstance(self.cpus, int) or not (
-                1 <= self.cpus <= 4096):
-            raise ConfigError("must be a whole number from 1 to 4096", path="cpus",
-                              value=self.cpus)
+        if (
+            isinstance(self.cpus, bool)
+            or not isinstance(self.cpus, int)
+            or not (1 <= self.cpus <= 4096)
+        ):
+            raise ConfigError("must be a whole number from 1 to 4096", path="cpus", value=self.cpus)
         for name, most in (("ghz", 20), ("ipc", 16)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not (
-                    0 < value <= most):
-                raise ConfigError(f"must be a number above 0, at most {most}", path=name,
-                                  value=value)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not (0 < value <= most)
+            ):
+                raise ConfigError(
+                    f"must be a number above 0, at most {most}", path=name, value=value
+                )
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any], path: str = "machine") -> "Machine":
@@ -46,8 +52,9 @@ class Machine:
         try:
             return cls(**table)
         except ConfigError as error:
-            raise ConfigError(error.message, path=f"{path}.{error.path}",
-                              value=error.value) from error
+            raise ConfigError(
+                error.message, path=f"{path}.{error.path}", value=error.value
+            ) from error
 
     def to_dict(self) -> dict[str, Any]:
         """The table that `from_dict` reads."""
@@ -60,5 +67,7 @@ class Machine:
 
     def assumed(self) -> str:
         """One line for every output that rests on it."""
-        return (f"{self.cpus} cores at {self.ghz:g} GHz, {self.ipc:g} instructions per cycle"
-                f"{' (assumed)' if self == Machine() else ''}")
+        return (
+            f"{self.cpus} cores at {self.ghz:g} GHz, {self.ipc:g} instructions per cycle"
+            f"{' (assumed)' if self == Machine() else ''}"
+        )

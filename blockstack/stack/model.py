@@ -67,8 +67,12 @@ class Stack(Verbs):
         return MappingProxyType(self._devices)
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Stack) and self.name == other.name
-                and self._devices == other._devices and self.missing == other.missing)
+        return (
+            isinstance(other, Stack)
+            and self.name == other.name
+            and self._devices == other._devices
+            and self.missing == other.missing
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -94,22 +98,31 @@ class Stack(Verbs):
     def roots(self) -> tuple[str, ...]:
         """Devices that nobody stands on, in order of definition; cards are left out."""
         degree = dict(self.graph.in_degree())
-        return tuple(name for name, device in self._devices.items()
-                     if not degree[name] and device.kind_entry.role != "nic")
+        return tuple(
+            name
+            for name, device in self._devices.items()
+            if not degree[name] and device.kind_entry.role != "nic"
+        )
 
     def leaves(self) -> tuple[str, ...]:
         """Devices where the bytes end, in order of definition."""
-        return tuple(name for name, device in self._devices.items()
-                     if device.kind_entry.role == "leaf")
+        return tuple(
+            name for name, device in self._devices.items() if device.kind_entry.role == "leaf"
+        )
 
     def warnings(self) -> tuple[str, ...]:
         """What is not in the stack; idle cards, overlapping partitions."""
         degree = dict(self.graph.in_degree())
-        idle = [f'devices.{name}: no device uses this network card'
-                for name, device in self._devices.items()
-                if device.kind_entry.role == "nic" and not degree[name]]
-        absent = [f"left out: {listed(f'{n} ({why})' for n, why in self.missing.items())}"] if (
-            self.missing) else []
+        idle = [
+            f"devices.{name}: no device uses this network card"
+            for name, device in self._devices.items()
+            if device.kind_entry.role == "nic" and not degree[name]
+        ]
+        absent = (
+            [f"left out: {listed(f'{n} ({why})' for n, why in self.missing.items())}"]
+            if (self.missing)
+            else []
+        )
         return (*absent, *idle, *self._overlapping_partitions())
 
     def _overlapping_partitions(self) -> Iterable[str]:
@@ -121,8 +134,10 @@ class Stack(Verbs):
             parts.sort(key=lambda d: d.offset_sectors)
             for one, two in itertools.pairwise(parts):
                 if two.offset_sectors < one.offset_sectors + one.size_sectors:
-                    yield (f"devices.{two.name}: overlaps {one.name} on {one.on[0]}, which ends at "
-                           f"sector {one.offset_sectors + one.size_sectors}")
+                    yield (
+                        f"devices.{two.name}: overlaps {one.name} on {one.on[0]}, which ends at "
+                        f"sector {one.offset_sectors + one.size_sectors}"
+                    )
 
     def add(self, name: str, kind: str, on: On = None, **keys: Any) -> Device:
         """Add a device of any kind; the verbs are short forms of this.
@@ -153,15 +168,24 @@ class Stack(Verbs):
         entry = find_kind(kind, f"{path}.kind")
         device = self._build(name, entry, on, {k: v for k, v in keys.items() if v is not None})
         check_failed(device, path)
-        self._claims.take(entry, name, [self._devices[one] for one in device.on], path,
-                          str(device.given.get("container", "")))
+        self._claims.take(
+            entry,
+            name,
+            [self._devices[one] for one in device.on],
+            path,
+            str(device.given.get("container", "")),
+        )
         self._link(device)
         return device
 
     def _check_name(self, name: object, path: str) -> None:
         if not isinstance(name, str) or not _NAME.match(name):
-            raise ConfigError("not a device name", path="devices", value=name,
-                              hint="1 to 200 characters without spaces")
+            raise ConfigError(
+                "not a device name",
+                path="devices",
+                value=name,
+                hint="1 to 200 characters without spaces",
+            )
         if name in self._devices:
             raise ConfigError("is defined twice", path=path, hint="device names are unique")
 
@@ -170,8 +194,11 @@ class Stack(Verbs):
         path = f"devices.{name}"
         read = read_keys(entry, given, self._devices, path)
         if read.ranges and on is not None:
-            raise ConfigError("`on` and `table` exclude each other", path=f"{path}.on",
-                              hint="the table names the lower devices")
+            raise ConfigError(
+                "`on` and `table` exclude each other",
+                path=f"{path}.on",
+                hint="the table names the lower devices",
+            )
         lower = self._find_lower(on, path) if not read.ranges else _distinct(read.ranges)
         nic = read.nic
         if takes_nic(entry) and nic is None:
@@ -179,14 +206,25 @@ class Stack(Verbs):
         check_arity(entry, len(lower), path)
         check_lower_kinds(entry, lower, path)
         self._check_nic(entry.name, uses_nic(entry), nic, lower, path)
-        shape = derive_shape(Draft(path, entry, read.params, lower, read.size, read.start,
-                                   read.ranges, read.offsets))
+        shape = derive_shape(
+            Draft(path, entry, read.params, lower, read.size, read.start, read.ranges, read.offsets)
+        )
         if on is not None:
             given = {"on": _plain_on(on), **given}
-        return Device(name, entry.name, read.params, tuple(d.name for d in lower),
-                      None if nic is None else nic.name, shape.size_sectors, shape.segments,
-                      shape.geometry, shape.offset_sectors, read.limits, read.service,
-                      {key: _plain(one) for key, one in given.items()})
+        return Device(
+            name,
+            entry.name,
+            read.params,
+            tuple(d.name for d in lower),
+            None if nic is None else nic.name,
+            shape.size_sectors,
+            shape.segments,
+            shape.geometry,
+            shape.offset_sectors,
+            read.limits,
+            read.service,
+            {key: _plain(one) for key, one in given.items()},
+        )
 
     def _find_lower(self, on: On, path: str) -> list[Device]:
         if on is None:
@@ -200,41 +238,65 @@ class Stack(Verbs):
     def _resolve(self, one: object, path: str) -> Device:
         device = find_device(one.name if isinstance(one, Device) else one, self._devices, path)
         if isinstance(one, Device) and one != device:
-            raise ConfigError("belongs to another stack", path=path, value=one.name,
-                              hint=f"devices here: {listed(self._devices)}")
+            raise ConfigError(
+                "belongs to another stack",
+                path=path,
+                value=one.name,
+                hint=f"devices here: {listed(self._devices)}",
+            )
         return device
 
-    def _check_nic(self, kind: str, wanted: bool, nic: Device | None,
-                   lower: Sequence[Device], path: str) -> None:
+    def _check_nic(
+        self, kind: str, wanted: bool, nic: Device | None, lower: Sequence[Device], path: str
+    ) -> None:
         for i, device in enumerate(lower):
             if device.kind_entry.role == "nic":
-                raise ConfigError(f"{kind} cannot stand on a network card", path=f"{path}.on[{i}]",
-                                  value=device.name, hint="put iscsi or nbd between")
+                raise ConfigError(
+                    f"{kind} cannot stand on a network card",
+                    path=f"{path}.on[{i}]",
+                    value=device.name,
+                    hint="put iscsi or nbd between",
+                )
         if wanted and nic is None:
             cards = [d.name for d in self._devices.values() if d.kind_entry.role == "nic"]
-            raise ConfigError(f"{kind} needs a network card", path=f"{path}.nic",
-                              hint=f"nic = one of: {listed(cards)}" if cards else
-                              'define one: kind = "nic", and name it with `nic`')
+            raise ConfigError(
+                f"{kind} needs a network card",
+                path=f"{path}.nic",
+                hint=f"nic = one of: {listed(cards)}"
+                if cards
+                else 'define one: kind = "nic", and name it with `nic`',
+            )
 
     def _link(self, device: Device) -> None:
         """Put a checked device into the tables and the graph."""
         roles: list[LinkRole] = ["data"] * len(device.on)
         if device.kind_entry.mapping.startswith("snapshot"):
             roles[1:] = ["cow"] * (len(roles) - 1)
-        first = {name: s.offsets[i] for s in reversed(device.segments)
-                 for i, name in enumerate(s.members)}
-        lower = tuple(Lower(name, first.get(name, device.offset_sectors), role, i)
-                      for i, (name, role) in enumerate(zip(device.on, roles, strict=True)))
+        first = {
+            name: s.offsets[i]
+            for s in reversed(device.segments)
+            for i, name in enumerate(s.members)
+        }
+        lower = tuple(
+            Lower(name, first.get(name, device.offset_sectors), role, i)
+            for i, (name, role) in enumerate(zip(device.on, roles, strict=True))
+        )
         self._devices[device.name] = device
         self._lower[device.name] = lower
         self.graph.add_node(device.name, device=device)
         for link in lower:
             if not self.graph.has_edge(device.name, link.device):
-                self.graph.add_edge(device.name, link.device, offset_sectors=link.offset_sectors,
-                                    role=link.role, index=link.index)
+                self.graph.add_edge(
+                    device.name,
+                    link.device,
+                    offset_sectors=link.offset_sectors,
+                    role=link.role,
+                    index=link.index,
+                )
         if device.nic is not None:
-            self.graph.add_edge(device.name, device.nic, offset_sectors=0, role="nic",
-                                index=len(lower))
+            self.graph.add_edge(
+                device.name, device.nic, offset_sectors=0, role="nic", index=len(lower)
+            )
 
 
 def _distinct(ranges: Iterable[tuple[int, int, Device, int]]) -> list[Device]:

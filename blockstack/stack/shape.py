@@ -58,16 +58,21 @@ def check_fits(path: str, begin: int, length: int, lower: Device) -> None:
         raise ConfigError("has no sectors", path=path, value=length)
     if begin + length > lower.size_sectors:
         raise ConfigError(
-            f'ends at sector {begin + length}, beyond the end of "{lower.name}"', path=path,
-            value=length, hint=f"{lower.name} has {lower.size_sectors} sectors "
-                               f"({text_of(lower.size_sectors)})")
+            f'ends at sector {begin + length}, beyond the end of "{lower.name}"',
+            path=path,
+            value=length,
+            hint=f"{lower.name} has {lower.size_sectors} sectors ({text_of(lower.size_sectors)})",
+        )
 
 
 def positive(size: int, draft: Draft, why: str) -> int:
     """A derived size must leave something."""
     if size <= 0:
-        raise ConfigError(f"has no room: {why}", path=draft.path,
-                          hint="make the lower devices larger or the chunk smaller")
+        raise ConfigError(
+            f"has no room: {why}",
+            path=draft.path,
+            hint="make the lower devices larger or the chunk smaller",
+        )
     return size
 
 
@@ -78,9 +83,12 @@ def remap(draft: Draft) -> Shape:
     lower = draft.lower[0]
     start = draft.start or 0
     if start >= lower.size_sectors > 0:
-        raise ConfigError(f'is beyond the end of "{lower.name}"', path=f"{draft.path}.start",
-                          value=start, hint=f"{lower.name} has {lower.size_sectors} sectors "
-                                            f"({text_of(lower.size_sectors)})")
+        raise ConfigError(
+            f'is beyond the end of "{lower.name}"',
+            path=f"{draft.path}.start",
+            value=start,
+            hint=f"{lower.name} has {lower.size_sectors} sectors ({text_of(lower.size_sectors)})",
+        )
     key = "start" if draft.size is None else "size"
     length = lower.size_sectors - start if draft.size is None else draft.size
     check_fits(f"{draft.path}.{key}", start, length, lower)
@@ -106,9 +114,12 @@ def linear(draft: Draft) -> Shape:
         where = f"{draft.path}.table[{i}]"
         if start != begin:
             word = "a gap" if start > begin else "an overlap"
-            raise ConfigError(f"{word}: the row starts at sector {start}, the one before ends at "
-                              f"{begin}", path=where, value=start,
-                              hint=f"start the row at {begin}")
+            raise ConfigError(
+                f"{word}: the row starts at sector {start}, the one before ends at {begin}",
+                path=where,
+                value=start,
+                hint=f"start the row at {begin}",
+            )
         check_fits(where, offset, length, lower)
         segments.append(Segment(start, start + length, (lower.name,), (offset,)))
         begin += length
@@ -121,17 +132,28 @@ def striped(draft: Draft) -> Shape:
     width = len(draft.lower)
     offsets = tuple(draft.offsets or (0,) * width)
     if len(offsets) != width:
-        raise ConfigError(f"{width} members need {width} offsets", path=f"{draft.path}.offsets",
-                          value=list(offsets))
+        raise ConfigError(
+            f"{width} members need {width} offsets",
+            path=f"{draft.path}.offsets",
+            value=list(offsets),
+        )
     room = min(d.size_sectors - o for d, o in zip(draft.lower, offsets, strict=True))
     size = positive(room // chunk * chunk * width, draft, "no whole chunk fits on every stripe")
     if draft.size is not None:
         if draft.size % (chunk * width):
-            raise ConfigError("is not a whole number of stripes", path=f"{draft.path}.size",
-                              value=draft.size, hint=f"a stripe is {text_of(chunk * width)}")
+            raise ConfigError(
+                "is not a whole number of stripes",
+                path=f"{draft.path}.size",
+                value=draft.size,
+                hint=f"a stripe is {text_of(chunk * width)}",
+            )
         if not 0 < draft.size <= size:
-            raise ConfigError("does not fit on the members", path=f"{draft.path}.size",
-                              value=draft.size, hint=f"at most {text_of(size)}")
+            raise ConfigError(
+                "does not fit on the members",
+                path=f"{draft.path}.size",
+                value=draft.size,
+                hint=f"at most {text_of(size)}",
+            )
         size = draft.size
     names = tuple(d.name for d in draft.lower)
     return Shape(size, (Segment(0, size, names, offsets, chunk if width > 1 else 0),))
@@ -167,8 +189,9 @@ def zoned_stripes(draft: Draft) -> Shape:
         members = [i for i, room in enumerate(rooms) if room > below]
         end = begin + (level - below) * len(members)
         names = tuple(draft.lower[i].name for i in members)
-        segments.append(Segment(begin, end, names, (below,) * len(members),
-                                chunk if len(members) > 1 else 0))
+        segments.append(
+            Segment(begin, end, names, (below,) * len(members), chunk if len(members) > 1 else 0)
+        )
         begin, below = end, level
     return Shape(begin, tuple(segments))
 
@@ -178,8 +201,12 @@ def mirror(draft: Draft) -> Shape:
     room = min(d.size_sectors for d in draft.lower)
     size = room if draft.size is None else draft.size
     if not 0 < size <= room:
-        raise ConfigError("does not fit on the members", path=f"{draft.path}.size",
-                          value=draft.size, hint=f"at most {text_of(room)}")
+        raise ConfigError(
+            "does not fit on the members",
+            path=f"{draft.path}.size",
+            value=draft.size,
+            hint=f"at most {text_of(room)}",
+        )
     return Shape(size, geometry={"disks": len(draft.lower), "member_sectors": room})
 
 
@@ -187,8 +214,12 @@ def parse_layout(layout: object, path: str) -> tuple[int, int, int]:
     """(near copies, far copies, 1 for "offset") of mdadm's ``n2``, ``f2``, ``o2``."""
     match = _LAYOUT.match(layout) if isinstance(layout, str) else None
     if match is None:
-        raise ConfigError("not a RAID 10 layout", path=path, value=layout,
-                          hint='write "n2" (near), "f2" (far) or "o2" (offset), 2 copies each')
+        raise ConfigError(
+            "not a RAID 10 layout",
+            path=path,
+            value=layout,
+            hint='write "n2" (near), "f2" (far) or "o2" (offset), 2 copies each',
+        )
     copies = int(match[2])
     return (copies, 1, 0) if match[1] == "n" else (1, copies, int(match[1] == "o"))
 
@@ -199,16 +230,29 @@ def raid10(draft: Draft) -> Shape:
     near, far, offset = parse_layout(draft.params["layout"], f"{draft.path}.layout")
     disks = len(draft.lower)
     if near * far > disks:
-        raise ConfigError(f"{near * far} copies need as many members", path=f"{draft.path}.layout",
-                          value=draft.params["layout"], hint=f"there are {disks} members")
+        raise ConfigError(
+            f"{near * far} copies need as many members",
+            path=f"{draft.path}.layout",
+            value=draft.params["layout"],
+            hint=f"there are {disks} members",
+        )
     room = min(d.size_sectors for d in draft.lower) // chunk
     chunks = room // far * disks // near
     used = -(-chunks * near * far // disks)
     positive(chunks, draft, "no whole chunk fits on every member")
     stride = 1 if offset else used // far
-    return Shape(chunks * chunk, geometry={
-        "disks": disks, "near_copies": near, "far_copies": far, "far_offset": offset,
-        "chunk_sectors": chunk, "stride_sectors": stride * chunk, "member_sectors": used * chunk})
+    return Shape(
+        chunks * chunk,
+        geometry={
+            "disks": disks,
+            "near_copies": near,
+            "far_copies": far,
+            "far_offset": offset,
+            "chunk_sectors": chunk,
+            "stride_sectors": stride * chunk,
+            "member_sectors": used * chunk,
+        },
+    )
 
 
 def parity(draft: Draft) -> Shape:
@@ -219,16 +263,28 @@ def parity(draft: Draft) -> Shape:
     room = min(d.size_sectors for d in draft.lower) // chunk * chunk
     size = positive(room * (disks - parities), draft, "no whole chunk fits on every member")
     level = int(draft.kind.name[-1])
-    return Shape(size, geometry={"disks": disks, "parity_disks": parities, "level": level,
-                                 "chunk_sectors": chunk, "member_sectors": room})
+    return Shape(
+        size,
+        geometry={
+            "disks": disks,
+            "parity_disks": parities,
+            "level": level,
+            "chunk_sectors": chunk,
+            "member_sectors": room,
+        },
+    )
 
 
 def paths(draft: Draft) -> Shape:
     """Several ways to one disk: as large as any of them."""
     sizes = {d.size_sectors for d in draft.lower}
     if len(sizes) > 1:
-        raise ConfigError("the paths lead to disks of different sizes", path=f"{draft.path}.on",
-                          value=sorted(sizes), hint="all paths of a multipath device are one disk")
+        raise ConfigError(
+            "the paths lead to disks of different sizes",
+            path=f"{draft.path}.on",
+            value=sorted(sizes),
+            hint="all paths of a multipath device are one disk",
+        )
     return remap(draft)
 
 
@@ -245,8 +301,9 @@ def thin(draft: Draft) -> Shape:
     """dm-thin: its pool's block is its own."""
     shape = remap(draft)
     block = int(draft.lower[0].params.get("block", _THIN_BLOCK_SECTORS))
-    return Shape(shape.size_sectors, geometry={"block_sectors": block},
-                 offset_sectors=shape.offset_sectors)
+    return Shape(
+        shape.size_sectors, geometry={"block_sectors": block}, offset_sectors=shape.offset_sectors
+    )
 
 
 #: btrfs stripes by BTRFS_STRIPE_LEN (fs/btrfs/volumes.h), 64 KiB
@@ -265,14 +322,21 @@ def btrfs(draft: Draft) -> Shape:
     copies = _COPIES.get(profile, 1)
     least = {"raid10": 4, "raid0": 2}.get(profile, copies)
     if disks < least:
-        raise ConfigError(f"profile {profile} needs {least} devices, not {disks}",
-                          path=f"{draft.path}.profile", value=profile,
-                          hint="name more devices, or a profile of one")
+        raise ConfigError(
+            f"profile {profile} needs {least} devices, not {disks}",
+            path=f"{draft.path}.profile",
+            value=profile,
+            hint="name more devices, or a profile of one",
+        )
     room = min(d.size_sectors for d in draft.lower)
     if profile == "dup":
         if disks > 1:
-            raise ConfigError("dup keeps both copies on one device", path=f"{draft.path}.profile",
-                              value=profile, hint='on several devices: "raid1"')
+            raise ConfigError(
+                "dup keeps both copies on one device",
+                path=f"{draft.path}.profile",
+                value=profile,
+                hint='on several devices: "raid1"',
+            )
         return Shape(room // 2, geometry={"dup": 2, "member_sectors": room // 2})
     if disks == 1:
         return remap(draft)
@@ -287,13 +351,24 @@ def btrfs(draft: Draft) -> Shape:
 
 _BY_KIND: dict[str, Callable[[Draft], Shape]] = {
     "dm-thin": thin,
-    "dm-linear": linear, "dm-striped": striped, "md-linear": concatenated,
-    "md-raid0": zoned_stripes, "btrfs": btrfs,
+    "dm-linear": linear,
+    "dm-striped": striped,
+    "md-linear": concatenated,
+    "md-raid0": zoned_stripes,
+    "btrfs": btrfs,
 }
 _BY_MAPPING: dict[str, Callable[[Draft], Shape]] = {
-    "leaf": remap, "remap": remap, "segments": linear, "stripe": zoned_stripes,
-    "mirror": mirror, "raid10": raid10, "raid456": parity, "snapshot-origin": snapshot,
-    "snapshot": snapshot, "paths": paths, "cache": snapshot,
+    "leaf": remap,
+    "remap": remap,
+    "segments": linear,
+    "stripe": zoned_stripes,
+    "mirror": mirror,
+    "raid10": raid10,
+    "raid456": parity,
+    "snapshot-origin": snapshot,
+    "snapshot": snapshot,
+    "paths": paths,
+    "cache": snapshot,
 }
 
 
@@ -308,6 +383,10 @@ def derive_shape(draft: Draft) -> Shape:
     rule = _BY_KIND.get(draft.kind.name) or _BY_MAPPING.get(draft.kind.mapping, remap)
     shape = rule(draft)
     if shape.size_sectors > MAX_SECTORS:
-        raise ConfigError("is larger than 8 EiB, the kernel's largest device", path=draft.path,
-                          value=shape.size_sectors, hint="use smaller or fewer lower devices")
+        raise ConfigError(
+            "is larger than 8 EiB, the kernel's largest device",
+            path=draft.path,
+            value=shape.size_sectors,
+            hint="use smaller or fewer lower devices",
+        )
     return shape

@@ -65,14 +65,19 @@ class Verbs:
         length, device, offset], ...]`` in sectors; striped, mirror, crypt, snapshot ..."""
         return self.add(name, f"dm-{target}", on, **keys)
 
-    def md(self, name: str, *, level: str | int, members: Sequence[str | Device], **keys: Any
-           ) -> Device:
+    def md(
+        self, name: str, *, level: str | int, members: Sequence[str | Device], **keys: Any
+    ) -> Device:
         """An md array: ``level`` as mdadm has it (``"raid5"``, ``5``, ``"linear"``), ``chunk``,
         ``layout``, ``failed`` (numbers of failed members)."""
         word = str(level)
         if isinstance(members, str):
-            raise ConfigError("not a list of members", path=f"devices.{name}.members",
-                              value=members, hint=f'write ["{members}", ...]')
+            raise ConfigError(
+                "not a list of members",
+                path=f"devices.{name}.members",
+                value=members,
+                hint=f'write ["{members}", ...]',
+            )
         return self.add(name, f"md-raid{word}" if word.isdigit() else f"md-{word}", members, **keys)
 
     def loop(self, name: str, *, on: str | Device, **keys: Any) -> Device:

@@ -37,7 +37,8 @@ class Columns:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Columns) and all(
-            np.array_equal(one, two) for one, two in zip(self._all(), other._all(), strict=True))
+            np.array_equal(one, two) for one, two in zip(self._all(), other._all(), strict=True)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -55,31 +56,46 @@ class Columns:
         roots = len(capacity_sectors)
         if len(self) and int(self.root.max()) >= roots:
             row = int(np.argmax(self.root >= roots))
-            raise ConfigError("no such root", path=f"workload.root[{row}]",
-                              value=int(self.root[row]), hint=f"roots are 0 to {roots - 1}")
+            raise ConfigError(
+                "no such root",
+                path=f"workload.root[{row}]",
+                value=int(self.root[row]),
+                hint=f"roots are 0 to {roots - 1}",
+            )
         # sector <= capacity - nr: the sum could pass 63 bits
         beyond = self.sector > capacity_sectors[self.root] - self.nr_sectors
         if beyond.any():
             row = int(np.argmax(beyond))
             end = int(self.sector[row]) + int(self.nr_sectors[row])
-            raise ConfigError("ends beyond the device", path=f"workload.sector[{row}]", value=end,
-                              hint=f"it has {int(capacity_sectors[self.root[row]])} sectors")
+            raise ConfigError(
+                "ends beyond the device",
+                path=f"workload.sector[{row}]",
+                value=end,
+                hint=f"it has {int(capacity_sectors[self.root[row]])} sectors",
+            )
 
 
-def _column(values: object, name: str, dtype: type[np.generic], low: int, high: int
-            ) -> NDArray[Any]:
+def _column(
+    values: object, name: str, dtype: type[np.generic], low: int, high: int
+) -> NDArray[Any]:
     try:
         array = np.asarray(values)
     except (ValueError, OverflowError) as error:
         raise ConfigError("not a column of numbers", path=f"workload.{name}") from error
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise ConfigError("not a column of whole numbers", path=f"workload.{name}",
-                          value=f"{array.dtype}{list(array.shape)}")
+        raise ConfigError(
+            "not a column of whole numbers",
+            path=f"workload.{name}",
+            value=f"{array.dtype}{list(array.shape)}",
+        )
     bad = (array < low) | (array >= high)
     if bad.any():
         row = int(np.argmax(bad))
-        raise ConfigError(f"must lie from {low} to {high - 1}", path=f"workload.{name}[{row}]",
-                          value=int(array[row]))
+        raise ConfigError(
+            f"must lie from {low} to {high - 1}",
+            path=f"workload.{name}[{row}]",
+            value=int(array[row]),
+        )
     return np.ascontiguousarray(array, dtype)
 
 
@@ -92,10 +108,17 @@ def make_columns(op: object, sector: object, nr_sectors: object, root: object = 
         Columns of different lengths, unknown ops, a flush with sectors, another bio without.
     """
     ops = _column(op, "op", np.uint8, 0, _NOPS)
-    rows = {"sector": _column(sector, "sector", np.int64, 0, 2**62),
-            "nr_sectors": _column(nr_sectors, "nr_sectors", np.int64, 0, _MAX_SECTORS),
-            "root": _column(np.zeros(len(ops), np.int32) if root is None else root,
-                            "root", np.int32, 0, _MAX_SECTORS)}
+    rows = {
+        "sector": _column(sector, "sector", np.int64, 0, 2**62),
+        "nr_sectors": _column(nr_sectors, "nr_sectors", np.int64, 0, _MAX_SECTORS),
+        "root": _column(
+            np.zeros(len(ops), np.int32) if root is None else root,
+            "root",
+            np.int32,
+            0,
+            _MAX_SECTORS,
+        ),
+    }
     for name, column in rows.items():
         if len(column) != len(ops):
             raise ConfigError(f"has {len(column)} rows, op has {len(ops)}", path=f"workload.{name}")
@@ -104,6 +127,9 @@ def make_columns(op: object, sector: object, nr_sectors: object, root: object = 
     wrong |= ~flush & (rows["nr_sectors"] == 0)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise ConfigError("a flush has sector 0 and no sectors, every other bio has some",
-                          path=f"workload.nr_sectors[{row}]", value=int(rows["nr_sectors"][row]))
+        raise ConfigError(
+            "a flush has sector 0 and no sectors, every other bio has some",
+            path=f"workload.nr_sectors[{row}]",
+            value=int(rows["nr_sectors"][row]),
+        )
     return Columns(ops, rows["sector"], rows["nr_sectors"], rows["root"])

@@ -63,8 +63,12 @@ def thresholds(shares: Sequence[Fraction], path: str = "shares") -> NDArray[np.u
         total += share
         upto = math.floor(total * _WHOLE + Fraction(1, 2))
         if share and upto <= last:
-            raise ConfigError("is a share too small to be drawn", path=path, value=float(share),
-                              hint="shares below 2**-32 never occur; write 0")
+            raise ConfigError(
+                "is a share too small to be drawn",
+                path=path,
+                value=float(share),
+                hint="shares below 2**-32 never occur; write 0",
+            )
         out[j] = max(upto - 1, 0)
         last = upto
     if total != 1:

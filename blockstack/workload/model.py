@@ -28,8 +28,17 @@ from blockstack.workload.sizes import Sizes, parse_bs, parse_bssplit
 
 # fio's words: (random, reads, writes, discards); mixed words divide by rwmixread
 RW_WORDS: Mapping[str, str] = {
-    "read": "r", "write": "w", "trim": "d", "rw": "rw", "readwrite": "rw", "trimwrite": "dw",
-    "randread": "r", "randwrite": "w", "randtrim": "d", "randrw": "rw", "randtrimwrite": "dw",
+    "read": "r",
+    "write": "w",
+    "trim": "d",
+    "rw": "rw",
+    "readwrite": "rw",
+    "trimwrite": "dw",
+    "randread": "r",
+    "randwrite": "w",
+    "randtrim": "d",
+    "randrw": "rw",
+    "randtrimwrite": "dw",
 }
 _ZIPF = re.compile(r"zipf:([0-9]{1,3}(?:\.[0-9]{1,9})?)\Z")
 _PARETO = re.compile(r"pareto:(0?\.[0-9]{1,9})\Z")
@@ -108,8 +117,12 @@ class Workload:
 
     def __post_init__(self) -> None:
         if not isinstance(self.rw, str) or self.rw not in RW_WORDS:
-            raise ConfigError("unknown word", path="rw", value=self.rw,
-                              hint=did_you_mean(self.rw, RW_WORDS, "words"))
+            raise ConfigError(
+                "unknown word",
+                path="rw",
+                value=self.rw,
+                hint=did_you_mean(self.rw, RW_WORDS, "words"),
+            )
         _whole(self.rwmixread, "rwmixread", 0, 100)
         _whole(self.fsync, "fsync", 0, 2**31)
         _whole(self.bios, "bios", 1, _MAX_BIOS)
@@ -119,18 +132,33 @@ class Workload:
         if not isinstance(self.direct, bool):
             raise ConfigError("must be true or false", path="direct", value=self.direct)
         if not isinstance(self.bssplit, str):
-            raise ConfigError("not a table of sizes", path="bssplit", value=self.bssplit,
-                              hint='write "4k/60:64k/40"')
+            raise ConfigError(
+                "not a table of sizes",
+                path="bssplit",
+                value=self.bssplit,
+                hint='write "4k/60:64k/40"',
+            )
         if self.bssplit and self.bs != "4 KiB":
-            raise ConfigError("`bs` and `bssplit` exclude each other", path="bssplit",
-                              value=self.bssplit, hint="leave one of them out")
+            raise ConfigError(
+                "`bs` and `bssplit` exclude each other",
+                path="bssplit",
+                value=self.bssplit,
+                hint="leave one of them out",
+            )
         # parsed once here, so that a wrong word fails where it is written
         _ = self.sizes, self.offset_sectors, self.size_sectors, self.zipf_theta
         thresholds(self.op_shares, "op shares")
 
     @classmethod
-    def from_columns(cls, op: object, sector: object, nr_sectors: object, root: object = None, *,
-                     direct: bool = False) -> "Workload":
+    def from_columns(
+        cls,
+        op: object,
+        sector: object,
+        nr_sectors: object,
+        root: object = None,
+        *,
+        direct: bool = False,
+    ) -> "Workload":
         """A workload of given bios; see `Columns` for the types."""
         columns = make_columns(op, sector, nr_sectors, root)
         if not len(columns):
@@ -155,8 +183,9 @@ class Workload:
             return cls(**table)
         except BlockstackError as error:
             inner = f"{path}.{error.path}" if error.path else path
-            raise ConfigError(error.message, path=inner, value=error.value,
-                              hint=error.hint) from error
+            raise ConfigError(
+                error.message, path=inner, value=error.value, hint=error.hint
+            ) from error
 
     def to_dict(self) -> dict[str, Any]:
         """What a config says: the keys that differ from their defaults, and ``rw``.
@@ -167,11 +196,17 @@ class Workload:
             Columns, which no config holds.
         """
         if self.columns is not None:
-            raise ConfigError("columns cannot be written to a config", path="workload.columns",
-                              hint="save the arrays with numpy")
+            raise ConfigError(
+                "columns cannot be written to a config",
+                path="workload.columns",
+                hint="save the arrays with numpy",
+            )
         given = asdict(self)
-        return {f.name: given[f.name] for f in fields(self)
-                if f.name == "rw" or given[f.name] != f.default}
+        return {
+            f.name: given[f.name]
+            for f in fields(self)
+            if f.name == "rw" or given[f.name] != f.default
+        }
 
     @cached_property
     def sizes(self) -> Sizes:
@@ -201,9 +236,13 @@ class Workload:
             return None
         match = _ZIPF.match(word) if isinstance(word, str) else None
         if match is None or not 0 < float(match[1]) <= 20 or float(match[1]) == 1:
-            raise ConfigError("unknown distribution", path="random_distribution", value=word,
-                              hint='"random", "zipf:1.1" (theta above 0, at most 20, not 1) or '
-                                   '"pareto:0.2" (above 0, below 1)')
+            raise ConfigError(
+                "unknown distribution",
+                path="random_distribution",
+                value=word,
+                hint='"random", "zipf:1.1" (theta above 0, at most 20, not 1) or '
+                '"pareto:0.2" (above 0, below 1)',
+            )
         self._check_random()
         return float(match[1])
 
@@ -219,9 +258,12 @@ class Workload:
 
     def _check_random(self) -> None:
         if not self.is_random:
-            raise ConfigError("only for random workloads", path="random_distribution",
-                              value=self.random_distribution,
-                              hint=f'write rw = "rand{self.rw}" or leave it out')
+            raise ConfigError(
+                "only for random workloads",
+                path="random_distribution",
+                value=self.random_distribution,
+                hint=f'write rw = "rand{self.rw}" or leave it out',
+            )
 
     @property
     def is_random(self) -> bool:
@@ -246,8 +288,9 @@ class Workload:
         flush = write / self.fsync if self.fsync else Fraction(0)
         return tuple(x / (1 + flush) for x in (read, write - fua, flush, trim, fua))
 
-    def draw_spec(self, capacity_sectors: int | Sequence[int] | NDArray[np.int64],
-                  seed: int | None = None) -> DrawSpec:
+    def draw_spec(
+        self, capacity_sectors: int | Sequence[int] | NDArray[np.int64], seed: int | None = None
+    ) -> DrawSpec:
         """The generator's numbers for roots of the given sizes.
 
         Parameters
@@ -272,8 +315,10 @@ class Workload:
         """
         if self.columns is not None:
             raise ConfigError("columns are given, nothing is drawn", path="workload.columns")
-        return self._spec(self._capacity(capacity_sectors),
-                          self.seed if seed is None else _whole(seed, "seed", 0, 2**64 - 1))
+        return self._spec(
+            self._capacity(capacity_sectors),
+            self.seed if seed is None else _whole(seed, "seed", 0, 2**64 - 1),
+        )
 
     def _spec(self, capacity: NDArray[np.int64], seed: int) -> DrawSpec:
         smallest = int(capacity.min())
@@ -282,10 +327,16 @@ class Workload:
         stride = -(-math.ceil(sizes.mean_sectors) // align) * align
         span = max((smallest - sizes.high_sectors) // align * align + align, align)
         blocks, theta, h = smallest // align, self.zipf_theta, self.pareto_h
-        pattern = (SEQUENTIAL if not self.is_random else
-                   UNIFORM if theta is None and h is None else ZIPF)
-        zipf = (zipf_constants(blocks, theta) if theta is not None else
-                pareto_constants(h) if h is not None else (0.0, 0.0, 0.0))
+        pattern = (
+            SEQUENTIAL if not self.is_random else UNIFORM if theta is None and h is None else ZIPF
+        )
+        zipf = (
+            zipf_constants(blocks, theta)
+            if theta is not None
+            else pareto_constants(h)
+            if h is not None
+            else (0.0, 0.0, 0.0)
+        )
         table = sizes.table or ((align, Fraction(1)),)
         return DrawSpec(
             seed=seed,
@@ -294,11 +345,21 @@ class Workload:
             size_mode=0 if sizes.table else 1,
             size_threshold=thresholds([share for _, share in table], "bssplit"),
             size_sectors=np.array([size for size, _ in table], np.uint32),
-            size_lo=align, size_step=align, size_count=sizes.count,
-            pattern=pattern, align_sectors=align, stride_sectors=stride, span_sectors=span,
-            zipf_n=blocks, zipf_theta=theta or 0.0, zipf_zetan=zipf[0], zipf_eta=zipf[1],
-            zipf_alpha=zipf[2], capacity_sectors=capacity,
-            offset_sectors=self.offset_sectors)
+            size_lo=align,
+            size_step=align,
+            size_count=sizes.count,
+            pattern=pattern,
+            align_sectors=align,
+            stride_sectors=stride,
+            span_sectors=span,
+            zipf_n=blocks,
+            zipf_theta=theta or 0.0,
+            zipf_zetan=zipf[0],
+            zipf_eta=zipf[1],
+            zipf_alpha=zipf[2],
+            capacity_sectors=capacity,
+            offset_sectors=self.offset_sectors,
+        )
 
     def _capacity(self, sectors: int | Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """What each root offers after offset and size, checked against the largest bio."""
@@ -306,14 +367,21 @@ class Workload:
         if not capacity.size:
             raise ConfigError("the stack has no roots", path="workload")
         if int(capacity.min()) <= 0:
-            raise ConfigError("is beyond the end of the device", path="workload.offset",
-                              value=self.offset, hint="use less than " + format_bytes(
-                                  (int(capacity.min()) + self.offset_sectors) * 512))
+            raise ConfigError(
+                "is beyond the end of the device",
+                path="workload.offset",
+                value=self.offset,
+                hint="use less than "
+                + format_bytes((int(capacity.min()) + self.offset_sectors) * 512),
+            )
         if self.size_sectors is not None:
             if self.size_sectors > int(capacity.min()):
-                raise ConfigError("is larger than the device", path="workload.size",
-                                  value=self.size,
-                                  hint=f"at most {format_bytes(int(capacity.min()) * 512)}")
+                raise ConfigError(
+                    "is larger than the device",
+                    path="workload.size",
+                    value=self.size,
+                    hint=f"at most {format_bytes(int(capacity.min()) * 512)}",
+                )
             capacity = np.minimum(capacity, self.size_sectors)
         smallest = int(capacity.min())
         largest = self.sizes.high_sectors
@@ -321,8 +389,11 @@ class Workload:
             key = "bssplit" if self.bssplit else "bs"
             raise ConfigError(
                 f"the largest bio ({format_bytes(largest * 512)}) is larger than the device "
-                f"({format_bytes(smallest * 512)})", path=f"workload.{key}",
-                value=self.bssplit or self.bs, hint="use smaller bios or a larger device")
+                f"({format_bytes(smallest * 512)})",
+                path=f"workload.{key}",
+                value=self.bssplit or self.bs,
+                hint="use smaller bios or a larger device",
+            )
         return np.ascontiguousarray(capacity)
 
 

@@ -46,8 +46,12 @@ def _size(text: str | int, path: str) -> int:
     n_bytes = parse_bytes(text, path)
     sectors, rest = divmod(n_bytes, SECTOR_BYTES)
     if rest or not 0 < sectors <= MAX_BIO_SECTORS:
-        raise ConfigError("not a bio size", path=path, value=text,
-                          hint=f"a multiple of 512 bytes, at most {MAX_BIO_SECTORS} sectors")
+        raise ConfigError(
+            "not a bio size",
+            path=path,
+            value=text,
+            hint=f"a multiple of 512 bytes, at most {MAX_BIO_SECTORS} sectors",
+        )
     return sectors
 
 
@@ -60,8 +64,12 @@ def parse_bs(text: object, path: str = "bs") -> Sizes:
         No multiple of 512 bytes; a range whose high end is no multiple of its low end.
     """
     if isinstance(text, str) and "," in text:
-        raise ConfigError("one size for reads and writes alike", path=path, value=text,
-                          hint='write "4 KiB" or a range "4 KiB-1 MiB"')
+        raise ConfigError(
+            "one size for reads and writes alike",
+            path=path,
+            value=text,
+            hint='write "4 KiB" or a range "4 KiB-1 MiB"',
+        )
     match = _RANGE.match(text) if isinstance(text, str) else None
     if match is None:
         if not isinstance(text, str | int) or isinstance(text, bool):
@@ -70,11 +78,19 @@ def parse_bs(text: object, path: str = "bs") -> Sizes:
         return Sizes(low, low, ((low, Fraction(1)),))
     low, high = _size(match[1], path), _size(match[2], path)
     if high < low:
-        raise ConfigError("the range ends before it begins", path=path, value=text,
-                          hint="write the smaller size first")
+        raise ConfigError(
+            "the range ends before it begins",
+            path=path,
+            value=text,
+            hint="write the smaller size first",
+        )
     if high % low:
-        raise ConfigError("the high end is no multiple of the low end, which is the step",
-                          path=path, value=text, hint="make it one, or write a bssplit")
+        raise ConfigError(
+            "the high end is no multiple of the low end, which is the step",
+            path=path,
+            value=text,
+            hint="make it one, or write a bssplit",
+        )
     return Sizes(low, high)
 
 
@@ -87,8 +103,9 @@ def parse_bssplit(text: object, path: str = "bssplit") -> Sizes:
         Percentages that do not sum to 100, sizes that are no multiple of 512 bytes.
     """
     if not isinstance(text, str) or not text.strip():
-        raise ConfigError("not a table of sizes", path=path, value=text,
-                          hint='write "4k/60:64k/40"')
+        raise ConfigError(
+            "not a table of sizes", path=path, value=text, hint='write "4k/60:64k/40"'
+        )
     entries: list[tuple[int, Fraction | None]] = []
     for entry in text.split(":"):
         size, _, percent = (part.strip() for part in entry.partition("/"))
@@ -98,8 +115,12 @@ def parse_bssplit(text: object, path: str = "bssplit") -> Sizes:
     given = sum((share for _, share in entries if share is not None), Fraction(0))
     open_entries = sum(share is None for _, share in entries)
     if given > 1 or (given < 1 and not open_entries):
-        raise ConfigError(f"the percentages sum to {float(100 * given):g}, not 100", path=path,
-                          value=text, hint="leave one percentage out, it takes the rest")
+        raise ConfigError(
+            f"the percentages sum to {float(100 * given):g}, not 100",
+            path=path,
+            value=text,
+            hint="leave one percentage out, it takes the rest",
+        )
     rest = (1 - given) / open_entries if open_entries else Fraction(0)
     shares: dict[int, Fraction] = {}
     for sectors, share in entries:

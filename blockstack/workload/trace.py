@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,23 +41,35 @@ class Trace:
 
     def take(self, rows: "NDArray[np.intp] | NDArray[np.bool_] | slice") -> "Trace":
         """The rows that an index, a mask or a slice picks."""
-        return Trace(self.time_ns[rows], self.device[rows], self.op[rows], self.sector[rows],
-                     self.nr_sectors[rows], self.devices)
+        return Trace(
+            self.time_ns[rows],
+            self.device[rows],
+            self.op[rows],
+            self.sector[rows],
+            self.nr_sectors[rows],
+            self.devices,
+        )
 
     def sorted(self) -> "Trace":
         """In order of arrival; rows of one time keep their order, the first is at 0."""
         rows = self.take(np.argsort(self.time_ns, kind="stable"))
         first = rows.time_ns[0] if len(rows) else 0
-        return Trace(rows.time_ns - first, rows.device, rows.op, rows.sector, rows.nr_sectors,
-                     rows.devices)
+        return Trace(
+            rows.time_ns - first, rows.device, rows.op, rows.sector, rows.nr_sectors, rows.devices
+        )
 
     @classmethod
     def joined(cls, parts: Sequence["Trace"]) -> "Trace":
         """Chunks of one file as one; device names grow from chunk to chunk."""
-        def column(name: str, dtype: type[np.generic]) -> NDArray[np.generic]:
+
+        def column(name: str, dtype: type[np.generic]) -> NDArray[Any]:
             return np.concatenate([np.zeros(0, dtype), *(getattr(p, name) for p in parts)])
 
-        return cls(column("time_ns", np.int64), column("device", np.int32),  # type: ignore[arg-type]
-                   column("op", np.uint8), column("sector", np.int64),  # type: ignore[arg-type]
-                   column("nr_sectors", np.int64),  # type: ignore[arg-type]
-                   parts[-1].devices if parts else ())
+        return cls(
+            column("time_ns", np.int64),
+            column("device", np.int32),
+            column("op", np.uint8),
+            column("sector", np.int64),
+            column("nr_sectors", np.int64),
+            parts[-1].devices if parts else (),
+        )

@@ -13,16 +13,24 @@ def expression(rng: random.Random, names: list[str]) -> str:
     """A call or some arithmetic over the names in scope."""
     count = rng.choice([0, 1, 2, 3, 5, 8, 12])
     arguments = ", ".join(rng.choice([*names, "1", "77"]) for _ in range(count + 1))
-    return rng.choice([f"sink({arguments})", f"{rng.choice(names)} * 3 + sink({arguments})",
-                       f"h({rng.choice(names)}, {rng.choice(names)})",
-                       f"two({rng.choice(names)}).a[{rng.randrange(6)}]"])
+    return rng.choice(
+        [
+            f"sink({arguments})",
+            f"{rng.choice(names)} * 3 + sink({arguments})",
+            f"h({rng.choice(names)}, {rng.choice(names)})",
+            f"two({rng.choice(names)}).a[{rng.randrange(6)}]",
+        ]
+    )
 
 
 def statement(rng: random.Random, names: list[str], depth: int) -> str:
     """One statement, perhaps with others inside."""
     kind = rng.randrange(9 if depth < 3 else 3)
-    inner = " ".join(statement(rng, names, depth + 1) for _ in range(rng.randrange(1, 4))) if (
-        kind >= 3) else ""
+    inner = (
+        " ".join(statement(rng, names, depth + 1) for _ in range(rng.randrange(1, 4)))
+        if (kind >= 3)
+        else ""
+    )
     name, value = rng.choice(names), expression(rng, names)
     if kind <= 1:
         return f"{name} = {value};"
@@ -48,8 +56,10 @@ def functions(count: int, seed: int) -> str:
     for i in range(count):
         names = [f"p{k}" for k in range(rng.randrange(1, 9))]
         body = " ".join(statement(rng, names, 0) for _ in range(rng.randrange(1, 6)))
-        text.append(f"int g{i}(int (*h)(int, int), {', '.join('int ' + n for n in names)})\n"
-                    f"{{ {body} return {expression(rng, names)}; }}\n")
+        text.append(
+            f"int g{i}(int (*h)(int, int), {', '.join('int ' + n for n in names)})\n"
+            f"{{ {body} return {expression(rng, names)}; }}\n"
+        )
     return "".join(text)
 
 

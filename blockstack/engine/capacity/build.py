@@ -57,9 +57,18 @@ class Flow:
     after: list[tuple[int, ...]] = field(default_factory=list)
     background: bool = False
 
-    def visit(self, station: int, random_ns: float = 0.0, constant_ns: float = 0.0, *,
-              after: Iterable[int] = (), flags: int = 0, sector: int = 0, end: int = 0,
-              op: int = 0) -> int:
+    def visit(
+        self,
+        station: int,
+        random_ns: float = 0.0,
+        constant_ns: float = 0.0,
+        *,
+        after: Iterable[int] = (),
+        flags: int = 0,
+        sector: int = 0,
+        end: int = 0,
+        op: int = 0,
+    ) -> int:
         """Add a visit; its number, for the ``after`` of later ones."""
         flags |= BACKGROUND * self.background
         self.rows.append((station, flags, random_ns, constant_ns, sector, end, op))
@@ -119,17 +128,26 @@ class Builder:
             merge=_array([x.merge for x in s], np.uint8),
             lookahead=_array([x.lookahead for x in s], np.int32),
             most_sectors=_array([MOST_SECTORS] * len(s), np.int64),
-            disk_ns=_array([x for d in disks for x in (d.seek_ns, d.root_ns, d.period_ns,
-                                                       d.expire_ns)], np.float64),
+            disk_ns=_array(
+                [x for d in disks for x in (d.seek_ns, d.root_ns, d.period_ns, d.expire_ns)],
+                np.float64,
+            ),
             quantiles=np.concatenate(self.tables) if self.tables else np.zeros(0),
             table=_array([x.table if x.dist == EMPIRICAL else -1 for x in s], np.int32),
             cores=_array(self.cores, np.int32),
-            node_start=_array([0, *np.cumsum(sizes)], np.int32), op=_array(self.ops, np.uint8),
-            bio_bytes=_array(self.bio_bytes, np.int64), station=_array(columns[0], np.int32),
-            flags=_array(columns[1], np.uint8), random_ns=_array(columns[2], np.float64),
-            constant_ns=_array(columns[3], np.float64), sector=_array(columns[4], np.int64),
-            end=_array(columns[5], np.int64), node_op=_array(columns[6], np.uint8),
-            succ_start=_array(start, np.int32), succ=_array(succ, np.int32))
+            node_start=_array([0, *np.cumsum(sizes)], np.int32),
+            op=_array(self.ops, np.uint8),
+            bio_bytes=_array(self.bio_bytes, np.int64),
+            station=_array(columns[0], np.int32),
+            flags=_array(columns[1], np.uint8),
+            random_ns=_array(columns[2], np.float64),
+            constant_ns=_array(columns[3], np.float64),
+            sector=_array(columns[4], np.int64),
+            end=_array(columns[5], np.int64),
+            node_op=_array(columns[6], np.uint8),
+            succ_start=_array(start, np.int32),
+            succ=_array(succ, np.int32),
+        )
 
 
 def _array(values: Iterable[float], dtype: type) -> NDArray[Any]:

@@ -13,8 +13,9 @@ from blockstack.errors import BlockstackError, LimitExceeded
 try:
     from blockstack import _service
 except ImportError as error:
-    error.add_note("blockstack's compiled event loop is not beside this package: run "
-                   "`pip install -e .`")
+    error.add_note(
+        "blockstack's compiled event loop is not beside this package: run `pip install -e .`"
+    )
     raise
 
 HISTOGRAM_SLOTS: int = _service.HISTOGRAM_SLOTS
@@ -90,9 +91,17 @@ def joined(tallies: NDArray[np.float64]) -> NDArray[np.float64]:
     return total
 
 
-def run(plan: ServicePlan, load: Load | Sequence[Load], *, bios: int, warmup: int = 0,
-        batches: int = 20, seed: int = 0, max_flying: int = 1024,
-        trace: tuple[int, int] = (0, 0)) -> Counters:
+def run(
+    plan: ServicePlan,
+    load: Load | Sequence[Load],
+    *,
+    bios: int,
+    warmup: int = 0,
+    batches: int = 20,
+    seed: int = 0,
+    max_flying: int = 1024,
+    trace: tuple[int, int] = (0, 0),
+) -> Counters:
     """Send ``bios`` bios through the stations, after ``warmup`` that are not measured.
 
     Parameters
@@ -116,18 +125,31 @@ def run(plan: ServicePlan, load: Load | Sequence[Load], *, bios: int, warmup: in
     """
     loads = (load,) if isinstance(load, Load) else tuple(load)
     try:
-        found: dict[str, Any] = dict(_service.run(
-            plan, loads, bios=bios, warmup=warmup, batches=batches, seed=seed,
-            max_flying=max_flying, trace=trace))
+        found: dict[str, Any] = dict(
+            _service.run(
+                plan,
+                loads,
+                bios=bios,
+                warmup=warmup,
+                batches=batches,
+                seed=seed,
+                max_flying=max_flying,
+                trace=trace,
+            )
+        )
     except ValueError as error:
         raise BlockstackError(str(error), path="service plan") from error
     why = found.pop("why")
     for name, several in (("tally", "tallies"), ("lat", "lats"), ("clat", "clats")):
         found[several] = found.pop(name)
     if why == "stalled":
-        raise LimitExceeded("nothing is left to happen: visits wait for each other",
-                            path="service plan")
+        raise LimitExceeded(
+            "nothing is left to happen: visits wait for each other", path="service plan"
+        )
     if why == "beyond":
-        raise LimitExceeded("a bio took more than 73 minutes", path="load",
-                            hint="lower the load or the service times")
+        raise LimitExceeded(
+            "a bio took more than 73 minutes",
+            path="load",
+            hint="lower the load or the service times",
+        )
     return Counters(finished=why == "finished", **found)

@@ -17,8 +17,7 @@ from blockstack.kernel.cost import MeasuredCosts, measured_costs
 from blockstack.stack import Device, Stack
 from blockstack.stack.machine import Machine
 
-_NULL_MODES = {"bio": "null-bio", "bio-memory": "null-bio", "mq": "null-mq",
-               "mq-memory": "null-mq"}
+_NULL_MODES = {"bio": "null-bio", "bio-memory": "null-bio", "mq": "null-mq", "mq-memory": "null-mq"}
 #: kinds with one hardware queue, for which elevator_get_default (6.1 block/elevator.c) takes
 #: mq-deadline
 _SCHEDULED = frozenset({"scsi", "iscsi", "nbd", "virtio-blk"})
@@ -160,8 +159,9 @@ def layer_functions(layers: Layers, device: Device, op: str) -> int:
     up = 0
     if calls.endio is not None and calls.endio.via:
         link = layers.kernel.generation.endio_link
-        up = functions_of(layers.kernel.rows.layer(
-            calls.endio, link, nested=not calls.endio_stops).through)
+        up = functions_of(
+            layers.kernel.rows.layer(calls.endio, link, nested=not calls.endio_stops).through
+        )
     return functions_of(down) + up
 
 
@@ -178,5 +178,8 @@ def _counted_functions(kernel_name: str) -> tuple[int, int, int]:
     layers = Layers(kernel, stack)
     inline = layers.inline(null, "read")
     assert inline is not None
-    return (layer_functions(layers, linear, "read"), functions_of(inline),
-            functions_of(plan.entries[0].submit[0]))
+    return (
+        layer_functions(layers, linear, "read"),
+        functions_of(inline),
+        functions_of(plan.entries[0].submit[0]),
+    )

@@ -146,8 +146,11 @@ class _Bio:
         station, flags = maker.task_station(task)
         if maker.plan.tasks[task].context != "caller":
             worker = maker.costs.worker(task)
-            ns += maker.charge(maker.plan.tasks[task].name,
-                               worker.instructions * self._hand_overs(heads), worker.how)
+            ns += maker.charge(
+                maker.plan.tasks[task].name,
+                worker.instructions * self._hand_overs(heads),
+                worker.how,
+            )
             ns += self._parity_ns(heads)
         cpu = [self.flow.visit(station, 0.0, ns, after=after, flags=flags)]
         done = self._leaves(runs, cpu)
@@ -171,14 +174,20 @@ class _Bio:
 
     def _parity_ns(self, heads: Sequence[int]) -> float:
         """XOR over the bytes of a write, at the array's `bandwidth` where the config gives one."""
-        parent = self.calls[self.calls[heads[0]].parent] if self.calls[heads[0]].parent >= 0 else (
-            self.calls[0])
+        parent = (
+            self.calls[self.calls[heads[0]].parent]
+            if self.calls[heads[0]].parent >= 0
+            else (self.calls[0])
+        )
         position = self.maker.position(parent)
         if position.shape.op_kind != RAID456 or self.calls[heads[0]].op == READ:
             return 0.0
         ns = transfer_ns(parent.nr * SECTOR_BYTES, position.device.service.get("bandwidth"))
-        return self.maker.charge(f"{position.device.name} parity", ns
-                                 * self.maker.stations.machine.instructions_per_ns, "given")
+        return self.maker.charge(
+            f"{position.device.name} parity",
+            ns * self.maker.stations.machine.instructions_per_ns,
+            "given",
+        )
 
     def _requests(self, numbers: Iterable[int]) -> Iterable[list[int]]:
         """Calls at leaves, one list per request. What goes on where another ends was merged in the
@@ -213,8 +222,12 @@ class _Bio:
         if number in done:
             return done[number]
         call = self.calls[number]
-        ends = [end for c in self.children[number] if self.calls[c].task == call.task
-                for end in self._ends(c, cpu, done)]
+        ends = [
+            end
+            for c in self.children[number]
+            if self.calls[c].task == call.task
+            for end in self._ends(c, cpu, done)
+        ]
         jobs = [c for c in self.children[number] if self.calls[c].task != call.task]
         after = self._encrypted(number, cpu) if jobs else cpu
         for phase in self._phases(call, jobs):
@@ -242,8 +255,9 @@ class _Bio:
             stations.side = stations.side.removesuffix(PEER)
             return ends
 
-        return self.maker.links.replicated(self.flow, self.maker.position(call).device, call.op,
-                                           call.nr * SECTOR_BYTES, cpu, write)
+        return self.maker.links.replicated(
+            self.flow, self.maker.position(call).device, call.op, call.nr * SECTOR_BYTES, cpu, write
+        )
 
     def _phases(self, call: Call, jobs: list[int]) -> list[list[int]]:
         """What a driver's worker does, step by step.
@@ -266,8 +280,11 @@ class _Bio:
         device = self.maker.position(call).device
         rate = self.maker.stations.figures.get(device, "bandwidth")
         ns = transfer_ns(call.nr * SECTOR_BYTES, rate)
-        return self.maker.charge(f"{device.name} cipher",
-                                 ns * self.maker.stations.machine.instructions_per_ns, "estimated")
+        return self.maker.charge(
+            f"{device.name} cipher",
+            ns * self.maker.stations.machine.instructions_per_ns,
+            "estimated",
+        )
 
     def _is_crypt(self, number: int, *ops: int) -> bool:
         call = self.calls[number]
@@ -280,8 +297,9 @@ class _Bio:
 
     def _inline_crypt(self, number: int) -> float:
         """Encryption in the caller: without a write workqueue."""
-        hands_over = any(self.calls[c].task != self.calls[number].task
-                         for c in self.children[number])
+        hands_over = any(
+            self.calls[c].task != self.calls[number].task for c in self.children[number]
+        )
         if not self._is_crypt(number, WRITE, FUA) or hands_over:
             return 0.0
         return self._crypt_ns(self.calls[number])
@@ -305,11 +323,13 @@ class _Bio:
 
     def _kcryptd(self, number: int, after: list[int]) -> list[int]:
         device = self.maker.position(self.calls[number]).device
-        station = self.maker.stations.task(f"kcryptd {device.name}",
-                                           self.maker.stations.machine.cpus)
+        station = self.maker.stations.task(
+            f"kcryptd {device.name}", self.maker.stations.machine.cpus
+        )
         worker = 2 * self.maker.costs.per_function(1)  # process_one_work, kcryptd_crypt
         ns = self._crypt_ns(self.calls[number]) + self.maker.charge(
-            f"kcryptd {device.name}", worker, "estimated")
+            f"kcryptd {device.name}", worker, "estimated"
+        )
         return [self.flow.visit(station, 0.0, ns, after=after)]
 
 
@@ -318,8 +338,11 @@ def _runs(numbers: Sequence[int], calls: Sequence[Call], most: int) -> Iterable[
     run: list[int] = []
     for number in numbers:
         call = calls[number]
-        if run and (calls[run[-1]].sector + calls[run[-1]].nr != call.sector or not call.nr
-                    or sum(calls[n].nr for n in run) + call.nr > most):
+        if run and (
+            calls[run[-1]].sector + calls[run[-1]].nr != call.sector
+            or not call.nr
+            or sum(calls[n].nr for n in run) + call.nr > most
+        ):
             yield run
             run = []
         run.append(number)

@@ -40,8 +40,13 @@ def power(point: CapacityResult) -> float:
     return 0.0 if point.saturated else point.iops / point.latency_ns
 
 
-def until_knee(model: Capacity, load: LoadSpec, *, bios: int = DEFAULT_BIOS,
-               progress: Callable[[int], None] | None = None) -> Knee:
+def until_knee(
+    model: Capacity,
+    load: LoadSpec,
+    *,
+    bios: int = DEFAULT_BIOS,
+    progress: Callable[[int], None] | None = None,
+) -> Knee:
     """Double the iodepth from 1 until twice past the knee and no faster, or, for an open load,
     raise the rate by eighths of the ceiling of the closed one.
 
@@ -76,8 +81,10 @@ def _closed(load: LoadSpec) -> list[LoadSpec]:
 def _open(model: Capacity, load: LoadSpec, bios: int) -> list[LoadSpec]:
     """Up to the ceiling that a short run in a closed loop shows."""
     full = model.run(replace(load, mode="closed", rate_iops=None, iodepth=64), bios=bios // 5)
-    return [replace(load, rate_iops=full.iops * share / 16)
-            for share in (2, 4, 6, 8, 10, 11, 12, 13, 14, 15)]
+    return [
+        replace(load, rate_iops=full.iops * share / 16)
+        for share in (2, 4, 6, 8, 10, 11, 12, 13, 14, 15)
+    ]
 
 
 def _past(points: list[CapacityResult]) -> bool:

@@ -31,15 +31,25 @@ _TOGETHER: Mapping[str, Mapping[str, int]] = {
 #: levers of the leaves by medium
 _MEDIA: Mapping[str, Sequence[str]] = {
     "ssd": ("latency", "bandwidth", "channels", "queue depth", "write buffer"),
-    "disk": ("time of seeks and rotation", "bandwidth", "queue depth"), "memory": ()}
-_ROLES: Mapping[str, Sequence[str]] = {"nic": ("bandwidth", "round trip"),
-                                       "stacked": ("bandwidth", "worker threads")}
+    "disk": ("time of seeks and rotation", "bandwidth", "queue depth"),
+    "memory": (),
+}
+_ROLES: Mapping[str, Sequence[str]] = {
+    "nic": ("bandwidth", "round trip"),
+    "stacked": ("bandwidth", "worker threads"),
+}
 _FACTORS = {"half": 0.5, "twice": 2.0}
 
 
-def iops_levers(stack: Stack, workload: Workload, base: CapacityResult, *,
-                kernel: Kernel | str | Path, machine: Machine | None = None, bios: int = 20_000
-                ) -> Tornado:
+def iops_levers(
+    stack: Stack,
+    workload: Workload,
+    base: CapacityResult,
+    *,
+    kernel: Kernel | str | Path,
+    machine: Machine | None = None,
+    bios: int = 20_000,
+) -> Tornado:
     """IOPS with every lever at half and at twice what it is now, the same bios each time.
 
     Parameters
@@ -66,8 +76,12 @@ def iops_levers(stack: Stack, workload: Workload, base: CapacityResult, *,
     """
     load, chosen, host = base.load, as_kernel(kernel), machine or Machine()
     if load.mode != "closed":
-        raise ConfigError("levers need a closed load", path="base.load", value=load.mode,
-                          hint="run capacity with iodepth and without a rate")
+        raise ConfigError(
+            "levers need a closed load",
+            path="base.load",
+            value=load.mode,
+            hint="run capacity with iodepth and without a rate",
+        )
 
     def rate(of: Stack = stack, at: Machine = host, under: LoadSpec = load) -> float:
         model = prepare(of, workload, kernel=chosen, machine=at, numjobs=under.numjobs)
@@ -76,28 +90,62 @@ def iops_levers(stack: Stack, workload: Workload, base: CapacityResult, *,
     choices = dict(_load_choices(load, host, rate)) | dict(_device_choices(stack, base, rate))
     difference = base.iops_error * 2**0.5  # of two runs
     levers, idle, left_out = weigh(choices, base.iops, difference)
-    return Tornado(stack.name, base.kernel, f"iodepth {load.iodepth} × {load.numjobs}", "iops",
-                   base.iops, base.iops_error, levers, idle, left_out, base.provenance)
+    return Tornado(
+        stack.name,
+        base.kernel,
+        f"iodepth {load.iodepth} × {load.numjobs}",
+        "iops",
+        base.iops,
+        base.iops_error,
+        levers,
+        idle,
+        left_out,
+        base.provenance,
+    )
 
 
 _Settings = Mapping[str, Callable[[], float]]
 
 
-def _load_choices(load: LoadSpec, machine: Machine, rate: Callable[..., float]
-                  ) -> Iterator[tuple[str, _Settings]]:
-    yield f"iodepth {load.iodepth}", {str(m): partial(rate, under=replace(load, iodepth=m))
-                                      for m in (load.iodepth // 2, load.iodepth * 2) if m}
-    yield f"numjobs {load.numjobs}", {str(m): partial(rate, under=replace(load, numjobs=m))
-                                      for m in (load.numjobs // 2, load.numjobs * 2) if m}
-    yield f"cores {machine.cpus}", {str(m): partial(rate, at=replace(machine, cpus=m))
-                                    for m in (machine.cpus // 2, machine.cpus * 2) if m}
-    yield f"clock {machine.ghz:g} GHz", {
-        f"{m:g} GHz": partial(rate, at=replace(machine, ghz=m))
-        for m in (machine.ghz / 2, machine.ghz * 2)}
+def _load_choices(
+    load: LoadSpec, machine: Machine, rate: Callable[..., float]
+) -> Iterator[tuple[str, _Settings]]:
+    yield (
+        f"iodepth {load.iodepth}",
+        {
+            str(m): partial(rate, under=replace(load, iodepth=m))
+            for m in (load.iodepth // 2, load.iodepth * 2)
+            if m
+        },
+    )
+    yield (
+        f"numjobs {load.numjobs}",
+        {
+            str(m): partial(rate, under=replace(load, numjobs=m))
+            for m in (load.numjobs // 2, load.numjobs * 2)
+            if m
+        },
+    )
+    yield (
+        f"cores {machine.cpus}",
+        {
+            str(m): partial(rate, at=replace(machine, cpus=m))
+            for m in (machine.cpus // 2, machine.cpus * 2)
+            if m
+        },
+    )
+    yield (
+        f"clock {machine.ghz:g} GHz",
+        {
+            f"{m:g} GHz": partial(rate, at=replace(machine, ghz=m))
+            for m in (machine.ghz / 2, machine.ghz * 2)
+        },
+    )
 
 
-def _device_choices(stack: Stack, base: CapacityResult, rate: Callable[..., float]
-                    ) -> Iterator[tuple[str, _Settings]]:
+def _device_choices(
+    stack: Stack, base: CapacityResult, rate: Callable[..., float]
+) -> Iterator[tuple[str, _Settings]]:
     """Levers of the devices that the bios of the run came to."""
     figures = Figures(stack)
     used = {word for station in base.stations for word in station.name.split()}
@@ -112,9 +160,13 @@ def _device_choices(stack: Stack, base: CapacityResult, rate: Callable[..., floa
             now = {key: figures.get(devices[0], key) for key in _TOGETHER[what]}
             now = {key: value for key, value in now.items() if value}
             if now:
-                yield f"{name}: {what} {_words(now)}", {
-                    word: partial(_rate_with, rate, stack, devices, _times(now, what, factor))
-                    for word, factor in _FACTORS.items()}
+                yield (
+                    f"{name}: {what} {_words(now)}",
+                    {
+                        word: partial(_rate_with, rate, stack, devices, _times(now, what, factor))
+                        for word, factor in _FACTORS.items()
+                    },
+                )
 
 
 def _levers(device: Device, figures: Figures) -> Sequence[str]:
@@ -123,12 +175,14 @@ def _levers(device: Device, figures: Figures) -> Sequence[str]:
 
 
 def _times(now: Mapping[str, int], what: str, factor: float) -> dict[str, int]:
-    return {key: max(1, round(value * factor ** _TOGETHER[what][key]))
-            for key, value in now.items()}
+    return {
+        key: max(1, round(value * factor ** _TOGETHER[what][key])) for key, value in now.items()
+    }
 
 
-def _rate_with(rate: Callable[..., float], stack: Stack, devices: Sequence[Device],
-               service: Mapping[str, int]) -> float:
+def _rate_with(
+    rate: Callable[..., float], stack: Stack, devices: Sequence[Device], service: Mapping[str, int]
+) -> float:
     """The rate of a copy of the stack in which some devices have other figures."""
     changed, copy = {d.name for d in devices}, Stack(stack.name, stack.missing)
     for name, device in stack.devices.items():

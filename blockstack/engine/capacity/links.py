@@ -76,15 +76,15 @@ class Links:
             left -= size
         return last
 
-    def back(self, flow: Flow, device: Device, op: int, n_bytes: int, last: list[int]
-             ) -> list[int]:
+    def back(self, flow: Flow, device: Device, op: int, n_bytes: int, last: list[int]) -> list[int]:
         """The answer, with a read's data."""
         wire = WIRES[device.kind]
         data = n_bytes + wire.data if op == READ else 0
         return self.hop(flow, self._nic(device), data + wire.answer, last, back=True)
 
-    def hop(self, flow: Flow, nic: Device, n_bytes: int, last: list[int], *, back: bool = False
-            ) -> list[int]:
+    def hop(
+        self, flow: Flow, nic: Device, n_bytes: int, last: list[int], *, back: bool = False
+    ) -> list[int]:
         """Bytes through the card, then half a round trip."""
         link = self.stations.link(nic)
         ns = transfer_ns(n_bytes, self.figures.get(nic, "bandwidth"))
@@ -101,8 +101,15 @@ class Links:
         assert nic is not None  # the config's check: these kinds need one
         return nic
 
-    def replicated(self, flow: Flow, device: Device, op: int, n_bytes: int, last: list[int],
-                   write: Callable[[list[int]], list[int]]) -> list[int]:
+    def replicated(
+        self,
+        flow: Flow,
+        device: Device,
+        op: int,
+        n_bytes: int,
+        last: list[int],
+        write: Callable[[list[int]], list[int]],
+    ) -> list[int]:
         """A DRBD write on its way to the peer; the nodes that it is complete after, beside the
         local disk's (6.1 drivers/block/drbd/drbd_req.c).
 
@@ -119,8 +126,9 @@ class Links:
         nic, get, protocol = self._nic(device), self.figures.get, device.params["protocol"]
         data = 0 if op == DISCARD else n_bytes  # P_TRIM has a header only
         pages = max(1, -(-data // _PAGE))
-        buffer, sending = self._room(device, "send buffer", pages,
-                                     get(device, "send_buffer") // _PAGE)
+        buffer, sending = self._room(
+            device, "send buffer", pages, get(device, "send_buffer") // _PAGE
+        )
         unwritten, held = self._room(device, "peer buffer", pages, get(device, "max_buffers"))
         last = self.send(flow, device, last)
         last = [flow.visit(buffer, after=last, end=sending)]
@@ -128,8 +136,9 @@ class Links:
         flow.background = before or protocol == "A"
         last = self.hop(flow, nic, data + _DRBD_DATA, last)
         last = [flow.visit(unwritten, after=last, end=held)]
-        acked = flow.visit(self.stations.link(nic).wire, get(nic, "rtt") / 2, after=last,
-                           flags=BACKGROUND)
+        acked = flow.visit(
+            self.stations.link(nic).wire, get(nic, "rtt") / 2, after=last, flags=BACKGROUND
+        )
         flow.visit(buffer, after=[acked], end=sending, flags=RELEASE | BACKGROUND)
         if protocol == "B":
             ends = self.hop(flow, nic, _DRBD_ACK, last, back=True)

@@ -83,8 +83,16 @@ class Model:
         return sum(part.templates[1] for part in self.parts)
 
 
-def build_model(stack: Stack, workloads: Sequence[Workload], kernel: Kernel, machine: Machine,
-                numjobs: Sequence[int], seed: int | None, *, every: bool = False) -> Model:
+def build_model(
+    stack: Stack,
+    workloads: Sequence[Workload],
+    kernel: Kernel,
+    machine: Machine,
+    numjobs: Sequence[int],
+    seed: int | None,
+    *,
+    every: bool = False,
+) -> Model:
     """Replay a sample of each workload's bios (or ``every`` one) and make a template of each.
 
     Raises
@@ -96,26 +104,47 @@ def build_model(stack: Stack, workloads: Sequence[Workload], kernel: Kernel, mac
     makers, parts = [], []
     for number, (workload, jobs) in enumerate(zip(workloads, numjobs, strict=True)):
         demand = demand_of(workload)
-        plan = compile_plan(stack, kernel, ops=demand.ops, direct=workload.direct,
-                            max_sectors=demand.max_sectors)
+        plan = compile_plan(
+            stack, kernel, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
+        )
         maker = FlowMaker(plan, Costs(plan, machine), stations)
         # like jobs at once do not draw the same places
         own = ((workload.seed if seed is None else seed) + number) % 2**64
-        parts.append(_part(maker, jobs, source_of(workload, plan.capacity_sectors, own),
-                           demand.bios, every=every))
+        parts.append(
+            _part(
+                maker,
+                jobs,
+                source_of(workload, plan.capacity_sectors, own),
+                demand.bios,
+                every=every,
+            )
+        )
         makers.append(maker)
-    behind = sum(spec.servers for spec, place in zip(stations.builder.stations, stations.places,
-                                                     strict=True) if place.part in BUFFERS)
-    return Model(stations.builder.build(), tuple(stations.places), tuple(parts), machine.cpus,
-                 max(len(flow.rows) for flow in stations.builder.flows), behind,
-                 tuple(_assumed(stations, machine, makers, kernel)),
-                 " ".join(maker.plan.digest for maker in makers))
+    behind = sum(
+        spec.servers
+        for spec, place in zip(stations.builder.stations, stations.places, strict=True)
+        if place.part in BUFFERS
+    )
+    return Model(
+        stations.builder.build(),
+        tuple(stations.places),
+        tuple(parts),
+        machine.cpus,
+        max(len(flow.rows) for flow in stations.builder.flows),
+        behind,
+        tuple(_assumed(stations, machine, makers, kernel)),
+        " ".join(maker.plan.digest for maker in makers),
+    )
 
 
-def _part(maker: FlowMaker, jobs: int, source: DrawSpec | Columns, bios: int, *, every: bool
-          ) -> Part:
-    stations, machine, first = maker.stations, maker.stations.machine, len(
-        maker.stations.builder.flows)
+def _part(
+    maker: FlowMaker, jobs: int, source: DrawSpec | Columns, bios: int, *, every: bool
+) -> Part:
+    stations, machine, first = (
+        maker.stations,
+        maker.stations.machine,
+        len(maker.stations.builder.flows),
+    )
     calls_so_far, visits, sampled = 0, 0, 0
     most = bios if every else min(SAMPLED_BIOS, bios)
     for calls in replays(maker.plan.arrays, source, range(most)):
@@ -126,35 +155,55 @@ def _part(maker: FlowMaker, jobs: int, source: DrawSpec | Columns, bios: int, *,
         enough = calls_so_far > SAMPLED_CALLS or visits > SAMPLED_VISITS
         if enough and sampled >= LEAST_BIOS and not every:
             break
-    layers = tuple(LayerCost(name, total / sampled, total / sampled / machine.instructions_per_ns,
-                             maker.how[name]) for name, total in maker.spent.items() if total)
+    layers = tuple(
+        LayerCost(
+            name, total / sampled, total / sampled / machine.instructions_per_ns, maker.how[name]
+        )
+        for name, total in maker.spent.items()
+        if total
+    )
     return Part(jobs, (first, sampled), layers)
 
 
 def _own_pieces(calls: Sequence[Call]) -> list[Call]:
     """The calls with what each one handles itself: a rest that is given to the same device again
     is another call's."""
-    rests = {call.parent: call.nr for call in calls
-             if call.parent >= 0 and call.position == calls[call.parent].position}
+    rests = {
+        call.parent: call.nr
+        for call in calls
+        if call.parent >= 0 and call.position == calls[call.parent].position
+    }
     return [call._replace(nr=call.nr - rests.get(i, 0)) for i, call in enumerate(calls)]
 
 
-def _assumed(stations: Stations, machine: Machine, makers: Sequence[FlowMaker], kernel: Kernel
-             ) -> list[str]:
+def _assumed(
+    stations: Stations, machine: Machine, makers: Sequence[FlowMaker], kernel: Kernel
+) -> list[str]:
     """What a result of this model rests on that nobody measured here."""
     measured = makers[0].costs.measured
     missing = makers[0].plan.stack.missing
     lines = [f"nothing goes through what was left out: {listed(missing)}"] if missing else []
     lines += stations.figures.assumed()
     lines.append(machine.assumed())
-    estimated = list(dict.fromkeys(name for maker in makers for name, how in maker.how.items()
-                                   if how == "estimated" and maker.spent[name]))
+    estimated = list(
+        dict.fromkeys(
+            name
+            for maker in makers
+            for name, how in maker.how.items()
+            if how == "estimated" and maker.spent[name]
+        )
+    )
     own = "" if kernel.name == measured.kernel else f", not on {kernel.name}"
-    lines.append(f"CPU: instructions counted on {measured.kernel}{own}; {_COMPLETION}; "
-                 "interrupts and wake-ups are not in them")
+    lines.append(
+        f"CPU: instructions counted on {measured.kernel}{own}; {_COMPLETION}; "
+        "interrupts and wake-ups are not in them"
+    )
     if estimated:
-        lines.append("CPU, estimated from the length of the path: " + ", ".join(estimated[:8])
-                     + (f" and {len(estimated) - 8} more" if len(estimated) > 8 else ""))
+        lines.append(
+            "CPU, estimated from the length of the path: "
+            + ", ".join(estimated[:8])
+            + (f" and {len(estimated) - 8} more" if len(estimated) > 8 else "")
+        )
     peers = [name for name, part in stations.buffers if part == "peer buffer"]
     if peers:
         lines.append(f"{', '.join(peers)}: the peer's disks, layers and cores are like this host's")

@@ -31,14 +31,23 @@ T_19 = 2.093
 FULL = 0.9
 
 
-def result_of(model: Model, loads: Sequence[LoadSpec], counters: Counters, stack: str, kernel: str,
-              provenance: dict[str, Any], *, traced: bool, names: Sequence[str] = ()
-              ) -> CapacityResult:
+def result_of(
+    model: Model,
+    loads: Sequence[LoadSpec],
+    counters: Counters,
+    stack: str,
+    kernel: str,
+    provenance: dict[str, Any],
+    *,
+    traced: bool,
+    names: Sequence[str] = (),
+) -> CapacityResult:
     """Everything that a run found."""
     seconds = counters.elapsed_ns / 1e9
     per_batch = counters.bios / len(counters.batch_ns)
-    _, iops_error = _mean_and_error(per_batch / counters.batch_ns * 1e9
-                                    if counters.finished else np.zeros(1))
+    _, iops_error = _mean_and_error(
+        per_batch / counters.batch_ns * 1e9 if counters.finished else np.zeros(1)
+    )
     latency, latency_error = _mean_and_error(counters.batch_lat_ns / per_batch)
     ops = _ops(counters.tally, counters.lat, counters.clat, seconds)
     streams = _streams(loads, names, counters, seconds)
@@ -47,19 +56,32 @@ def result_of(model: Model, loads: Sequence[LoadSpec], counters: Counters, stack
     layers = _layers(model, counters)
     core_ns = sum(layer.ns for layer in layers)
     return CapacityResult(
-        stack=stack, kernel=kernel, load=_together(loads),
+        stack=stack,
+        kernel=kernel,
+        load=_together(loads),
         saturated=not counters.finished or _falls_behind(loads, streams, stations),
-        bios=counters.bios, seconds=seconds,
-        iops=counters.bios / seconds if seconds else 0.0, iops_error=iops_error,
-        latency_ns=latency, latency_error_ns=latency_error,
-        bytes_per_second=sum(op.bytes_per_second for op in ops), ops=ops, stations=stations,
-        bottleneck=full[0], next_bottleneck=following[0], ceiling_iops=full[1],
-        next_ceiling_iops=following[1], layers=layers,
+        bios=counters.bios,
+        seconds=seconds,
+        iops=counters.bios / seconds if seconds else 0.0,
+        iops_error=iops_error,
+        latency_ns=latency,
+        latency_error_ns=latency_error,
+        bytes_per_second=sum(op.bytes_per_second for op in ops),
+        ops=ops,
+        stations=stations,
+        bottleneck=full[0],
+        next_bottleneck=following[0],
+        ceiling_iops=full[1],
+        next_ceiling_iops=following[1],
+        layers=layers,
         iops_per_core=1e9 / core_ns if core_ns else math.inf,
-        laws=_laws(model, counters), assumed=model.assumed, provenance=provenance,
+        laws=_laws(model, counters),
+        assumed=model.assumed,
+        provenance=provenance,
         rows=counters.rows if traced else None,
         places=tuple(f"{p.name} {p.part}" for p in model.places),
-        streams=streams if len(streams) > 1 else ())
+        streams=streams if len(streams) > 1 else (),
+    )
 
 
 def _together(loads: Sequence[LoadSpec]) -> LoadSpec:
@@ -69,18 +91,26 @@ def _together(loads: Sequence[LoadSpec]) -> LoadSpec:
     return LoadSpec("several", max(one.iodepth for one in loads), sum(x.numjobs for x in loads))
 
 
-def _streams(loads: Sequence[LoadSpec], names: Sequence[str], counters: Counters, seconds: float
-             ) -> tuple[StreamResult, ...]:
+def _streams(
+    loads: Sequence[LoadSpec], names: Sequence[str], counters: Counters, seconds: float
+) -> tuple[StreamResult, ...]:
     """Each load's own bios."""
     found = []
     for i, load in enumerate(loads):
         tally = counters.tallies[i]
         ops = _ops(tally, counters.lats[i], counters.clats[i], seconds)
         bios = int(tally[:, 0].sum())
-        found.append(StreamResult(
-            names[i] if names else f"load {i}", load, bios, bios / seconds if seconds else 0.0,
-            sum(op.bytes_per_second for op in ops),
-            float(tally[:, 2].sum()) / bios if bios else 0.0, ops))
+        found.append(
+            StreamResult(
+                names[i] if names else f"load {i}",
+                load,
+                bios,
+                bios / seconds if seconds else 0.0,
+                sum(op.bytes_per_second for op in ops),
+                float(tally[:, 2].sum()) / bios if bios else 0.0,
+                ops,
+            )
+        )
     return tuple(found)
 
 
@@ -93,17 +123,23 @@ def _layers(model: Model, counters: Counters) -> tuple[LayerCost, ...]:
     for part, share in zip(model.parts, shares.tolist(), strict=True):
         for one in part.layers:
             so_far = found.get(one.layer, LayerCost(one.layer, 0.0, 0.0, one.how))
-            found[one.layer] = replace(so_far, ns=so_far.ns + share * one.ns, instructions=
-                                       so_far.instructions + share * one.instructions)
+            found[one.layer] = replace(
+                so_far,
+                ns=so_far.ns + share * one.ns,
+                instructions=so_far.instructions + share * one.instructions,
+            )
     return tuple(found.values())
 
 
-def _falls_behind(loads: Sequence[LoadSpec], streams: Sequence[StreamResult],
-                  stations: Sequence[StationUse]) -> bool:
+def _falls_behind(
+    loads: Sequence[LoadSpec], streams: Sequence[StreamResult], stations: Sequence[StationUse]
+) -> bool:
     """An open load that a full station keeps below its own rate: what is in flight only grows."""
     busiest = max(s.utilisation for s in stations if s.limited)
-    return busiest > 0.99 and any(load.rate_iops is not None and own.iops < 0.95 * load.rate_iops
-                                  for load, own in zip(loads, streams, strict=True))
+    return busiest > 0.99 and any(
+        load.rate_iops is not None and own.iops < 0.95 * load.rate_iops
+        for load, own in zip(loads, streams, strict=True)
+    )
 
 
 def _mean_and_error(batches: "np.ndarray[Any, np.dtype[np.float64]]") -> tuple[float, float]:
@@ -117,14 +153,23 @@ def _spread(count: float, total: float, squares: float, least: float, most: floa
     return Spread(mean, math.sqrt(max(squares / count - mean * mean, 0.0)), least, most)
 
 
-def _ops(tally: NDArray[np.float64], lat: NDArray[np.uint64], clat: NDArray[np.uint64],
-         seconds: float) -> tuple[OpLatency, ...]:
-    return tuple(_op(op, tally[op], lat[op], clat[op], seconds) for op in range(len(OP_NAMES))
-                 if tally[op, 0])
+def _ops(
+    tally: NDArray[np.float64], lat: NDArray[np.uint64], clat: NDArray[np.uint64], seconds: float
+) -> tuple[OpLatency, ...]:
+    return tuple(
+        _op(op, tally[op], lat[op], clat[op], seconds)
+        for op in range(len(OP_NAMES))
+        if tally[op, 0]
+    )
 
 
-def _op(op: int, tally: NDArray[np.float64], lat_counts: NDArray[np.uint64],
-        clat_counts: NDArray[np.uint64], seconds: float) -> OpLatency:
+def _op(
+    op: int,
+    tally: NDArray[np.float64],
+    lat_counts: NDArray[np.uint64],
+    clat_counts: NDArray[np.uint64],
+    seconds: float,
+) -> OpLatency:
     count, n_bytes, *sums = (float(x) for x in tally)
     lat, slat = _spread(count, *sums[:4]), _spread(count, *sums[4:])
     # clat is lat less slat, bio by bio: only its mean is exact, the rest is the histogram's
@@ -132,32 +177,54 @@ def _op(op: int, tally: NDArray[np.float64], lat_counts: NDArray[np.uint64],
     values = np.array(list(hdr.bins(clat_counts).items()), np.float64)
     mean = lat.mean_ns - slat.mean_ns
     spread = math.sqrt(float(np.average((values[:, 0] - mean) ** 2, weights=values[:, 1])))
-    return OpLatency(OP_NAMES[op], int(count), count / seconds, n_bytes / seconds, slat,
-                     Spread(mean, spread, least, most), lat, lat_counts.copy(),
-                     clat_counts.copy())
+    return OpLatency(
+        OP_NAMES[op],
+        int(count),
+        count / seconds,
+        n_bytes / seconds,
+        slat,
+        Spread(mean, spread, least, most),
+        lat,
+        lat_counts.copy(),
+        clat_counts.copy(),
+    )
 
 
-def _use(name: str, part: str, servers: int, limited: bool, row: Sequence[float],
-         counters: Counters) -> StationUse:
+def _use(
+    name: str, part: str, servers: int, limited: bool, row: Sequence[float], counters: Counters
+) -> StationUse:
     done, here, busy, sojourn, waited, most_waiting, merged = (float(x) for x in row[:7])
     span, bios = counters.elapsed_ns, max(counters.bios, 1)
     demand, visits = busy / bios, max(done, 1.0)
     return StationUse(
-        name, part, servers, limited, busy / span / (servers if limited else 1), done / bios,
-        demand, busy / visits, waited / visits, sojourn / visits, here / span, int(most_waiting),
-        int(merged), servers / demand * 1e9 if limited and demand > 0 else math.inf)
+        name,
+        part,
+        servers,
+        limited,
+        busy / span / (servers if limited else 1),
+        done / bios,
+        demand,
+        busy / visits,
+        waited / visits,
+        sojourn / visits,
+        here / span,
+        int(most_waiting),
+        int(merged),
+        servers / demand * 1e9 if limited and demand > 0 else math.inf,
+    )
 
 
 def _stations(model: Model, counters: Counters) -> tuple[StationUse, ...]:
     """One row per station, but one for all submitting jobs, and one for all cores."""
     rows, kinds = counters.stations, model.plan.kind
-    jobs = rows[:model.jobs].sum(axis=0)
-    jobs[5] = rows[:model.jobs, 5].max()
+    jobs = rows[: model.jobs].sum(axis=0)
+    jobs[5] = rows[: model.jobs, 5].max()
     found = [_use("submitting", "cpu", model.jobs, True, jobs, counters)]
     for i in range(model.jobs, len(rows)):
         place, servers = model.places[i], int(model.plan.servers[i])
-        found.append(_use(place.name, place.part, servers, bool(kinds[i] != DELAY), rows[i],
-                          counters))
+        found.append(
+            _use(place.name, place.part, servers, bool(kinds[i] != DELAY), rows[i], counters)
+        )
         if kinds[i] == TOKENS:  # a token's sojourn is not one visit's
             found[-1] = replace(found[-1], sojourn_ns=0.0)
     in_pool = rows[model.plan.pool == 0].sum(axis=0)  # this host's
@@ -166,14 +233,16 @@ def _stations(model: Model, counters: Counters) -> tuple[StationUse, ...]:
     return tuple(s for s in found if s.visits_per_bio)
 
 
-def _bottlenecks(stations: Sequence[StationUse], steady: bool
-                 ) -> tuple[tuple[str, float], tuple[str, float]]:
+def _bottlenecks(
+    stations: Sequence[StationUse], steady: bool
+) -> tuple[tuple[str, float], tuple[str, float]]:
     """The busiest station and the one that would be next: by what they allow, fewest bios first.
 
     Tokens count only where no server is full: a token is held while its bio waits for one.
     """
-    servers = sorted((s for s in stations if s.limited and not _is_token(s)),
-                     key=lambda s: s.ceiling_iops)
+    servers = sorted(
+        (s for s in stations if s.limited and not _is_token(s)), key=lambda s: s.ceiling_iops
+    )
     busiest = max((s.utilisation for s in servers), default=0.0)
     tokens = [s for s in stations if _is_token(s) and s.utilisation > FULL]
     groups = _peers(servers) or [("nothing", math.inf)]
@@ -190,14 +259,22 @@ def _peers(servers: Sequence[StationUse]) -> list[tuple[str, float]]:
     groups: list[list[StationUse]] = []
     for station in servers:
         for group in groups:
-            if (station.part == group[0].part and station.servers == group[0].servers
-                    and station.ceiling_iops < 1.1 * group[0].ceiling_iops):
+            if (
+                station.part == group[0].part
+                and station.servers == group[0].servers
+                and station.ceiling_iops < 1.1 * group[0].ceiling_iops
+            ):
                 group.append(station)
                 break
         else:
             groups.append([station])
-    return [(group[0].label + (f" and {len(group) - 1} more" if len(group) > 1 else ""),
-             group[0].ceiling_iops) for group in groups]
+    return [
+        (
+            group[0].label + (f" and {len(group) - 1} more" if len(group) > 1 else ""),
+            group[0].ceiling_iops,
+        )
+        for group in groups
+    ]
 
 
 def _is_token(station: StationUse) -> bool:
@@ -213,8 +290,7 @@ def _laws(model: Model, counters: Counters) -> tuple[Law, ...]:
         if model.plan.kind[i] != QUEUE or model.plan.merge[i] or done < 1000 or left > done / 50:
             continue
         name = f"{model.places[i].name} {model.places[i].part}"
-        for law, one, other in (("Little", here, sojourn), ("utilisation", busy,
-                                                             sojourn - waited)):
+        for law, one, other in (("Little", here, sojourn), ("utilisation", busy, sojourn - waited)):
             off = abs(one - other) / max(one, other, 1.0)
             worst[law] = max(worst[law], (off, name))
     return tuple(Law(law, off, name) for law, (off, name) in worst.items() if name)

@@ -86,26 +86,40 @@ class Requests:
         station = leaf.ack if leaf.ack >= 0 else leaf.channels
         return [flow.visit(station, ns, after=last)]
 
-    def _disk(self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
-              ) -> list[int]:
+    def _disk(
+        self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
+    ) -> list[int]:
         sector = request.sector
         if self._hit(request):
             return self._from_cache(flow, request, leaf, last)
         rate = self.figures.get(request.device, "bandwidth")
-        return [flow.visit(leaf.channels, 0.0, transfer_ns(n_bytes, rate), after=last,
-                           sector=sector, end=sector + request.nr_sectors, op=request.op)]
+        return [
+            flow.visit(
+                leaf.channels,
+                0.0,
+                transfer_ns(n_bytes, rate),
+                after=last,
+                sector=sector,
+                end=sector + request.nr_sectors,
+                op=request.op,
+            )
+        ]
 
     def _hit(self, request: Request) -> bool:
         ratio = request.device.service.get("hit_ratio")
-        return (request.op == READ and ratio is not None
-                and answered_by_cache(request.sector, float(ratio)))
+        return (
+            request.op == READ
+            and ratio is not None
+            and answered_by_cache(request.sector, float(ratio))
+        )
 
     def _from_cache(self, flow: Flow, request: Request, leaf: Leaf, last: list[int]) -> list[int]:
         ns = float(request.device.service.get("hit_latency", 0))
         return [flow.visit(leaf.cache, ns, after=last)]
 
-    def _ssd_read(self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
-                  ) -> list[int]:
+    def _ssd_read(
+        self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
+    ) -> list[int]:
         get, device = self.figures.get, request.device
         if self._hit(request):
             last = self._from_cache(flow, request, leaf, last)
@@ -113,13 +127,24 @@ class Requests:
             last = [flow.visit(leaf.channels, float(get(device, "read_latency")), after=last)]
         return self._bus(flow, request, leaf, transfer_ns(n_bytes, get(device, "bandwidth")), last)
 
-    def _bus(self, flow: Flow, request: Request, leaf: Leaf, ns: float, last: list[int]
-             ) -> list[int]:
-        return [flow.visit(leaf.bus, 0.0, ns, after=last, sector=request.sector,
-                           end=request.sector + request.nr_sectors, op=request.op)]
+    def _bus(
+        self, flow: Flow, request: Request, leaf: Leaf, ns: float, last: list[int]
+    ) -> list[int]:
+        return [
+            flow.visit(
+                leaf.bus,
+                0.0,
+                ns,
+                after=last,
+                sector=request.sector,
+                end=request.sector + request.nr_sectors,
+                op=request.op,
+            )
+        ]
 
-    def _ssd_write(self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
-                   ) -> list[int]:
+    def _ssd_write(
+        self, flow: Flow, request: Request, leaf: Leaf, n_bytes: int, last: list[int]
+    ) -> list[int]:
         """Into the drive's power-safe buffer, from which it is programmed behind the answer."""
         get, device = self.figures.get, request.device
         rate = get(device, "write_bandwidth", None) or get(device, "bandwidth")
@@ -130,7 +155,8 @@ class Requests:
         last = [flow.visit(leaf.buffer, after=last)]
         last = self._bus(flow, request, leaf, transfer_ns(n_bytes, rate), last)
         last = [flow.visit(leaf.ack, latency, after=last)]
-        program = flow.visit(leaf.channels, float(get(device, "program")), after=last,
-                             flags=BACKGROUND)
+        program = flow.visit(
+            leaf.channels, float(get(device, "program")), after=last, flags=BACKGROUND
+        )
         flow.visit(leaf.buffer, after=[program], flags=RELEASE | BACKGROUND)
         return last

@@ -10,8 +10,25 @@ from numpy.typing import NDArray
 from blockstack import hdr
 
 #: fio's own default percentiles (fio/stat.c, FIO_IO_U_LIST_MAX_LEN of them are possible)
-PERCENTILES = (1.0, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 95.0, 99.0, 99.5,
-               99.9, 99.95, 99.99)
+PERCENTILES = (
+    1.0,
+    5.0,
+    10.0,
+    20.0,
+    30.0,
+    40.0,
+    50.0,
+    60.0,
+    70.0,
+    80.0,
+    90.0,
+    95.0,
+    99.0,
+    99.5,
+    99.9,
+    99.95,
+    99.99,
+)
 
 
 @dataclass(frozen=True)
@@ -57,11 +74,16 @@ class OpLatency:
     def to_dict(self) -> dict[str, Any]:
         """Plain data; latencies at fio's 17 percentiles."""
         values = hdr.percentiles(self.counts, PERCENTILES)
-        return {"op": self.op, "bios": self.bios, "iops": self.iops,
-                "bytes_per_second": self.bytes_per_second,
-                "submission": asdict(self.submission), "completion": asdict(self.completion),
-                "total": asdict(self.total),
-                "percentiles_ns": {f"{p:g}": v for p, v in zip(PERCENTILES, values, strict=True)}}
+        return {
+            "op": self.op,
+            "bios": self.bios,
+            "iops": self.iops,
+            "bytes_per_second": self.bytes_per_second,
+            "submission": asdict(self.submission),
+            "completion": asdict(self.completion),
+            "total": asdict(self.total),
+            "percentiles_ns": {f"{p:g}": v for p, v in zip(PERCENTILES, values, strict=True)},
+        }
 
 
 @dataclass(frozen=True)
@@ -168,9 +190,15 @@ class StreamResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return {"name": self.name, "load": asdict(self.load), "bios": self.bios,
-                "iops": self.iops, "bytes_per_second": self.bytes_per_second,
-                "latency_ns": self.latency_ns, "ops": [op.to_dict() for op in self.ops]}
+        return {
+            "name": self.name,
+            "load": asdict(self.load),
+            "bios": self.bios,
+            "iops": self.iops,
+            "bytes_per_second": self.bytes_per_second,
+            "latency_ns": self.latency_ns,
+            "ops": [op.to_dict() for op in self.ops],
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,17 +286,42 @@ class CapacityResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        plain = {name: getattr(self, name) for name in (
-            "stack", "kernel", "saturated", "bios", "seconds", "iops", "iops_error", "latency_ns",
-            "latency_error_ns", "bytes_per_second", "bottleneck", "next_bottleneck",
-            "ceiling_iops", "next_ceiling_iops", "iops_per_core", "provenance")}
-        lists = {name: [one.to_dict() if isinstance(one, OpLatency) else asdict(one)
-                        for one in getattr(self, name)]
-                 for name in ("ops", "stations", "layers", "laws")}
-        found = {name: _finite(value) for name, value in plain.items()} | {
-            "load": asdict(self.load), "assumed": list(self.assumed)} | {
-            name: [{k: _finite(v) for k, v in row.items()} for row in rows]
-            for name, rows in lists.items()}
+        plain = {
+            name: getattr(self, name)
+            for name in (
+                "stack",
+                "kernel",
+                "saturated",
+                "bios",
+                "seconds",
+                "iops",
+                "iops_error",
+                "latency_ns",
+                "latency_error_ns",
+                "bytes_per_second",
+                "bottleneck",
+                "next_bottleneck",
+                "ceiling_iops",
+                "next_ceiling_iops",
+                "iops_per_core",
+                "provenance",
+            )
+        }
+        lists = {
+            name: [
+                one.to_dict() if isinstance(one, OpLatency) else asdict(one)
+                for one in getattr(self, name)
+            ]
+            for name in ("ops", "stations", "layers", "laws")
+        }
+        found = (
+            {name: _finite(value) for name, value in plain.items()}
+            | {"load": asdict(self.load), "assumed": list(self.assumed)}
+            | {
+                name: [{k: _finite(v) for k, v in row.items()} for row in rows]
+                for name, rows in lists.items()
+            }
+        )
         return found | ({"streams": [s.to_dict() for s in self.streams]} if self.streams else {})
 
 

@@ -36,23 +36,36 @@ class Capacity:
     machine: Machine
     seed: int
 
-    def run(self, load: LoadSpec | Sequence[LoadSpec], *, names: Sequence[str] = (),
-            bios: int = DEFAULT_BIOS, trace: int = 0) -> CapacityResult:
+    def run(
+        self,
+        load: LoadSpec | Sequence[LoadSpec],
+        *,
+        names: Sequence[str] = (),
+        bios: int = DEFAULT_BIOS,
+        trace: int = 0,
+    ) -> CapacityResult:
         """One load, or one for each of the model's workloads at once: ``bios`` measured after a
         warm-up; the last ``trace`` are written down. ``names`` are the loads' in the result."""
         loads = (load,) if isinstance(load, LoadSpec) else tuple(load)
         parts = self.model.parts
         if [one.numjobs for one in loads] != [part.jobs for part in parts]:
-            raise ConfigError("the model was made for another number of jobs", path="numjobs",
-                              value=[one.numjobs for one in loads],
-                              hint=f"{[part.jobs for part in parts]}")
+            raise ConfigError(
+                "the model was made for another number of jobs",
+                path="numjobs",
+                value=[one.numjobs for one in loads],
+                hint=f"{[part.jobs for part in parts]}",
+            )
         flying = sum(one.iodepth * one.numjobs for one in loads if one.rate_iops is None)
         closed = all(one.rate_iops is None for one in loads)
         most = _MOST_BYTES // (_VISIT_BYTES * self.model.width)
         room = flying + self.model.behind + 16
         if flying > most:
-            raise ConfigError("too many bios in flight", path="iodepth", value=flying,
-                              hint=f"iodepth times numjobs at most {most} for this stack")
+            raise ConfigError(
+                "too many bios in flight",
+                path="iodepth",
+                value=flying,
+                hint=f"iodepth times numjobs at most {most} for this stack",
+            )
         if not closed:
             room = max(64, flying, min(100_000, most))
         # first the transient: full write buffers, longest queues
@@ -61,8 +74,16 @@ class Capacity:
         counters = self._loop(arrivals, bios, warmup, room, trace)
         if not counters.finished and warmup:  # perhaps before the warm-up was over
             counters, warmup = self._loop(arrivals, bios, 0, room, trace), 0
-        return result_of(self.model, loads, counters, self.stack, self.kernel.name,
-                         self._provenance(warmup), traced=trace > 0, names=names)
+        return result_of(
+            self.model,
+            loads,
+            counters,
+            self.stack,
+            self.kernel.name,
+            self._provenance(warmup),
+            traced=trace > 0,
+            names=names,
+        )
 
     def replay(self, times_ns: NDArray[np.float64], *, trace: int = 0) -> CapacityResult:
         """The bios of a model of ``every`` one, at their arrival times (ns, not falling).
@@ -76,41 +97,78 @@ class Capacity:
         """
         bios = len(times_ns)
         if bios != self.model.sampled:
-            raise ConfigError(f"has {bios} rows, the model has {self.model.sampled} bios",
-                              path="times_ns")
+            raise ConfigError(
+                f"has {bios} rows, the model has {self.model.sampled} bios", path="times_ns"
+            )
         if bios < 2 or times_ns[-1] <= times_ns[0]:
-            raise ConfigError("has no arrival times: all bios come at once", path="times_ns",
-                              hint="give a closed load instead: --iodepth")
+            raise ConfigError(
+                "has no arrival times: all bios come at once",
+                path="times_ns",
+                hint="give a closed load instead: --iodepth",
+            )
         room = max(64, min(bios + 16, _MOST_BYTES // (_VISIT_BYTES * self.model.width)))
         arrivals = Load(TRACE, self.model.jobs, times_ns=times_ns)
         counters = self._loop([arrivals], bios, 0, room, trace)
-        return result_of(self.model, (LoadSpec("trace", numjobs=self.model.jobs),), counters,
-                         self.stack, self.kernel.name, self._provenance(0), traced=trace > 0)
+        return result_of(
+            self.model,
+            (LoadSpec("trace", numjobs=self.model.jobs),),
+            counters,
+            self.stack,
+            self.kernel.name,
+            self._provenance(0),
+            traced=trace > 0,
+        )
 
-    def _loop(self, arrivals: Sequence[Load], bios: int, warmup: int, room: int, trace: int
-              ) -> Counters:
-        return run(self.model.plan, arrivals, bios=bios, warmup=warmup, batches=min(BATCHES, bios),
-                   seed=self.seed, max_flying=room, trace=(warmup, trace))
+    def _loop(
+        self, arrivals: Sequence[Load], bios: int, warmup: int, room: int, trace: int
+    ) -> Counters:
+        return run(
+            self.model.plan,
+            arrivals,
+            bios=bios,
+            warmup=warmup,
+            batches=min(BATCHES, bios),
+            seed=self.seed,
+            max_flying=room,
+            trace=(warmup, trace),
+        )
 
     def _provenance(self, warmup: int) -> dict[str, Any]:
         return self.kernel.provenance() | {
-            "seed": self.seed, "plan": self.model.digest, "warmup_bios": warmup,
-            "sampled_bios": self.model.sampled, "machine": self.machine.to_dict(),
-            "overrides": list(self.kernel.overrides), "stack": self.stack}
+            "seed": self.seed,
+            "plan": self.model.digest,
+            "warmup_bios": warmup,
+            "sampled_bios": self.model.sampled,
+            "machine": self.machine.to_dict(),
+            "overrides": list(self.kernel.overrides),
+            "stack": self.stack,
+        }
 
 
 def _arrivals(load: LoadSpec, templates: tuple[int, int]) -> Load:
     """A load in the event loop's terms."""
     mode = CLOSED if load.rate_iops is None else PACED if load.mode == "paced" else OPEN
-    return Load(mode, load.numjobs, load.iodepth,
-                gap_ns=0.0 if load.rate_iops is None else 1e9 / load.rate_iops,
-                think_ns=load.thinktime_ns, templates=templates)
+    return Load(
+        mode,
+        load.numjobs,
+        load.iodepth,
+        gap_ns=0.0 if load.rate_iops is None else 1e9 / load.rate_iops,
+        think_ns=load.thinktime_ns,
+        templates=templates,
+    )
 
 
-def prepare(stack: Stack, workload: Workload | Sequence[Workload], *, kernel: Kernel | str | Path,
-            machine: Machine | None = None, numjobs: int | Sequence[int] = 1,
-            submission: str | None = None, seed: int | None = None, every: bool = False
-            ) -> Capacity:
+def prepare(
+    stack: Stack,
+    workload: Workload | Sequence[Workload],
+    *,
+    kernel: Kernel | str | Path,
+    machine: Machine | None = None,
+    numjobs: int | Sequence[int] = 1,
+    submission: str | None = None,
+    seed: int | None = None,
+    every: bool = False,
+) -> Capacity:
     """Compile the model once, for several loads; of ``every`` bio for a `Capacity.replay`.
 
     Several workloads, each with its ``numjobs``, are modelled at once, on the same stations.
@@ -124,17 +182,30 @@ def prepare(stack: Stack, workload: Workload | Sequence[Workload], *, kernel: Ke
         if isinstance(jobs, bool) or not 1 <= jobs <= 4096:
             raise ConfigError("must be a whole number from 1 to 4096", path="numjobs", value=jobs)
     if not 1 <= len(workloads) <= MOST_TOGETHER or len(each) != len(workloads):
-        raise ConfigError(f"from 1 to {MOST_TOGETHER} workloads at once, each with its numjobs",
-                          path="workload", value=len(workloads))
+        raise ConfigError(
+            f"from 1 to {MOST_TOGETHER} workloads at once, each with its numjobs",
+            path="workload",
+            value=len(workloads),
+        )
     model = build_model(stack, workloads, chosen, host, each, seed, every=every)
     return Capacity(model, stack.name, chosen, host, used)
 
 
-def capacity(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
-             iodepth: int = 1, numjobs: int = 1, rate_iops: float | None = None,
-             thinktime_ns: float = 0.0, machine: Machine | None = None,
-             submission: str | None = None, seed: int | None = None, bios: int = DEFAULT_BIOS,
-             trace: int = 0) -> CapacityResult:
+def capacity(
+    stack: Stack,
+    workload: Workload,
+    *,
+    kernel: Kernel | str | Path,
+    iodepth: int = 1,
+    numjobs: int = 1,
+    rate_iops: float | None = None,
+    thinktime_ns: float = 0.0,
+    machine: Machine | None = None,
+    submission: str | None = None,
+    seed: int | None = None,
+    bios: int = DEFAULT_BIOS,
+    trace: int = 0,
+) -> CapacityResult:
     """Rate, latencies, utilisations and the bottleneck of a stack under a workload.
 
     A sample of the workload's bios goes through the submission engine, which says what requests
@@ -184,11 +255,19 @@ def capacity(stack: Stack, workload: Workload, *, kernel: Kernel | str | Path,
     True
     """
     check_load(iodepth, rate_iops, thinktime_ns, bios)
-    model = prepare(stack, workload, kernel=kernel, machine=machine, numjobs=numjobs,
-                    submission=submission, seed=seed)
+    model = prepare(
+        stack,
+        workload,
+        kernel=kernel,
+        machine=machine,
+        numjobs=numjobs,
+        submission=submission,
+        seed=seed,
+    )
     mode = "closed" if rate_iops is None else "open"
-    return model.run(LoadSpec(mode, iodepth, numjobs, rate_iops, thinktime_ns), bios=bios,
-                     trace=trace)
+    return model.run(
+        LoadSpec(mode, iodepth, numjobs, rate_iops, thinktime_ns), bios=bios, trace=trace
+    )
 
 
 def check_load(iodepth: int, rate_iops: float | None, thinktime_ns: float, bios: int) -> None:
@@ -205,5 +284,3 @@ def check_load(iodepth: int, rate_iops: float | None, thinktime_ns: float, bios:
         raise ConfigError("must be a rate above 0 per second", path="rate_iops", value=rate_iops)
     if not 0 <= thinktime_ns <= 1e13:
         raise ConfigError("must be a time", path="thinktime", value=thinktime_ns)
-
-

@@ -101,12 +101,23 @@ class Stations:
             self.pools[self.side] = self.builder.pool(self.machine.cpus)
         return self.pools[self.side]
 
-    def _add(self, name: str, part: str, kind: int = QUEUE, dist: int = CONSTANT,
-             servers: int = 1, pool: int = -1, merge: bool = False, lookahead: int = 1,
-             disk: Disk | None = None, table: int = -1) -> int:
+    def _add(
+        self,
+        name: str,
+        part: str,
+        kind: int = QUEUE,
+        dist: int = CONSTANT,
+        servers: int = 1,
+        pool: int = -1,
+        merge: bool = False,
+        lookahead: int = 1,
+        disk: Disk | None = None,
+        table: int = -1,
+    ) -> int:
         self.places.append(Place(name, part))
-        return self.builder.station(StationSpec(f"{name} {part}", kind, dist, servers, pool, merge,
-                                                lookahead, disk, table))
+        return self.builder.station(
+            StationSpec(f"{name} {part}", kind, dist, servers, pool, merge, lookahead, disk, table)
+        )
 
     def task(self, name: str, servers: int = 1) -> int:
         """A kernel thread, or a work queue of several."""
@@ -126,8 +137,9 @@ class Stations:
         """A network card's directions and its wire."""
         name = nic.name + self.side
         if name not in self.links:
-            self.links[name] = Link(self._add(name, "send"), self._add(name, "receive"),
-                                    self._add(name, "wire", DELAY))
+            self.links[name] = Link(
+                self._add(name, "send"), self._add(name, "receive"), self._add(name, "wire", DELAY)
+            )
         return self.links[name]
 
     def leaf(self, device: Device) -> Leaf:
@@ -139,10 +151,12 @@ class Stations:
 
     def _leaf(self, device: Device) -> Leaf:
         if device.kind_entry.role == "nic":  # an NFS client's lower device
-            raise ConfigError("what answers behind this card is not described",
-                              path=f"devices.{device.name}",
-                              hint="capacity needs the server's stack: put the file system on an "
-                                   "iscsi or nbd disk, or model the server itself")
+            raise ConfigError(
+                "what answers behind this card is not described",
+                path=f"devices.{device.name}",
+                hint="capacity needs the server's stack: put the file system on an "
+                "iscsi or nbd disk, or model the server itself",
+            )
         get = self.figures.get
         media = str(get(device, "media"))
         leaf = Leaf(device, media)
@@ -153,15 +167,18 @@ class Stations:
         leaf.tags = self._add(name, "queue depth", TOKENS, servers=depth)
         merge = get(device, "scheduler", "none") == "deadline"
         if media == "disk":
-            track, root = disk_seek({k: get(device, k) for k in ("track_seek", "seek")},
-                                    device.size_sectors)
+            track, root = disk_seek(
+                {k: get(device, k) for k in ("track_seek", "seek")}, device.size_sectors
+            )
             arm = Disk(track, root, 60e9 / get(device, "rpm"), EXPIRE_NS)
-            leaf.channels = self._add(name, "media", QUEUE, DISK, merge=merge,
-                                      lookahead=min(depth, 64), disk=arm)
+            leaf.channels = self._add(
+                name, "media", QUEUE, DISK, merge=merge, lookahead=min(depth, 64), disk=arm
+            )
         else:
             dist, table = self._shape(device)
-            leaf.channels = self._add(name, "media", QUEUE, dist, get(device, "channels"),
-                                      table=table)
+            leaf.channels = self._add(
+                name, "media", QUEUE, dist, get(device, "channels"), table=table
+            )
             leaf.bus = self._add(name, "bus", merge=merge, lookahead=32)
             leaf.ack = self._add(name, "acknowledgement", DELAY, dist, table=table)
             buffered = int(get(device, "write_buffer", 0))

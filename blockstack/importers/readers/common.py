@@ -30,8 +30,11 @@ def whole(value: Any, most: int = 2**62) -> int | None:
 def sectors(value: Any, unit_bytes: int = 512) -> int | None:
     """Sectors of 512 bytes from a number of units; None: no such size."""
     number = whole(value)
-    return None if number is None or number * unit_bytes // 512 > MAX_SECTORS else (
-        number * unit_bytes // 512)
+    return (
+        None
+        if number is None or number * unit_bytes // 512 > MAX_SECTORS
+        else (number * unit_bytes // 512)
+    )
 
 
 def rounded_sectors(text: Any) -> tuple[int, bool] | None:
@@ -62,8 +65,10 @@ def read_json(text: str, what: str) -> Any:
     try:
         return msgspec.json.decode(text.encode("utf-8", "surrogatepass"))
     except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError) as error:
-        raise SourceError(f"{what}: not JSON, or cut off: {error}",
-                          hint="take it again; redirect standard error elsewhere") from error
+        raise SourceError(
+            f"{what}: not JSON, or cut off: {error}",
+            hint="take it again; redirect standard error elsewhere",
+        ) from error
 
 
 def _depth(text: str) -> int:

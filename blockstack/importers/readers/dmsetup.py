@@ -9,8 +9,10 @@ import re
 from blockstack.importers.host import Host, Node, SourceError
 from blockstack.importers.naming import is_kernel_name
 
-_ROW = re.compile(r"(?:(?P<name>.+?): )?(?P<start>\d{1,18}) (?P<length>\d{1,18}) "
-                  r"(?P<target>[A-Za-z0-9_-]+)(?: (?P<args>.*))?\Z")
+_ROW = re.compile(
+    r"(?:(?P<name>.+?): )?(?P<start>\d{1,18}) (?P<length>\d{1,18}) "
+    r"(?P<target>[A-Za-z0-9_-]+)(?: (?P<args>.*))?\Z"
+)
 _NUMBER = re.compile(r"\d{1,8}:\d{1,8}\Z")
 _DEPS = re.compile(r"(?:(?P<name>.+?): )?\d+ dependenc(?:y|ies)\s*:\s*(?P<on>.*)\Z")
 _LEAF = re.compile(r"\((\d{1,8})(?:, |:)(\d{1,8})\)\Z")
@@ -33,15 +35,21 @@ def read_table(text: str, host: Host, only: str = "") -> None:
             if re.fullmatch(r"[^:\n]+:\s*", clean):  # a device without a table
                 empty.append(clean.rstrip().removesuffix(":"))
                 continue
-            raise SourceError("dmsetup table: not a row of a table", path=f"line {number}",
-                              hint="take it with: dmsetup table")
+            raise SourceError(
+                "dmsetup table: not a row of a table",
+                path=f"line {number}",
+                hint="take it with: dmsetup table",
+            )
         name = match["name"] or only
         if not name:
-            raise SourceError("dmsetup table: rows without the device's name",
-                              path=f"line {number}", hint="take it with: dmsetup table, "
-                              "without a device's name")
-        tables.setdefault(name, []).append(row_of(match["start"], match["length"],
-                                                  match["target"], match["args"] or ""))
+            raise SourceError(
+                "dmsetup table: rows without the device's name",
+                path=f"line {number}",
+                hint="take it with: dmsetup table, without a device's name",
+            )
+        tables.setdefault(name, []).append(
+            row_of(match["start"], match["length"], match["target"], match["args"] or "")
+        )
     for name, rows in tables.items():
         node = host.node(f"mapper/{name}")
         for row in rows:
@@ -70,9 +78,10 @@ def read_info(text: str, host: Host) -> None:
     lines = text.splitlines()
     head = next((i for i, line in enumerate(lines) if re.match(r"\s*Name\s+Maj\s+Min", line)), None)
     if head is None:
-        raise SourceError("dmsetup info: no header with Name, Maj and Min",
-                          hint="take it with: dmsetup info -c")
-    for line in lines[head + 1:]:
+        raise SourceError(
+            "dmsetup info: no header with Name, Maj and Min", hint="take it with: dmsetup info -c"
+        )
+    for line in lines[head + 1 :]:
         match = _INFO.match(line)
         if match:
             node = host.node(f"{match[2]}:{match[3]}", f"mapper/{match[1]}")
@@ -89,8 +98,13 @@ def read_deps(text: str, host: Host) -> None:
         on = []
         for word in re.findall(r"\(([^()]+)\)", match["on"]):
             pair = re.fullmatch(r"(\d{1,8}),\s*(\d{1,8})", word)
-            on.append(f"{int(pair[1])}:{int(pair[2])}" if pair else
-                      word if is_kernel_name(word) else f"mapper/{word}")
+            on.append(
+                f"{int(pair[1])}:{int(pair[2])}"
+                if pair
+                else word
+                if is_kernel_name(word)
+                else f"mapper/{word}"
+            )
             host.node(on[-1])
         host.node(f"mapper/{match['name']}").put("slaves", tuple(on) or None, "dmsetup")
 
@@ -109,7 +123,7 @@ def read_ls(text: str, host: Host) -> None:
         match = _LEAF.search(leaf, max(len(leaf) - 24, 0))
         node = None
         if match:
-            name = leaf[:match.start()].strip()
+            name = leaf[: match.start()].strip()
             node = host.node(f"{match[1]}:{match[2]}", f"mapper/{name}" if name else "")
         elif leaf.endswith("..."):
             host.note(f"dmsetup ls: a name that was cut is passed over: {leaf[:60]}")
@@ -128,5 +142,8 @@ def read_ls(text: str, host: Host) -> None:
 def refuse_status(text: str, host: Host) -> None:
     """``dmsetup status`` names targets, but not what they stand on."""
     names = [line.split(":")[0] for line in text.splitlines() if ":" in line]
-    raise SourceError("dmsetup status does not say what the devices stand on",
-                      value=", ".join(names[:3]), hint="take: dmsetup table")
+    raise SourceError(
+        "dmsetup status does not say what the devices stand on",
+        value=", ".join(names[:3]),
+        hint="take: dmsetup table",
+    )

@@ -57,8 +57,10 @@ def _parse(text: str) -> _Section:
         if not 0 < len(open_ones) <= _MAX_DEPTH:
             raise SourceError("DRBD: braces that do not match", hint="take it again, complete")
     if len(open_ones) > 1:
-        raise SourceError(f"DRBD: cut off within {' '.join(open_ones[1].words[:2])}",
-                          hint="take it again: drbdsetup show, or drbdadm dump")
+        raise SourceError(
+            f"DRBD: cut off within {' '.join(open_ones[1].words[:2])}",
+            hint="take it again: drbdsetup show, or drbdadm dump",
+        )
     return top
 
 
@@ -72,8 +74,10 @@ def read_config(text: str, host: Host) -> None:
         resources.append(_Section(("resource", ""), top.statements, top.sections))
     found = sum(_resource(r, common, local, host) for r in resources)
     if not found:
-        raise SourceError("DRBD: no resource with a device",
-                          hint="take it as root: drbdsetup show, or drbdadm dump")
+        raise SourceError(
+            "DRBD: no resource with a device",
+            hint="take it as root: drbdsetup show, or drbdadm dump",
+        )
 
 
 def _resource(resource: _Section, common: _Section, local: Mapping[str, str], host: Host) -> int:
@@ -101,8 +105,7 @@ def _resource(resource: _Section, common: _Section, local: Mapping[str, str], ho
             if one and name not in local:
                 known = node.get("drbd_hosts") or {}
                 node.put("drbd_hosts", dict.fromkeys(names), "drbd")
-                node.facts["drbd_hosts"].value = {
-                    **node.get("drbd_hosts"), **known, one: disks}
+                node.facts["drbd_hosts"].value = {**node.get("drbd_hosts"), **known, one: disks}
             else:
                 node.put("drbd_disks", disks, "drbd")
     return found
@@ -119,13 +122,16 @@ def _protocol(resource: _Section, common: _Section, name: str, host: Host) -> st
         if told and section is resource:
             break
     if len(told) > 1:
-        host.note(f"DRBD: {name} has connections with protocols {', '.join(told)}; the first one "
-                  "is followed")
+        host.note(
+            f"DRBD: {name} has connections with protocols {', '.join(told)}; the first one "
+            "is followed"
+        )
     return next(iter(told), None)
 
 
-def _volumes(resource: _Section, section: _Section
-             ) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
+def _volumes(
+    resource: _Section, section: _Section
+) -> Iterator[tuple[str, Mapping[str, Sequence[str]]]]:
     """Each volume of a host, by number: what its own section does not say is inherited."""
     inner: dict[str, list[_Section]] = {}
     for outer in (resource, section):
@@ -141,8 +147,9 @@ def _volumes(resource: _Section, section: _Section
         yield number, said
 
 
-def _device(said: Mapping[str, Sequence[str]], resource: str, volume: str, host: Host
-            ) -> Node | None:
+def _device(
+    said: Mapping[str, Sequence[str]], resource: str, volume: str, host: Host
+) -> Node | None:
     """The node of ``device /dev/drbd0 minor 0``: the kernel names it by its minor."""
     words = said.get("device")
     if words is None:
@@ -153,9 +160,12 @@ def _device(said: Mapping[str, Sequence[str]], resource: str, volume: str, host:
     elif words and (match := _MINOR.match(words[0])):
         minor = whole(match[1], _MAX_MINOR)
     if minor is None:
-        raise SourceError("DRBD: a device whose minor number is not told",
-                          path=f"resource {resource}", value=" ".join(words)[:80],
-                          hint="take: drbdsetup show, which tells it")
+        raise SourceError(
+            "DRBD: a device whose minor number is not told",
+            path=f"resource {resource}",
+            value=" ".join(words)[:80],
+            hint="take: drbdsetup show, which tells it",
+        )
     return _node(minor, resource, volume, host)
 
 
@@ -166,8 +176,9 @@ def _node(minor: int, resource: str, volume: str, host: Host) -> Node:
 
 def _disks(said: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """The backing disk and, when it is not internal, the metadata's; empty: diskless."""
-    words = [next(iter(said.get(key, ())), "") for key in ("disk", "meta-disk",
-                                                           "flexible-meta-disk")]
+    words = [
+        next(iter(said.get(key, ())), "") for key in ("disk", "meta-disk", "flexible-meta-disk")
+    ]
     disk, meta = words[0], words[1] or words[2]
     if disk in ("", "none"):
         return ()
@@ -193,5 +204,7 @@ def read_status(text: str, host: Host) -> None:
             if device.get("client") is True:
                 node.put("drbd_disks", (), "drbd")
     if not found:
-        raise SourceError("drbdsetup status: no device", hint="take it as root, with a resource "
-                          "up: drbdsetup status --json")
+        raise SourceError(
+            "drbdsetup status: no device",
+            hint="take it as root, with a resource up: drbdsetup status --json",
+        )

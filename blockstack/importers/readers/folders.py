@@ -36,13 +36,15 @@ FILES: tuple[tuple[str, str], ...] = (
     (r"sysblock_listing|ls_-lanR_\.sys\.block", "sys-listing"),
     (r"blockstack-sysfs", "sysfs-lines"),
 )
-_ENTRIES = tuple((re.compile(rf"(?:.*/)?(?:{pattern})(?:\.txt|\.json)?\Z"), name)
-                 for pattern, name in FILES)
+_ENTRIES = tuple(
+    (re.compile(rf"(?:.*/)?(?:{pattern})(?:\.txt|\.json)?\Z"), name) for pattern, name in FILES
+)
 #: what an archive's reader must keep
 _SYSFS = re.compile(
     r"(?:.*/)?sys/(?:block|class|dev|devices|fs)/.*(?:/(?:size|dev|start|partition|hidden|name|uuid|"
     r"alignment_offset|discard_alignment|level|raid_disks|chunk_size|layout|location|"
-    r"metadata_version|backing_file|proc_name|cache_mode|transport)|/queue/[a-z_]+)\Z")
+    r"metadata_version|backing_file|proc_name|cache_mode|transport)|/queue/[a-z_]+)\Z"
+)
 
 
 def format_of(path: str) -> str | None:
@@ -55,14 +57,24 @@ def format_of(path: str) -> str | None:
 
 def wanted(path: str) -> bool:
     """Whether a member of an archive is read at all."""
-    return bool(_SYSFS.match(path)) or format_of(path) is not None or (
-        path.count("/") <= 1 and "." in path.rpartition("/")[2])
+    return (
+        bool(_SYSFS.match(path))
+        or format_of(path) is not None
+        or (path.count("/") <= 1 and "." in path.rpartition("/")[2])
+    )
 
 
 def known_files(tree: Tree) -> Iterator[tuple[str, str]]:
     """(path, format) of what is known by its name."""
-    extra = ("proc/self/mountinfo", "proc/self/mounts", "proc/mounts", "proc/swaps",
-             "proc/mdstat", "proc/version", "sos_commands/block/lsblk")
+    extra = (
+        "proc/self/mountinfo",
+        "proc/self/mounts",
+        "proc/mounts",
+        "proc/swaps",
+        "proc/mdstat",
+        "proc/version",
+        "sos_commands/block/lsblk",
+    )
     tops = ["", *(f"{top}/" for top in tree.names("")[:50])]
     found = [f"{top}{name}" for top in tops for name in extra if tree.has(f"{top}{name}")]
     for path in dict.fromkeys((*found, *tree.files())):

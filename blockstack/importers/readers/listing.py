@@ -43,8 +43,12 @@ def _partitions(tree: MemoryTree) -> None:
     for name in tree.names("sys/block"):
         at = tree.resolve(f"sys/block/{name}")
         for inner in tree.names(at or ""):
-            if at and inner != name and inner.startswith(name) and re.fullmatch(
-                    r"p?\d+", inner.removeprefix(name)):
+            if (
+                at
+                and inner != name
+                and inner.startswith(name)
+                and re.fullmatch(r"p?\d+", inner.removeprefix(name))
+            ):
                 tree.add_file(f"{at}/{inner}/partition", b"")
 
 

@@ -54,8 +54,12 @@ def _forest(rows: Sequence[Branch], host: Host) -> None:
     """All rows of a tree. ``lsblk -s`` prints it upside down: disks under their partitions."""
     nodes = [_note(row, host) for row, _ in rows]
     kinds = [_kind(row, rows[above][0] if above is not None else {}) for row, above in rows]
-    upside_down = any(above is not None and kinds[i] == "disk" and disk_of_partition(
-        nodes[above].kname or "") == nodes[i].kname for i, (_, above) in enumerate(rows))
+    upside_down = any(
+        above is not None
+        and kinds[i] == "disk"
+        and disk_of_partition(nodes[above].kname or "") == nodes[i].kname
+        for i, (_, above) in enumerate(rows)
+    )
     for i, (_, above) in enumerate(rows):
         if above is None:
             _level(nodes[i], kinds[i])
@@ -90,8 +94,9 @@ def read_pairs(text: str, host: Host) -> None:
     """``lsblk -O -P -b``, or fewer columns; lines that are no pairs (warnings) are passed over."""
     found = False
     for line in text.splitlines():
-        pairs = {key.lower().replace("_", "-"): _unescape(value)
-                 for key, value in _PAIR.findall(line)}
+        pairs = {
+            key.lower().replace("_", "-"): _unescape(value) for key, value in _PAIR.findall(line)
+        }
         if "name" in pairs or "kname" in pairs:
             found = True
             if "maj-min" in pairs:
@@ -116,8 +121,13 @@ def _note(row: Mapping[str, Any], host: Host) -> Node:
     kname = text_of(row.get("kname")) or kname.removesuffix(")") or name
     if not kname:
         raise SourceError("lsblk: a device without a name")
-    mapped = name if name != kname or kind in ("lvm", "crypt", "mpath", "dm") or not (
-        kind or "type" in row or is_kernel_name(kname)) else ""
+    mapped = (
+        name
+        if name != kname
+        or kind in ("lvm", "crypt", "mpath", "dm")
+        or not (kind or "type" in row or is_kernel_name(kname))
+        else ""
+    )
     names = [kname, text_of(row.get("maj:min")).strip()]
     if mapped and not mapped.startswith("/"):
         names = names if kname != name else names[1:]
@@ -186,7 +196,7 @@ def read_tree(text: str, host: Host) -> None:
     columns = columns_of(lines[head])
     found: list[Branch] = []
     trunk: list[int] = []
-    for line in lines[head + 1:]:
+    for line in lines[head + 1 :]:
         start = re.search(r"[^\s|`│├└─-]", line)
         if start is None:
             continue
@@ -199,7 +209,7 @@ def read_tree(text: str, host: Host) -> None:
         if level > len(trunk):
             raise SourceError("lsblk: a branch without a trunk", value=line[:80])
         if not re.fullmatch(r"\d+:\d+", cells.get("MAJ:MIN", "0:0")):
-            cells = _in_order(line[start.start():], columns)  # blanks were lost on the way
+            cells = _in_order(line[start.start() :], columns)  # blanks were lost on the way
         found.append((_tree_row(cells, columns), trunk[level - 1] if level else None))
         trunk[level:] = [len(found) - 1]
     _forest(found, host)
@@ -208,8 +218,9 @@ def read_tree(text: str, host: Host) -> None:
 def _in_order(line: str, columns: Mapping[str, Any]) -> dict[str, str]:
     """Cells one after the other, as many as there are columns; the last one may have blanks."""
     number = re.search(r"\s\d+:\d+\s", line)
-    name, rest = (line[:number.start()], line[number.start():]) if number else (
-        line.partition(" ")[::2])
+    name, rest = (
+        (line[: number.start()], line[number.start() :]) if number else (line.partition(" ")[::2])
+    )
     cells = [name.strip(), *(c.strip() for c in rest.split(None, len(columns) - 2))]
     return dict(zip(columns, cells, strict=False))
 
@@ -223,6 +234,9 @@ def _tree_row(cells: Mapping[str, str], columns: Mapping[str, Any]) -> dict[str,
 
 def usage_error(text: str) -> BlockstackError:
     """lsblk that refused its options."""
-    return SourceError("lsblk refused its options and printed no devices", value=text[:60],
-                       hint="this lsblk is too old for the option; take: lsblk -b -P -o "
-                       "NAME,KNAME,MAJ:MIN,SIZE,TYPE,FSTYPE,MOUNTPOINT, or /sys")
+    return SourceError(
+        "lsblk refused its options and printed no devices",
+        value=text[:60],
+        hint="this lsblk is too old for the option; take: lsblk -b -P -o "
+        "NAME,KNAME,MAJ:MIN,SIZE,TYPE,FSTYPE,MOUNTPOINT, or /sys",
+    )

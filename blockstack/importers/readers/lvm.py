@@ -26,10 +26,11 @@ def read_report(text: str, host: Host) -> None:
             _physical(physical, host)
         volumes += [*rows_of(report.get("lv")), *rows_of(report.get("seg"))]
     if not found:
-        raise SourceError("LVM report: neither lv nor pv nor vg",
-                          hint="take it with: lvs -a -o +devices --reportformat json --units b")
-    rows = {(text_of(r.get("vg_name")), text_of(r.get("lv_name")).strip("[]")): r
-            for r in volumes}
+        raise SourceError(
+            "LVM report: neither lv nor pv nor vg",
+            hint="take it with: lvs -a -o +devices --reportformat json --units b",
+        )
+    rows = {(text_of(r.get("vg_name")), text_of(r.get("lv_name")).strip("[]")): r for r in volumes}
     for row in volumes:
         _logical(row, rows, host)
 
@@ -49,8 +50,14 @@ def _physical(row: Mapping[str, Any], host: Host) -> None:
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 #: the first letter of lv_attr, for reports without the column segtype
-_LETTERS = {"t": "thin-pool", "V": "thin", "C": "cache", "r": "raid1", "m": "mirror",
-            "d": "vdo-pool"}
+_LETTERS = {
+    "t": "thin-pool",
+    "V": "thin",
+    "C": "cache",
+    "r": "raid1",
+    "m": "mirror",
+    "d": "vdo-pool",
+}
 
 
 def _logical(row: Mapping[str, Any], rows: Rows, host: Host) -> None:
@@ -75,15 +82,18 @@ def _logical(row: Mapping[str, Any], rows: Rows, host: Host) -> None:
     if inner:
         node.put("slaves", tuple(inner), "lvm")
     elif devices:
-        node.put("slaves", tuple(d if d.startswith("/") else mapper_name(group, d.strip("[]"))
-                                 for d in devices), "lvm")
+        node.put(
+            "slaves",
+            tuple(d if d.startswith("/") else mapper_name(group, d.strip("[]")) for d in devices),
+            "lvm",
+        )
     else:
         node.put("lvm_group", group, "lvm")
 
 
-def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str, rows: Rows
-           ) -> list[str]:
+def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str, rows: Rows) -> list[str]:
     """Hidden volumes under a volume, by column or by LVM's naming."""
+
     def named(*wanted: str) -> list[str]:
         found = [w.strip("[]") for w in wanted if w]
         return [mapper_name(group, w) for w in found if (group, w) in rows]
@@ -95,12 +105,22 @@ def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str, rows: 
         return named(data, metadata)
     if segment in ("cache", "writecache"):
         inside = rows.get((group, pool.strip("[]")), {})
-        cache = [text_of(inside.get(k)) for k in ("data_lv", "metadata_lv")] if text_of(
-            inside.get("segtype")) == "cache-pool" else [pool]
+        cache = (
+            [text_of(inside.get(k)) for k in ("data_lv", "metadata_lv")]
+            if text_of(inside.get("segtype")) == "cache-pool"
+            else [pool]
+        )
         return named(f"{volume}_corig", f"{volume}_wcorig", *cache)
     mark = "mimage" if segment == "mirror" else "rimage" if segment.startswith("raid") else ""
-    images = sorted((int(m[1]) for g, n in rows if mark and g == group and (
-        m := re.fullmatch(rf"{re.escape(volume)}_{mark}_(\d{{1,4}})", n))))
+    images = sorted(
+        (
+            int(m[1])
+            for g, n in rows
+            if mark
+            and g == group
+            and (m := re.fullmatch(rf"{re.escape(volume)}_{mark}_(\d{{1,4}})", n))
+        )
+    )
     return named(*(f"{volume}_{mark}_{i}" for i in images))
 
 
@@ -124,6 +144,8 @@ def group_of(host: Host, group: str) -> Sequence[str]:
     """All physical volumes of a group, with a note when there are several."""
     devices = list(host.groups.get(group, ()))
     if len(devices) > 1:
-        host.note(f"LVM: which of the {len(devices)} physical volumes of {group} holds a logical "
-                  "one is not told; each is taken to stand on all (dmsetup table would tell)")
+        host.note(
+            f"LVM: which of the {len(devices)} physical volumes of {group} holds a logical "
+            "one is not told; each is taken to stand on all (dmsetup table would tell)"
+        )
     return devices

@@ -51,14 +51,18 @@ def _array(name: str, head: str, body: list[str], host: Host) -> None:
     _members(node, found, "\n".join(body), host, level)
 
 
-def _members(node: Node, found: list[tuple[int, str, str]], text: str, host: Host,
-             level: str) -> None:
+def _members(
+    node: Node, found: list[tuple[int, str, str]], text: str, host: Host, level: str
+) -> None:
     """Slots: ``[n/m] [UU_]`` tells how many there are and which are up. A member's number is its
     slot when it is below n; a member that replaced another has a higher number, and takes the
     first slot that is left, in order."""
     state = _STATE.search(text)
-    working = [(role, member) for role, member, flags in sorted(found)
-               if "(S)" not in flags and "(F)" not in flags]
+    working = [
+        (role, member)
+        for role, member, flags in sorted(found)
+        if "(S)" not in flags and "(F)" not in flags
+    ]
     disks = int(state[1]) if state else len(working)
     up = [i for i, c in enumerate(state[3]) if c == "U"] if state else list(range(disks))
     slots = {role: member for role, member in working if role in up}
@@ -98,8 +102,10 @@ def read_export(text: str, host: Host) -> None:
             arrays.append({})
         arrays[-1][key] = value
     if not any("MD_LEVEL" in a for a in arrays):
-        raise SourceError("mdadm --export: no MD_LEVEL", hint="an inactive array has none; take: "
-                          "mdadm --detail --export /dev/mdN")
+        raise SourceError(
+            "mdadm --export: no MD_LEVEL",
+            hint="an inactive array has none; take: mdadm --detail --export /dev/mdN",
+        )
     for array in arrays:
         export(array, host, "mdadm")
 
@@ -108,15 +114,27 @@ def export(array: Mapping[str, str], host: Host, source: str, kname: str = "") -
     """One array in MD_* words, from mdadm or from udev's database."""
     level = array.get("MD_LEVEL", "")
     roles = {k.removesuffix("_ROLE"): v for k, v in array.items() if k.endswith("_ROLE")}
-    members = {int(role): array[f"{key}_DEV"].removeprefix("/dev/") for key, role in roles.items()
-               if role.isdigit() and len(role) < 5 and f"{key}_DEV" in array}
+    members = {
+        int(role): array[f"{key}_DEV"].removeprefix("/dev/")
+        for key, role in roles.items()
+        if role.isdigit() and len(role) < 5 and f"{key}_DEV" in array
+    }
     name = array.get("MD_DEVNAME") or array.get("MD_NAME", "").rpartition(":")[2]
-    names = [n for n in (kname, f"md/{name}" if name else "",
-                         _alias(level, members.values()) if members and not kname else "") if n]
+    names = [
+        n
+        for n in (
+            kname,
+            f"md/{name}" if name else "",
+            _alias(level, members.values()) if members and not kname else "",
+        )
+        if n
+    ]
     if not names:
-        raise SourceError("mdadm --export: the array has neither a name nor members",
-                          value=array.get("MD_UUID", ""), hint="it comes from an old mdadm; add "
-                          "/proc/mdstat, or /sys, as the source")
+        raise SourceError(
+            "mdadm --export: the array has neither a name nor members",
+            value=array.get("MD_UUID", ""),
+            hint="it comes from an old mdadm; add /proc/mdstat, or /sys, as the source",
+        )
     node = host.node(*names)
     if level in ("container", ""):
         node.put("md_inactive", True, source)
@@ -132,5 +150,7 @@ def export(array: Mapping[str, str], host: Host, source: str, kname: str = "") -
 
 def refuse_examine(text: str, host: Host) -> None:
     """``mdadm --examine`` describes one member's superblock."""
-    raise SourceError("mdadm --examine describes one member, not the array: it does not name the "
-                      "other members", hint="take: cat /proc/mdstat, or mdadm --detail --export")
+    raise SourceError(
+        "mdadm --examine describes one member, not the array: it does not name the other members",
+        hint="take: cat /proc/mdstat, or mdadm --detail --export",
+    )

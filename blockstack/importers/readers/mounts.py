@@ -26,8 +26,9 @@ def read_mountinfo(text: str, host: Host) -> None:
             continue
         number = before[2] if re.fullmatch(r"\d{1,8}:\d{1,8}", before[2]) else ""
         options = ",".join((*before[5:6], *after[2:3]))  # the mount's, the file system's
-        _mount(host, after[0], before[4], after[1], "" if number.startswith("0:") else number,
-               options)
+        _mount(
+            host, after[0], before[4], after[1], "" if number.startswith("0:") else number, options
+        )
 
 
 def read_mounts(text: str, host: Host) -> None:
@@ -76,8 +77,10 @@ def read_swaps(text: str, host: Host) -> None:
             host.node(words[0])
             host.use("swap", "swap", "[SWAP]", (words[0],), "mounts")
         else:
-            host.note(f"{words[0]}: a swap file is not modelled; its writes go to the device under "
-                      "the file system")
+            host.note(
+                f"{words[0]}: a swap file is not modelled; its writes go to the device under "
+                "the file system"
+            )
 
 
 def read_losetup(text: str, host: Host) -> None:

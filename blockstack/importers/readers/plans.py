@@ -38,14 +38,22 @@ def load_yaml(text: str) -> Any:
     try:
         _bounded(yaml.parse(text, Loader=base))
         return yaml.load(text, Loader=Loader)
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError, OverflowError,
-            AttributeError, KeyError) as error:
+    except (
+        yaml.YAMLError,
+        RecursionError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        AttributeError,
+        KeyError,
+    ) as error:
         if isinstance(error, SourceError):
             raise
         place = getattr(error, "problem_mark", None)
         where = f"line {place.line + 1}" if place is not None else ""
-        raise SourceError(f"not YAML: {getattr(error, 'problem', None) or type(error).__name__}",
-                          path=where) from error
+        raise SourceError(
+            f"not YAML: {getattr(error, 'problem', None) or type(error).__name__}", path=where
+        ) from error
 
 
 def _bounded(events: Iterable[Any]) -> None:
@@ -54,8 +62,11 @@ def _bounded(events: Iterable[Any]) -> None:
         name = type(event).__name__
         depth += name.endswith("StartEvent") - name.endswith("EndEvent")
         if depth > MAX_DEPTH or count > MAX_EVENTS:
-            raise SourceError("YAML: nested too deep, or too long", value=max(depth, count),
-                              hint=f"at most {MAX_DEPTH} levels and {MAX_EVENTS:,} values")
+            raise SourceError(
+                "YAML: nested too deep, or too long",
+                value=max(depth, count),
+                hint=f"at most {MAX_DEPTH} levels and {MAX_EVENTS:,} values",
+            )
 
 
 def actions_of(data: Any) -> list[dict[str, Any]] | None:
@@ -78,12 +89,16 @@ def read_yaml(text: str, host: Host) -> None:
     if actions is not None:
         _curtin(actions, host)
     elif isinstance(data, dict) and "layout" in _storage(data):
-        raise SourceError("a storage layout by name: the installer decides what it becomes",
-                          value=text_of(table_of(_storage(data)["layout"]).get("name")),
-                          hint="give what was installed: lsblk --json -O -b, or /sys")
+        raise SourceError(
+            "a storage layout by name: the installer decides what it becomes",
+            value=text_of(table_of(_storage(data)["layout"]).get("name")),
+            hint="give what was installed: lsblk --json -O -b, or /sys",
+        )
     elif not _ansible(data, host):
-        raise SourceError("YAML without storage: neither curtin's config nor ansible's "
-                          "storage_pools and storage_volumes")
+        raise SourceError(
+            "YAML without storage: neither curtin's config nor ansible's "
+            "storage_pools and storage_volumes"
+        )
 
 
 def _storage(data: dict[str, Any]) -> dict[str, Any]:
@@ -110,8 +125,9 @@ class _Curtin:
         """The node's name of an action."""
         row = self.rows.get(str(identifier))
         if row is None:
-            raise SourceError("no such id in this storage config", path="storage.config",
-                              value=identifier)
+            raise SourceError(
+                "no such id in this storage config", path="storage.config", value=identifier
+            )
         kind, name = row.get("type"), text_of(row.get("name"))
         if kind == "disk":
             if text_of(row.get("multipath")):
@@ -188,14 +204,22 @@ def _bcache(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
 
 def _group(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
     devices = row.get("devices")
-    lvm.groups(host, text_of(row.get("name")) or "vg",
-               [plan.device(d) for d in devices] if isinstance(devices, list) else [])
+    lvm.groups(
+        host,
+        text_of(row.get("name")) or "vg",
+        [plan.device(d) for d in devices] if isinstance(devices, list) else [],
+    )
 
 
 def _volume(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
     group = table_of(plan.rows.get(str(row.get("volgroup"))))
-    lvm.volume(host, text_of(group.get("name")) or "vg", text_of(row.get("name")) or _name(row),
-               row.get("size"), "curtin")
+    lvm.volume(
+        host,
+        text_of(group.get("name")) or "vg",
+        text_of(row.get("name")) or _name(row),
+        row.get("size"),
+        "curtin",
+    )
 
 
 def _crypt(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
@@ -220,14 +244,24 @@ def _mount(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
     device = plan.device(formatted.get("volume"))
     host.node(device)
     fstype = {"fat32": "vfat", "fat16": "vfat", "fat": "vfat"}.get(
-        text_of(formatted.get("fstype")), text_of(formatted.get("fstype")))
+        text_of(formatted.get("fstype")), text_of(formatted.get("fstype"))
+    )
     host.use("fs", fstype, text_of(row.get("path")) or _name(row), (device,), "curtin")
 
 
 _PASSED = ("nvme_controller", "device")
-_ACTIONS = {"disk": _disk, "partition": _partition, "raid": _raid, "bcache": _bcache,
-            "lvm_volgroup": _group, "lvm_partition": _volume, "dm_crypt": _crypt,
-            "format": _format, "mount": _mount, "dasd": _disk}
+_ACTIONS = {
+    "disk": _disk,
+    "partition": _partition,
+    "raid": _raid,
+    "bcache": _bcache,
+    "lvm_volgroup": _group,
+    "lvm_partition": _volume,
+    "dm_crypt": _crypt,
+    "format": _format,
+    "mount": _mount,
+    "dasd": _disk,
+}
 
 
 # ---- ansible: linux-system-roles.storage ----
@@ -267,9 +301,12 @@ def _disks(row: dict[str, Any], key: str, owner: str) -> list[str]:
     disks = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     for disk in disks:
         if not isinstance(disk, str) or "{{" in disk:
-            raise SourceError("the disks are a template, whose value is not in this file",
-                              path=f"{owner}.{key}", value=disk,
-                              hint="write the disks' names, such as [sdb, sdc]")
+            raise SourceError(
+                "the disks are a template, whose value is not in this file",
+                path=f"{owner}.{key}",
+                value=disk,
+                hint="write the disks' names, such as [sdb, sdc]",
+            )
     return [str(d) for d in disks]
 
 
@@ -303,8 +340,13 @@ def _lvm_volume(group: str, row: dict[str, Any], host: Host) -> None:
     name = str(row.get("name"))
     device = mapper_name(group, name)
     lvm.volume(host, group, name, row.get("size"), "ansible")
-    for key, kind in (("raid_level", str(row.get("raid_level"))), ("cached", "cache"),
-                      ("thin", "thin"), ("compression", "vdo"), ("deduplication", "vdo")):
+    for key, kind in (
+        ("raid_level", str(row.get("raid_level"))),
+        ("cached", "cache"),
+        ("thin", "thin"),
+        ("compression", "vdo"),
+        ("deduplication", "vdo"),
+    ):
         if row.get(key):
             host.node(device).put("lvm_segtype", kind, "ansible")
     _on_top(device, row, host)
@@ -327,5 +369,6 @@ def _on_top(device: str, row: dict[str, Any], host: Host) -> None:
     if row.get("encryption") is True:
         device = _encrypted(device, host)
     if text_of(row.get("mount_point")).startswith("/"):
-        host.use("fs", text_of(row.get("fs_type")) or "xfs", row["mount_point"], (device,),
-                 "ansible")
+        host.use(
+            "fs", text_of(row.get("fs_type")) or "xfs", row["mount_point"], (device,), "ansible"
+        )

@@ -73,8 +73,9 @@ def _nvme(controllers: dict[str, Any], devices: dict[str, Any], host: Host) -> N
 
 
 def _maps(multipath: dict[str, Any], host: Host) -> None:
-    numbers = {text_of(m.get("multipath")): text_of(m.get("sysfs"))
-               for m in rows_of(multipath.get("maps"))}
+    numbers = {
+        text_of(m.get("multipath")): text_of(m.get("sysfs")) for m in rows_of(multipath.get("maps"))
+    }
     paths: dict[str, list[str]] = {}
     for row in rows_of(multipath.get("paths")):
         name, device = text_of(row.get("multipath")), text_of(row.get("device"))
@@ -82,7 +83,8 @@ def _maps(multipath: dict[str, Any], host: Host) -> None:
             paths.setdefault(name, []).append(device)
     for name, devices in paths.items():
         node = host.find(f"mapper/{name}") or (
-            host.node(numbers[name], f"mapper/{name}") if numbers.get(name) else None)
+            host.node(numbers[name], f"mapper/{name}") if numbers.get(name) else None
+        )
         if node is not None:
             for device in devices:
                 host.node(device)
@@ -106,8 +108,16 @@ def _bcache(bcache: dict[str, Any], devices: dict[str, Any], host: Host) -> None
         node.put("bcache_backing", below, "probert")
         mode = re.search(r"\[(\w+)\]", text_of(superblock.get("dev.data.cache_mode")))
         node.put("bcache_mode", mode[1] if mode else None, "probert")
-        node.put("bcache_caches", tuple(c for c in caches.get(
-            text_of(superblock.get("cset.uuid")), ()) if c and host.find(c)) or None, "probert")
+        node.put(
+            "bcache_caches",
+            tuple(
+                c
+                for c in caches.get(text_of(superblock.get("cset.uuid")), ())
+                if c and host.find(c)
+            )
+            or None,
+            "probert",
+        )
 
 
 def _lvm(report: dict[str, Any], host: Host) -> None:

@@ -11,26 +11,37 @@ from blockstack.importers.readers.common import rounded_sectors, whole
 PREFIX = "limit."
 #: file → (limit, the limit's units in one unit of the file): 6.1 block/blk-sysfs.c
 SYSFS: Mapping[str, tuple[str, Fraction]] = {
-    f"queue/{name}": (limit, Fraction(unit)) for name, limit, unit in (
+    f"queue/{name}": (limit, Fraction(unit))
+    for name, limit, unit in (
         ("logical_block_size", "logical_block_size", "1"),
         ("physical_block_size", "physical_block_size", "1"),
-        ("minimum_io_size", "io_min", "1"), ("optimal_io_size", "io_opt", "1"),
-        ("max_hw_sectors_kb", "max_hw_sectors", "2"), ("max_sectors_kb", "max_sectors", "2"),
-        ("max_segments", "max_segments", "1"), ("max_segment_size", "max_segment_size", "1"),
-        ("virt_boundary_mask", "virt_boundary_mask", "1"), ("chunk_sectors", "chunk_sectors", "1"),
+        ("minimum_io_size", "io_min", "1"),
+        ("optimal_io_size", "io_opt", "1"),
+        ("max_hw_sectors_kb", "max_hw_sectors", "2"),
+        ("max_sectors_kb", "max_sectors", "2"),
+        ("max_segments", "max_segments", "1"),
+        ("max_segment_size", "max_segment_size", "1"),
+        ("virt_boundary_mask", "virt_boundary_mask", "1"),
+        ("chunk_sectors", "chunk_sectors", "1"),
         ("dma_alignment", "dma_alignment", "1"),
         ("discard_granularity", "discard_granularity", "1"),
         ("discard_max_bytes", "max_discard_sectors", "1/512"),
         ("max_discard_segments", "max_discard_segments", "1"),
         ("max_integrity_segments", "max_integrity_segments", "1"),
-        ("write_zeroes_max_bytes", "max_write_zeroes_sectors", "1/512"))
+        ("write_zeroes_max_bytes", "max_write_zeroes_sectors", "1/512"),
+    )
 } | {name: (name, Fraction(1)) for name in ("alignment_offset", "discard_alignment")}
 #: lsblk's columns; it has neither lengths nor segments nor chunks
 LSBLK: Mapping[str, str] = {
-    "alignment": "alignment_offset", "min-io": "io_min", "opt-io": "io_opt",
-    "phy-sec": "physical_block_size", "log-sec": "logical_block_size",
-    "disc-aln": "discard_alignment", "disc-gran": "discard_granularity",
-    "disc-max": "max_discard_sectors"}
+    "alignment": "alignment_offset",
+    "min-io": "io_min",
+    "opt-io": "io_opt",
+    "phy-sec": "physical_block_size",
+    "log-sec": "logical_block_size",
+    "disc-aln": "discard_alignment",
+    "disc-gran": "discard_granularity",
+    "disc-max": "max_discard_sectors",
+}
 _DISCARDS = ("disc-aln", "disc-gran", "disc-max")  # printed as sizes
 
 
@@ -63,5 +74,8 @@ def from_lsblk(node: Node, row: Mapping[str, Any]) -> None:
 
 def told(node: Node) -> dict[str, int]:
     """Limit → value, of all that the sources say."""
-    return {key.removeprefix(PREFIX): fact.value for key, fact in node.facts.items()
-            if key.startswith(PREFIX)}
+    return {
+        key.removeprefix(PREFIX): fact.value
+        for key, fact in node.facts.items()
+        if key.startswith(PREFIX)
+    }

@@ -45,14 +45,23 @@ def read_iscsi(text: str, host: Host) -> None:
             node.put("transport", "iscsi", "iscsiadm")
             node.put("netdev", card, "iscsiadm")
     if not disks:
-        raise SourceError("iscsiadm: sessions, but no disks", hint="take it as root with: "
-                          "iscsiadm -m session -P 3")
+        raise SourceError(
+            "iscsiadm: sessions, but no disks",
+            hint="take it as root with: iscsiadm -m session -P 3",
+        )
 
 
 def read_lsscsi(text: str, host: Host) -> None:
     """``lsscsi --transport``: the transport of each disk."""
-    words = (("fc:", "fc"), ("iqn.", "iscsi"), ("sata:", "ata"), ("ata:", "ata"), ("sas:", "sas"),
-             ("usb:", "usb"), ("spi:", "scsi"))
+    words = (
+        ("fc:", "fc"),
+        ("iqn.", "iscsi"),
+        ("sata:", "ata"),
+        ("ata:", "ata"),
+        ("sas:", "sas"),
+        ("usb:", "usb"),
+        ("spi:", "scsi"),
+    )
     found = False
     for line in text.splitlines():
         fields = line.split()
@@ -62,8 +71,11 @@ def read_lsscsi(text: str, host: Host) -> None:
         if fields[1] == "disk":
             node = host.node(fields[-1])
             for field in fields[2:-1]:
-                node.put("transport", next((w for start, w in words if field.startswith(start)),
-                                           None), "lsscsi")
+                node.put(
+                    "transport",
+                    next((w for start, w in words if field.startswith(start)), None),
+                    "lsscsi",
+                )
     if not found:
         raise SourceError("lsscsi: no device", hint="take it with: lsscsi --transport")
 
@@ -83,12 +95,15 @@ def read_nvme(text: str, host: Host) -> None:
         for subsystem in rows_of(one.get("subsystems")):
             for space in rows_of(subsystem.get("namespaces")):
                 controllers = rows_of(space.get("controller")) + [
-                    c for p in rows_of(space.get("paths")) for c in rows_of(p.get("controller"))]
+                    c for p in rows_of(space.get("paths")) for c in rows_of(p.get("controller"))
+                ]
                 over = text_of(controllers[0].get("transport")) if controllers else ""
                 found += _namespace(space, text_of(space.get("name")), over, host)
     if not found:
-        raise SourceError("NVMe JSON without namespaces (a fabrics config, or list-subsys)",
-                          hint="take it with: nvme list -v -o json")
+        raise SourceError(
+            "NVMe JSON without namespaces (a fabrics config, or list-subsys)",
+            hint="take it with: nvme list -v -o json",
+        )
 
 
 def _subsystem(subsystem: dict[str, Any], host: Host) -> int:

@@ -20,8 +20,11 @@ def looks(tree: Tree) -> str | None:
     for prefix in ("", "sys", *(f"{top}/sys" for top in tree.names("")[:50])):
         base = f"{prefix}/" if prefix else ""
         for place in ("block", "class/block", "dev/block"):
-            if any(tree.has(f"{base}{place}/{name}/{mark}") for mark in ("dev", "size")
-                   for name in tree.names(base + place)[:20]):
+            if any(
+                tree.has(f"{base}{place}/{name}/{mark}")
+                for mark in ("dev", "size")
+                for name in tree.names(base + place)[:20]
+            ):
                 return prefix
         if tree.names(base + "class/nvme") or tree.names(base + "class/nvme-subsystem"):
             return prefix
@@ -56,8 +59,7 @@ def _folders(tree: Tree) -> list[str]:
             at = tree.resolve(f"class/nvme-subsystem/{name}") or ""
             found |= {f"{at}/{n}": None for n in tree.names(at) if re.match(r"nvme\d+n\d+\Z", n)}
         for at in list(found):
-            found |= {f"{at}/{n}": None for n in tree.names(at)
-                      if tree.has(f"{at}/{n}/partition")}
+            found |= {f"{at}/{n}": None for n in tree.names(at) if tree.has(f"{at}/{n}/partition")}
     return list(found)
 
 
@@ -67,8 +69,11 @@ def _device(tree: Tree, at: str, host: Host, source: str) -> None:
         return
     number = tree.text(f"{at}/dev") or ""
     mapped = tree.text(f"{at}/dm/name")
-    node = host.node(kname, number if re.fullmatch(r"\d{1,8}:\d{1,8}", number) else "",
-                     f"mapper/{mapped}" if mapped else "")
+    node = host.node(
+        kname,
+        number if re.fullmatch(r"\d{1,8}:\d{1,8}", number) else "",
+        f"mapper/{mapped}" if mapped else "",
+    )
     node.put("size_sectors", sectors(tree.text(f"{at}/size")), source)
     node.put("dm_uuid", tree.text(f"{at}/dm/uuid"), source)
     node.put("path", at, source)
@@ -90,9 +95,16 @@ def _device(tree: Tree, at: str, host: Host, source: str) -> None:
 
 def transport_of(path: str) -> str | None:
     """What a device's sysfs path says about its transport."""
-    for mark, word in (("/session", "iscsi"), ("/ata", "ata"), ("/rport-", "fc"),
-                       ("/usb", "usb"), ("/expander-", "sas"), ("/port-", "sas"),
-                       ("/nvme-fabrics/", "nvme-fabrics"), ("/nvme", "nvme")):
+    for mark, word in (
+        ("/session", "iscsi"),
+        ("/ata", "ata"),
+        ("/rport-", "fc"),
+        ("/usb", "usb"),
+        ("/expander-", "sas"),
+        ("/port-", "sas"),
+        ("/nvme-fabrics/", "nvme-fabrics"),
+        ("/nvme", "nvme"),
+    ):
         if mark in path:
             return word
     if "/virtio" in path:
@@ -104,20 +116,27 @@ def _host_driver(tree: Tree, at: str, node: Node, source: str) -> None:
     """The SCSI host's or the NVMe controller's driver, where the tree tells it."""
     match = re.search(r"(?:.*/)?(host\d+)/", at)
     if match:
-        above = at[:match.end() - 1]
+        above = at[: match.end() - 1]
         proc = tree.text(f"class/scsi_host/{match[1]}/proc_name") or tree.text(
-            f"{above}/scsi_host/{match[1]}/proc_name")
+            f"{above}/scsi_host/{match[1]}/proc_name"
+        )
         driver = tree.link(f"{posixpath.dirname(above)}/driver")
-        node.put("host_driver", proc if proc and proc != "<NULL>" else
-                 driver and posixpath.basename(driver), source)
+        node.put(
+            "host_driver",
+            proc if proc and proc != "<NULL>" else driver and posixpath.basename(driver),
+            source,
+        )
     controllers = re.findall(r"nvme\d+", posixpath.dirname(at))
     for name in dict.fromkeys(controllers):
         node.put("nvme_transport", tree.text(f"class/nvme/{name}/transport"), source)
     subsystem = re.search(r"(.*/nvme-subsys\d+)/", at + "/")
     for name in tree.names(subsystem[1]) if subsystem else ():
         if re.match(r"nvme\d+\Z", name):
-            node.put("nvme_transport", tree.text(f"{subsystem[1]}/{name}/transport")
-                     if subsystem else None, source)
+            node.put(
+                "nvme_transport",
+                tree.text(f"{subsystem[1]}/{name}/transport") if subsystem else None,
+                source,
+            )
 
 
 def _bcache(tree: Tree, at: str, kname: str, node: Node, source: str) -> None:
@@ -158,8 +177,13 @@ def _md(tree: Tree, at: str, node: Node, source: str) -> None:
     location = tree.text(f"{at}/bitmap/location")
     node.put("md_bitmap", None if location is None else location not in ("none", ""), source)
     version = tree.text(f"{at}/metadata_version") or ""
-    node.put("md_container", version.removeprefix("external:/").partition("/")[0]
-             if version.startswith("external:/") else None, source)
+    node.put(
+        "md_container",
+        version.removeprefix("external:/").partition("/")[0]
+        if version.startswith("external:/")
+        else None,
+        source,
+    )
 
 
 def _multi_device_file_systems(tree: Tree, host: Host) -> None:

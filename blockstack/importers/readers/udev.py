@@ -21,8 +21,9 @@ def read_db(text: str, host: Host) -> None:
                 properties[key] = value
         found |= device(properties, host, "udev") is not None
     if not found:
-        raise SourceError("udev's database without block devices",
-                          hint="take it with: udevadm info --export-db")
+        raise SourceError(
+            "udev's database without block devices", hint="take it with: udevadm info --export-db"
+        )
 
 
 def device(properties: Mapping[str, str], host: Host, source: str) -> Node | None:
@@ -35,8 +36,11 @@ def device(properties: Mapping[str, str], host: Host, source: str) -> Node | Non
         return None
     number = f"{properties.get('MAJOR', '')}:{properties.get('MINOR', '')}"
     mapped = properties.get("DM_NAME", "")
-    node = host.node(f"/dev/{name}", number if re.fullmatch(r"\d{1,8}:\d{1,8}", number) else "",
-                     f"mapper/{mapped}" if mapped else "")
+    node = host.node(
+        f"/dev/{name}",
+        number if re.fullmatch(r"\d{1,8}:\d{1,8}", number) else "",
+        f"mapper/{mapped}" if mapped else "",
+    )
     path = properties.get("DEVPATH", "")
     node.put("dm_uuid", properties.get("DM_UUID"), source)
     node.put("fstype", properties.get("ID_FS_TYPE"), source)

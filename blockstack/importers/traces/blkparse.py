@@ -11,11 +11,16 @@ from blockstack.importers.traces.reading import Reading, Row, RowReader, scaled,
 from blockstack.units import SECTOR_BYTES
 from blockstack.workload.trace import DISCARD, FLUSH, FUA, READ, WRITE
 
-EVENT = re.compile(r"\s*(\d+,\d+)\s+\d+\s+\d+\s+(\d+\.\d+)\s+\d+\s+([A-Z]+)\s+([A-Z]+)"
-                   r"(?:\s+(\d+)(?:\s+\+\s+(\d+))?)?(?:\s|$)", re.ASCII)
+EVENT = re.compile(
+    r"\s*(\d+,\d+)\s+\d+\s+\d+\s+(\d+\.\d+)\s+\d+\s+([A-Z]+)\s+([A-Z]+)"
+    r"(?:\s+(\d+)(?:\s+\+\s+(\d+))?)?(?:\s|$)",
+    re.ASCII,
+)
 _MESSAGE = re.compile(r"\s*\d+,\d+\s+\d+\s+\d+\s+\d+\.\d+\s+\d+\s+m\s", re.ASCII)
-_SUMMARY = re.compile(r"CPU\d+ \(|Total \(|Throughput \(|Events \(|Skips:|Input file|"
-                      r"(?:Reads|Read|PC Reads|IO unplugs|Writes|Write|PC Writes|Timer|Read depth)")
+_SUMMARY = re.compile(
+    r"CPU\d+ \(|Total \(|Throughput \(|Events \(|Skips:|Input file|"
+    r"(?:Reads|Read|PC Reads|IO unplugs|Writes|Write|PC Writes|Timer|Read depth)"
+)
 QUEUED = "Q"
 
 
@@ -50,8 +55,9 @@ def rows(_: Reading) -> RowReader:
         op = op_of(rwbs, sectors)
         if op is None:
             return f"Q events of {rwbs}"
-        return Row(scaled(time, 9), device, op, whole(sector or "0") * SECTOR_BYTES,
-                   sectors * SECTOR_BYTES)
+        return Row(
+            scaled(time, 9), device, op, whole(sector or "0") * SECTOR_BYTES, sectors * SECTOR_BYTES
+        )
 
     return row
 

@@ -64,8 +64,11 @@ def _records(stream: BinaryIO, reading: Reading) -> Iterator[tuple[str, Row | st
         pdu_bytes = values[-1]
         if values[0] != _MAGIC | _VERSION:
             # lengths are in the records: after a wrong one nothing can be found again
-            reading.malformed(where, "has not blktrace's magic number of version 7; the rest "
-                              "cannot be read", hex(values[0]))
+            reading.malformed(
+                where,
+                "has not blktrace's magic number of version 7; the rest cannot be read",
+                hex(values[0]),
+            )
             return
         if len(stream.read(pdu_bytes)) < pdu_bytes:
             reading.malformed(where, f"ends inside its {pdu_bytes} bytes of payload", raw.hex())

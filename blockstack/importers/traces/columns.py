@@ -11,8 +11,13 @@ from blockstack.importers.traces.reading import Reading, Row
 from blockstack.units import SECTOR_BYTES
 from blockstack.workload.trace import OPS, Trace
 
-COLUMNS = {"time_ns": "int64", "device": "string", "op": "string", "sector": "int64",
-           "nr_sectors": "int64"}
+COLUMNS = {
+    "time_ns": "int64",
+    "device": "string",
+    "op": "string",
+    "sector": "int64",
+    "nr_sectors": "int64",
+}
 
 
 def looks(head: bytes) -> bool:
@@ -31,18 +36,34 @@ def _found(stream: BinaryIO, reading: Reading) -> Iterator[tuple[str, Row | str]
         for values in zip(*(batch[name] for name in COLUMNS), strict=True):
             number += 1
             time, device, op, sector, count = values
-            if op not in OPS or not isinstance(device, str) or not all(
-                    isinstance(x, int) for x in (time, sector, count)):
+            if (
+                op not in OPS
+                or not isinstance(device, str)
+                or not all(isinstance(x, int) for x in (time, sector, count))
+            ):
                 reading.malformed(f"row {number}", "not a bio", values)
                 continue
-            yield f"row {number}", Row(time, device, OPS.index(op), sector * SECTOR_BYTES,
-                                       count * SECTOR_BYTES)
+            yield (
+                f"row {number}",
+                Row(time, device, OPS.index(op), sector * SECTOR_BYTES, count * SECTOR_BYTES),
+            )
 
 
 def save(trace: Iterator[Trace], path: str) -> None:
     """Write a trace, chunk by chunk."""
     words = np.array(OPS)
-    parquet.save(path, COLUMNS, ({
-        "time_ns": chunk.time_ns, "device": np.array(chunk.devices, object)[chunk.device],
-        "op": words[chunk.op], "sector": chunk.sector, "nr_sectors": chunk.nr_sectors}
-        for chunk in trace), {"blockstack": "block trace; sectors of 512 bytes"})
+    parquet.save(
+        path,
+        COLUMNS,
+        (
+            {
+                "time_ns": chunk.time_ns,
+                "device": np.array(chunk.devices, object)[chunk.device],
+                "op": words[chunk.op],
+                "sector": chunk.sector,
+                "nr_sectors": chunk.nr_sectors,
+            }
+            for chunk in trace
+        ),
+        {"blockstack": "block trace; sectors of 512 bytes"},
+    )

@@ -38,7 +38,8 @@ class Statement:
     largest_sectors: int = 0
     end_sectors: int = 0
     by_op: "np.ndarray[Any, np.dtype[np.int64]]" = field(
-        default_factory=lambda: np.zeros(len(OPS), np.int64))
+        default_factory=lambda: np.zeros(len(OPS), np.int64)
+    )
     first_ns: int = 0
     last_ns: int = 0
     backward: int = 0
@@ -90,18 +91,27 @@ class Statement:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         reading = self.file.reading
-        return {"file": self.file.path, "format": self.file.form.name,
-                "units": self.file.form.units, "bios": self.bios,
-                "ops": {op: int(n) for op, n in zip(OPS, self.by_op, strict=True) if n},
-                "bytes": self.n_bytes, "span_ns": self.span_ns, "iops": self.iops,
-                "began": None if self.began is None else self.began.isoformat(),
-                "devices": list(reading.devices), "largest_bytes":
-                    self.largest_sectors * SECTOR_BYTES, "end_bytes":
-                    self.end_sectors * SECTOR_BYTES, "rows_earlier_than_before": self.backward,
-                "distinct_times": self.times,
-                "malformed_skipped": reading.bad, "first_malformed": reading.first_bad,
-                "left_out": dict(reading.left_out), "rounded_outward": reading.rounded,
-                "notes": list(reading.notes)}
+        return {
+            "file": self.file.path,
+            "format": self.file.form.name,
+            "units": self.file.form.units,
+            "bios": self.bios,
+            "ops": {op: int(n) for op, n in zip(OPS, self.by_op, strict=True) if n},
+            "bytes": self.n_bytes,
+            "span_ns": self.span_ns,
+            "iops": self.iops,
+            "began": None if self.began is None else self.began.isoformat(),
+            "devices": list(reading.devices),
+            "largest_bytes": self.largest_sectors * SECTOR_BYTES,
+            "end_bytes": self.end_sectors * SECTOR_BYTES,
+            "rows_earlier_than_before": self.backward,
+            "distinct_times": self.times,
+            "malformed_skipped": reading.bad,
+            "first_malformed": reading.first_bad,
+            "left_out": dict(reading.left_out),
+            "rounded_outward": reading.rounded,
+            "notes": list(reading.notes),
+        }
 
 
 def stated(file: TraceFile, statement: Statement) -> Iterator[Trace]:
@@ -126,12 +136,20 @@ def target_format(path: str, name: str | None) -> TraceFormat:
         plain = path.removesuffix(".gz")
         for_ending = [f for f in written if plain.endswith(f.endings)]
         if not for_ending:
-            raise TraceError("no format has this ending", path=path, hint="--to NAME: "
-                             + ", ".join(f"{f.name} ({' '.join(f.endings)})" for f in written))
+            raise TraceError(
+                "no format has this ending",
+                path=path,
+                hint="--to NAME: "
+                + ", ".join(f"{f.name} ({' '.join(f.endings)})" for f in written),
+            )
         found = for_ending[0]
     if found not in written:
-        raise TraceError("is read, not written", path="--to", value=found.name,
-                         hint="written are " + ", ".join(f.name for f in written))
+        raise TraceError(
+            "is read, not written",
+            path="--to",
+            value=found.name,
+            hint="written are " + ", ".join(f.name for f in written),
+        )
     return found
 
 
@@ -164,17 +182,31 @@ def write_trace(chunks: Iterator[Trace], path: str, form: TraceFormat) -> int:
     return plain_fua
 
 
-def _lines(chunk: Trace, line: Callable[[int, str, int, int, int], str], form: TraceFormat
-           ) -> Iterator[str]:
+def _lines(
+    chunk: Trace, line: Callable[[int, str, int, int, int], str], form: TraceFormat
+) -> Iterator[str]:
     for time, device, op, sector, count in zip(
-            chunk.time_ns.tolist(), chunk.device.tolist(), chunk.op.tolist(),
-            chunk.sector.tolist(), chunk.nr_sectors.tolist(), strict=True):
+        chunk.time_ns.tolist(),
+        chunk.device.tolist(),
+        chunk.op.tolist(),
+        chunk.sector.tolist(),
+        chunk.nr_sectors.tolist(),
+        strict=True,
+    ):
         if time < 0:
-            raise TraceError("a row is earlier than the first", path="time_ns", value=time,
-                             hint="--sort puts them in order of arrival, in memory")
+            raise TraceError(
+                "a row is earlier than the first",
+                path="time_ns",
+                value=time,
+                hint="--sort puts them in order of arrival, in memory",
+            )
         if op not in form.ops:
-            raise TraceError(f"{form.name} has no {OPS[op]}", path="--to", value=form.name,
-                             hint="iolog, blockstack and parquet have all operations")
+            raise TraceError(
+                f"{form.name} has no {OPS[op]}",
+                path="--to",
+                value=form.name,
+                hint="iolog, blockstack and parquet have all operations",
+            )
         try:
             yield line(time, chunk.devices[device], op, sector, count)
         except ValueError as error:

@@ -7,11 +7,17 @@ from blockstack.units import SECTOR_BYTES
 def ascii_rows(_: Reading) -> RowReader:
     """``13.191135 30 0 5 1``: ms, device, block, blocks, flags in hex of which bit 0 is a read
     (DiskSim 4.0 manual, "Default ascii trace")."""
+
     def row(line: str) -> Row | str:
         time, device, block, count, flags = line.split()
         read = int(flags, 16) & 1
-        return Row(scaled(time, 6), device, 1 - read, whole(block) * SECTOR_BYTES,
-                   whole(count) * SECTOR_BYTES)
+        return Row(
+            scaled(time, 6),
+            device,
+            1 - read,
+            whole(block) * SECTOR_BYTES,
+            whole(count) * SECTOR_BYTES,
+        )
 
     return row
 
@@ -24,8 +30,13 @@ def validate_rows(_: Reading) -> RowReader:
     def row(line: str) -> Row | str:
         nonlocal clock_ns
         kind, _cache, block, count, _service, gap = line.split()
-        found = Row(clock_ns, "disk", op_of(kind, "R", "W"), whole(block) * SECTOR_BYTES,
-                    whole(count) * SECTOR_BYTES)
+        found = Row(
+            clock_ns,
+            "disk",
+            op_of(kind, "R", "W"),
+            whole(block) * SECTOR_BYTES,
+            whole(count) * SECTOR_BYTES,
+        )
         clock_ns += scaled(gap, 3)
         return found
 
@@ -35,18 +46,26 @@ def validate_rows(_: Reading) -> RowReader:
 def mqsim(_: Reading) -> RowReader:
     """``938513000 4 264719034 16 0``: ns, device, sector, sectors, 0 a write or 1 a read (MQSim's
     ASCII_Trace_Definition.h)."""
+
     def row(line: str) -> Row | str:
         time, device, sector, count, kind = line.split()
-        return Row(whole(time), device, op_of(kind, "1", "0"), whole(sector) * SECTOR_BYTES,
-                   whole(count) * SECTOR_BYTES)
+        return Row(
+            whole(time),
+            device,
+            op_of(kind, "1", "0"),
+            whole(sector) * SECTOR_BYTES,
+            whole(count) * SECTOR_BYTES,
+        )
 
     return row
 
 
 def ascii_line(time_ns: int, device: str, op: int, sector: int, nr_sectors: int) -> str:
     """A DiskSim row."""
-    return (f"{time_ns // 10**6}.{time_ns % 10**6:06d}\t{_number(device)}\t{sector}\t{nr_sectors}"
-            f"\t{0 if op else 1}")
+    return (
+        f"{time_ns // 10**6}.{time_ns % 10**6:06d}\t{_number(device)}\t{sector}\t{nr_sectors}"
+        f"\t{0 if op else 1}"
+    )
 
 
 def mqsim_line(time_ns: int, device: str, op: int, sector: int, nr_sectors: int) -> str:

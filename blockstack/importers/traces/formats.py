@@ -77,58 +77,150 @@ def _first(pattern: str) -> Callable[[bytes], bool]:
     compiled = re.compile(pattern.encode())
 
     def looks(head: bytes) -> bool:
-        return any(compiled.match(line[:500].rstrip())
-                   for line in head.lstrip(b"\xef\xbb\xbf").split(b"\n")[:_LINES])
+        return any(
+            compiled.match(line[:500].rstrip())
+            for line in head.lstrip(b"\xef\xbb\xbf").split(b"\n")[:_LINES]
+        )
 
     return looks
 
 
 FORMATS: tuple[TraceFormat, ...] = (
-    TraceFormat("parquet", "blockstack's columns in Parquet", "time ns, sectors of 512 B",
-                columns.looks, columns.read, (".parquet",), save=columns.save,
-                ops=(READ, WRITE, FLUSH, DISCARD, FUA)),
-    TraceFormat("blktrace", "blktrace's binary", "time ns, sectors of 512 B, sizes in bytes",
-                lambda head: blktrace.order(head) != "", blktrace.read),
-    TraceFormat("blockstack", "blockstack's CSV", "time ns, sectors of 512 B",
-                _first(re.escape(table.HEADER) + "$"), text(table.rows), (".csv",),
-                line=lambda: table.line, header=table.HEADER,
-                ops=(READ, WRITE, FLUSH, DISCARD, FUA)),
-    TraceFormat("iolog", "fio's iolog, versions 2 and 3", "time us, offsets and sizes in bytes",
-                _first(r"fio version \d+ iolog"), text(iolog.rows), (".iolog", ".log"),
-                line=iolog.Writer, header=iolog.Writer.header,
-                ops=(READ, WRITE, FLUSH, DISCARD, FUA)),
-    TraceFormat("blkparse", "blkparse's text", "time s with ns, sectors of 512 B",
-                _first(blkparse.EVENT.pattern), text(blkparse.rows), (".blkparse", ".blktrace")),
-    TraceFormat("msr", "MSR Cambridge CSV", "time 100 ns since 1601, offsets and sizes in bytes",
-                _first(r"\d{1,20},[^,]+,\d+,(?i:read|write),\d+,\d+,\d+$"), text(csvs.msr),
-                (".msr",), epoch=WINDOWS, line=lambda: csvs.msr_line),
-    TraceFormat("systor17", "systor '17 CSV", "Unix time s with ns, offsets and sizes in bytes",
-                _first(re.escape(csvs.SYSTOR_HEADER) + r"$|\d+\.\d+,[\d.]*,[RW]?,\d+,\d+,\d+$"),
-                text(csvs.systor), epoch=UNIX),
-    TraceFormat("alibaba", "Alibaba block traces CSV", "Unix time us, offsets and sizes in bytes",
-                _first(r"\d+,[RW],\d+,\d+,\d+$"), text(csvs.alibaba), (".alibaba",), epoch=UNIX),
-    TraceFormat("cloudphysics-csv", "vscsiStats as CSV", "time s, blocks of 512 B, sizes in bytes",
-                _first(re.escape(vscsi.CSV_HEADER) + r"$|[12],\d+,[0-9a-f]{1,2},\d+,\d+$"),
-                text(vscsi.csv_rows)),
-    TraceFormat("tencent", "Tencent CBS CSV", "Unix time s, offsets and sizes in sectors of 512 B",
-                _first(r"\d{9,10},\d+,\d+,[01],\d+$"), text(csvs.tencent), epoch=UNIX),
-    TraceFormat("disksim-validate", "DiskSim's validate", "gaps us, blocks of 512 B",
-                _first(r"[RW]\s+\w+\s+\d+\s+\d+\s+\d+\.\d+\s+\d+\.\d+$"),
-                text(disksim.validate_rows)),
-    TraceFormat("disksim", "DiskSim's default ascii", "time ms, blocks of 512 B",
-                _first(r"\d+\.\d+\s+\d+\s+\d+\s+\d+\s+[0-9a-fA-F]+$"), text(disksim.ascii_rows),
-                (".disksim",), line=lambda: disksim.ascii_line),
-    TraceFormat("mqsim", "MQSim's ascii", "time ns, sectors of 512 B",
-                _first(r"\d+\s+\d+\s+\d+\s+\d+\s+[01]$"), text(disksim.mqsim), (".mqsim",),
-                line=lambda: disksim.mqsim_line),
-    TraceFormat("vscsi1", "vscsiStats (CloudPhysics), version 1",
-                "time us, blocks of 512 B, sizes in bytes",
-                lambda head: vscsi.is_version(head, 1), vscsi.read_v1),
-    TraceFormat("vscsi2", "vscsiStats (CloudPhysics), version 2",
-                "time us, blocks of 512 B, sizes in bytes",
-                lambda head: vscsi.is_version(head, 2), vscsi.read_v2),
-    TraceFormat("oracleGeneral", "libCacheSim's oracleGeneral",
-                "time s, objects as sectors of 512 B, sizes in bytes", oracle.looks, oracle.read),
+    TraceFormat(
+        "parquet",
+        "blockstack's columns in Parquet",
+        "time ns, sectors of 512 B",
+        columns.looks,
+        columns.read,
+        (".parquet",),
+        save=columns.save,
+        ops=(READ, WRITE, FLUSH, DISCARD, FUA),
+    ),
+    TraceFormat(
+        "blktrace",
+        "blktrace's binary",
+        "time ns, sectors of 512 B, sizes in bytes",
+        lambda head: blktrace.order(head) != "",
+        blktrace.read,
+    ),
+    TraceFormat(
+        "blockstack",
+        "blockstack's CSV",
+        "time ns, sectors of 512 B",
+        _first(re.escape(table.HEADER) + "$"),
+        text(table.rows),
+        (".csv",),
+        line=lambda: table.line,
+        header=table.HEADER,
+        ops=(READ, WRITE, FLUSH, DISCARD, FUA),
+    ),
+    TraceFormat(
+        "iolog",
+        "fio's iolog, versions 2 and 3",
+        "time us, offsets and sizes in bytes",
+        _first(r"fio version \d+ iolog"),
+        text(iolog.rows),
+        (".iolog", ".log"),
+        line=iolog.Writer,
+        header=iolog.Writer.header,
+        ops=(READ, WRITE, FLUSH, DISCARD, FUA),
+    ),
+    TraceFormat(
+        "blkparse",
+        "blkparse's text",
+        "time s with ns, sectors of 512 B",
+        _first(blkparse.EVENT.pattern),
+        text(blkparse.rows),
+        (".blkparse", ".blktrace"),
+    ),
+    TraceFormat(
+        "msr",
+        "MSR Cambridge CSV",
+        "time 100 ns since 1601, offsets and sizes in bytes",
+        _first(r"\d{1,20},[^,]+,\d+,(?i:read|write),\d+,\d+,\d+$"),
+        text(csvs.msr),
+        (".msr",),
+        epoch=WINDOWS,
+        line=lambda: csvs.msr_line,
+    ),
+    TraceFormat(
+        "systor17",
+        "systor '17 CSV",
+        "Unix time s with ns, offsets and sizes in bytes",
+        _first(re.escape(csvs.SYSTOR_HEADER) + r"$|\d+\.\d+,[\d.]*,[RW]?,\d+,\d+,\d+$"),
+        text(csvs.systor),
+        epoch=UNIX,
+    ),
+    TraceFormat(
+        "alibaba",
+        "Alibaba block traces CSV",
+        "Unix time us, offsets and sizes in bytes",
+        _first(r"\d+,[RW],\d+,\d+,\d+$"),
+        text(csvs.alibaba),
+        (".alibaba",),
+        epoch=UNIX,
+    ),
+    TraceFormat(
+        "cloudphysics-csv",
+        "vscsiStats as CSV",
+        "time s, blocks of 512 B, sizes in bytes",
+        _first(re.escape(vscsi.CSV_HEADER) + r"$|[12],\d+,[0-9a-f]{1,2},\d+,\d+$"),
+        text(vscsi.csv_rows),
+    ),
+    TraceFormat(
+        "tencent",
+        "Tencent CBS CSV",
+        "Unix time s, offsets and sizes in sectors of 512 B",
+        _first(r"\d{9,10},\d+,\d+,[01],\d+$"),
+        text(csvs.tencent),
+        epoch=UNIX,
+    ),
+    TraceFormat(
+        "disksim-validate",
+        "DiskSim's validate",
+        "gaps us, blocks of 512 B",
+        _first(r"[RW]\s+\w+\s+\d+\s+\d+\s+\d+\.\d+\s+\d+\.\d+$"),
+        text(disksim.validate_rows),
+    ),
+    TraceFormat(
+        "disksim",
+        "DiskSim's default ascii",
+        "time ms, blocks of 512 B",
+        _first(r"\d+\.\d+\s+\d+\s+\d+\s+\d+\s+[0-9a-fA-F]+$"),
+        text(disksim.ascii_rows),
+        (".disksim",),
+        line=lambda: disksim.ascii_line,
+    ),
+    TraceFormat(
+        "mqsim",
+        "MQSim's ascii",
+        "time ns, sectors of 512 B",
+        _first(r"\d+\s+\d+\s+\d+\s+\d+\s+[01]$"),
+        text(disksim.mqsim),
+        (".mqsim",),
+        line=lambda: disksim.mqsim_line,
+    ),
+    TraceFormat(
+        "vscsi1",
+        "vscsiStats (CloudPhysics), version 1",
+        "time us, blocks of 512 B, sizes in bytes",
+        lambda head: vscsi.is_version(head, 1),
+        vscsi.read_v1,
+    ),
+    TraceFormat(
+        "vscsi2",
+        "vscsiStats (CloudPhysics), version 2",
+        "time us, blocks of 512 B, sizes in bytes",
+        lambda head: vscsi.is_version(head, 2),
+        vscsi.read_v2,
+    ),
+    TraceFormat(
+        "oracleGeneral",
+        "libCacheSim's oracleGeneral",
+        "time s, objects as sectors of 512 B, sizes in bytes",
+        oracle.looks,
+        oracle.read,
+    ),
 )
 
 
@@ -141,8 +233,12 @@ def by_name(name: str, option: str) -> TraceFormat:
     """
     found = next((f for f in FORMATS if f.name == name), None)
     if found is None:
-        raise TraceError("no such trace format", path=option, value=name,
-                         hint=did_you_mean(name, [f.name for f in FORMATS], "formats"))
+        raise TraceError(
+            "no such trace format",
+            path=option,
+            value=name,
+            hint=did_you_mean(name, [f.name for f in FORMATS], "formats"),
+        )
     return found
 
 
@@ -180,13 +276,17 @@ class TraceFile:
         if not rows:
             left = self.reading.left_out
             why = blkparse.none_queued(left) if self.form.name in ("blkparse", "blktrace") else ""
-            raise TraceError(why or "has no bios", path=self.path,
-                             hint="; ".join(f"{n} {what}" for what, n in left.most_common(4)))
+            raise TraceError(
+                why or "has no bios",
+                path=self.path,
+                hint="; ".join(f"{n} {what}" for what, n in left.most_common(4)),
+            )
 
 
 @contextmanager
-def open_trace(path: str | Path, *, form: str | None = None, skip_bad: int = 0
-               ) -> Iterator[TraceFile]:
+def open_trace(
+    path: str | Path, *, form: str | None = None, skip_bad: int = 0
+) -> Iterator[TraceFile]:
     """A trace file, plain or packed by gzip, bzip2 or xz; ``-`` is standard input.
 
     Parameters
@@ -212,8 +312,11 @@ def open_trace(path: str | Path, *, form: str | None = None, skip_bad: int = 0
         stream, head = _unpacked(plain, name)
         chosen = chosen or recognise(head)
         if chosen is None:
-            raise TraceError("is of no trace format that is known by its content", path=name,
-                             hint="--from NAME: " + ", ".join(f.name for f in FORMATS))
+            raise TraceError(
+                "is of no trace format that is known by its content",
+                path=name,
+                hint="--from NAME: " + ", ".join(f.name for f in FORMATS),
+            )
         yield TraceFile(name, chosen, Reading(skip_bad=skip_bad), stream)
     finally:
         if name != "-":
@@ -224,8 +327,11 @@ def _unpacked(plain: BinaryIO, name: str) -> tuple[BinaryIO, bytes]:
     """The stream below its packing, and its first bytes."""
     try:
         magic = _peek(plain, 6)
-        for start, opener in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open),
-                              (b"\xfd7zXZ\x00", lzma.open)):
+        for start, opener in (
+            (b"\x1f\x8b", gzip.open),
+            (b"BZh", bz2.open),
+            (b"\xfd7zXZ\x00", lzma.open),
+        ):
             if magic.startswith(start):
                 stream = cast(BinaryIO, opener(plain, "rb"))
                 return stream, _peek(stream, _HEAD)

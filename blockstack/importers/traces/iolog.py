@@ -46,8 +46,12 @@ def _version(line: str) -> int:
     for version in (2, 3):
         if line == f"fio version {version} iolog":
             return version
-    raise TraceError("not an iolog of version 2 or 3", path="line 1", value=line[:100],
-                     hint='its first line is "fio version 3 iolog"')
+    raise TraceError(
+        "not an iolog of version 2 or 3",
+        path="line 1",
+        value=line[:100],
+        hint='its first line is "fio version 3 iolog"',
+    )
 
 
 class Writer:

@@ -16,12 +16,16 @@ _LOOKED_AT = 100
 def looks(head: bytes) -> bool:
     """Times that do not fall by much, sizes of blocks, next accesses that are -1 or later."""
     count = min(len(head) // _DTYPE.itemsize, _LOOKED_AT)
-    found = np.frombuffer(head[:count * _DTYPE.itemsize], _DTYPE)
+    found = np.frombuffer(head[: count * _DTYPE.itemsize], _DTYPE)
     return count > 0 and bool(
-        (found["next"] >= -1).all() and (found["next"] < 2**48).all()
-        and (found["size"] > 0).all() and (found["size"] <= 2**30).all()
-        and (found["size"] % SECTOR_BYTES == 0).all() and (found["obj"] < 2**50).all()
-        and (np.diff(found["time"].astype(np.int64)) >= 0).all())
+        (found["next"] >= -1).all()
+        and (found["next"] < 2**48).all()
+        and (found["size"] > 0).all()
+        and (found["size"] <= 2**30).all()
+        and (found["size"] % SECTOR_BYTES == 0).all()
+        and (found["obj"] < 2**50).all()
+        and (np.diff(found["time"].astype(np.int64)) >= 0).all()
+    )
 
 
 def _row(values: tuple[int, ...]) -> Row:
@@ -34,6 +38,8 @@ _read = records(_DTYPE, _row)
 
 def read(stream: BinaryIO, reading: Reading) -> Iterator[Trace]:
     """Object numbers are taken for sectors, and every row for a read."""
-    reading.notes.append("the format has no operations: every row is taken for a read, and "
-                         "object numbers for sectors")
+    reading.notes.append(
+        "the format has no operations: every row is taken for a read, and "
+        "object numbers for sectors"
+    )
     return _read(stream, reading)

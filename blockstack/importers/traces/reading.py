@@ -77,8 +77,11 @@ class Reading:
         """
         self.bad += 1
         if self.bad > self.skip_bad:
-            hint = ("--skip-bad N passes over N malformed rows" if not self.skip_bad else
-                    f"--skip-bad {self.skip_bad} is used up; the first was {self.first_bad}")
+            hint = (
+                "--skip-bad N passes over N malformed rows"
+                if not self.skip_bad
+                else f"--skip-bad {self.skip_bad} is used up; the first was {self.first_bad}"
+            )
             raise TraceError(why, path=where, value=value, hint=hint)
         self.first_bad = self.first_bad or f"{where}: {why}"
 
@@ -119,9 +122,14 @@ class Reading:
         """The rows so far as columns; the next chunk begins."""
         table = np.array(self._rows, np.int64).reshape(-1, 5)
         self._rows = []
-        return Trace(table[:, 0].copy(), table[:, 1].astype(np.int32),
-                     table[:, 2].astype(np.uint8), table[:, 3].copy(), table[:, 4].copy(),
-                     tuple(self.devices))
+        return Trace(
+            table[:, 0].copy(),
+            table[:, 1].astype(np.int32),
+            table[:, 2].astype(np.uint8),
+            table[:, 3].copy(),
+            table[:, 4].copy(),
+            tuple(self.devices),
+        )
 
     def rows(self, found: Iterable[tuple[str, "Row | str"]]) -> Iterator[Trace]:
         """Chunks of rows that come with the place they stand at."""
@@ -163,15 +171,18 @@ def lines(stream: BinaryIO, reading: Reading, parse: RowReader) -> Iterator[tupl
 
 def text(parse: Callable[[Reading], RowReader]) -> Callable[[BinaryIO, Reading], Iterator[Trace]]:
     """A reader of a text format, from a maker of its row reader (which may keep state)."""
+
     def read(stream: BinaryIO, reading: Reading) -> Iterator[Trace]:
         return reading.rows(lines(stream, reading, parse(reading)))
 
     return read
 
 
-def records(dtype: np.dtype[np.void], row: Callable[[tuple[int, ...]], "Row | str"]
-            ) -> Callable[[BinaryIO, Reading], Iterator[Trace]]:
+def records(
+    dtype: np.dtype[np.void], row: Callable[[tuple[int, ...]], "Row | str"]
+) -> Callable[[BinaryIO, Reading], Iterator[Trace]]:
     """A reader of a binary format of records of one size."""
+
     def found(stream: BinaryIO, reading: Reading) -> Iterator[tuple[str, Row | str]]:
         number, size, rest = 0, dtype.itemsize, b""
         while raw := stream.read(size * CHUNK_ROWS - len(rest)):
@@ -187,8 +198,9 @@ def records(dtype: np.dtype[np.void], row: Callable[[tuple[int, ...]], "Row | st
                     continue
                 yield f"record {number}", one
         if rest:
-            reading.malformed(f"record {number + 1}", f"has {len(rest)} of {size} bytes",
-                              rest.hex())
+            reading.malformed(
+                f"record {number + 1}", f"has {len(rest)} of {size} bytes", rest.hex()
+            )
 
     def read(stream: BinaryIO, reading: Reading) -> Iterator[Trace]:
         return reading.rows(found(stream, reading))

@@ -23,8 +23,9 @@ def first_bios(chunks: Iterator[Trace], most: int) -> tuple[Trace, bool]:
     return Trace.joined(parts).take(slice(most)).sorted(), rows > most
 
 
-def as_workload(trace: Trace, roots: Sequence[str], mapping: Mapping[str, str], *,
-                direct: bool) -> tuple[Workload, NDArray[np.float64]]:
+def as_workload(
+    trace: Trace, roots: Sequence[str], mapping: Mapping[str, str], *, direct: bool
+) -> tuple[Workload, NDArray[np.float64]]:
     """Columns and arrival times in ns.
 
     Parameters
@@ -45,18 +46,28 @@ def as_workload(trace: Trace, roots: Sequence[str], mapping: Mapping[str, str], 
     used = [trace.devices[i] for i in np.unique(trace.device)]
     for device, root in mapping.items():
         if (device not in trace.devices and device != "*") or root not in roots:
-            raise TraceError("no such device", path="--map", value=f"{device}={root}",
-                             hint=f"in the trace: {listed(used)}; roots: {listed(roots)}")
+            raise TraceError(
+                "no such device",
+                path="--map",
+                value=f"{device}={root}",
+                hint=f"in the trace: {listed(used)}; roots: {listed(roots)}",
+            )
     alone = {used[0]: roots[0]} if len(used) == 1 and len(roots) == 1 else {}
     rest = dict.fromkeys(used, mapping["*"]) if "*" in mapping else {}
     target = rest | alone | {name: name for name in used if name in roots} | dict(mapping)
     lost = [name for name in used if name not in target]
     if lost:
-        raise TraceError("devices without a root of the stack", path="--trace", value=lost[0],
-                         hint=f"--map '*={roots[0]}' sends all to one root, or --map "
-                              f"{lost[0]}=ROOT for each of {listed(lost)}; roots: {listed(roots)}")
-    number = np.array([roots.index(target[name]) if name in target else 0
-                       for name in trace.devices], np.int32)
-    workload = Workload.from_columns(trace.op, trace.sector, trace.nr_sectors,
-                                     number[trace.device], direct=direct)
+        raise TraceError(
+            "devices without a root of the stack",
+            path="--trace",
+            value=lost[0],
+            hint=f"--map '*={roots[0]}' sends all to one root, or --map "
+            f"{lost[0]}=ROOT for each of {listed(lost)}; roots: {listed(roots)}",
+        )
+    number = np.array(
+        [roots.index(target[name]) if name in target else 0 for name in trace.devices], np.int32
+    )
+    workload = Workload.from_columns(
+        trace.op, trace.sector, trace.nr_sectors, number[trace.device], direct=direct
+    )
     return workload, trace.time_ns.astype(np.float64)

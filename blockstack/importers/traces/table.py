@@ -9,14 +9,20 @@ HEADER = "time_ns,device,op,sector,nr_sectors"
 
 def rows(_: Reading) -> RowReader:
     """``1500,sda,write,2048,8``."""
+
     def row(line: str) -> Row | str:
         if line == HEADER:
             return ""
         time, device, op, sector, count = line.split(",")
         if op not in OPS:
             raise ValueError(f"not one of {', '.join(OPS)}")
-        return Row(scaled(time, 0), device, OPS.index(op), whole(sector) * SECTOR_BYTES,
-                   whole(count) * SECTOR_BYTES)
+        return Row(
+            scaled(time, 0),
+            device,
+            OPS.index(op),
+            whole(sector) * SECTOR_BYTES,
+            whole(count) * SECTOR_BYTES,
+        )
 
     return row
 

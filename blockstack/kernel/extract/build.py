@@ -38,7 +38,8 @@ CONVENTION = (
     "of the caller included) in use at the deepest such call; callee frame adds to it. tail = "
     "jumps, caller bytes left on the stack at the jump ('*': through a pointer). indirect = "
     "depths of calls through pointers. kind: static | bounded (pushes arguments around calls) | "
-    "aligned (and $-N,SP: worst-case padding included) | dynamic | stack-switch")
+    "aligned (and $-N,SP: worst-case padding included) | dynamic | stack-switch"
+)
 #: called with bytes done, bytes in all, and what is being read
 Progress = Callable[[int, int, str], None]
 _MODULE = re.compile(r"\.ko(\.(xz|gz|zst))?\Z")
@@ -88,11 +89,16 @@ def collect(inputs: Sequence[Path]) -> list[Path]:
             inside = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
             found = [p for p in inside if _MODULE.search(p.name)]
             images = [p for p in inside if _KERNEL.match(p.name)]
-            found = found or next(filter(None, (
-                [p for p in inside if p.suffix == kind] for kind in (".o", ".ci", ".su"))), [])
+            found = found or next(
+                filter(
+                    None, ([p for p in inside if p.suffix == kind] for kind in (".o", ".ci", ".su"))
+                ),
+                [],
+            )
             if not found and not images:
-                raise BlockstackError("has no vmlinux, vmlinuz, .ko, .o, .ci or .su files",
-                                      path=str(path))
+                raise BlockstackError(
+                    "has no vmlinux, vmlinuz, .ko, .o, .ci or .su files", path=str(path)
+                )
             # a debug package's vmlinux says more than the vmlinuz beside it
             kernels += sorted(images, key=lambda p: not p.name.startswith("vmlinux"))[:1]
             objects += found
@@ -105,8 +111,9 @@ def collect(inputs: Sequence[Path]) -> list[Path]:
     return [*dict.fromkeys(kernels), *dict.fromkeys(objects)]
 
 
-def extract(inputs: Sequence[Path], *, progress: Progress | None = None, kernel: str = "",
-            arch: str = "") -> dict[str, Any]:
+def extract(
+    inputs: Sequence[Path], *, progress: Progress | None = None, kernel: str = "", arch: str = ""
+) -> dict[str, Any]:
     """Frames and calls of a kernel.
 
     Parameters
@@ -133,16 +140,22 @@ def extract(inputs: Sequence[Path], *, progress: Progress | None = None, kernel:
     """
     paths = collect(inputs)
     if not paths:
-        raise BlockstackError("nothing to extract from", path="kernel extract",
-                              hint="give vmlinux or vmlinuz and a folder of modules")
+        raise BlockstackError(
+            "nothing to extract from",
+            path="kernel extract",
+            hint="give vmlinux or vmlinuz and a folder of modules",
+        )
     if any(_is_text(p) for p in paths):
         return _from_texts(paths, kernel, arch)
     run = _Run(sum(p.stat().st_size for p in paths), progress)
     batches = [_one(path, run, whole=len(paths) > 1) for path in paths]
     data = assemble([b for b in batches if b is not None])
     if not data["functions"]:
-        raise BlockstackError("no function with machine code found", path=str(paths[0]),
-                              hint="stripped? give the unstripped file or a vmlinuz")
+        raise BlockstackError(
+            "no function with machine code found",
+            path=str(paths[0]),
+            hint="stripped? give the unstripped file or a vmlinuz",
+        )
     run.kernel = kernel or run.kernel
     return {"meta": _meta(run, paths, data)} | data
 
@@ -159,8 +172,11 @@ def _is_text(path: Path) -> bool:
 def _from_texts(paths: Sequence[Path], kernel: str, arch: str) -> dict[str, Any]:
     binary = [p for p in paths if not _is_text(p)]
     if binary:
-        raise BlockstackError("machine code and gcc's own figures are not mixed",
-                              path=str(binary[0]), hint="extract them into two tables")
+        raise BlockstackError(
+            "machine code and gcc's own figures are not mixed",
+            path=str(binary[0]),
+            hint="extract them into two tables",
+        )
     return from_usage(paths, kernel=kernel, arch=arch)
 
 
@@ -172,8 +188,11 @@ def _one(path: Path, run: _Run, *, whole: bool) -> Batch | None:
     digest = hashlib.sha256(data).hexdigest()
     image, data = _load(path, data)
     if run.arch and image.arch != run.arch:
-        raise BlockstackError(f"is for {image.arch}, the files before it for {run.arch}",
-                              path=str(path), hint="extract one kernel at a time")
+        raise BlockstackError(
+            f"is for {image.arch}, the files before it for {run.arch}",
+            path=str(path),
+            hint="extract one kernel at a time",
+        )
     run.arch = image.arch
     if run.decoder is None:
         run.decoder = Decoder(image.pointer_bytes)
@@ -230,8 +249,14 @@ def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
         if orc is not None:
             run.orc.check(orc, r.names[0], flow.points)
             flow.points = []
-        found.append(found_of(image, r, flow, files.find(
-            r.names[0], r.start, r.file, unique=times[r.names[0]] == 1)))
+        found.append(
+            found_of(
+                image,
+                r,
+                flow,
+                files.find(r.names[0], r.start, r.file, unique=times[r.names[0]] == 1),
+            )
+        )
     found.sort(key=lambda f: f.start)
     for f, file in zip(found, place(found, files), strict=True):
         run.hinted += f.file != file
@@ -256,8 +281,11 @@ def _identify(image: Image, run: _Run, path: Path) -> None:
     run.kernel = run.kernel or path.name
     run.compiler = run.compiler or image.comment
     if not run.hints and not run.hints_from:
-        run.hints, run.hints_from = shipped_hints(image.arch, _version(run.kernel)) if (
-            run.kernel.startswith("Linux ")) else ({}, "")
+        run.hints, run.hints_from = (
+            shipped_hints(image.arch, _version(run.kernel))
+            if (run.kernel.startswith("Linux "))
+            else ({}, "")
+        )
 
 
 def _banner(image: Image) -> re.Match[bytes] | None:
@@ -284,15 +312,27 @@ def _thread_size(run: _Run) -> int:
 
 def _meta(run: _Run, paths: Sequence[Path], data: dict[str, Any]) -> dict[str, Any]:
     meta: dict[str, Any] = {
-        "format": FORMAT, "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "kernel": run.kernel, "arch": run.arch, "pointer_bytes": 8 if run.arch == "x86_64" else 4,
-        "thread_size": _thread_size(run), "compiler": run.compiler, "method": METHOD,
+        "format": FORMAT,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "kernel": run.kernel,
+        "arch": run.arch,
+        "pointer_bytes": 8 if run.arch == "x86_64" else 4,
+        "thread_size": _thread_size(run),
+        "compiler": run.compiler,
+        "method": METHOD,
         "convention": CONVENTION,
-        "provenance": "; ".join(run.provenance) + (
-            f"; {len(paths) - len(run.provenance)} more" if len(paths) > len(run.provenance)
-            else ""),
-        "counts": count(data) | {"files_read": len(paths), "without_symbols": len(run.skipped),
-                                 "joins_in_doubt": run.suspect, "entered_by_guess": run.guessed}}
+        "provenance": "; ".join(run.provenance)
+        + (
+            f"; {len(paths) - len(run.provenance)} more" if len(paths) > len(run.provenance) else ""
+        ),
+        "counts": count(data)
+        | {
+            "files_read": len(paths),
+            "without_symbols": len(run.skipped),
+            "joins_in_doubt": run.suspect,
+            "entered_by_guess": run.guessed,
+        },
+    }
     if run.orc.functions:
         meta["orc"] = run.orc.summary()
     if run.hinted:

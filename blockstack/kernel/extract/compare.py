@@ -42,15 +42,22 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """For ``--json``; keys are stable."""
         both = self.equal + len(self.changed)
-        return {"before": self.before, "after": self.after, "in_both": both, "equal": self.equal,
-                "grew": sum(c.delta_bytes > 0 for c in self.changed),
-                "shrank": sum(c.delta_bytes < 0 for c in self.changed),
-                "changed": [asdict(c) | {"delta_bytes": c.delta_bytes} for c in self.changed],
-                "only_before": list(self.only_before), "only_after": list(self.only_after)}
+        return {
+            "before": self.before,
+            "after": self.after,
+            "in_both": both,
+            "equal": self.equal,
+            "grew": sum(c.delta_bytes > 0 for c in self.changed),
+            "shrank": sum(c.delta_bytes < 0 for c in self.changed),
+            "changed": [asdict(c) | {"delta_bytes": c.delta_bytes} for c in self.changed],
+            "only_before": list(self.only_before),
+            "only_after": list(self.only_after),
+        }
 
 
-def compare(before: FrameTable, after: FrameTable, folders: Sequence[str] = BLOCK_PATH
-            ) -> Comparison:
+def compare(
+    before: FrameTable, after: FrameTable, folders: Sequence[str] = BLOCK_PATH
+) -> Comparison:
     """Frames of the functions in ``folders`` that both kernels have.
 
     A function that only one of them has counts if the other has its file at all: the shipped
@@ -63,14 +70,22 @@ def compare(before: FrameTable, after: FrameTable, folders: Sequence[str] = BLOC
     both = sorted(first.keys() & second.keys())
     files = {file for file, _ in first.values()} & {file for file, _ in second.values()}
     rows = [Change(n, second[n][0], first[n][1], second[n][1]) for n in both]
-    changed = sorted((r for r in rows if r.delta_bytes),
-                     key=lambda r: (-abs(r.delta_bytes), r.name))
-    return Comparison(_title(before), _title(after), tuple(changed), len(rows) - len(changed),
-                      _only(first, second, files), _only(second, first, files))
+    changed = sorted(
+        (r for r in rows if r.delta_bytes), key=lambda r: (-abs(r.delta_bytes), r.name)
+    )
+    return Comparison(
+        _title(before),
+        _title(after),
+        tuple(changed),
+        len(rows) - len(changed),
+        _only(first, second, files),
+        _only(second, first, files),
+    )
 
 
-def _only(here: Mapping[str, tuple[str, int]], there: Mapping[str, tuple[str, int]],
-          files: set[str]) -> tuple[str, ...]:
+def _only(
+    here: Mapping[str, tuple[str, int]], there: Mapping[str, tuple[str, int]], files: set[str]
+) -> tuple[str, ...]:
     return tuple(sorted(n for n in here.keys() - there.keys() if here[n][0] in files))
 
 
@@ -96,20 +111,34 @@ def _frames(table: FrameTable, folders: Sequence[str]) -> dict[str, tuple[str, i
 
 def comparison_view(found: Comparison, limit: int = 40) -> Iterable[Table | Text]:
     """The largest changes as a table, and a line that sums up."""
-    table = Table("function", "file", "before", "after", "change", box=None, header_style="bold",
-                  pad_edge=False)
+    table = Table(
+        "function",
+        "file",
+        "before",
+        "after",
+        "change",
+        box=None,
+        header_style="bold",
+        pad_edge=False,
+    )
     table.columns[0].no_wrap, table.columns[1].overflow = True, "fold"  # no name is cut
     for column in table.columns[2:]:
         column.justify, column.no_wrap = "right", True
     for row in found.changed[:limit]:
-        table.add_row(row.name, Text(row.file, "dim"), f"{row.before_bytes:,}",
-                      f"{row.after_bytes:,}", Text(f"{row.delta_bytes:+,}", "red" if (
-                          row.delta_bytes > 0) else "green"))
+        table.add_row(
+            row.name,
+            Text(row.file, "dim"),
+            f"{row.before_bytes:,}",
+            f"{row.after_bytes:,}",
+            Text(f"{row.delta_bytes:+,}", "red" if (row.delta_bytes > 0) else "green"),
+        )
     yield Text(f"{found.before}  →  {found.after}", "bold")
     if found.changed:
         yield table
     numbers = found.to_dict()
-    yield Text(f"{numbers['in_both']:,} functions in both: {found.equal:,} equal, "
-               f"{numbers['grew']:,} grew, {numbers['shrank']:,} shrank; "
-               f"{len(found.only_before):,} only before, {len(found.only_after):,} only after"
-               + (f"; {limit} largest shown" if len(found.changed) > limit else ""))
+    yield Text(
+        f"{numbers['in_both']:,} functions in both: {found.equal:,} equal, "
+        f"{numbers['grew']:,} grew, {numbers['shrank']:,} shrank; "
+        f"{len(found.only_before):,} only before, {len(found.only_after):,} only after"
+        + (f"; {limit} largest shown" if len(found.changed) > limit else "")
+    )

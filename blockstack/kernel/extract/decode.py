@@ -16,12 +16,44 @@ from blockstack.kernel.extract.ops import BP, NO_REGISTER, SP, Event
 
 # classes of instruction codes; 0 is of no interest
 _STACK, _FLOW, _REG, _END = 1, 2, 3, 4
-_STACK_NAMES = frozenset({"PUSH", "POP", "PUSHF", "PUSHFD", "PUSHFQ", "POPF", "POPFD", "POPFQ",
-                          "PUSHA", "PUSHAD", "POPA", "POPAD", "LEAVE", "ENTER"})
-_END_NAMES = frozenset({"UD0", "UD1", "UD2", "INT3", "IRET", "IRETD", "IRETQ", "SYSEXIT",
-                        "SYSEXITQ", "SYSRET", "SYSRETQ", "ERETU", "ERETS"})
-_REG_NAMES = frozenset({"MOV", "LEA", "ADD", "SUB", "AND", "XCHG", "INC", "DEC", "OR", "XOR",
-                        "CMOVE", "CMOVNE"})
+_STACK_NAMES = frozenset(
+    {
+        "PUSH",
+        "POP",
+        "PUSHF",
+        "PUSHFD",
+        "PUSHFQ",
+        "POPF",
+        "POPFD",
+        "POPFQ",
+        "PUSHA",
+        "PUSHAD",
+        "POPA",
+        "POPAD",
+        "LEAVE",
+        "ENTER",
+    }
+)
+_END_NAMES = frozenset(
+    {
+        "UD0",
+        "UD1",
+        "UD2",
+        "INT3",
+        "IRET",
+        "IRETD",
+        "IRETQ",
+        "SYSEXIT",
+        "SYSEXITQ",
+        "SYSRET",
+        "SYSRETQ",
+        "ERETU",
+        "ERETS",
+    }
+)
+_REG_NAMES = frozenset(
+    {"MOV", "LEA", "ADD", "SUB", "AND", "XCHG", "INC", "DEC", "OR", "XOR", "CMOVE", "CMOVNE"}
+)
 
 
 def iced() -> ModuleType:
@@ -35,8 +67,11 @@ def iced() -> ModuleType:
     try:
         import iced_x86
     except ImportError as error:
-        raise BlockstackError("needs the decoder iced-x86", path="kernel extract",
-                              hint="pip install 'blockstack[frames]'") from error
+        raise BlockstackError(
+            "needs the decoder iced-x86",
+            path="kernel extract",
+            hint="pip install 'blockstack[frames]'",
+        ) from error
     module: ModuleType = iced_x86
     return module
 
@@ -82,12 +117,16 @@ class Decoder:
         self.sp = reg.RSP if pointer_bytes == 8 else reg.ESP
         self.watched = frozenset({self.sp, reg.RBP if pointer_bytes == 8 else reg.EBP})
         flow = self.ix.FlowControl
-        self.direct = {flow.CALL: ops.CALL, flow.UNCONDITIONAL_BRANCH: ops.JMP,
-                       flow.CONDITIONAL_BRANCH: ops.JCC}
+        self.direct = {
+            flow.CALL: ops.CALL,
+            flow.UNCONDITIONAL_BRANCH: ops.JMP,
+            flow.CONDITIONAL_BRANCH: ops.JCC,
+        }
         self.used = self.ix.InstructionInfoFactory()
         access = self.ix.OpAccess
-        self.writes = frozenset({access.WRITE, access.COND_WRITE, access.READ_WRITE,
-                                 access.READ_COND_WRITE})
+        self.writes = frozenset(
+            {access.WRITE, access.COND_WRITE, access.READ_WRITE, access.READ_COND_WRITE}
+        )
         self.instructions = 0
 
     def events(self, code: bytes, addr: int) -> list[Event]:
@@ -109,12 +148,14 @@ class Decoder:
                 continue
             if kind == _REG:
                 if ins.op0_register in watched or (
-                        ins.op1_register == self.sp and ins.mnemonic == self.ix.Mnemonic.XCHG):
+                    ins.op1_register == self.sp and ins.mnemonic == self.ix.Mnemonic.XCHG
+                ):
                     event = self._register(ins)
                     if event is None:
                         continue
                     if event[1] in (ops.AND, ops.DYNAMIC, ops.SWITCH) or (
-                            event[1] == ops.MOV and event[2] == SP and event[3] not in (SP, BP)):
+                        event[1] == ops.MOV and event[2] == SP and event[3] not in (SP, BP)
+                    ):
                         return False
                     out.append(event)
             elif kind == _STACK:
@@ -147,9 +188,12 @@ class Decoder:
 
     def _changed(self, ins: Any) -> set[int]:
         rows = self.used.info(ins).used_registers()
-        found = {self.numbers[self.ix.RegisterExt.full_register(u.register)] for u in rows
-                 if u.access in self.writes
-                 and self.ix.RegisterExt.full_register(u.register) in self.numbers}
+        found = {
+            self.numbers[self.ix.RegisterExt.full_register(u.register)]
+            for u in rows
+            if u.access in self.writes
+            and self.ix.RegisterExt.full_register(u.register) in self.numbers
+        }
         return found - {SP}
 
     def _stack(self, ins: Any) -> Event:
@@ -177,8 +221,13 @@ class Decoder:
             return (ins.ip, ops.CALLI, 0, 0, 0)
         if flow == kinds.INDIRECT_BRANCH:
             register = ins.op0_kind == self.ix.OpKind.REGISTER
-            table = 0 if register or ins.memory_index == self.ix.Register.NONE or (
-                ins.memory_base != self.ix.Register.NONE) else ins.memory_displacement
+            table = (
+                0
+                if register
+                or ins.memory_index == self.ix.Register.NONE
+                or (ins.memory_base != self.ix.Register.NONE)
+                else ins.memory_displacement
+            )
             return (ins.ip, ops.JMPI, table, int(register), 0)
         return (ins.ip, ops.JCC, ins.near_branch_target, 0, 0)  # jrcxz, loop, xbegin
 
@@ -195,11 +244,17 @@ class Decoder:
             return None
         if mnemonic == names.MOV and source != NO_REGISTER:
             return (ins.ip, ops.MOV, target, source, 0)
-        if mnemonic == names.LEA and ins.memory_index == self.ix.Register.NONE and (
-                base := self.numbers.get(ins.memory_base, NO_REGISTER)) != NO_REGISTER:
+        if (
+            mnemonic == names.LEA
+            and ins.memory_index == self.ix.Register.NONE
+            and (base := self.numbers.get(ins.memory_base, NO_REGISTER)) != NO_REGISTER
+        ):
             return (ins.ip, ops.MOV, target, base, _signed(ins.memory_displacement, self.bits))
-        if mnemonic in (names.ADD, names.SUB) and ins.op_count == 2 and (
-                ins.op1_kind not in (self.ix.OpKind.REGISTER, self.ix.OpKind.MEMORY)):
+        if (
+            mnemonic in (names.ADD, names.SUB)
+            and ins.op_count == 2
+            and (ins.op1_kind not in (self.ix.OpKind.REGISTER, self.ix.OpKind.MEMORY))
+        ):
             value = _signed(ins.immediate(1), self.bits)
             value = -value if mnemonic == names.SUB else value
             if target == SP:
@@ -214,7 +269,9 @@ class Decoder:
     def _odd(self, ins: Any, mnemonic: int) -> Event:
         names = self.ix.Mnemonic
         if mnemonic == names.AND and ins.op1_kind not in (
-                self.ix.OpKind.REGISTER, self.ix.OpKind.MEMORY):
+            self.ix.OpKind.REGISTER,
+            self.ix.OpKind.MEMORY,
+        ):
             return (ins.ip, ops.AND, -_signed(ins.immediate(1), self.bits), 0, 0)
         if mnemonic in (names.SUB, names.ADD, names.LEA, names.AND):
             return (ins.ip, ops.DYNAMIC, 0, 0, 0)

@@ -35,8 +35,7 @@ def _static_keys(image: Image) -> Pairs:
     if not data:
         return _search(image)
     words = 4 if image.pointer_bytes == 8 else 3
-    tried = [_relative(data, addr, words),
-             _absolute(data, image.pointer_bytes, 3)]
+    tried = [_relative(data, addr, words), _absolute(data, image.pointer_bytes, 3)]
     return max(tried, key=lambda pairs: _plausible(image, pairs))
 
 
@@ -48,8 +47,13 @@ def _search(image: Image) -> Pairs:
     """
     if image.relocatable:
         return np.empty((0, 2), np.int64)
-    found = [_keys_in(image, s, text) for s in image.sections if not s.code
-             for text in image.sections if text.code and len(text.data) > 1 << 16]
+    found = [
+        _keys_in(image, s, text)
+        for s in image.sections
+        if not s.code
+        for text in image.sections
+        if text.code and len(text.data) > 1 << 16
+    ]
     return np.concatenate([np.empty((0, 2), np.int64), *found])
 
 
@@ -60,13 +64,23 @@ def _keys_in(image: Image, section: Section, text: Section) -> Pairs:
     ends = (words + place) & wrap if wrap > 0 else words + place
     code, target = ends[:-1], ends[1:]
     size = len(text.data) - 5
-    near = (code >= 0) & (code < size) & (target >= 0) & (target < size) & (
-        np.abs(target - code) < _REACH)
+    near = (
+        (code >= 0)
+        & (code < size)
+        & (target >= 0)
+        & (target < size)
+        & (np.abs(target - code) < _REACH)
+    )
     code, target = code[near], target[near]
     raw = np.frombuffer(text.data, np.uint8)
     first, second = raw[code], raw[code + 1]
-    patched = ((first == 0x0F) & (second == 0x1F)) | ((first == 0x66) & (second == 0x90)) | (
-        first == 0xE9) | (first == 0xEB) | ((first == 0x3E) & (second == 0x8D))
+    patched = (
+        ((first == 0x0F) & (second == 0x1F))
+        | ((first == 0x66) & (second == 0x90))
+        | (first == 0xE9)
+        | (first == 0xEB)
+        | ((first == 0x3E) & (second == 0x8D))
+    )
     base = np.uint64(text.addr).view(np.int64)
     return np.stack([code[patched] + base, target[patched] + base], axis=1)
 
@@ -105,7 +119,7 @@ def jump_table(image: Image, addr: int, low: int, high: int) -> list[int]:
     targets: list[int] = []
     raw = image.read(addr, 4096 * word)
     for at in range(0, len(raw) - word + 1, word):
-        target = int.from_bytes(raw[at:at + word], "little")
+        target = int.from_bytes(raw[at : at + word], "little")
         if not low <= target < high:
             break
         targets.append(target)

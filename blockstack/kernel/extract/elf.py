@@ -23,23 +23,78 @@ _MACHINES = {62: "x86_64", 3: "i386"}
 _STT_NOTYPE, _STT_OBJECT, _STT_FUNC, _STT_FILE = 0, 1, 2, 4
 _SLOT = 16
 
-_SHDR = {2: np.dtype([("name", "<u4"), ("type", "<u4"), ("flags", "<u8"), ("addr", "<u8"),
-                      ("off", "<u8"), ("size", "<u8"), ("link", "<u4"), ("info", "<u4"),
-                      ("align", "<u8"), ("entsize", "<u8")]),
-         1: np.dtype([("name", "<u4"), ("type", "<u4"), ("flags", "<u4"), ("addr", "<u4"),
-                      ("off", "<u4"), ("size", "<u4"), ("link", "<u4"), ("info", "<u4"),
-                      ("align", "<u4"), ("entsize", "<u4")])}
-_SYM = {2: np.dtype([("name", "<u4"), ("info", "u1"), ("other", "u1"), ("shndx", "<u2"),
-                     ("value", "<u8"), ("size", "<u8")]),
-        1: np.dtype([("name", "<u4"), ("value", "<u4"), ("size", "<u4"), ("info", "u1"),
-                     ("other", "u1"), ("shndx", "<u2")])}
-_RELOC = {(2, _RELA): np.dtype([("off", "<u8"), ("info", "<u8"), ("addend", "<i8")]),
-          (1, _REL): np.dtype([("off", "<u4"), ("info", "<u4")]),
-          (1, _RELA): np.dtype([("off", "<u4"), ("info", "<u4"), ("addend", "<i4")])}
+_SHDR = {
+    2: np.dtype(
+        [
+            ("name", "<u4"),
+            ("type", "<u4"),
+            ("flags", "<u8"),
+            ("addr", "<u8"),
+            ("off", "<u8"),
+            ("size", "<u8"),
+            ("link", "<u4"),
+            ("info", "<u4"),
+            ("align", "<u8"),
+            ("entsize", "<u8"),
+        ]
+    ),
+    1: np.dtype(
+        [
+            ("name", "<u4"),
+            ("type", "<u4"),
+            ("flags", "<u4"),
+            ("addr", "<u4"),
+            ("off", "<u4"),
+            ("size", "<u4"),
+            ("link", "<u4"),
+            ("info", "<u4"),
+            ("align", "<u4"),
+            ("entsize", "<u4"),
+        ]
+    ),
+}
+_SYM = {
+    2: np.dtype(
+        [
+            ("name", "<u4"),
+            ("info", "u1"),
+            ("other", "u1"),
+            ("shndx", "<u2"),
+            ("value", "<u8"),
+            ("size", "<u8"),
+        ]
+    ),
+    1: np.dtype(
+        [
+            ("name", "<u4"),
+            ("value", "<u4"),
+            ("size", "<u4"),
+            ("info", "u1"),
+            ("other", "u1"),
+            ("shndx", "<u2"),
+        ]
+    ),
+}
+_RELOC = {
+    (2, _RELA): np.dtype([("off", "<u8"), ("info", "<u8"), ("addend", "<i8")]),
+    (1, _REL): np.dtype([("off", "<u4"), ("info", "<u4")]),
+    (1, _RELA): np.dtype([("off", "<u4"), ("info", "<u4"), ("addend", "<i4")]),
+}
 #: relocation type -> (bytes, relative to the place), the psABI numbers of both architectures
-_TYPES = {2: {1: (8, False), 2: (4, True), 4: (4, True), 9: (4, True), 10: (4, False),
-              11: (4, False), 24: (8, True), 41: (4, True), 42: (4, True)},
-          1: {1: (4, False), 2: (4, True), 4: (4, True)}}
+_TYPES = {
+    2: {
+        1: (8, False),
+        2: (4, True),
+        4: (4, True),
+        9: (4, True),
+        10: (4, False),
+        11: (4, False),
+        24: (8, True),
+        41: (4, True),
+        42: (4, True),
+    },
+    1: {1: (4, False), 2: (4, True), 4: (4, True)},
+}
 
 
 @dataclass(slots=True)
@@ -119,7 +174,7 @@ class Image:
         if section is None:
             return b""
         at = addr - section.addr
-        return bytes(section.data[at:at + size])
+        return bytes(section.data[at : at + size])
 
     def section(self, name: str) -> Section | None:
         """A section by name."""
@@ -152,15 +207,19 @@ def load_elf(data: bytes, name: str) -> Image:
         Not ELF, another machine, truncated or damaged.
     """
     if data[:4] != b"\x7fELF":
-        raise BlockstackError("is not an ELF file", path=name,
-                              hint="give vmlinux, vmlinuz, .ko or .o files")
+        raise BlockstackError(
+            "is not an ELF file", path=name, hint="give vmlinux, vmlinuz, .ko or .o files"
+        )
     try:
         return _Parser(data, name).image()
     except (struct.error, ValueError, IndexError, KeyError, OverflowError, MemoryError) as error:
         if isinstance(error, BlockstackError):
             raise
-        raise BlockstackError(f"is a truncated or damaged ELF file: {error}", path=name,
-                              hint="unpack the package again") from error
+        raise BlockstackError(
+            f"is a truncated or damaged ELF file: {error}",
+            path=name,
+            hint="unpack the package again",
+        ) from error
 
 
 class _Parser:
@@ -174,12 +233,19 @@ class _Parser:
         head = struct.unpack_from("<HHIQQQIHHHHHH" if self.cls == 2 else "<HHIIIIIHHHHHH", data, 16)
         self.relocatable = head[0] == _ET_REL
         if head[1] not in _MACHINES:
-            raise BlockstackError("is for another machine", path=name, value=head[1],
-                                  hint="only x86_64 and i386 kernels are understood")
+            raise BlockstackError(
+                "is for another machine",
+                path=name,
+                value=head[1],
+                hint="only x86_64 and i386 kernels are understood",
+            )
         self.arch = _MACHINES[head[1]]
         offset, count, strndx = head[5], head[11], head[12]
-        self.shdrs = np.frombuffer(data, _SHDR[self.cls], count, offset) if count else np.empty(
-            0, _SHDR[self.cls])
+        self.shdrs = (
+            np.frombuffer(data, _SHDR[self.cls], count, offset)
+            if count
+            else np.empty(0, _SHDR[self.cls])
+        )
         self._check_bounds()
         names = self._bytes(strndx) if strndx < count else b""
         self.names = [_string(names, int(s["name"])) for s in self.shdrs]
@@ -189,14 +255,15 @@ class _Parser:
     def _check_bounds(self) -> None:
         for s in self.shdrs:
             if int(s["type"]) not in (0, _NOBITS) and (
-                    int(s["off"]) + int(s["size"]) > len(self.data)):
+                int(s["off"]) + int(s["size"]) > len(self.data)
+            ):
                 raise ValueError("a section ends behind the end of the file")
 
     def _bytes(self, i: int) -> bytes:
         s = self.shdrs[i]
         if int(s["type"]) == _NOBITS:
             return b""
-        return self.data[int(s["off"]):int(s["off"]) + int(s["size"])]
+        return self.data[int(s["off"]) : int(s["off"]) + int(s["size"])]
 
     def image(self) -> Image:
         """All steps: lay out, read symbols, relocate."""
@@ -205,15 +272,23 @@ class _Parser:
         symbols = self._symbols()
         values = self._values(symbols, end, image)
         data: dict[int, bytearray | bytes] = {
-            i: self._bytes(i) for i, s in enumerate(self.shdrs)
-            if int(s["flags"]) & _SHF_ALLOC and int(s["type"]) != _NOBITS}
+            i: self._bytes(i)
+            for i, s in enumerate(self.shdrs)
+            if int(s["flags"]) & _SHF_ALLOC and int(s["type"]) != _NOBITS
+        }
         if self.relocatable:
             self._relocate(data, values)
         # per-CPU sections of vmlinux are linked at zero: they hold no code
         image.sections = sorted(
-            (Section(self.names[i], self.addrs[i], d, bool(int(self.shdrs[i]["flags"])
-                                                           & _SHF_EXEC))
-             for i, d in data.items() if d and self.addrs[i]), key=lambda s: s.addr)
+            (
+                Section(
+                    self.names[i], self.addrs[i], d, bool(int(self.shdrs[i]["flags"]) & _SHF_EXEC)
+                )
+                for i, d in data.items()
+                if d and self.addrs[i]
+            ),
+            key=lambda s: s.addr,
+        )
         if ".comment" in self.names:
             text = self._bytes(self.names.index(".comment")).decode("latin-1")
             image.comment = next((t for t in text.split("\0") if t), "")
@@ -265,17 +340,19 @@ class _Parser:
                 text = _string(self.strings, int(symbols[i]["name"]))
                 if text.startswith(("__start_", "__stop_")) or text == "linux_banner":
                     image.markers[text] = int(values[i]) & (2**64 - 1)
-        image.symbols = list(self._text(symbols, values, code[shndx] & defined[shndx], kinds,
-                                        image))
+        image.symbols = list(
+            self._text(symbols, values, code[shndx] & defined[shndx], kinds, image)
+        )
         image.symbols.sort(key=lambda s: s.addr)
         return values
 
-    def _text(self, symbols: Any, values: Any, code: Any, kinds: Any, image: Image
-              ) -> Iterator[Symbol]:
+    def _text(
+        self, symbols: Any, values: Any, code: Any, kinds: Any, image: Image
+    ) -> Iterator[Symbol]:
         # local symbols stand behind the FILE symbol of their object; ld -r keeps that order
         files: list[str] = []
         file = ""
-        wanted = (code & ((kinds == _STT_FUNC) | (kinds == _STT_NOTYPE)) | (kinds == _STT_FILE))
+        wanted = code & ((kinds == _STT_FUNC) | (kinds == _STT_NOTYPE)) | (kinds == _STT_FILE)
         for i in np.flatnonzero(wanted & (symbols["name"] != 0)):
             text = _string(self.strings, int(symbols[i]["name"]))
             if kinds[i] == _STT_FILE:
@@ -285,8 +362,13 @@ class _Parser:
             is_global = bool(symbols[i]["info"] >> 4)
             if kinds[i] == _STT_NOTYPE and (not is_global or text.startswith((".", "__UNIQUE"))):
                 continue
-            yield Symbol(text, int(values[i]) & (2**64 - 1), int(symbols[i]["size"]), is_global,
-                         "" if is_global else file)
+            yield Symbol(
+                text,
+                int(values[i]) & (2**64 - 1),
+                int(symbols[i]["size"]),
+                is_global,
+                "" if is_global else file,
+            )
         own = {f for f in files if not f.endswith(".mod.c")}
         image.single_file = own.pop() if len(own) == 1 else ""
 
@@ -302,15 +384,19 @@ class _Parser:
             rows = np.frombuffer(raw, dtype, len(raw) // dtype.itemsize)
             data[target] = self._apply(bytearray(data[target]), self.addrs[target], rows, values)
 
-    def _apply(self, buffer: bytearray, base: int, rows: Any, values: npt.NDArray[np.int64]
-               ) -> bytearray:
+    def _apply(
+        self, buffer: bytearray, base: int, rows: Any, values: npt.NDArray[np.int64]
+    ) -> bytearray:
         shift, mask = (32, 0xFFFFFFFF) if self.cls == 2 else (8, 0xFF)
         info = rows["info"].astype(np.int64)
         kinds, index = info & mask, info >> shift
         view = np.frombuffer(buffer, np.uint8)
         for kind, (size, relative) in _TYPES[self.cls].items():
-            chosen = (kinds == kind) & (index < len(values)) & (
-                rows["off"].astype(np.int64) <= len(buffer) - size)
+            chosen = (
+                (kinds == kind)
+                & (index < len(values))
+                & (rows["off"].astype(np.int64) <= len(buffer) - size)
+            )
             if not chosen.any():
                 continue
             places = rows["off"][chosen].astype(np.int64)
@@ -331,4 +417,4 @@ def _signed(value: int) -> int:
 
 def _string(table: bytes, at: int) -> str:
     end = table.find(b"\0", at)
-    return table[at:end if end >= 0 else None].decode("latin-1")
+    return table[at : end if end >= 0 else None].decode("latin-1")

@@ -91,9 +91,14 @@ class Walk:
         Addresses in the jump table at an address.
     """
 
-    def __init__(self, chunks: list[tuple[int, int, list[Event]]], pointer_bytes: int,
-                 target_class: Callable[[int], int], popped: Callable[[int], int],
-                 read_table: Callable[[int], list[int]]) -> None:
+    def __init__(
+        self,
+        chunks: list[tuple[int, int, list[Event]]],
+        pointer_bytes: int,
+        target_class: Callable[[int], int],
+        popped: Callable[[int], int],
+        read_table: Callable[[int], list[int]],
+    ) -> None:
         self.word = pointer_bytes
         self.target_class, self.popped, self.read_table = target_class, popped, read_table
         self.events: list[Event] = []
@@ -125,8 +130,9 @@ class Walk:
             self.out.returns = True
         self.out.pushes = self._pushes_arguments()
         ends = {high - 1 for *_, high in self.ranges}  # the next function's first byte
-        self.out.points = [(self.ips[i], d) for i, d in enumerate(self.seen)
-                           if d >= 0 and i not in ends]
+        self.out.points = [
+            (self.ips[i], d) for i, d in enumerate(self.seen) if d >= 0 and i not in ends
+        ]
         return self.out
 
     def _pushes_arguments(self) -> bool:
@@ -135,8 +141,12 @@ class Walk:
         for i, event in enumerate(events):
             if event[1] == ops.PUSH and event[3] < 0:
                 return True
-            if event[1] == ops.ADD and event[2] < 0 and events[min(i + 1, last)][1] not in (
-                    ops.POP, ops.RET, ops.JMP, ops.LEAVE, ops.STOP):
+            if (
+                event[1] == ops.ADD
+                and event[2] < 0
+                and events[min(i + 1, last)][1]
+                not in (ops.POP, ops.RET, ops.JMP, ops.LEAVE, ops.STOP)
+            ):
                 return True
         return False
 
@@ -290,8 +300,7 @@ class Walk:
             return (env.saved if env.saved >= 0 else depth), env
         return depth, replace(env, saved=depth)
 
-    def _move(self, target: int, source: int, offset: int, depth: int, env: Env
-              ) -> tuple[int, Env]:
+    def _move(self, target: int, source: int, offset: int, depth: int, env: Env) -> tuple[int, Env]:
         value = depth if source == SP else env.regs.get(source)
         value = None if value is None else value - offset
         if target != SP:
@@ -317,8 +326,11 @@ class Walk:
         self.guessing = True
         through_table = False
         for i, event in enumerate(self.events):
-            if self.seen[i] >= 0 or event[1] in _PADDING or (
-                    event[1:] == (ops.MOV, event[3], event[3], 0)):
+            if (
+                self.seen[i] >= 0
+                or event[1] in _PADDING
+                or (event[1:] == (ops.MOV, event[3], event[3], 0))
+            ):
                 continue
             if i > 2 and event[1] == ops.CALL and self.target_class(event[2]) == IGNORED:
                 break  # ftrace's entry: a function that kallsyms does not name begins here
@@ -327,8 +339,11 @@ class Walk:
                 through_table = True
                 depth = self.jumps[-1][1]
             if depth < self.word:
-                behind = i > 0 and self.seen[i - 1] >= 0 and self.events[i - 1][1] in (
-                    ops.CALL, ops.STOP)
+                behind = (
+                    i > 0
+                    and self.seen[i - 1] >= 0
+                    and self.events[i - 1][1] in (ops.CALL, ops.STOP)
+                )
                 depth = self.seen[i - 1] if behind else max(self.called, self.word)
             through_table |= bool(self.jumps)
             self.out.guessed += 1

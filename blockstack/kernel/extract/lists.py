@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 
 # scripts/checkstack.pl: "$addr $func [$file]:\t$size" and "... Dynamic ($sub)"
-_CHECKSTACK = re.compile(r"\s*0x[0-9a-fA-F]+\s+(?P<name>\S+)\s+\[(?P<module>[^\]]+)\]:\s+"
-                         r"(?:(?P<bytes>\d+)|Dynamic\b.*)\s*\Z")
+_CHECKSTACK = re.compile(
+    r"\s*0x[0-9a-fA-F]+\s+(?P<name>\S+)\s+\[(?P<module>[^\]]+)\]:\s+"
+    r"(?:(?P<bytes>\d+)|Dynamic\b.*)\s*\Z"
+)
 _SU = re.compile(r"(?P<file>[^:\t]+):\d+:\d+:(?P<name>[^\t]+)\t(?P<bytes>\d+)\t(?P<how>[\w,]+)\Z")
 
 
@@ -37,8 +39,9 @@ def checkstack_line(line: str) -> ListedFrame | None:
     if match is None:
         return None
     size = match["bytes"]
-    return ListedFrame(match["name"], match["module"], None if size is None else int(size),
-                       "checkstack")
+    return ListedFrame(
+        match["name"], match["module"], None if size is None else int(size), "checkstack"
+    )
 
 
 def usage_line(line: str) -> ListedFrame | None:

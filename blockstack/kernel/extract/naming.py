@@ -53,8 +53,18 @@ def found_of(image: Image, r: Range, flow: Flow, file: str) -> Found:
     def refs(rows: dict[int, int]) -> dict[Ref, int]:
         return {externs.get(addr, addr): depth for addr, depth in rows.items()}
 
-    return Found(r.start, r.names, r.is_global, file, flow.frame, flow.kind, refs(flow.calls),
-                 refs(flow.tails), sorted(flow.indirect), flow.tail_pointer)
+    return Found(
+        r.start,
+        r.names,
+        r.is_global,
+        file,
+        flow.frame,
+        flow.kind,
+        refs(flow.calls),
+        refs(flow.tails),
+        sorted(flow.indirect),
+        flow.tail_pointer,
+    )
 
 
 def assemble(batches: list[Batch]) -> dict[str, Any]:
@@ -82,8 +92,13 @@ def assemble(batches: list[Batch]) -> dict[str, Any]:
     order = sorted(files)
     numbers = {files[name]: i for i, name in enumerate(order)}
     done = {n: [numbers[int(r[0])], *r[1:]] for n, r in sorted(functions.items())}
-    return {"files": order, "functions": done, "calls": _sorted(calls), "tail": _sorted(tail),
-            "indirect": dict(sorted(indirect.items()))}
+    return {
+        "files": order,
+        "functions": done,
+        "calls": _sorted(calls),
+        "tail": _sorted(tail),
+        "indirect": dict(sorted(indirect.items())),
+    }
 
 
 def _sorted(rows: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
@@ -103,8 +118,9 @@ def _name_all(batches: list[Batch]) -> None:
     """The first definition keeps the plain name: exported ones, then those of a known file."""
     taken: set[str] = set()
     everything = [(f, batch) for batch in batches for f in batch.found]
-    for f, batch in sorted(everything, key=lambda row: (not row[0].is_global,
-                                                        row[0].file.endswith("]"))):
+    for f, batch in sorted(
+        everything, key=lambda row: (not row[0].is_global, row[0].file.endswith("]"))
+    ):
         f.names = _unique(f, batch, taken)
         batch.keys[f.start] = f.names[0]
     for batch in batches:
@@ -126,8 +142,14 @@ def _unique(f: Found, batch: Batch, taken: set[str]) -> list[str]:
 
 def count(data: dict[str, Any]) -> dict[str, int]:
     """Sizes for the table's meta."""
+
     def edges(rows: Iterable[dict[str, int]]) -> int:
         return sum(len(r) for r in rows)
-    return {"functions": len(data["functions"]), "callers": len(data["calls"]),
-            "edges": edges(data["calls"].values()), "tail_edges": edges(data["tail"].values()),
-            "with_indirect_calls": len(data["indirect"])}
+
+    return {
+        "functions": len(data["functions"]),
+        "callers": len(data["calls"]),
+        "edges": edges(data["calls"].values()),
+        "tail_edges": edges(data["tail"].values()),
+        "with_indirect_calls": len(data["indirect"]),
+    }

@@ -49,9 +49,13 @@ class Orc:
     def summary(self) -> dict[str, int | float]:
         """For the table's meta."""
         share = self.equal / self.functions if self.functions else 0.0
-        return {"functions": self.functions, "equal": self.equal,
-                "percent": round(100 * share, 3), "points": self.points,
-                "points_equal": self.points_equal}
+        return {
+            "functions": self.functions,
+            "equal": self.equal,
+            "percent": round(100 * share, 3),
+            "points": self.points,
+            "points_equal": self.points_equal,
+        }
 
 
 @dataclass(frozen=True)

@@ -22,21 +22,60 @@ from blockstack.kernel.extract.flow import (
 from blockstack.kernel.extract.ops import Event
 
 #: ftrace's entry, and the stack protector's end: neither is a call of the C code
-_IGNORED = frozenset({"__fentry__", "mcount", "_mcount", "__stack_chk_fail",
-                      "__stack_chk_fail_local"})
-_RETURN_THUNKS = frozenset({"__x86_return_thunk", "zen_return_thunk", "srso_return_thunk",
-                            "srso_alias_return_thunk", "retbleed_return_thunk",
-                            "call_depth_return_thunk", "its_return_thunk"})
+_IGNORED = frozenset(
+    {"__fentry__", "mcount", "_mcount", "__stack_chk_fail", "__stack_chk_fail_local"}
+)
+_RETURN_THUNKS = frozenset(
+    {
+        "__x86_return_thunk",
+        "zen_return_thunk",
+        "srso_return_thunk",
+        "srso_alias_return_thunk",
+        "retbleed_return_thunk",
+        "call_depth_return_thunk",
+        "its_return_thunk",
+    }
+)
 _POINTER_PREFIX = ("__x86_indirect_", "__x86.indirect_thunk", "__llvm_retpoline_")
-_NORETURN = frozenset({
-    "panic", "do_exit", "make_task_dead", "do_group_exit", "kthread_exit", "nmi_panic_self_stop",
-    "__module_put_and_kthread_exit", "kthread_complete_and_exit", "complete_and_exit",
-    "__module_put_and_exit", "__reiserfs_panic", "fortify_panic", "__fortify_panic",
-    "usercopy_abort", "rewind_stack_and_make_dead", "rewind_stack_do_exit", "stop_this_cpu",
-    "machine_real_restart", "cpu_startup_entry", "start_kernel", "x86_64_start_reservations",
-    "lbug_with_loc", "sev_es_terminate", "snp_abort", "ex_handler_msr_mce", "__stack_chk_fail",
-    "__ubsan_handle_builtin_unreachable", "arch_cpu_idle_dead", "btrfs_assertfail",
-    "__btrfs_panic", "abort", "exit", "_exit", "__assert_fail", "dump_stack_and_die"})
+_NORETURN = frozenset(
+    {
+        "panic",
+        "do_exit",
+        "make_task_dead",
+        "do_group_exit",
+        "kthread_exit",
+        "nmi_panic_self_stop",
+        "__module_put_and_kthread_exit",
+        "kthread_complete_and_exit",
+        "complete_and_exit",
+        "__module_put_and_exit",
+        "__reiserfs_panic",
+        "fortify_panic",
+        "__fortify_panic",
+        "usercopy_abort",
+        "rewind_stack_and_make_dead",
+        "rewind_stack_do_exit",
+        "stop_this_cpu",
+        "machine_real_restart",
+        "cpu_startup_entry",
+        "start_kernel",
+        "x86_64_start_reservations",
+        "lbug_with_loc",
+        "sev_es_terminate",
+        "snp_abort",
+        "ex_handler_msr_mce",
+        "__stack_chk_fail",
+        "__ubsan_handle_builtin_unreachable",
+        "arch_cpu_idle_dead",
+        "btrfs_assertfail",
+        "__btrfs_panic",
+        "abort",
+        "exit",
+        "_exit",
+        "__assert_fail",
+        "dump_stack_and_die",
+    }
+)
 #: never functions of their own: padding in front of one, labels of tables
 _SKIPPED = ("__pfx_", "__cfi_", "__UNIQUE_ID", "__ksymtab", "__crc_")
 
@@ -83,8 +122,9 @@ def ranges_of(image: Image) -> list[Range]:
         symbols = sorted(groups[start], key=lambda s: (not s.size, not s.is_global))
         end = min(start + symbols[0].size if symbols[0].size else following, limit)
         if end > start:
-            found.append(Range(start, end, [s.name for s in symbols], symbols[0].is_global,
-                               symbols[0].file))
+            found.append(
+                Range(start, end, [s.name for s in symbols], symbols[0].is_global, symbols[0].file)
+            )
     return found
 
 
@@ -159,8 +199,14 @@ class Scanner:
 
     def _unseen(self, flow: Flow) -> list[str]:
         names = (self.image.externs.get(addr, "") for addr in flow.calls)
-        return [n for n in names if n and n not in self.known.seen and n not in self.known.pops
-                and n not in self.known.noreturn]
+        return [
+            n
+            for n in names
+            if n
+            and n not in self.known.seen
+            and n not in self.known.pops
+            and n not in self.known.noreturn
+        ]
 
     def _suppose(self, name: str, pops: int) -> None:
         self.classes.clear()
@@ -192,8 +238,13 @@ class Scanner:
         chunks = self._chunks(r)
         low = min(c[0] for c in chunks)
         high = max(c[1] for c in chunks)
-        walk = Walk(chunks, self.image.pointer_bytes, self.target_class, self._popped,
-                    lambda table: jump_table(self.image, table, low, high))
+        walk = Walk(
+            chunks,
+            self.image.pointer_bytes,
+            self.target_class,
+            self._popped,
+            lambda table: jump_table(self.image, table, low, high),
+        )
         return walk.run()
 
     def _chunks(self, r: Range) -> list[tuple[int, int, list[Event]]]:
@@ -237,8 +288,9 @@ class Scanner:
         for i in range(low, high):
             extra[self.sources[i]] = self.targets[i]
         # a static key may be a jump as shipped and a nop later: it is not the end of a block
-        events = [(e[0], ops.JCC, *e[2:]) if e[1] == ops.JMP and e[0] in extra else e
-                  for e in events]
+        events = [
+            (e[0], ops.JCC, *e[2:]) if e[1] == ops.JMP and e[0] in extra else e for e in events
+        ]
         events.extend((ip, ops.EDGE, target, 0, 0) for ip, target in extra.items())
         events.sort()
         return events

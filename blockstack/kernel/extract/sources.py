@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from itertools import pairwise
 from pathlib import PurePosixPath
+from typing import Any
 
 from blockstack.errors import BlockstackError
 from blockstack.kernel.extract.elf import Image
@@ -30,7 +31,7 @@ def module_name(path: str) -> str:
 def module_file(path: str) -> str:
     """``"drivers/md/[raid1.ko]"``: the folder below ``kernel/``, and the module."""
     parts = PurePosixPath(path).parts[:-1]
-    below = parts[len(parts) - parts[::-1].index("kernel"):] if "kernel" in parts else ()
+    below = parts[len(parts) - parts[::-1].index("kernel") :] if "kernel" in parts else ()
     return "/".join((*below, f"[{module_name(path)}.ko]"))
 
 
@@ -53,8 +54,11 @@ class SourceFiles:
         self.folder = own.rpartition("/")[0]
         # FILE symbols are bare: "xfs_bmap.c" is fs/xfs/libxfs/xfs_bmap.c of the module fs/xfs/xfs
         single = [files[0] for files in hints.values() if _is_told(files)]
-        self.below = {h.rpartition("/")[2]: h for h in single if self._is_near(h)} if (
-            image.relocatable) else {}
+        self.below = (
+            {h.rpartition("/")[2]: h for h in single if self._is_near(h)}
+            if (image.relocatable)
+            else {}
+        )
         self.sizes = Counter(single)
         self.single = image.single_file if image.relocatable else ""
         self.by_name: dict[str, str] = {}
@@ -98,9 +102,11 @@ class SourceFiles:
         try:
             from elftools.elf.elffile import ELFFile
         except ImportError as error:
-            raise BlockstackError("has debug information; reading it needs pyelftools",
-                                  path=image.name, hint="pip install 'blockstack[frames]'"
-                                  ) from error
+            raise BlockstackError(
+                "has debug information; reading it needs pyelftools",
+                path=image.name,
+                hint="pip install 'blockstack[frames]'",
+            ) from error
         try:
             dwarf = ELFFile(io.BytesIO(data)).get_dwarf_info()
             aranges = None if image.relocatable else dwarf.get_aranges()
@@ -111,13 +117,14 @@ class SourceFiles:
         except Exception:  # damaged debug information costs file names, not frames
             self.starts, self.files = [], []
 
-    def _by_address(self, dwarf: object, aranges: object) -> None:
-        rows = sorted((e.begin_addr, e.begin_addr + e.length, e.info_offset)
-                      for e in aranges.entries)  # type: ignore[attr-defined]
+    def _by_address(self, dwarf: Any, aranges: Any) -> None:
+        rows = sorted(
+            (e.begin_addr, e.begin_addr + e.length, e.info_offset) for e in aranges.entries
+        )
         names: dict[int, str] = {}
         for begin, end, offset in rows:
             if offset not in names:
-                unit = dwarf.get_CU_at(offset)  # type: ignore[attr-defined]
+                unit = dwarf.get_CU_at(offset)
                 names[offset] = _unit_name(unit.get_top_DIE())
             self.starts.append(begin)
             self.files.append((end, names[offset]))
@@ -127,8 +134,11 @@ class SourceFiles:
             top = unit.get_top_DIE()
             name = _unit_name(top)
             for die in top.iter_children():
-                if die.tag == "DW_TAG_subprogram" and "DW_AT_name" in die.attributes and (
-                        "DW_AT_declaration" not in die.attributes):
+                if (
+                    die.tag == "DW_TAG_subprogram"
+                    and "DW_AT_name" in die.attributes
+                    and ("DW_AT_declaration" not in die.attributes)
+                ):
                     self.by_name[die.attributes["DW_AT_name"].value.decode()] = name
 
 
@@ -141,10 +151,9 @@ def _unit_name(top: object) -> str:
     """A compile unit's name below its build folder."""
     attributes = top.attributes  # type: ignore[attr-defined]
     name = attributes["DW_AT_name"].value.decode() if "DW_AT_name" in attributes else ""
-    folder = attributes["DW_AT_comp_dir"].value.decode() if (
-        "DW_AT_comp_dir" in attributes) else ""
+    folder = attributes["DW_AT_comp_dir"].value.decode() if ("DW_AT_comp_dir" in attributes) else ""
     if folder and name.startswith(folder + "/"):
-        name = name[len(folder) + 1:]
+        name = name[len(folder) + 1 :]
     return str(name).removeprefix("./") or BUILT_IN
 
 
@@ -169,8 +178,12 @@ def place(functions: Sequence[Found], source: SourceFiles) -> list[str]:
         hinted = [f for f in source.hints.get(base_name(functions[i].names[0]), ()) if f in pair]
         files[i] = hinted[0] if len(hinted) == 1 else unknown
     index = {f.start: i for i, f in enumerate(functions) if i in sides}
-    calls = [(i, index[callee]) for i, f in enumerate(functions)
-             for callee in {*f.calls, *f.tails} if isinstance(callee, int) and callee in index]
+    calls = [
+        (i, index[callee])
+        for i, f in enumerate(functions)
+        for callee in {*f.calls, *f.tails}
+        if isinstance(callee, int) and callee in index
+    ]
     changed = True
     while changed:
         changed = False
@@ -186,8 +199,11 @@ def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[Hints, str]:
     A stripped kernel does not say which file a function is from. The block layer's functions
     keep their files for years.
     """
-    name = "linux-6.1-x86_64" if arch == "x86_64" else (
-        "linux-2.6.18-i386" if version[:1] < (3,) and version else "linux-6.1-i386")
+    name = (
+        "linux-6.1-x86_64"
+        if arch == "x86_64"
+        else ("linux-2.6.18-i386" if version[:1] < (3,) and version else "linux-6.1-i386")
+    )
     source = resources.files("blockstack.kernel") / "data" / f"{name}.json.gz"
     if not source.is_file():
         return {}, ""

@@ -21,18 +21,27 @@ from blockstack.kernel.table import FORMAT, FrameTable, make_table
 _NODE = re.compile(r'node: \{ title: "(?P<title>[^"]+)" label: "(?P<label>[^"]*)"')
 _EDGE = re.compile(r'edge: \{ sourcename: "(?P<from>[^"]+)" targetname: "(?P<to>[^"]+)"')
 _LABEL = re.compile(r"\\n(?P<bytes>\d+) bytes \((?P<how>[\w,]+)\)")
-_KINDS = {"static": "static", "dynamic,bounded": "bounded", "bounded": "bounded",
-          "dynamic": "dynamic"}
-_HINT = ("expected lines of gcc -fstack-usage (.su), -fcallgraph-info=su (.ci) or of "
-         "scripts/checkstack.pl")
-_GCC = {"compiler": "gcc",
-        "method": "gcc's own account (-fstack-usage, -fcallgraph-info): no depth per call site, "
-                  "the caller's whole frame stands for it; no tail calls",
-        "convention": "frame_bytes as gcc counts it: return address and pushed arguments included"}
-_CHECKSTACK = {"compiler": "unknown",
-               "method": "scripts/checkstack.pl: the largest subtraction from the stack pointer; "
-                         "no calls",
-               "convention": "frame_bytes without pushes and return address: at least"}
+_KINDS = {
+    "static": "static",
+    "dynamic,bounded": "bounded",
+    "bounded": "bounded",
+    "dynamic": "dynamic",
+}
+_HINT = (
+    "expected lines of gcc -fstack-usage (.su), -fcallgraph-info=su (.ci) or of "
+    "scripts/checkstack.pl"
+)
+_GCC = {
+    "compiler": "gcc",
+    "method": "gcc's own account (-fstack-usage, -fcallgraph-info): no depth per call site, "
+    "the caller's whole frame stands for it; no tail calls",
+    "convention": "frame_bytes as gcc counts it: return address and pushed arguments included",
+}
+_CHECKSTACK = {
+    "compiler": "unknown",
+    "method": "scripts/checkstack.pl: the largest subtraction from the stack pointer; no calls",
+    "convention": "frame_bytes without pushes and return address: at least",
+}
 
 
 class _Rows:
@@ -74,8 +83,7 @@ def from_usage(paths: Sequence[Path], *, kernel: str = "", arch: str = "") -> di
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise BlockstackError(f"cannot be read: {error}", path=str(path), hint=_HINT
-                                  ) from error
+            raise BlockstackError(f"cannot be read: {error}", path=str(path), hint=_HINT) from error
         if path.suffix == ".ci":
             _read_ci(path, text, rows)
         elif looks_like_checkstack(text):
@@ -104,8 +112,9 @@ def _read_su(path: Path, text: str, rows: _Rows) -> None:
     for number, line in enumerate(text.splitlines(), 1):
         found = usage_line(line)
         if found is None or found.bytes is None:
-            raise BlockstackError("not a line of stack usage", path=f"{path}:{number}",
-                                  value=line, hint=_HINT)
+            raise BlockstackError(
+                "not a line of stack usage", path=f"{path}:{number}", value=line, hint=_HINT
+            )
         rows.add(found.name, found.where, found.bytes, found.how)
 
 
@@ -117,8 +126,9 @@ def _read_checkstack(path: Path, text: str, rows: _Rows) -> None:
             continue
         found = checkstack_line(line)
         if found is None:
-            raise BlockstackError("not a line of checkstack.pl", path=f"{path}:{number}",
-                                  value=line, hint=_HINT)
+            raise BlockstackError(
+                "not a line of checkstack.pl", path=f"{path}:{number}", value=line, hint=_HINT
+            )
         rows.wide |= len(line.split()[0]) > len("0xffffffff")
         if found.bytes is None:
             rows.varying.append(found.name)
@@ -159,15 +169,20 @@ def _table(rows: _Rows, paths: Sequence[Path], kernel: str, arch: str) -> dict[s
         "files": files,
         "functions": {n: [numbers[r[0]], r[1], r[2]] for n, r in sorted(rows.functions.items())},
         "calls": {n: dict(sorted(c.items())) for n, c in sorted(rows.calls.items())},
-        "tail": {}, "indirect": dict(sorted(rows.indirect.items()))}
+        "tail": {},
+        "indirect": dict(sorted(rows.indirect.items())),
+    }
     meta: dict[str, Any] = {
-            "format": FORMAT, "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "kernel": kernel or paths[0].name, "arch": arch,
-            "pointer_bytes": 8 if arch == "x86_64" else 4,
-            "thread_size": 16384 if arch == "x86_64" else 8192,
-            **(_CHECKSTACK if rows.checkstack else _GCC),
-            "provenance": f"{len(paths)} files: " + ", ".join(p.name for p in paths[:8]),
-            "counts": count(data)}
+        "format": FORMAT,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "kernel": kernel or paths[0].name,
+        "arch": arch,
+        "pointer_bytes": 8 if arch == "x86_64" else 4,
+        "thread_size": 16384 if arch == "x86_64" else 8192,
+        **(_CHECKSTACK if rows.checkstack else _GCC),
+        "provenance": f"{len(paths)} files: " + ", ".join(p.name for p in paths[:8]),
+        "counts": count(data),
+    }
     if rows.varying:  # no figure: functions that the table then lacks
         meta["varying"] = rows.varying
     return {"meta": meta} | data

@@ -39,8 +39,9 @@ def _zstd(data: bytes, path: Path) -> bytes:
     try:
         import zstandard
     except ImportError as error:
-        raise BlockstackError("is compressed with zstd", path=str(path),
-                              hint="pip install 'blockstack[frames]'") from error
+        raise BlockstackError(
+            "is compressed with zstd", path=str(path), hint="pip install 'blockstack[frames]'"
+        ) from error
     try:
         with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)) as stream:
             return bytes(stream.read())
@@ -64,16 +65,17 @@ def _lz4_payload(data: bytes) -> bytes | None:
         return None
     offset, length = struct.unpack_from("<II", data, 0x248)
     at = ((data[0x1F1] or 4) + 1) * 512 + offset
-    payload = data[at:at + length]
+    payload = data[at : at + length]
     if payload[:4] != _LZ4_LEGACY:
         return None
     import lz4.block  # vmlinux-to-elf brings it
 
     out, here = [], 4
     while here + 4 < len(payload) - 4:
-        size = int.from_bytes(payload[here:here + 4], "little")
-        out.append(lz4.block.decompress(payload[here + 4:here + 4 + size],
-                                        uncompressed_size=_LZ4_BLOCK))
+        size = int.from_bytes(payload[here : here + 4], "little")
+        out.append(
+            lz4.block.decompress(payload[here + 4 : here + 4 + size], uncompressed_size=_LZ4_BLOCK)
+        )
         here += 4 + size
     return b"".join(out)
 
@@ -94,8 +96,11 @@ def with_symbols(data: bytes, name: str) -> bytes:
         from vmlinux_to_elf.core.auto_unpack import VmlinuzDecompressor
         from vmlinux_to_elf.core.elf_symbolizer import ElfSymbolizer
     except ImportError as error:
-        raise BlockstackError("has no symbols; finding them needs vmlinux-to-elf", path=name,
-                              hint="pip install 'blockstack[frames]'") from error
+        raise BlockstackError(
+            "has no symbols; finding them needs vmlinux-to-elf",
+            path=name,
+            hint="pip install 'blockstack[frames]'",
+        ) from error
     out = io.BytesIO()
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # it tells its whole search through the root logger
@@ -103,8 +108,11 @@ def with_symbols(data: bytes, name: str) -> bytes:
         unpacked = _lz4_payload(data) or VmlinuzDecompressor(data).decompressed
         ElfSymbolizer(unpacked, output_stream=out)
     except (Exception, SystemExit) as error:  # another project's: it raises and exits at will
-        raise BlockstackError(f"no symbols could be recovered: {error}", path=name,
-                              hint="give the vmlinux of the debug package") from error
+        raise BlockstackError(
+            f"no symbols could be recovered: {error}",
+            path=name,
+            hint="give the vmlinux of the debug package",
+        ) from error
     finally:
         logging.disable(before)
     return out.getvalue()

@@ -17,6 +17,22 @@ from blockstack.present.plots.tornado import tornado
 from blockstack.present.plots.validated import validated
 from blockstack.present.style import save
 
-__all__ = ["amplification", "busy", "compared", "depth", "distribution", "growth", "headroom",
-           "heat", "journey", "latency", "load", "memory", "pending", "save", "stack", "tornado",
-           "validated"]
+__all__ = [
+    "amplification",
+    "busy",
+    "compared",
+    "depth",
+    "distribution",
+    "growth",
+    "headroom",
+    "heat",
+    "journey",
+    "latency",
+    "load",
+    "memory",
+    "pending",
+    "save",
+    "stack",
+    "tornado",
+    "validated",
+]

@@ -38,9 +38,14 @@ def amplification(found: Amplification, ax: "Axes | None" = None) -> "Axes":
     """
     layers = list(_rows([layer for layer in found.layers if not layer.is_leaf]))
     rows = layers[:_MOST]
-    rows.append(_Row("whole stack", found.leaf_bios / found.bios,
-                     found.leaf_sectors / found.sectors if found.sectors else None,
-                     "to the lowest devices"))
+    rows.append(
+        _Row(
+            "whole stack",
+            found.leaf_bios / found.bios,
+            found.leaf_sectors / found.sectors if found.sectors else None,
+            "to the lowest devices",
+        )
+    )
     ax = axes(ax, 9.6, 1.9 + 0.56 * len(rows))
     for y, row in enumerate(rows):
         _bar(ax, y - 0.19, row.bios, _BIOS, row.words)
@@ -58,8 +63,11 @@ def amplification(found: Amplification, ax: "Axes | None" = None) -> "Axes":
     more = len(layers) + 1 - len(rows)
     left = f"; {more} lower layers not shown, but in the whole stack" if more > 0 else ""
     ax.set_xlabel(f"out per one in (ratio), before requests are merged{left}")
-    plain(ax, f"{found.stack} on {found.kernel}, {found.submission}\nsplit and amplification "
-              f"per layer, {found.bios:,} bios followed")
+    plain(
+        ax,
+        f"{found.stack} on {found.kernel}, {found.submission}\nsplit and amplification "
+        f"per layer, {found.bios:,} bios followed",
+    )
     _legend(ax)
     corner(ax, found.provenance)
     return ax
@@ -67,8 +75,15 @@ def amplification(found: Amplification, ax: "Axes | None" = None) -> "Axes":
 
 def _bar(ax: "Axes", y: float, ratio: float, colour: str, words: str = "") -> None:
     ax.barh(y, ratio - 1, left=1, height=0.36, color=colour, edgecolor="white", lw=0.5)
-    ax.annotate(f"{ratio:.3g}" + (f"   {words}" if words else ""), (max(1, ratio), y),
-                xytext=(4, 0), textcoords="offset points", va="center", fontsize=7.5, color=INK)
+    ax.annotate(
+        f"{ratio:.3g}" + (f"   {words}" if words else ""),
+        (max(1, ratio), y),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        color=INK,
+    )
 
 
 def _rows(layers: Sequence[LayerSplit]) -> Iterator[_Row]:
@@ -76,18 +91,29 @@ def _rows(layers: Sequence[LayerSplit]) -> Iterator[_Row]:
     for same, run in groupby(layers, key=lambda one: one.bios_ratio == one.sectors_ratio == 1):
         part = list(run)
         if same and len(part) > 1:
-            yield _Row(f"{len(part)} layers, {short(part[0].names[0], 14)} to "
-                       f"{short(part[-1].names[0], 14)}", 1.0, 1.0)
+            yield _Row(
+                f"{len(part)} layers, {short(part[0].names[0], 14)} to "
+                f"{short(part[-1].names[0], 14)}",
+                1.0,
+                1.0,
+            )
         else:
-            yield from (_Row(_name(one), one.bios_ratio, one.sectors_ratio, _ops(one))
-                        for one in part)
+            yield from (
+                _Row(_name(one), one.bios_ratio, one.sectors_ratio, _ops(one)) for one in part
+            )
 
 
 def _legend(ax: "Axes") -> None:
     from matplotlib.patches import Patch
 
-    ax.legend(handles=[Patch(color=_BIOS, label="bios"), Patch(color=_SECTORS, label="sectors")],
-              frameon=False, fontsize=8.5, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+    ax.legend(
+        handles=[Patch(color=_BIOS, label="bios"), Patch(color=_SECTORS, label="sectors")],
+        frameon=False,
+        fontsize=8.5,
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=2,
+    )
 
 
 def _name(layer: LayerSplit) -> str:

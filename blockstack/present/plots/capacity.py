@@ -44,8 +44,14 @@ def latency(result: CapacityResult, ax: "Axes | None" = None) -> "Axes":
     ax.plot(us, 100 - wanted, color=COLOURS[0], lw=2.2)
     for per_cent, ns in zip(_MARKED, result.percentile_ns(*_MARKED), strict=True):
         ax.plot([ns / 1000], [100 - per_cent], "o", color=COLOURS[0], ms=5)
-        ax.annotate(f"p{per_cent:g}  {_time(ns)}", (ns / 1000, 100 - per_cent),
-                    xytext=(7, 2), textcoords="offset points", fontsize=8.5, color=INK)
+        ax.annotate(
+            f"p{per_cent:g}  {_time(ns)}",
+            (ns / 1000, 100 - per_cent),
+            xytext=(7, 2),
+            textcoords="offset points",
+            fontsize=8.5,
+            color=INK,
+        )
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_ylim(0.008, 120)
@@ -81,10 +87,16 @@ def load(found: Knee, ax: "Axes | None" = None) -> "Axes":
     right.plot(at, p99, "s--", color=COLOURS[5], lw=1.6, ms=4)
     ax.axvline(at[found.knee], color=DIM, lw=1.2, ls=":")
     left = found.knee < len(at) // 2 or at[found.knee] == at[0]
-    ax.annotate(f"knee: {iops[found.knee]:,.0f} IOPS, p99 {_time(p99_ns[found.knee])}",
-                (at[found.knee], 1), xycoords=ax.get_xaxis_transform(), va="top",
-                xytext=(5 if left else -5, -3), textcoords="offset points", fontsize=8.5,
-                ha="left" if left else "right")
+    ax.annotate(
+        f"knee: {iops[found.knee]:,.0f} IOPS, p99 {_time(p99_ns[found.knee])}",
+        (at[found.knee], 1),
+        xycoords=ax.get_xaxis_transform(),
+        va="top",
+        xytext=(5 if left else -5, -3),
+        textcoords="offset points",
+        fontsize=8.5,
+        ha="left" if left else "right",
+    )
     if closed:
         ax.set_xscale("log", base=2)
         ax.set_xticks(at, [f"{n:.0f}" for n in at])
@@ -102,8 +114,9 @@ def load(found: Knee, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def busy(result: CapacityResult, ax: "Axes | None" = None, *,
-         alike: Mapping[str, str] | None = None) -> "Axes":
+def busy(
+    result: CapacityResult, ax: "Axes | None" = None, *, alike: Mapping[str, str] | None = None
+) -> "Axes":
     """Utilisation of the stations, the busiest first, with the rate at which each is full.
 
     Parameters
@@ -125,16 +138,26 @@ def busy(result: CapacityResult, ax: "Axes | None" = None, *,
         most, least = group[0].utilisation * 100, group[-1].utilisation * 100
         ax.barh(y, most, color=busy_colour(most / 100), height=0.7, edgecolor=DIM, lw=0.5)
         span = f"{most:.0f} %" if f"{most:.0f}" == f"{least:.0f}" else f"{least:.0f}–{most:.0f} %"
-        ax.text(most + 1, y, f"{span}, full at {group[0].ceiling_iops:,.0f} IOPS", va="center",
-                fontsize=8, color=INK, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+        ax.text(
+            most + 1,
+            y,
+            f"{span}, full at {group[0].ceiling_iops:,.0f} IOPS",
+            va="center",
+            fontsize=8,
+            color=INK,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
     ax.set_yticks(range(len(shown)), [_station(group) for group in shown], fontsize=8.5)
     ax.invert_yaxis()
     ax.set_xlim(0, 150)
     ax.set_xticks([0, 25, 50, 75, 100])
     less = f"; {len(limited) - _BARS} less busy not shown" if len(limited) > _BARS else ""
     ax.set_xlabel(f"utilisation (%){less}")
-    plain(ax, f"{result.stack} on {result.kernel}, {_load(result)}\nbottleneck: "
-              f"{result.bottleneck}, then {result.next_bottleneck}")
+    plain(
+        ax,
+        f"{result.stack} on {result.kernel}, {_load(result)}\nbottleneck: "
+        f"{result.bottleneck}, then {result.next_bottleneck}",
+    )
     corner(ax, result.provenance)
     return ax
 
@@ -163,7 +186,8 @@ def _time(ns: float) -> str:
 
 def _load(result: CapacityResult) -> str:
     spec = result.load
-    return (f"iodepth {spec.iodepth} × {spec.numjobs}" if spec.rate_iops is None
-            else f"{spec.rate_iops:,.0f} IOPS offered")
-
-
+    return (
+        f"iodepth {spec.iodepth} × {spec.numjobs}"
+        if spec.rate_iops is None
+        else f"{spec.rate_iops:,.0f} IOPS offered"
+    )

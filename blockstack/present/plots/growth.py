@@ -37,8 +37,7 @@ def growth(found: Growth, ax: "Axes | None" = None) -> "Axes":
     ends: list[tuple[int, int, str, str]] = []
     for direction, style in (("submission", "-"), ("completion", ":")):
         for rule in dict.fromkeys(p.submission for p in found.points):
-            points = [p for p in found.points
-                      if p.submission == rule and p.direction == direction]
+            points = [p for p in found.points if p.submission == rule and p.direction == direction]
             line = tuple((p.layers, p.peak_bytes) for p in points)
             if not line or line in drawn:
                 continue
@@ -49,20 +48,41 @@ def growth(found: Growth, ax: "Axes | None" = None) -> "Axes":
             step = (line[-1][1] - line[-2][1]) / max(1, line[-1][0] - line[-2][0])
             at_least = "" if all(p.exact for p in points) else ", at least"
             what = direction if same else f"{direction}, {rule}"
-            ends.append((line[-1][1], line[-1][0], colour,
-                         f"{what}: {step:+,.0f} bytes per layer{at_least}"))
+            ends.append(
+                (
+                    line[-1][1],
+                    line[-1][0],
+                    colour,
+                    f"{what}: {step:+,.0f} bytes per layer{at_least}",
+                )
+            )
     below = -top
     for y, x, colour, text in sorted(ends):  # lines that end close together keep their labels apart
         below = max(y, below + top * 0.045)
-        ax.annotate(text, (x, y), xytext=(x * 1.01, below), va="center", fontsize=8.5,
-                    color=colour, annotation_clip=False)
+        ax.annotate(
+            text,
+            (x, y),
+            xytext=(x * 1.01, below),
+            va="center",
+            fontsize=8.5,
+            color=colour,
+            annotation_clip=False,
+        )
     limit_lines(ax, {p.limit_bytes for p in found.points}, left=True)
-    struck = min((p.limit_bytes - p.interrupts_bytes for p in found.points
-                  if p.interrupts_bytes), default=None)
+    struck = min(
+        (p.limit_bytes - p.interrupts_bytes for p in found.points if p.interrupts_bytes),
+        default=None,
+    )
     if struck is not None:
         below = top * 0.05 > max(p.limit_bytes for p in found.points) - struck
-        limit_line(ax, struck, style=":", left=True, va="top" if below else "bottom",
-                   label=f"submission: limit less interrupts {struck:,} bytes")
+        limit_line(
+            ax,
+            struck,
+            style=":",
+            left=True,
+            va="top" if below else "bottom",
+            label=f"submission: limit less interrupts {struck:,} bytes",
+        )
     ax.set_xlim(left=0)
     ax.set_ylim(0, top)
     ax.set_xlabel(f"nested {found.kind} layers")

@@ -32,14 +32,25 @@ def headroom(results: Sequence[Result], ax: "Axes | None" = None) -> "Axes":
     ax = axes(ax, 8.4, 1.4 + 0.36 * len(results))
     for y, r in enumerate(results):
         fits = r.fits
-        ax.barh(y, r.headroom_bytes, color=VERDICT[fits], height=0.66, edgecolor="white",
-                hatch="//" if fits is None else "")
+        ax.barh(
+            y,
+            r.headroom_bytes,
+            color=VERDICT[fits],
+            height=0.66,
+            edgecolor="white",
+            hatch="//" if fits is None else "",
+        )
         word = {True: "", False: "", None: " (at most)" if not r.exact else " (cannot tell)"}[fits]
-        ax.text(r.headroom_bytes, y, f" {r.headroom_bytes:,}{word} ", va="center", fontsize=8,
-                ha="left" if r.headroom_bytes >= 0 else "right")
+        ax.text(
+            r.headroom_bytes,
+            y,
+            f" {r.headroom_bytes:,}{word} ",
+            va="center",
+            fontsize=8,
+            ha="left" if r.headroom_bytes >= 0 else "right",
+        )
     ax.axvline(0, color=OVER, lw=1.6)
-    ax.set_yticks(range(len(results)), [f"{r.kernel}, {r.submission}" for r in results],
-                  fontsize=8)
+    ax.set_yticks(range(len(results)), [f"{r.kernel}, {r.submission}" for r in results], fontsize=8)
     ax.invert_yaxis()
     ax.margins(x=0.2)
     ax.set_xlabel("headroom of the worst task (bytes); left of the line the stack overflows")
@@ -71,8 +82,12 @@ def heat(cells: Sequence[Cell], stack: str, ax: "Axes | None" = None) -> "Axes":
     sizes = sorted({c.thread_size_bytes for c in cells})
     ax = axes(ax, 3.4 + 1.5 * len(sizes), 1.5 + 0.42 * len(rows))
     for cell in cells:
-        _cell(ax, cell, sizes.index(cell.thread_size_bytes),
-              rows.index((cell.kernel, cell.submission)))
+        _cell(
+            ax,
+            cell,
+            sizes.index(cell.thread_size_bytes),
+            rows.index((cell.kernel, cell.submission)),
+        )
     ax.set_xlim(-0.5, len(sizes) - 0.5)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xticks(range(len(sizes)), [f"{size // 1024} KiB" for size in sizes])
@@ -82,8 +97,9 @@ def heat(cells: Sequence[Cell], stack: str, ax: "Axes | None" = None) -> "Axes":
     ax.set_xlabel("thread size; framed: shipped. Bytes left by the worst task, red: it overflows")
     plain(ax, f"{stack}: headroom by kernel and thread size", keep=())
     lack = f"; without a kind of this stack: {', '.join(lacking)}" if lacking else ""
-    corner_text(ax, "hatched: at most so much, a frame is unknown or an interrupt may strike"
-                + lack)
+    corner_text(
+        ax, "hatched: at most so much, a frame is unknown or an interrupt may strike" + lack
+    )
     return ax
 
 
@@ -104,5 +120,13 @@ def _cell(ax: "Axes", cell: Cell, x: int, y: int) -> None:
         box(facecolor="none", edgecolor="#F4D9A0", hatch="///", lw=0)
     if cell.own_size:
         box(facecolor="none", edgecolor=INK, lw=1.8)
-    ax.text(x, y, f"{cell.headroom_bytes:,}", ha="center", va="center", fontsize=9,
-            color=ink(colour), fontweight="bold")
+    ax.text(
+        x,
+        y,
+        f"{cell.headroom_bytes:,}",
+        ha="center",
+        va="center",
+        fontsize=9,
+        color=ink(colour),
+        fontweight="bold",
+    )

@@ -53,23 +53,41 @@ def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
         label = None if visit.task in seen else visit.task
         seen.add(visit.task)
         ax.bar(x, visit.entry_bytes, width=0.86, color=colour[visit.task], alpha=0.13)
-        ax.bar(x, visit.peak_bytes - visit.entry_bytes, bottom=visit.entry_bytes, width=0.86,
-               color=colour[visit.task], label=label)
+        ax.bar(
+            x,
+            visit.peak_bytes - visit.entry_bytes,
+            bottom=visit.entry_bytes,
+            width=0.86,
+            color=colour[visit.task],
+            label=label,
+        )
         if len(found.visits) <= _NAMED:
-            ax.text(x, visit.entry_bytes, f" {visit.device}", rotation=90, fontsize=6, va="top",
-                    ha="center", color=ink(colour[visit.task]), clip_on=True)
+            ax.text(
+                x,
+                visit.entry_bytes,
+                f" {visit.device}",
+                rotation=90,
+                fontsize=6,
+                va="top",
+                ha="center",
+                color=ink(colour[visit.task]),
+                clip_on=True,
+            )
     x = len(found.visits) + 1
     back = sorted(found.completions, key=lambda t: -t.peak_bytes)
     for task in back[:_COMPLETIONS]:
         x = _back_up(ax, task, x)
     more = len(back) - _COMPLETIONS
     limit_line(ax, found.limit_bytes)
-    deepest = max([found.limit_bytes, *(v.peak_bytes for v in found.visits),
-                   *(t.peak_bytes for t in back)])
+    deepest = max(
+        [found.limit_bytes, *(v.peak_bytes for v in found.visits), *(t.peak_bytes for t in back)]
+    )
     ax.set_ylim(deepest * 1.05, 0)
     ax.set_xlim(-1, x)
-    ax.set_xlabel("calls in the order in which they run; then completions, layer by layer" + (
-        f" ({more} shallower ones not shown)" if more > 0 else ""))
+    ax.set_xlabel(
+        "calls in the order in which they run; then completions, layer by layer"
+        + (f" ({more} shallower ones not shown)" if more > 0 else "")
+    )
     ax.set_ylabel("bytes from the top of the task's stack")
     thousands(ax.yaxis)
     ax.xaxis.set_major_formatter("{x:.0f}")
@@ -77,8 +95,14 @@ def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
     kept = [i for i, label in enumerate(labels) if label in tasks[:_TASKS] or label not in tasks]
     if len(tasks) > _TASKS:
         labels[kept[_TASKS - 1]] += f" … {len(tasks) - _TASKS} more tasks"
-    ax.legend([handles[i] for i in kept], [labels[i] for i in kept], loc="upper left",
-              bbox_to_anchor=(1.005, 1), fontsize=7.5, frameon=False)
+    ax.legend(
+        [handles[i] for i in kept],
+        [labels[i] for i in kept],
+        loc="upper left",
+        bbox_to_anchor=(1.005, 1),
+        fontsize=7.5,
+        frameon=False,
+    )
     plain(ax, f"{found.stack} on {found.kernel}, {found.submission}: the way of bio {found.bio}")
     corner(ax, found.provenance)
     return ax
@@ -86,19 +110,36 @@ def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
 
 def _back_up(ax: "Axes", task: TaskDepth, x: int) -> int:
     """A completion: one bar per layer that it passes; where the next one starts."""
-    groups = [(layer, sum(f.bytes for f in frames))
-              for layer, frames in groupby(task.path, key=lambda f: f.layer)]
+    groups = [
+        (layer, sum(f.bytes for f in frames))
+        for layer, frames in groupby(task.path, key=lambda f: f.layer)
+    ]
     sizes = np.array([n_bytes for _, n_bytes in groups])
     above = np.cumsum(sizes) - sizes
     at = x + np.arange(len(groups))
     wide = 0.86 if len(groups) <= _NAMED else 1.0
     ax.bar(at, above, width=wide, color=DIM, alpha=0.13)
-    ax.bar(at, sizes, bottom=above, width=wide, color="#999999",
-           label=f"{task.task}: {task.context}, {task.peak_bytes:,} bytes")
+    ax.bar(
+        at,
+        sizes,
+        bottom=above,
+        width=wide,
+        color="#999999",
+        label=f"{task.task}: {task.context}, {task.peak_bytes:,} bytes",
+    )
     if len(groups) <= _NAMED:
         for place, (layer, _), depth in zip(at.tolist(), groups, above.tolist(), strict=True):
-            ax.text(place, depth, f" {short(layer, 16)}", rotation=90, fontsize=6, va="top",
-                    ha="center", color=INK, clip_on=True)
+            ax.text(
+                place,
+                depth,
+                f" {short(layer, 16)}",
+                rotation=90,
+                fontsize=6,
+                va="top",
+                ha="center",
+                color=INK,
+                clip_on=True,
+            )
     return x + len(groups) + 1
 
 
@@ -117,16 +158,28 @@ def pending(journeys: Sequence[Journey], ax: "Axes | None" = None) -> "Axes":
     for i, found in enumerate(journeys):  # lines that lie on each other: the first is the widest
         own = [v.pending for v in found.visits if v.task == found.visits[0].task]
         most = max(most, *own)
-        ax.step(range(1, len(own) + 1), own, where="post", lw=2 + 2.2 * (len(journeys) - 1 - i),
-                color=RULE_COLOURS[found.submission],
-                label=f"{found.submission}: at most {max(own)} waiting")
+        ax.step(
+            range(1, len(own) + 1),
+            own,
+            where="post",
+            lw=2 + 2.2 * (len(journeys) - 1 - i),
+            color=RULE_COLOURS[found.submission],
+            label=f"{found.submission}: at most {max(own)} waiting",
+        )
     ax.set_xlabel("calls of the submitting task, in order")
     ax.set_ylabel("bios waiting on the task's list")
     ax.set_ylim(0, max(1, most) * 1.15)
     ax.set_xlim(left=0.5)
     if not most:
-        ax.text(0.5, 0.5, "every bio goes straight to the lowest device: none waits", color=DIM,
-                transform=ax.transAxes, ha="center", fontsize=9)
+        ax.text(
+            0.5,
+            0.5,
+            "every bio goes straight to the lowest device: none waits",
+            color=DIM,
+            transform=ax.transAxes,
+            ha="center",
+            fontsize=9,
+        )
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, fontsize=9)
@@ -151,17 +204,32 @@ def distribution(sample: DepthSample, ax: "Axes | None" = None) -> "Axes":
     ax = axes(ax, 8.4, 4.6)
     series = [(sample.depths_bytes, "without interrupts", "#0072B2")]
     if sample.struck_bytes is not None:
-        series.append((sample.struck_bytes, "with interrupts on the task's stack (assumed rate)",
-                       "#D55E00"))
+        series.append(
+            (sample.struck_bytes, "with interrupts on the task's stack (assumed rate)", "#D55E00")
+        )
     for depths, label, colour in series:
         ordered = np.sort(depths)[::-1]
         share = np.arange(1, len(ordered) + 1) / len(ordered)
         past = int((ordered > sample.limit_bytes).sum())
-        ax.step(ordered, share, where="post", color=colour, lw=2,
-                label=f"{label}: {past:,} of {len(ordered):,} bios pass the limit")
+        ax.step(
+            ordered,
+            share,
+            where="post",
+            color=colour,
+            lw=2,
+            label=f"{label}: {past:,} of {len(ordered):,} bios pass the limit",
+        )
     ax.axvline(sample.limit_bytes, color=OVER, lw=1.6, ls="--")
-    ax.text(sample.limit_bytes, 1, f"limit {sample.limit_bytes:,} bytes ", rotation=90,
-            color=OVER, va="top", ha="right", fontsize=8.5)
+    ax.text(
+        sample.limit_bytes,
+        1,
+        f"limit {sample.limit_bytes:,} bytes ",
+        rotation=90,
+        color=OVER,
+        va="top",
+        ha="right",
+        fontsize=8.5,
+    )
     ax.set_yscale("log")
     ax.set_xlabel("deepest point of the submitting task (bytes)")
     ax.set_ylabel("share of bios that go so deep")

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def memory(threads: int, ax: "Axes | None" = None, *,
-           sizes_bytes: Sequence[int] = THREAD_SIZES_BYTES) -> "Axes":
+def memory(
+    threads: int, ax: "Axes | None" = None, *, sizes_bytes: Sequence[int] = THREAD_SIZES_BYTES
+) -> "Axes":
     """Memory in stacks over the number of threads, one line per thread size.
 
     Parameters
@@ -26,9 +27,16 @@ def memory(threads: int, ax: "Axes | None" = None, *,
     for size, colour in zip(sizes_bytes, COLOURS, strict=False):
         mib = count * size / 2**20
         ax.plot(count, mib, color=colour, lw=2)
-        ax.annotate(f"{size // 1024} KiB: {mib[-1]:,.0f} MiB", (threads, mib[-1]), xytext=(6, 0),
-                    textcoords="offset points", va="center", fontsize=8.5, color=colour,
-                    annotation_clip=False)
+        ax.annotate(
+            f"{size // 1024} KiB: {mib[-1]:,.0f} MiB",
+            (threads, mib[-1]),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8.5,
+            color=colour,
+            annotation_clip=False,
+        )
     ax.set_xlim(0, threads)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("threads")
@@ -36,7 +44,10 @@ def memory(threads: int, ax: "Axes | None" = None, *,
     thousands(ax.xaxis)
     thousands(ax.yaxis)
     saved = threads * (sizes_bytes[1] - sizes_bytes[0]) / 2**20
-    plain(ax, f"{threads:,} threads: {sizes_bytes[0] // 1024} KiB stacks save {saved:,.0f} MiB "
-          f"over {sizes_bytes[1] // 1024} KiB")
+    plain(
+        ax,
+        f"{threads:,} threads: {sizes_bytes[0] // 1024} KiB stacks save {saved:,.0f} MiB "
+        f"over {sizes_bytes[1] // 1024} KiB",
+    )
     corner_text(ax, "thread size × threads; guard pages and caches of free stacks left out")
     return ax

@@ -24,13 +24,25 @@ def validated(reports: Sequence[Report], ax: "Axes | None" = None) -> "Axes":
         Dots: bounds; bars: the same without rare calls.
     """
     ax = axes(ax, 10.5, 7.4)
-    deepest = max((max(r.measured_bytes, r.predicted_bytes or 0)
-                   for report in reports for r in report.modelled), default=1)
+    deepest = max(
+        (
+            max(r.measured_bytes, r.predicted_bytes or 0)
+            for report in reports
+            for r in report.modelled
+        ),
+        default=1,
+    )
     most = deepest * (1 + 0.05 * (1 + len(reports)))  # room for the legend
     ax.fill_between([0, most], [0, most], 0, color=OVER, alpha=0.06, lw=0)
     ax.plot([0, most], [0, most], color=OVER, lw=1.4)
-    ax.text(most * 0.98, most * 0.03, "measured deeper than predicted", color=OVER, ha="right",
-            fontsize=8.5)
+    ax.text(
+        most * 0.98,
+        most * 0.03,
+        "measured deeper than predicted",
+        color=OVER,
+        ha="right",
+        fontsize=8.5,
+    )
     for i, report in enumerate(reports):
         _dots(ax, report, COLOURS[i % len(COLOURS)])
     ax.set_xlim(0, most)
@@ -51,20 +63,42 @@ def _dots(ax: "Axes", report: Report, colour: str) -> None:
     label = f"{report.measured_kernel}: {s['holds']} of {s['modelled']} hold"
     if s["modelled"]:
         label += f", median {s['median_ratio']:.2f}, p90 {s['p90_ratio']:.2f}"
-    typical = [(r.measured_bytes, r.typical_bytes) for r in report.modelled
-               if r.typical_bytes is not None]
-    ax.scatter([x for x, _ in typical], [y for _, y in typical], s=12, marker="_", color=colour,
-               alpha=0.8, lw=0.9)
-    ax.scatter([r.measured_bytes for r in report.modelled],
-               [r.predicted_bytes or 0 for r in report.modelled], s=24, color=colour, alpha=0.7,
-               lw=0, label=label)
+    typical = [
+        (r.measured_bytes, r.typical_bytes) for r in report.modelled if r.typical_bytes is not None
+    ]
+    ax.scatter(
+        [x for x, _ in typical],
+        [y for _, y in typical],
+        s=12,
+        marker="_",
+        color=colour,
+        alpha=0.8,
+        lw=0.9,
+    )
+    ax.scatter(
+        [r.measured_bytes for r in report.modelled],
+        [r.predicted_bytes or 0 for r in report.modelled],
+        s=24,
+        color=colour,
+        alpha=0.7,
+        lw=0,
+        label=label,
+    )
 
 
 def _refused(ax: "Axes", reports: Sequence[Report]) -> None:
     names = sorted({r.name for report in reports for r in report.rows if r.refused})
     if names:
         lines = [f"not modelled ({len(names)}):", *(f"  {name}" for name in names)]
-        ax.text(1.01, 1.0, "\n".join(lines), transform=ax.transAxes, fontsize=6.5, va="top",
-                color=DIM)
-    ax.text(1.01, 0.0, "dot: bound\nbar: without rare calls", transform=ax.transAxes,
-            fontsize=7, va="bottom", color=DIM)
+        ax.text(
+            1.01, 1.0, "\n".join(lines), transform=ax.transAxes, fontsize=6.5, va="top", color=DIM
+        )
+    ax.text(
+        1.01,
+        0.0,
+        "dot: bound\nbar: without rare calls",
+        transform=ax.transAxes,
+        fontsize=7,
+        va="bottom",
+        color=DIM,
+    )
