@@ -105,7 +105,7 @@ def run(arrays, source, *, first=0, count, threads=1, irq=None):
     Parameters
     ----------
     arrays : PlanArrays
-        The plan: C-contiguous arrays (see blockstack.engine.arrays).
+        The plan: C-contiguous arrays (see blockstack.engine.plan.arrays).
     source : DrawSpec or (op u8[n], sector i64[n], nr_sectors i64[n], root i32[n])
         Drawn bios, or explicit ones; bio ``i`` is row ``i``.
     first, count : int

@@ -1,5 +1,5 @@
 # The door: every array, length and index is checked here, once, so that the loops can trust them.
-# Errors are ValueError with the field's name; blockstack.engine.core gives them the house's form.
+# Errors are ValueError with the field's name; blockstack.engine.plan.core gives them the house's form.
 
 cdef tuple PLAN_FIELDS = (      # name, dtype, what the length is made of
     ("op_kind", "uint8", "P"), ("split", "uint8", "P"), ("immediate", "uint8", "P"),

@@ -6,13 +6,13 @@ from time import process_time
 
 import pytest
 
-from blockstack.engine.explain import explain
-from blockstack.engine.simulate import simulate
-from blockstack.importers.build import Imported, build
-from blockstack.importers.host import Host
-from blockstack.importers.sniff import read_text
+from blockstack.engine.depth.explain import explain
+from blockstack.engine.depth.simulate import simulate
+from blockstack.hosts.build import Imported, build
+from blockstack.hosts.host import Host
+from blockstack.hosts.sniff import read_text
 from blockstack.kernel import Kernel, load_kernel
-from blockstack.result import Explanation, Result
+from blockstack.results.result import Explanation, Result
 from blockstack.stack import Stack
 from blockstack.workload import Workload
 

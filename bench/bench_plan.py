@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from bench import topologies
-from blockstack.engine import core
-from blockstack.engine.arrays import RULE_NAMES
-from blockstack.engine.plan import compile_plan
+from blockstack.engine.plan import core
+from blockstack.engine.plan.arrays import RULE_NAMES
+from blockstack.engine.plan.compile import compile_plan
 from blockstack.kernel import load_kernel
 from blockstack.stack import Stack
 

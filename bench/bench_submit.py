@@ -6,8 +6,8 @@
 import pytest
 
 from bench import measure, topologies, yardstick
-from blockstack.engine import core
-from blockstack.engine.arrays import RECURSIVE, RULE_NAMES, TWO_LIST
+from blockstack.engine.plan import core
+from blockstack.engine.plan.arrays import RECURSIVE, RULE_NAMES, TWO_LIST
 
 pytestmark = pytest.mark.skipif(yardstick.compiler() is None, reason="no C compiler")
 HOPS = 2_000_000

@@ -31,8 +31,8 @@ def use_the_built_package() -> None:
 use_the_built_package()
 
 from bench import measure, topologies, yardstick  # noqa: E402
-from blockstack.engine import core  # noqa: E402
-from blockstack.engine.arrays import RULE_NAMES  # noqa: E402
+from blockstack.engine.plan import core  # noqa: E402
+from blockstack.engine.plan.arrays import RULE_NAMES  # noqa: E402
 
 Row = dict[str, Any]
 BUSY = 1.5  # load average

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack.engine.arrays import (
+from blockstack.engine.plan.arrays import (
     FIFO,
     FRONT,
     LEAF,

@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from bench import topologies, yardstick
-from blockstack.engine import core
-from blockstack.engine.arrays import DrawSpec, PlanArrays
+from blockstack.engine.plan import core
+from blockstack.engine.plan.arrays import DrawSpec, PlanArrays
 
 Program = Callable[..., Any]
 CHECKED = 2_000  # bios in the comparison of answers

@@ -7,24 +7,24 @@
 True
 """
 
-from blockstack.config import Config
-from blockstack.config import load_config as load
-from blockstack.engine.amplification import Amplification, amplification
+from blockstack.base.errors import BlockstackError
 from blockstack.engine.capacity.knee import until_knee
 from blockstack.engine.capacity.levers import iops_levers
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
 from blockstack.engine.capacity.run import capacity, prepare
-from blockstack.engine.explain import explain
-from blockstack.engine.journey import journey, sample_depths
-from blockstack.engine.levers import Tornado, headroom_levers
-from blockstack.engine.nesting import LayerLimit, max_layers
-from blockstack.engine.simulate import simulate
-from blockstack.engine.stackmap import stack_map
-from blockstack.engine.survey import growth, headroom_grid
-from blockstack.errors import BlockstackError
+from blockstack.engine.depth.explain import explain
+from blockstack.engine.depth.simulate import simulate
+from blockstack.engine.study.amplification import Amplification, amplification
+from blockstack.engine.study.journey import journey, sample_depths
+from blockstack.engine.study.levers import Tornado, headroom_levers
+from blockstack.engine.study.nesting import LayerLimit, max_layers
+from blockstack.engine.study.stackmap import stack_map
+from blockstack.engine.study.survey import growth, headroom_grid
 from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, load_kernel
 from blockstack.present import plots as plot
-from blockstack.result import Explanation, Frame, Result, TaskDepth
+from blockstack.results.result import Explanation, Frame, Result, TaskDepth
+from blockstack.scenario.config import Config
+from blockstack.scenario.config import load_config as load
 from blockstack.stack import Device, Stack
 from blockstack.stack.machine import Machine
 from blockstack.version import __version__ as __version__

@@ -4,7 +4,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack.engine.arrays import DrawSpec, IrqSpec, PlanArrays
+from blockstack.engine.plan.arrays import DrawSpec, IrqSpec, PlanArrays
 
 _Columns = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]
 _Call = tuple[int, int, int, int, int, int, int, int, int]

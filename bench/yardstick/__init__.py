@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack.engine.arrays import MOST, NLIMITS, NOPS, DrawSpec, PlanArrays
-from blockstack.engine.core import RunCounters
+from blockstack.engine.plan.arrays import MOST, NLIMITS, NOPS, DrawSpec, PlanArrays
+from blockstack.engine.plan.core import RunCounters
 
 HERE = Path(__file__).parent
 SOURCES = ("engine.c", "map.c", "raid456.c", "build.c")

@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from blockstack import hdr
+from blockstack.base import hdr
+from blockstack.base.errors import ConfigError
+from blockstack.base.units import parse_ns
 from blockstack.cli.common import (
     FITS,
     OVERFLOWS,
@@ -36,18 +38,16 @@ from blockstack.cli.loads import (
     open_replay,
 )
 from blockstack.cli.traces import FromOpt, SkipBadOpt
-from blockstack.config import Config
 from blockstack.engine.capacity.knee import Knee, until_knee
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
 from blockstack.engine.capacity.run import DEFAULT_BIOS, Capacity, check_load, prepare
-from blockstack.errors import ConfigError
-from blockstack.importers.fio_job import FioJob, read_jobs, waves
-from blockstack.present import capacity as tables
-from blockstack.present.fio_json import FioEntry, fio_jobs
-from blockstack.present.latencies import save_latencies
-from blockstack.present.trace_events import trace_events
+from blockstack.loads.fio_job import FioJob, read_jobs, waves
+from blockstack.present.export.fio_json import FioEntry, fio_jobs
+from blockstack.present.export.latencies import save_latencies
+from blockstack.present.export.trace_events import trace_events
+from blockstack.present.tables import capacity as tables
+from blockstack.scenario.config import Config
 from blockstack.stack.machine import Machine
-from blockstack.units import parse_ns
 
 
 @app.command(

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.cli.common import (
     BAD_INPUT,
     STATUS,
@@ -25,15 +26,14 @@ from blockstack.cli.common import (
     open_host,
     printer,
 )
-from blockstack.config import load_config
-from blockstack.engine.explain import explain
-from blockstack.errors import BlockstackError, UnsupportedKind
-from blockstack.importers.host_plan import UNKNOWN
-from blockstack.importers.sniff import is_source
-from blockstack.importers.uname import DEFAULT
+from blockstack.engine.depth.explain import explain
+from blockstack.hosts.host_plan import UNKNOWN
+from blockstack.hosts.sniff import is_source
 from blockstack.kernel import PROFILES, Kernel, load_kernel
-from blockstack.present.fleet import fleet_tables, verdict_word
-from blockstack.result import Explanation, TaskDepth
+from blockstack.kernel.choose import DEFAULT
+from blockstack.present.tables.fleet import fleet_tables, verdict_word
+from blockstack.results.result import Explanation, TaskDepth
+from blockstack.scenario.config import load_config
 from blockstack.stack import Stack
 
 Load = Callable[[str], Kernel]

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from blockstack.config import Config, load_config, parse_thread_size
-from blockstack.errors import BlockstackError, ConfigError, UnknownKernel
-from blockstack.importers.build import Imported, build
-from blockstack.importers.sniff import is_source, read_sources
-from blockstack.importers.uname import kernel_for
+from blockstack.base.errors import BlockstackError, ConfigError, UnknownKernel
+from blockstack.base.hints import listed
+from blockstack.hosts.build import Imported, build
+from blockstack.hosts.sniff import is_source, read_sources
 from blockstack.kernel import FrameTable, Kernel, load_kernel, read_frames
-from blockstack.suggest import listed
+from blockstack.kernel.choose import kernel_for
+from blockstack.scenario.config import Config, load_config, parse_thread_size
 from blockstack.workload import Workload
 
 FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from blockstack.cli.common import STATUS, JsonOpt, SkipOpt, app, bad_input, open_case, printer
-from blockstack.compared import Compared, Side, compare_sides, read_side
-from blockstack.engine.explain import explain
+from blockstack.engine.depth.explain import explain
 from blockstack.present import plots
+from blockstack.results.compared import Compared, Side, compare_sides, read_side
 
 _ROWS = 12
 

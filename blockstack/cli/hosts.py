@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from blockstack.base.errors import ConfigError
 from blockstack.cli.common import JsonOpt, KernelOpt, SkipOpt, app, bad_input, open_host, show_notes
 from blockstack.cli.run import finish_run
-from blockstack.config import Config, config_to_dict, dump_config
-from blockstack.engine.simulate import simulate
-from blockstack.errors import ConfigError
-from blockstack.importers.build import Imported
-from blockstack.importers.capture import script
+from blockstack.engine.depth.simulate import simulate
+from blockstack.hosts.build import Imported
+from blockstack.hosts.capture import script
 from blockstack.kernel import RULES, load_kernel
+from blockstack.scenario.config import Config, config_to_dict, dump_config
 
 SourcesArg = Annotated[
     list[str],

@@ -10,17 +10,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from blockstack.cli.common import (
-    CANNOT_TELL,
-    FITS,
-    OVERFLOWS,
-    JsonOpt,
-    app,
-    bad_input,
-    printer,
-)
+from blockstack.cli.common import CANNOT_TELL, FITS, OVERFLOWS, JsonOpt, app, bad_input, printer
 from blockstack.kernel import PROFILES, load_kernel, load_table
-from blockstack.present import plots, tables
+from blockstack.present import plots
+from blockstack.present.tables import depth as tables
 
 kernel_app = typer.Typer(no_args_is_help=True, help="Kernels that ship, and what they are.")
 app.add_typer(kernel_app, name="kernel")
@@ -165,9 +158,9 @@ def validate(
 
     Exit status: 0 every bound holds, 1 one does not, 3 no stack could be modelled, 2 bad input.
     """
-    from blockstack.present.validation import report_view, summary_view
-    from blockstack.validation import kernel_for, measured_files, merged
-    from blockstack.validation import validate as compare_all
+    from blockstack.present.tables.validation import report_view, summary_view
+    from blockstack.validation.report import kernel_for, measured_files, merged
+    from blockstack.validation.report import validate as compare_all
 
     out, reports = printer(), []
     with bad_input(as_json):

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
+from blockstack.base.errors import ConfigError
 from blockstack.cli.common import printer
-from blockstack.config import Config
-from blockstack.engine.explain_limits import explain_limits
-from blockstack.errors import ConfigError
+from blockstack.engine.study.splits import explain_limits
 from blockstack.kernel import Kernel
-from blockstack.present.limits import limits_view
+from blockstack.present.tables.limits import limits_view
+from blockstack.scenario.config import Config
 
 
 def show_limits(

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
+from blockstack.base.errors import BlockstackError, ConfigError
 from blockstack.cli.traces import show_statement
-from blockstack.config import Config
-from blockstack.errors import BlockstackError, ConfigError
-from blockstack.importers.traces.convert import Statement, stated
-from blockstack.importers.traces.formats import open_trace
-from blockstack.importers.traces.replay import as_workload, first_bios
+from blockstack.loads.traces.convert import Statement, stated
+from blockstack.loads.traces.formats import open_trace
+from blockstack.loads.traces.replay import as_workload, first_bios
+from blockstack.scenario.config import Config
 from blockstack.workload import Workload
 
 #: bios of a trace that are replayed unless --bios says otherwise: each is compiled on its own

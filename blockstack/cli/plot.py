@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from blockstack.base.errors import ConfigError, UnsupportedKind
 from blockstack.cli.common import (
     ConfigArg,
     JsonOpt,
@@ -19,13 +20,12 @@ from blockstack.cli.common import (
     open_case,
     parse_count,
 )
-from blockstack.config import Config, load_config, parse_submission
-from blockstack.engine.simulate import simulate
-from blockstack.errors import ConfigError, UnsupportedKind
+from blockstack.engine.depth.simulate import simulate
 from blockstack.kernel import PROFILES, load_kernel
 from blockstack.present import plots
-from blockstack.present.figures import FIGURES, Subject, draw
-from blockstack.result import Result
+from blockstack.present.review.figures import FIGURES, Subject, draw
+from blockstack.results.result import Result
+from blockstack.scenario.config import Config, load_config, parse_submission
 
 plot_app = typer.Typer(no_args_is_help=True, help="Pictures for design reviews.")
 app.add_typer(plot_app, name="plot")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from blockstack.base.errors import BlockstackError
 from blockstack.cli.check import hosts_of
 from blockstack.cli.common import (
     BAD_INPUT,
@@ -24,14 +25,13 @@ from blockstack.cli.common import (
     parse_count,
     show_notes,
 )
-from blockstack.config import Config
-from blockstack.errors import BlockstackError
-from blockstack.importers.host_plan import UNKNOWN
-from blockstack.importers.sniff import is_source
+from blockstack.hosts.host_plan import UNKNOWN
+from blockstack.hosts.sniff import is_source
 from blockstack.kernel import Kernel
-from blockstack.present.figures import Subject
-from blockstack.present.report import Host, Pack, Unread
-from blockstack.present.report import report as write_report
+from blockstack.present.review.figures import Subject
+from blockstack.present.review.report import Host, Pack, Unread
+from blockstack.present.review.report import report as write_report
+from blockstack.scenario.config import Config
 
 
 @app.command(

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from blockstack.base.errors import ConfigError, UnsupportedKind
 from blockstack.cli.common import (
     CANNOT_TELL,
     FITS,
@@ -32,16 +33,15 @@ from blockstack.cli.common import (
 from blockstack.cli.limits import show_limits
 from blockstack.cli.loads import TRACE_BIOS, MapOpt, TraceOpt, only_with_trace, open_replay
 from blockstack.cli.traces import FromOpt, SkipBadOpt
-from blockstack.config import Config, parse_submission, parse_thread_size
-from blockstack.engine.explain import explain as explain_stack
-from blockstack.engine.explain import notes_of
-from blockstack.engine.nesting import LayerLimit
-from blockstack.engine.nesting import max_layers as find_max_layers
-from blockstack.engine.simulate import simulate
-from blockstack.errors import ConfigError, UnsupportedKind
+from blockstack.engine.depth.explain import explain as explain_stack
+from blockstack.engine.depth.explain import notes_of
+from blockstack.engine.depth.simulate import simulate
+from blockstack.engine.study.nesting import LayerLimit
+from blockstack.engine.study.nesting import max_layers as find_max_layers
 from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel
-from blockstack.present import tables
-from blockstack.result import Result
+from blockstack.present.tables import depth as tables
+from blockstack.results.result import Result
+from blockstack.scenario.config import Config, parse_submission, parse_thread_size
 
 
 @app.command(epilog="Example: `blockstack run configs/dm-md-iscsi.toml --bios 2M`")
@@ -285,9 +285,9 @@ def _explain_traces(
     config: Path | None, file: Path, kernel: str | None, thread_size: str | None, as_json: bool
 ) -> NoReturn:
     """Every trace of a text: whose frames they are, what they cost, what would fit."""
-    from blockstack.annotate import explain_trace
-    from blockstack.importers.stack_trace import load_traces
-    from blockstack.present.trace import trace_view
+    from blockstack.oops.explain import explain_trace
+    from blockstack.oops.read import load_traces
+    from blockstack.present.tables.oops import trace_view
 
     with bad_input(as_json):
         if config is not None:

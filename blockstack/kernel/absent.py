@@ -1,6 +1,6 @@
 """Which device kinds a kernel does not have: a driver that was dropped or not built."""
 
-from blockstack.kernel.profiles import Kernel, shipped_functions
+from blockstack.kernel.shipped import Kernel, shipped_functions
 from blockstack.kinds.model import Calls, Path
 
 #: files of one driver each; what is elsewhere is the kernel's own

@@ -7,7 +7,7 @@ frame table of any build of that generation can stand behind one.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 from blockstack.kernel.later import CUTS, EDGES, FROM_SCHEDULE, GONE, RENAMES, UNCUT
 from blockstack.kinds.model import Path
 

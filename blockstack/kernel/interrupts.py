@@ -14,13 +14,13 @@ The frame tables hold no interrupt entry code. Register saves are derived from t
 structures; the frames of ``do_IRQ`` and its helpers are assumed, and every row says so.
 """
 
-from blockstack.kernel.paths import CallPath, Step
+from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.rows import RowSource
+from blockstack.kinds.disks.scsi import old_completion, old_scsi_path
 from blockstack.kinds.model import Path
-from blockstack.kinds.network import RECEIVE_ISCSI_2_6
-from blockstack.kinds.network_paths import BACKLOG_2_6_18, NET_CUTS, NET_FILES
-from blockstack.kinds.nic import E1000_XMIT
-from blockstack.kinds.scsi import old_completion, old_scsi_path
+from blockstack.kinds.network.leaves import RECEIVE_ISCSI_2_6
+from blockstack.kinds.network.nic import E1000_XMIT
+from blockstack.kinds.shared.tcp import BACKLOG_2_6_18, NET_CUTS, NET_FILES
 
 # An interrupt in kernel mode: the CPU pushes eflags, cs and eip (12); entry.S the vector
 # (orig_eax, 4); SAVE_ALL es, ds and seven registers (36). 2.6.24 saves %fs, too (include/asm-x86/

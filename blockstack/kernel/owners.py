@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from blockstack.kernel.profiles import PROFILES, load_kernel
-from blockstack.kernel.subset import anchors_of, calls_of
+from blockstack.kernel.extract.subset import anchors_of, calls_of
+from blockstack.kernel.shipped import PROFILES, load_kernel
 from blockstack.kernel.table import FrameTable, base_name
 from blockstack.kinds import KINDS, Kind, Path
 

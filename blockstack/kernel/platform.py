@@ -7,7 +7,7 @@ Sizes and their sources: FACTS of each kernel's ``include/asm-i386/thread_info.h
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 from blockstack.kernel.cuts import COMMON_CUTS, Cut, CutTable
 from blockstack.kernel.generation import Generation
-from blockstack.kernel.paths import CallGraph, CallPath, Entered, Step
+from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.table import FrameTable
 from blockstack.kinds.model import Path

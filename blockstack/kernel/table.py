@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from blockstack.errors import BlockstackError, UnknownFrame
+from blockstack.base.errors import BlockstackError, UnknownFrame
 
 FORMAT = "blockstack-frames-1"
 #: where a function "is defined" whose frame is assumed

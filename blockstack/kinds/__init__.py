@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 
-from blockstack.errors import ConfigError
-from blockstack.kinds.bcache import BCACHE
-from blockstack.kinds.dm import DM_KINDS
-from blockstack.kinds.drbd import DRBD
-from blockstack.kinds.leaves import LEAF_KINDS
-from blockstack.kinds.md import MD_KINDS
+from blockstack.base.errors import ConfigError
+from blockstack.base.hints import did_you_mean
+from blockstack.kinds.disks.bcache import BCACHE
+from blockstack.kinds.disks.leaves import LEAF_KINDS
+from blockstack.kinds.dm.remap import DM_KINDS
+from blockstack.kinds.filesystems.sources import SOURCE_KINDS
+from blockstack.kinds.md.levels import MD_KINDS
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker, generations
-from blockstack.kinds.network import NETWORK_KINDS
-from blockstack.kinds.sources import SOURCE_KINDS
-from blockstack.suggest import did_you_mean
+from blockstack.kinds.network.drbd import DRBD
+from blockstack.kinds.network.leaves import NETWORK_KINDS
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from blockstack.errors import ConfigError
-from blockstack.units import parse_bytes, parse_ns, parse_sectors
+from blockstack.base.errors import ConfigError
+from blockstack.base.units import parse_bytes, parse_ns, parse_sectors
 
 
 def sectors(

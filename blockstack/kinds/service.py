@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
+from blockstack.base.hints import check_keys
+from blockstack.base.units import parse_ns, parse_rate
 from blockstack.kinds.model import Kind
 from blockstack.kinds.params import choice, duration_ns, fraction, integer, sectors, size_bytes
-from blockstack.suggest import check_keys
-from blockstack.units import parse_ns, parse_rate
 
 Parse = Callable[[Any, str], Any]
 

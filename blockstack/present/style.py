@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

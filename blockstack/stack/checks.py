@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
+from blockstack.base.hints import did_you_mean
 from blockstack.kinds import Kind
 from blockstack.stack.device import Device
-from blockstack.suggest import did_you_mean
 
 NO_FILES = frozenset({"raw", "swap", "nfs", "nfsd"})  # sources that keep no files for others
 ON_FILES = frozenset({"loop", "nfsd"})  # what stands on a file system, not on a block device

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
+from blockstack.base.hints import check_keys
+from blockstack.base.units import parse_sectors
 from blockstack.kinds import Kind
 from blockstack.kinds.model import REQUIRED
 from blockstack.kinds.service import read_service
 from blockstack.stack.checks import find_device, takes_nic
 from blockstack.stack.device import Device
-from blockstack.stack.limit_keys import has_queue, read_limits
+from blockstack.stack.limits.keys import has_queue, read_limits
 from blockstack.stack.shape import MAX_SECTORS
-from blockstack.suggest import check_keys
-from blockstack.units import parse_sectors
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from blockstack.errors import ConfigError
-from blockstack.suggest import check_keys
+from blockstack.base.errors import ConfigError
+from blockstack.base.hints import check_keys
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 import networkx as nx
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
+from blockstack.base.hints import listed
 from blockstack.kinds import Kind, find_kind
 from blockstack.stack.checks import (
     Claims,
@@ -23,7 +24,6 @@ from blockstack.stack.device import Device, LinkRole, Lower
 from blockstack.stack.keys import read_keys
 from blockstack.stack.shape import Draft, derive_shape
 from blockstack.stack.verbs import Verbs
-from blockstack.suggest import listed
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}\Z")
 On = str | Device | Sequence[str | Device] | None

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
+from blockstack.base.units import SECTOR_BYTES, format_bytes
 from blockstack.kinds import Kind
 from blockstack.stack.device import Device, Segment
-from blockstack.units import SECTOR_BYTES, format_bytes
 
 MAX_SECTORS = 2**54 - 1  # loff_t counts bytes in 63 bits
 _THIN_BLOCK_SECTORS = 128  # on anything but a pool: LVM's 64 KiB

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
 from blockstack.stack.device import Device
 
 On = str | Device | Sequence[str | Device] | None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
 
 _FLUSH = 2
 _NOPS = 5

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack.errors import ConfigError
+from blockstack.base.errors import ConfigError
 
 SEQUENTIAL, UNIFORM, ZIPF = range(3)
 _WHOLE = 2**32

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack.errors import BlockstackError, ConfigError
-from blockstack.suggest import check_keys, did_you_mean
-from blockstack.units import format_bytes, parse_sectors
+from blockstack.base.errors import BlockstackError, ConfigError
+from blockstack.base.hints import check_keys, did_you_mean
+from blockstack.base.units import format_bytes, parse_sectors
 from blockstack.workload.columns import Columns, make_columns
 from blockstack.workload.draw import (
     SEQUENTIAL,

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from blockstack.errors import ConfigError
-from blockstack.units import SECTOR_BYTES, parse_bytes
+from blockstack.base.errors import ConfigError
+from blockstack.base.units import SECTOR_BYTES, parse_bytes
 
 MAX_BIO_SECTORS = 2**31 - 1
 MAX_CHOICES = 2**20

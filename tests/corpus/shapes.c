@@ -1,4 +1,4 @@
-/* Every shape of frame that the interpreter must follow; compiled by tests/test_extract.py. */
+/* Every shape of frame that the interpreter must follow; compiled by tests/kernel/extract/test_extract.py. */
 
 typedef int (*hook)(int, void *);
 

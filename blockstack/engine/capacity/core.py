@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blockstack.base.errors import BlockstackError, LimitExceeded
 from blockstack.engine.capacity.arrays import Load, ServicePlan
-from blockstack.errors import BlockstackError, LimitExceeded
 
 try:
     from blockstack import _service

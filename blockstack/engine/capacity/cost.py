@@ -8,10 +8,10 @@ The cost of a completion is counted with the submission.
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
-from blockstack.engine.arrays import OP_NAMES
-from blockstack.engine.layers import Layers
-from blockstack.engine.paths import LayeredPath
-from blockstack.engine.plan import Plan, compile_plan
+from blockstack.engine.plan.arrays import OP_NAMES
+from blockstack.engine.plan.compile import Plan, compile_plan
+from blockstack.engine.plan.layers import Layers
+from blockstack.engine.plan.paths import LayeredPath
 from blockstack.kernel import CallPath, load_kernel
 from blockstack.kernel.cost import MeasuredCosts, measured_costs
 from blockstack.stack import Device, Stack

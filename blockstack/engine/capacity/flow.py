@@ -7,7 +7,15 @@ ends; what a driver hands to a worker starts after it, in the phases of its algo
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from blockstack.engine.arrays import (
+from blockstack.base.units import SECTOR_BYTES
+from blockstack.engine.capacity.arrays import CALLER, PER_JOB
+from blockstack.engine.capacity.build import MOST_SECTORS, Flow
+from blockstack.engine.capacity.cost import Costs
+from blockstack.engine.capacity.figures import transfer_ns
+from blockstack.engine.capacity.links import Links
+from blockstack.engine.capacity.requests import Request, Requests
+from blockstack.engine.capacity.stations import Stations
+from blockstack.engine.plan.arrays import (
     FLUSH,
     FUA,
     RAID456,
@@ -16,17 +24,9 @@ from blockstack.engine.arrays import (
     SNAPSHOT_ORIGIN,
     WRITE,
 )
-from blockstack.engine.capacity.arrays import CALLER, PER_JOB
-from blockstack.engine.capacity.build import MOST_SECTORS, Flow
-from blockstack.engine.capacity.cost import Costs
-from blockstack.engine.capacity.figures import transfer_ns
-from blockstack.engine.capacity.links import Links
-from blockstack.engine.capacity.requests import Request, Requests
-from blockstack.engine.capacity.stations import Stations
-from blockstack.engine.core import Call
-from blockstack.engine.plan import Plan, Position
+from blockstack.engine.plan.compile import Plan, Position
+from blockstack.engine.plan.core import Call
 from blockstack.stack import Device
-from blockstack.units import SECTOR_BYTES
 
 #: work queues and threads that run on several CPUs at once (6.1): kblockd is a bound queue, one
 #: worker per CPU, as is nvme_tcp_wq; dm-crypt's kcryptd is WQ_UNBOUND with as many as CPUs

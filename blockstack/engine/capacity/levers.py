@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from blockstack.base.errors import ConfigError
 from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
 from blockstack.engine.capacity.run import prepare
-from blockstack.engine.levers import Tornado, weigh
-from blockstack.engine.simulate import as_kernel
-from blockstack.errors import ConfigError
+from blockstack.engine.depth.simulate import as_kernel
+from blockstack.engine.study.levers import Tornado, weigh
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
 from blockstack.stack.machine import Machine

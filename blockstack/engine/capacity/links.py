@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from blockstack.engine.arrays import DISCARD, FLUSH, READ
 from blockstack.engine.capacity.arrays import BACKGROUND, RELEASE
 from blockstack.engine.capacity.build import Flow
 from blockstack.engine.capacity.figures import Figures, transfer_ns
 from blockstack.engine.capacity.stations import Stations
+from blockstack.engine.plan.arrays import DISCARD, FLUSH, READ
 from blockstack.stack import Device, Stack
 
 _PAGE = 4096

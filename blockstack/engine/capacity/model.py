@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blockstack.engine.arrays import RAID456, DrawSpec
+from blockstack.base.hints import listed
+from blockstack.base.units import SECTOR_BYTES
 from blockstack.engine.capacity.arrays import ServicePlan
 from blockstack.engine.capacity.cost import Costs
 from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.flow import FlowMaker
 from blockstack.engine.capacity.result import LayerCost
 from blockstack.engine.capacity.stations import BUFFERS, Place, Stations
-from blockstack.engine.core import Call, Columns, replays
-from blockstack.engine.demand import demand_of, source_of
-from blockstack.engine.plan import compile_plan
+from blockstack.engine.plan.arrays import RAID456, DrawSpec
+from blockstack.engine.plan.compile import compile_plan
+from blockstack.engine.plan.core import Call, Columns, replays
+from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.kernel import Kernel
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine
-from blockstack.suggest import listed
-from blockstack.units import SECTOR_BYTES
 from blockstack.workload import Workload
 
 #: bios of the workload that become templates: so many, or as many as make so many calls or visits

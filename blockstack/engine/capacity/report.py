@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack import hdr
-from blockstack.engine.arrays import OP_NAMES
+from blockstack.base import hdr
 from blockstack.engine.capacity.arrays import DELAY, QUEUE, TOKENS
 from blockstack.engine.capacity.core import Counters
 from blockstack.engine.capacity.model import Model
@@ -24,6 +23,7 @@ from blockstack.engine.capacity.result import (
     StreamResult,
 )
 from blockstack.engine.capacity.stations import HELD
+from blockstack.engine.plan.arrays import OP_NAMES
 
 #: two-sided 95 % quantile of Student's t with 19 degrees of freedom, for 20 batches
 T_19 = 2.093

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from blockstack.engine.arrays import DISCARD, FLUSH, FUA, READ
+from blockstack.base.units import SECTOR_BYTES
 from blockstack.engine.capacity.arrays import BACKGROUND, RELEASE
 from blockstack.engine.capacity.build import Flow
 from blockstack.engine.capacity.figures import Figures, transfer_ns
 from blockstack.engine.capacity.links import Links
 from blockstack.engine.capacity.stations import Leaf, Stations
+from blockstack.engine.plan.arrays import DISCARD, FLUSH, FUA, READ
 from blockstack.stack import Device
-from blockstack.units import SECTOR_BYTES
 
 
 @dataclass(frozen=True)

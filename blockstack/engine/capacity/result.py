@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack import hdr
+from blockstack.base import hdr
 
 #: fio's own default percentiles (fio/stat.c, FIO_IO_U_LIST_MAX_LEN of them are possible)
 PERCENTILES = (

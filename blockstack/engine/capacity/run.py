@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blockstack.base.errors import ConfigError
 from blockstack.engine.capacity.arrays import CLOSED, OPEN, PACED, TRACE, Load
 from blockstack.engine.capacity.core import Counters, run
 from blockstack.engine.capacity.model import Model, build_model
 from blockstack.engine.capacity.report import result_of
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
-from blockstack.engine.simulate import as_kernel
-from blockstack.errors import ConfigError
+from blockstack.engine.depth.simulate import as_kernel
 from blockstack.kernel import Kernel
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from blockstack.base.errors import ConfigError
 from blockstack.engine.capacity.arrays import (
     CONSTANT,
     DELAY,
@@ -16,7 +17,6 @@ from blockstack.engine.capacity.arrays import (
 )
 from blockstack.engine.capacity.build import Builder, Disk, StationSpec
 from blockstack.engine.capacity.figures import Figures, disk_seek
-from blockstack.errors import ConfigError
 from blockstack.stack import Device
 from blockstack.stack.machine import Machine
 

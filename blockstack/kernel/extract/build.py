@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 from blockstack.kernel.extract.decode import Decoder
 from blockstack.kernel.extract.elf import Image, load_elf
 from blockstack.kernel.extract.lists import looks_like_checkstack

@@ -10,7 +10,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 from blockstack.kernel.extract import ops
 from blockstack.kernel.extract.ops import BP, NO_REGISTER, SP, Event
 

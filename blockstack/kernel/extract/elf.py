@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 
 _SHF_ALLOC, _SHF_EXEC, _NOBITS, _SYMTAB, _RELA, _REL = 2, 4, 8, 2, 4, 9
 _ET_REL = 1

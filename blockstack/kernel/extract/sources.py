@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 from blockstack.kernel.extract.elf import Image
 from blockstack.kernel.extract.naming import Found
 from blockstack.kernel.table import base_name, load_table

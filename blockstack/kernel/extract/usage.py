@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 from blockstack.kernel.extract.lists import checkstack_line, looks_like_checkstack, usage_line
 from blockstack.kernel.extract.naming import count
 from blockstack.kernel.table import FORMAT, FrameTable, make_table

@@ -8,7 +8,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from blockstack.errors import BlockstackError
+from blockstack.base.errors import BlockstackError
 
 _ELF = b"\x7fELF"
 #: lib/decompress_unlz4.c: its magic, and how much a block holds when unpacked

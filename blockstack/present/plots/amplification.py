@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from blockstack.engine.amplification import Amplification, LayerSplit
+from blockstack.engine.study.amplification import Amplification, LayerSplit
 from blockstack.present.style import COLOURS, INK, axes, corner, plain, short
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from blockstack.compared import Compared
 from blockstack.present.style import (
     BETTER,
     INK,
@@ -14,6 +13,7 @@ from blockstack.present.style import (
     short,
     thousands,
 )
+from blockstack.results.compared import Compared
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from blockstack.engine.survey import THREAD_SIZES_BYTES
+from blockstack.engine.study.survey import THREAD_SIZES_BYTES
 from blockstack.present.style import (
     COLOURS,
     DIM,
@@ -19,7 +19,7 @@ from blockstack.present.style import (
     short,
     thousands,
 )
-from blockstack.result import Frame, Result, TaskDepth
+from blockstack.results.result import Frame, Result, TaskDepth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

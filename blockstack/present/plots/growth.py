@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from blockstack.engine.survey import Growth
+from blockstack.engine.study.survey import Growth
 from blockstack.present.style import (
     RULE_COLOURS,
     axes,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from blockstack.engine.survey import Cell
+from blockstack.engine.study.survey import Cell
 from blockstack.present.style import (
     INK,
     OVER,
@@ -15,7 +15,7 @@ from blockstack.present.style import (
     plain,
     thousands,
 )
-from blockstack.result import Result
+from blockstack.results.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

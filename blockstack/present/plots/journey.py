@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blockstack.engine.journey import DepthSample, Journey
+from blockstack.engine.study.journey import DepthSample, Journey
 from blockstack.present.style import (
     COLOURS,
     DIM,
@@ -21,7 +21,7 @@ from blockstack.present.style import (
     short,
     thousands,
 )
-from blockstack.result import TaskDepth
+from blockstack.results.result import TaskDepth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

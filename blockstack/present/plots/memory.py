@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blockstack.engine.survey import THREAD_SIZES_BYTES
+from blockstack.engine.study.survey import THREAD_SIZES_BYTES
 from blockstack.present.style import COLOURS, axes, corner_text, plain, thousands
 
 if TYPE_CHECKING:

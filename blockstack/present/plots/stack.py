@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from blockstack.engine.stackmap import Node, StackMap
+from blockstack.base.units import SECTOR_BYTES
+from blockstack.engine.study.stackmap import Node, StackMap
 from blockstack.present.style import (
     DIM,
     INK,
@@ -17,7 +18,6 @@ from blockstack.present.style import (
     plain,
     short,
 )
-from blockstack.units import SECTOR_BYTES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 import textwrap
 from typing import TYPE_CHECKING
 
-from blockstack.engine.levers import Lever, Tornado
+from blockstack.engine.study.levers import Lever, Tornado
 from blockstack.present.style import (
     BETTER,
     DIM,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from blockstack.present.style import COLOURS, DIM, OVER, axes, corner_text, plain, thousands
-from blockstack.validation import Report
+from blockstack.validation.report import Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, units, hints, histograms, columns; nothing of the model."""

@@ -1,0 +1,1 @@
+"""What a shell's storage commands build."""

@@ -1,0 +1,1 @@
+"""How deep: the static bound and the dynamic engine."""

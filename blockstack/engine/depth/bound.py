@@ -1,0 +1,366 @@
+"""The static road: the deepest stack that any bio of a size could reach, without a simulation.
+
+`Bound` walks the compiled positions and never runs a bio: per task, the entry plus the longest
+path over nested submissions (recursive rule) or plus the heaviest single layer (serialised rules).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import gcd
+
+from blockstack.engine.plan import arrays as arr
+from blockstack.engine.plan.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE
+from blockstack.engine.plan.compile import Plan
+from blockstack.engine.plan.mapping import (
+    ALIGNED_READ,
+    CACHE_DRAINED,
+    CACHE_FILLED,
+    FULL_STRIPE_IN_CALLER,
+    READ_IN_CALLER,
+)
+from blockstack.engine.plan.paths import LayeredPath, self_calls
+
+_BLOCK = 8  # sectors: raid4/5/6 work in pages
+_State = tuple[int, int, int, int]  # position, op, sectors, alignment
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One make_request call of a longest path: the position, the operation, whether the path
+    goes on below it (its `through`) or ends in it (its `peak`), and the bytes of the driver's
+    calls of itself beyond the one that its rows hold."""
+
+    position: int
+    op: int
+    goes_on: bool
+    self_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class TaskBound:
+    """Deepest stack of one task: bytes, the calls on it, the operation that it was entered with,
+    and what the frame table lacks on any of the task's paths."""
+
+    bytes: int
+    visits: tuple[Visit, ...]
+    op: int
+    missing: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """How the deepest path goes on: ``levels`` of this position (a remainder resubmits itself),
+    then the state below, or its end here; ``self_bytes`` of calls of itself at one level."""
+
+    bytes: int
+    levels: int
+    below: _State | None
+    ends: bool
+    self_bytes: int = 0
+
+
+@dataclass
+class Bound:
+    """Deepest stack per task.
+
+    Parameters
+    ----------
+    plan : Plan
+    max_sectors : int
+        Largest bio.
+    align_sectors : int
+        Alignment of its first sector.
+    """
+
+    plan: Plan
+    max_sectors: int
+    align_sectors: int = 1
+    _starts: dict[_State, int] = field(default_factory=dict)
+    _memo: dict[_State, _Choice] = field(default_factory=dict)
+    _missing: dict[_State, frozenset[str]] = field(default_factory=dict)
+    _emitted: dict[_State, tuple[tuple[_State, bool], ...]] = field(default_factory=dict)
+
+    def tasks(self) -> dict[int, TaskBound]:
+        """Task number -> its deepest stack; tasks that no bio reaches are absent."""
+        if not self._starts:
+            self._reach(self._roots())
+        best: dict[int, tuple[int, _State]] = {}
+        missing: dict[int, frozenset[str]] = {}
+        for state, entry in self._starts.items():
+            task = int(self.plan.arrays.task[state[0]])
+            depth = entry + self._memo[state].bytes
+            missing[task] = missing.get(task, frozenset()) | self._missing[state]
+            if task not in best or depth > best[task][0]:
+                best[task] = (depth, state)
+        return {
+            task: TaskBound(depth, self._visits(state), state[1], missing[task])
+            for task, (depth, state) in best.items()
+        }
+
+    def below(self, position: int, op: int, nr_sectors: int, align_sectors: int = 1) -> LayeredPath:
+        """The deepest path from a position on; what any path from there lacks is missing."""
+        state = (position, op, nr_sectors, align_sectors)
+        self._reach([state])
+        return self.path(self._visits(state)).lacking(sorted(self._missing[state]))
+
+    def path(self, visits: tuple[Visit, ...]) -> LayeredPath:
+        """The frames of a path's calls, without the task's entry."""
+        total = LayeredPath()
+        for visit in visits:
+            position = self.plan.positions[visit.position]
+            rows = position.through if visit.goes_on else position.peak
+            total = total + rows.get(visit.op, LayeredPath())
+            if visit.self_bytes:
+                total = total + self_calls(position.device.name, visit.self_bytes)
+        return total
+
+    def _roots(self) -> list[_State]:
+        a = self.plan.arrays
+        for r, root in enumerate(a.roots):
+            for op in self.plan.ops:
+                size = 0 if op == FLUSH else self.max_sectors
+                self._starts[int(root), op, size, self.align_sectors] = int(
+                    a.entry[r * arr.NOPS + op]
+                )
+        return list(self._starts)
+
+    def _reach(self, todo: list[_State]) -> None:
+        """Evaluate every call that a bio can lead to; note those at which a task begins."""
+        a, fresh = self.plan.arrays, set()
+        todo = list(todo)
+        while todo:
+            state = todo.pop()
+            if state in fresh or state in self._memo:
+                continue
+            fresh.add(state)
+            p, op, nr, align = state
+            lower = self._aligned(p, align)
+            self._emitted[state] = tuple(
+                ((child, child_op, size, lower), job)
+                for child_op, child, size, job in self._children(p, op, nr)
+            )
+            for below, job in self._emitted[state]:
+                if job:
+                    self._starts[below] = int(a.task_entry[a.task[below[0]]])
+                todo.append(below)
+        for state in sorted(fresh, reverse=True):  # from the leaves up: parents come first
+            self._memo[state] = self._best(*state)
+            self._missing[state] = self._lacks(state)
+
+    def _lacks(self, state: _State) -> frozenset[str]:
+        """What the frame table lacks anywhere on this task's stack from the call on."""
+        position, op = self.plan.positions[state[0]], state[1]
+        own = {
+            name
+            for rows in (position.through, position.peak)
+            if op in rows
+            for name in rows[op].missing
+        }
+        return frozenset(own).union(
+            *(self._missing[below] for below, job in self._emitted[state] if not job)
+        )
+
+    def _children(self, p: int, op: int, nr: int) -> Iterator[tuple[int, int, int, bool]]:
+        """(op, position, sectors, handed to a worker) of all that one call may emit."""
+        a = self.plan.arrays
+        lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
+        worker = bool(a.context[p * arr.NOPS + op])
+        kind = int(a.op_kind[p])
+        if kind == arr.RAID456:
+            yield from self._parity(p, op, nr, worker)
+            return
+        size = self._piece(p, op, nr) if op != FLUSH else 0
+        for i in range(lo, hi):
+            child = int(a.wchild[i] if worker else a.child[i])
+            if child >= 0 and self._takes(p, op, i - lo):
+                yield op, child, size, worker
+            if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT) and op in (WRITE, FUA):
+                chunk = int(a.raid[p * 8])
+                for job_op, job_nr in ((READ, chunk), (WRITE, chunk), (op, size)):
+                    if a.wchild[i] >= 0 and self._copies(kind, job_op, op, i - lo):
+                        yield job_op, int(a.wchild[i]), job_nr, True
+            if kind == arr.CACHE:
+                for job_op in self._cached(p, op, i - lo):
+                    yield job_op, int(a.wchild[i]), size, True
+
+    def _cached(self, p: int, op: int, member: int) -> tuple[int, ...]:
+        """What a cache's worker does at a member after a bio: it fills, or it drains."""
+        writes, flags = (int(v) for v in self.plan.arrays.raid[p * 8 + 2 : p * 8 + 4])
+        if op == READ:
+            return (WRITE,) if member == 1 and flags & CACHE_FILLED else ()
+        if op in (WRITE, FUA) and writes == 0 and flags & CACHE_DRAINED:
+            return (READ,) if member == 1 else (WRITE,)
+        return ()
+
+    def _takes(self, p: int, op: int, member: int) -> bool:
+        """Whether a snapshot's member gets the bio itself (all members of other kinds may)."""
+        kind = int(self.plan.arrays.op_kind[p])
+        threshold = int(self.plan.arrays.raid[p * 8 + 1])
+        if kind == arr.SNAPSHOT_ORIGIN:
+            return member == 0 and (op not in (WRITE, FUA) or threshold > 0)
+        if kind == arr.SNAPSHOT:
+            if op == READ:
+                return member == 0 or threshold > 0
+            return member == 1 and (op == FLUSH or threshold > 0)
+        if kind == arr.REMAP:
+            return member == 0  # a further one holds metadata
+        if kind == arr.CACHE and op != FLUSH:
+            if member > 1:
+                return False  # its metadata's device: flushes only
+            writes = int(self.plan.arrays.raid[p * 8 + 2])
+            if op in (WRITE, FUA):
+                return member == 1 if writes == 0 else member == 0 or writes == 1
+            return member == 0 or (op == READ and threshold > 0)
+        return True
+
+    @staticmethod
+    def _copies(kind: int, job_op: int, op: int, member: int) -> bool:
+        """Whether a member takes part in a snapshot's copy-out with this operation."""
+        if kind == arr.SNAPSHOT_ORIGIN:
+            return (
+                (job_op == READ and member == 0)
+                or (job_op == WRITE and member > 0)
+                or (job_op == op and member == 0)
+            )
+        return (job_op == READ and member == 0) or (job_op in (WRITE, op) and member == 1)
+
+    def _parity(
+        self, p: int, op: int, nr: int, worker: bool
+    ) -> Iterator[tuple[int, int, int, bool]]:
+        a = self.plan.arrays
+        disks, parity, chunk, _, _, failed, flags = (int(v) for v in a.raid[p * 8 : p * 8 + 7])
+        ways: list[tuple[int, int, bool]] = []  # (op, sectors, job)
+        if op == FLUSH:
+            ways.append((op, 0, worker))
+        elif op == READ:
+            if flags & ALIGNED_READ:
+                ways.append((READ, min(nr, chunk), worker))
+            if failed or not flags & ALIGNED_READ:
+                ways.append((READ, _BLOCK, not flags & READ_IN_CALLER or worker))
+        else:
+            # a bio that alone covers a stripe, or completes one whose other blocks are there
+            if flags & FULL_STRIPE_IN_CALLER or (disks - parity - 1) * chunk + _BLOCK <= nr:
+                ways.append((op, _BLOCK, not flags & FULL_STRIPE_IN_CALLER or worker))
+            ways += [(READ, _BLOCK, True), (op, _BLOCK, True)]
+        lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
+        for i in range(lo, hi):
+            if failed >> (i - lo) & 1:
+                continue
+            for way_op, size, job in ways:
+                child = int(a.wchild[i] if job else a.child[i])
+                if child >= 0:
+                    yield way_op, child, size, job
+
+    def _limit(self, p: int, op: int) -> tuple[int, ...]:
+        """The queue's limits, as `PlanArrays.limit` has them."""
+        at = (p * arr.NOPS + op) * arr.NLIMITS
+        return tuple(int(v) for v in self.plan.arrays.limit[at : at + arr.NLIMITS])
+
+    def _piece(self, p: int, op: int, nr: int) -> int:
+        """Largest piece that one call hands on."""
+        chunks = self._chunks(p)
+        if len(chunks) == max(1, self._rows(p)):
+            nr = min(nr, max(chunks, default=nr)) if chunks else nr
+        most, memory, *_, how = self._limit(p, op)
+        return min(nr, most, memory or most) if how != arr.NO_LIMIT else nr
+
+    def _rows(self, p: int) -> int:
+        a = self.plan.arrays
+        return int(a.seg_start[p + 1] - a.seg_start[p])
+
+    def _chunks(self, p: int) -> list[int]:
+        """Chunk sizes at which a bio to ``p`` is cut."""
+        a = self.plan.arrays
+        kind = int(a.op_kind[p])
+        if kind == arr.SEGMENTS:
+            rows = a.seg_chunk[a.seg_start[p] : a.seg_start[p + 1]]
+            return [int(c) for c in rows if c > 0]
+        if kind == arr.RAID10:
+            return [int(a.raid[p * 8 + 4])]
+        if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT, arr.CACHE):
+            return [int(a.raid[p * 8])]
+        if kind == arr.RAID456 and int(a.raid[p * 8 + 6]) & ALIGNED_READ:
+            return [int(a.raid[p * 8 + 2])]
+        return []
+
+    def _pieces(self, p: int, op: int, nr: int, align: int) -> int:
+        """Most pieces into which the driver of ``p`` itself can cut a bio of ``nr`` sectors."""
+        if op == FLUSH or nr <= 1:
+            return 1
+        a = self.plan.arrays
+        cuts = 0
+        chunks = self._chunks(p)
+        if chunks and not (int(a.op_kind[p]) == arr.RAID456 and op != READ):
+            chunk = min(chunks)
+            step = gcd(align, chunk)
+            cuts += -(-(nr - step) // chunk)
+        ends = a.seg_end[a.seg_start[p] : a.seg_start[p + 1] - 1]
+        if len(ends):
+            inside = [int(((ends > e) & (ends < e + nr - 1)).sum()) for e in ends[:256]]
+            cuts += 1 + max(inside) if len(ends) <= 256 else len(ends)
+        return 1 + cuts
+
+    def _limit_cuts(self, p: int, op: int, nr: int) -> int:
+        """Most cuts that the queue's limits make: every piece as short as alignment can make it,
+        and one more at every multiple of the chunk."""
+        most, memory, chunk, physical, _, how = self._limit(p, op)
+        if how == arr.NO_LIMIT:
+            return 0
+        if how == arr.LIMIT_DISCARD:
+            return -(-nr // max(1, most - chunk + 1)) - 1
+        least = max(1, most - physical + 1) if how == arr.LIMIT_REST else most
+        return -(-nr // min(least, memory or least)) - 1 + (nr // chunk + 1 if chunk else 0)
+
+    def _best(self, p: int, op: int, nr: int, align: int) -> _Choice:
+        """Bytes from the entry of the call on, and how the deepest path goes on."""
+        a = self.plan.arrays
+        through, peak = int(a.through[p * arr.NOPS + op]), int(a.peak[p * arr.NOPS + op])
+        serial = int(a.rule[op]) != RECURSIVE
+        pieces = self._pieces(p, op, nr, align)
+        loops = int(a.split[p]) in (arr.LOOP, arr.REST_MAPPED)
+        rests = self._limit_cuts(p, op, nr)  # each is resubmitted, whatever the driver does
+        extra = int(a.self_bytes[p]) * max(0, pieces - 2) if loops and not serial else 0
+        levels = 1 if serial else rests + (1 if loops else pieces)
+        best = _Choice((levels - 1) * through + peak + extra, levels, None, True, extra)
+        for state, job in self._emitted[p, op, nr, align]:
+            if job:
+                continue
+            below = self._memo[state].bytes
+            same_frame = serial or bool(a.immediate[p])
+            if same_frame and below > best.bytes:
+                best = _Choice(below, 0, state, False)
+            if not serial and not (a.immediate[p] and pieces + rests == 1):
+                depth = levels * through + extra + below
+                if depth > best.bytes:
+                    best = _Choice(depth, levels, state, False, extra)
+        return best
+
+    def _visits(self, state: _State) -> tuple[Visit, ...]:
+        """The calls of the deepest path from ``state``."""
+        visits: list[Visit] = []
+        here: _State | None = state
+        while here is not None:
+            choice = self._memo[here]
+            levels = max(choice.levels, int(choice.ends))
+            visits += [
+                Visit(
+                    here[0],
+                    here[1],
+                    not choice.ends or i < levels - 1,
+                    choice.self_bytes if i == levels - 1 else 0,
+                )
+                for i in range(levels)
+            ]
+            here = choice.below
+        return tuple(visits)
+
+    def _aligned(self, p: int, align: int) -> int:
+        """Alignment of what lies below ``p``."""
+        a = self.plan.arrays
+        for offset in a.child_offset[a.child_start[p] : a.child_start[p + 1]]:
+            align = gcd(align, int(offset))
+        for begin in a.seg_begin[a.seg_start[p] : a.seg_start[p + 1]]:
+            align = gcd(align, int(begin))
+        for chunk in self._chunks(p):
+            align = gcd(align, chunk)
+        return max(1, align)

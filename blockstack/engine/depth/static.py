@@ -1,0 +1,378 @@
+"""Depths that need no simulation: every task of a stack, its deepest path, and the verdict."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from blockstack.base.hints import listed
+from blockstack.engine.depth.bound import Bound
+from blockstack.engine.plan.arrays import FLUSH, FUA, LEAF, OP_NAMES, WRITE
+from blockstack.engine.plan.compile import Plan, Position
+from blockstack.engine.plan.entries import Entries, Way
+from blockstack.engine.plan.interrupts import SharedInterrupts, shared_interrupts
+from blockstack.engine.plan.layers import Layers
+from blockstack.engine.plan.paths import LayeredPath, deepest, layered
+from blockstack.kinds.model import Path
+from blockstack.results.result import TaskDepth, judge
+from blockstack.stack import Device
+
+#: md writes its superblock by pages (drivers/md/md.c md_super_write)
+SUPERBLOCK_SECTORS = 8
+_Row = tuple[str, str, LayeredPath, int]  # name, context, path, limit in bytes
+
+
+@dataclass(frozen=True)
+class OnTop:
+    """What may come on a task's stack beside its own path; 0: nothing.
+
+    Attributes
+    ----------
+    interrupts_bytes : int
+        Entry frames, or softirq and hard interrupt whole where stacks are shared.
+    budgets : mapping of name to bytes
+        Page reclaim, the scheduler: bounded by themselves, and not at the path's deepest point.
+    struck_bytes : int
+        For an interrupt on a shared stack: the deepest task that it may strike.
+    note : str
+        What of this is assumed.
+    missing : tuple of str
+        What was left out of the stack: no one knows how deep a path through it is.
+    """
+
+    interrupts_bytes: int = 0
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    struck_bytes: int = 0
+    note: str = ""
+    missing: tuple[str, ...] = ()
+
+
+def task_depth(
+    name: str,
+    context: str,
+    path: LayeredPath,
+    limit_bytes: int,
+    on_top: OnTop,
+    reached: bool = False,
+    bound_bytes: int = 0,
+) -> TaskDepth:
+    """A path on a stack, judged.
+
+    Parameters
+    ----------
+    reached : bool
+        By a simulated bio; False: the path is the bound.
+    bound_bytes : int
+        For a simulated task: how deep its bound is.
+
+    What may come on top never makes a fit certain: a path that fits only without it is "cannot
+    tell".
+    """
+    depth = path.bytes
+    fits = judge(depth, limit_bytes, path.exact)
+    why = []
+    if path.missing:
+        why.append("at least: the frame table lacks " + ", ".join(path.missing[:4]))
+    whole = depth + on_top.interrupts_bytes + on_top.struck_bytes
+    if fits and whole > limit_bytes:
+        fits = None
+        struck = f" on a task {on_top.struck_bytes} bytes deep" if on_top.struck_bytes else ""
+        why.append(
+            f"fits only while no interrupt strikes{struck}: {whole} bytes with one"
+            + (f" ({on_top.note})" if on_top.note else "")
+        )
+    for budget, n_bytes in on_top.budgets.items():
+        if fits and whole + n_bytes > limit_bytes:
+            fits = None
+            why.append(f"fits only without {budget}, which may need {n_bytes} bytes")
+    if fits is not False and on_top.missing:
+        fits = None
+        why.append(f"what was left out may make it deeper: {listed(on_top.missing)}")
+    if fits is not False and bound_bytes > limit_bytes:
+        fits = None
+        why.append(
+            f"no bio of this run went deeper, but some may: the bound is {bound_bytes:,} bytes"
+        )
+    frames = path.frames()
+    rests = sorted({f.function for f in frames if f.source in ("assumed", "published")})
+    if rests:
+        why.append("rests on assumed or published rows: " + ", ".join(rests))
+    return TaskDepth(
+        name,
+        context,
+        depth,
+        limit_bytes,
+        fits,
+        path.exact,
+        path.missing,
+        "; ".join(why),
+        frames,
+        "simulated" if reached else "bound",
+        on_top.interrupts_bytes + on_top.struck_bytes,
+        max(on_top.budgets.values(), default=0),
+    )
+
+
+def each_deepest(tasks: Iterable[TaskDepth]) -> tuple[TaskDepth, ...]:
+    """Every task once, where it is deepest."""
+    found: dict[tuple[str, str], TaskDepth] = {}
+    for task in tasks:
+        key = (task.task, task.context)
+        if key not in found or task.peak_bytes > found[key].peak_bytes:
+            found[key] = task
+    return tuple(found.values())
+
+
+@dataclass(frozen=True)
+class StaticTasks:
+    """Every task of a compiled plan, bounded.
+
+    Parameters
+    ----------
+    plan : Plan
+    max_sectors, align_sectors : int
+        Largest bio of the workload and the alignment of its first sector.
+    """
+
+    plan: Plan
+    max_sectors: int
+    align_sectors: int = 1
+
+    @cached_property
+    def bound(self) -> Bound:
+        """Longest paths over the plan's positions."""
+        return Bound(self.plan, self.max_sectors, self.align_sectors)
+
+    def all(self) -> tuple[TaskDepth, ...]:
+        """Submitters by way in, workers, unplug, transmission, completion."""
+        return (
+            *self.ways(data=True),
+            *self.ways(data=False),
+            *self.workers(),
+            *self.plugs(),
+            *self.unplug(),
+            *self.beyond(),
+        )
+
+    def beside_a_run(self) -> tuple[TaskDepth, ...]:
+        """What a run's bios set off beside the simulated tasks."""
+        return (*self.ways(data=False), *self.plugs(), *self.unplug(), *self.beyond())
+
+    def ways(self, *, data: bool) -> Iterator[TaskDepth]:
+        """One task per source and way in: its deepest path over the operations that take it."""
+        inner = () if data else self.plan.inner
+        found: dict[tuple[str, str], tuple[str, list[LayeredPath]]] = {}
+        for i, (entries, position) in enumerate((*self._roots(), *inner)):
+            for way in entries.ways:
+                if i < len(self.plan.entries) and way.data != data:
+                    continue
+                paths = found.setdefault((way.name, entries.source), (way.context, []))[1]
+                paths.append(way.submit + self._below(position, way))
+        for (name, source), (context, paths) in found.items():
+            yield self._depth(f"{name} {source}", context, deepest(paths))
+
+    def _below(self, position: int, way: Way) -> LayeredPath:
+        """The deepest path below a source's submit.
+
+        fsync(2) writes dirty pages before it flushes: submit_bio from the same spine.
+        """
+        ops = {way.op, *((WRITE,) if way.name == "fsync" and WRITE in self.plan.ops else ())}
+        return deepest(
+            self.bound.below(
+                position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors
+            )
+            for op in sorted(ops)
+        )
+
+    def workers(self) -> Iterator[TaskDepth]:
+        """Tasks that go on with bios that others handed over."""
+        tasks = self.bound.tasks()
+        for number, task in enumerate(self.plan.tasks):
+            if task.context == "worker" and number in tasks:
+                path = task.entry + self.bound.path(tasks[number].visits)
+                path = path.lacking(sorted(tasks[number].missing))
+                yield self._depth(task.name, "worker", path)
+
+    def plugs(self) -> Iterator[TaskDepth]:
+        """Writes that a driver keeps in the task's plug (md's raid1 and raid10 with a bitmap):
+        submitted below blk_finish_plug, wherever the way in or the worker ends its plug."""
+        rows, layers = self.plan.kernel.rows, Layers(self.plan.kernel, self.plan.stack)
+        for number, position in enumerate(self.plan.positions):
+            callback = layers.calls(position.device).options.get("plugged")
+            members = _children(self.plan, number)
+            if callback is None or not members or not {WRITE, FUA} & set(self.plan.ops):
+                continue
+            below = deepest(
+                self.bound.below(c, WRITE, self.max_sectors, self.align_sectors) for c in members
+            )
+            for name, source, context, path in self._plugging[position.task]:
+                flush = rows.plug_flush(path, callback)
+                if flush is not None:
+                    yield self._depth(
+                        f"{name} (plug of {position.device.name})",
+                        context,
+                        layered(source, flush) + below,
+                    )
+
+    @cached_property
+    def _plugging(self) -> Mapping[int, list[tuple[str, str, str, Path]]]:
+        """Per task: ways in and workers on whose stack its bios are submitted."""
+        found: dict[int, list[tuple[str, str, str, Path]]] = {}
+        for entries, root in (*self._roots(), *self.plan.inner):
+            users = found.setdefault(self.plan.positions[root].task, [])
+            users += [
+                (f"{way.name} {entries.source}", entries.source, way.context, way.path)
+                for way in dict.fromkeys(entries.ways)
+                if way.path is not None and way.op in (WRITE, FUA, FLUSH)
+            ]
+        layers = Layers(self.plan.kernel, self.plan.stack)
+        for position in self.plan.positions:
+            device, worker = position.device, layers.worker(position.device)
+            for task in {key[1] for _, key, _ in position.children if key is not None}:
+                if worker is not None:
+                    found.setdefault(task, []).append(
+                        (f"{worker.name} {device.name}", device.name, "worker", worker.path)
+                    )
+        return found
+
+    def unplug(self) -> Iterator[TaskDepth]:
+        """unplug_fn of kernels to 2.6.3x: recursion through the stack under every rule."""
+        for entries, position in (*self._roots(), *self.plan.inner):
+            if entries.unplug is not None:
+                yield self._depth(
+                    f"unplug {entries.source}",
+                    "caller",
+                    entries.unplug + self.plan.positions[position].unplug,
+                )
+
+    def _roots(self) -> Iterator[tuple[Entries, int]]:
+        """Each source on top and the position that its bios are given to."""
+        return zip(self.plan.entries, (int(r) for r in self.plan.arrays.roots), strict=True)
+
+    def beyond(self) -> Iterator[TaskDepth]:
+        """Completion, transmission and the arrays' own writes; one row for devices alike."""
+        layers = Layers(self.plan.kernel, self.plan.stack)
+        groups: dict[tuple[object, ...], tuple[dict[str, None], LayeredPath, int]] = {}
+        for device, (word, context, path, limit) in self._rows_beyond(layers):
+            key = (word, context, path.bytes, path.missing, device.kind)
+            groups.setdefault(key, ({}, path, limit))[0][device.name] = None
+        for (what, where, *_), (names, path, limit) in groups.items():
+            more = f" (and {len(names) - 1} alike)" if len(names) > 1 else ""
+            yield self._depth(f"{what} {next(iter(names))}{more}", str(where), path, limit)
+
+    def _rows_beyond(self, layers: Layers) -> Iterator[tuple[Device, _Row]]:
+        """Rows of devices that serve as positions, and of whatever has a network card."""
+        for i, position in enumerate(self.plan.positions):
+            if position.device.kind_entry.role != "nic":
+                for row in (*self._completion(layers, position), *self._own_writes(layers, i)):
+                    yield position.device, row
+        for device in self.plan.stack.devices.values():
+            for name, path, limit, context in layers.receptions(device):
+                yield device, (name, context, layered(device.name, path), limit)
+
+    def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
+        """Where a leaf (or an array whose thread ends bios) calls bio_endio; what sends."""
+        kernel, device = self.plan.kernel, position.device
+        calls, platform = layers.calls(device), kernel.platform
+        peer = calls.options.get("peer", {}) if device.nic else {}
+        for path in filter(None, (calls.completion, peer.get("completion"))):
+            start = kernel.rows.spine(path, kernel.generation.endio_link)
+            context = _context(path)
+            yield (
+                "completion",
+                context,
+                layered(device.name, start) + position.completion,
+                platform.limit_of(context),
+            )
+        for name, work in layers.calls(device).options.get("tasks", {}).items():
+            yield (
+                name,
+                _context(work),
+                layered(device.name, kernel.rows.spine(work)),
+                (platform.limit_of(_context(work))),
+            )
+        if device.nic:
+            for name, sent, limit, context in layers.transmissions(device):
+                yield name, context, layered(device.name, sent), limit
+
+    def _own_writes(self, layers: Layers, number: int) -> Iterator[_Row]:
+        """What a device's own threads write: an array its superblock, dm-integrity its journal."""
+        position, kernel = self.plan.positions[number], self.plan.kernel
+        options = layers.calls(position.device).options
+        threads = dict(options.get("threads", {}))
+        threads |= options.get("peer", {}).get("threads", {}) if position.device.nic else {}
+        if "superblock" in options:
+            threads["superblock write"] = options["superblock"]
+        members = _children(self.plan, number)
+        if not threads or not members:
+            return
+        below = deepest(
+            self.bound.below(c, op, SUPERBLOCK_SECTORS)
+            for c in members
+            for op in (WRITE, FUA)
+            if OP_NAMES[op] in layers.calls(self.plan.positions[c].device).ops
+        )
+        for name, path in threads.items():
+            start = layered(
+                position.device.name, kernel.rows.spine(path, kernel.generation.submit_link)
+            )
+            yield name, "worker", start + below, kernel.platform.limit_bytes
+
+    def _depth(
+        self, name: str, context: str, path: LayeredPath, limit: int | None = None
+    ) -> TaskDepth:
+        limit = self.plan.kernel.platform.limit_bytes if limit is None else limit
+        on_top = self.on_top(context)
+        if name.startswith("reclaim "):  # PF_MEMALLOC: reclaim does not reclaim (mm/page_alloc.c)
+            on_top = replace(
+                on_top, budgets={k: n for k, n in on_top.budgets.items() if k != "reclaim"}
+            )
+        return task_depth(name, context, path, limit, on_top)
+
+    def on_top(self, context: str) -> OnTop:
+        """What may come on top of a task of this plan."""
+        kernel, platform = self.plan.kernel, self.plan.kernel.platform
+        missing = tuple(self.plan.stack.missing)
+        if context == "private":
+            return OnTop()
+        if context in ("softirq", "hardirq"):
+            struck = 0 if platform.irq_limit_bytes else self._deepest_task
+            return OnTop(struck_bytes=struck, missing=missing)
+        budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
+        if platform.irq_stacks == "separate":
+            return OnTop(platform.irq_entry_bytes, budgets, note=platform.irq_note, missing=missing)
+        return OnTop(
+            self.shared.worst_bytes, budgets, note="do_IRQ's frames are assumed", missing=missing
+        )
+
+    @cached_property
+    def shared(self) -> SharedInterrupts:
+        """Interrupts on the task's stack; a block softirq runs this stack's completion chains."""
+        return shared_interrupts(self.plan.kernel, self._longest_completion)
+
+    @cached_property
+    def _longest_completion(self) -> LayeredPath:
+        """The deepest chain of end_io functions above a leaf."""
+        return deepest(p.completion for p in self.plan.positions if p.shape.op_kind == LEAF)
+
+    @cached_property
+    def _deepest_task(self) -> int:
+        """Bytes of the deepest task that an interrupt may strike."""
+        tasks = self.bound.tasks()
+        entered = max((t.bytes for t in tasks.values()), default=0)
+        ways = (
+            way.submit + self._below(position, way)
+            for entries, position in (*self._roots(), *self.plan.inner)
+            for way in entries.ways
+        )
+        return max([entered, *(path.bytes for path in ways)])
+
+
+def _context(path: Path) -> str:
+    """The context that a path's root stands for."""
+    return path.via[0].removeprefix("@").replace("kthread", "worker")
+
+
+def _children(plan: Plan, p: int) -> Sequence[int]:
+    a = plan.arrays
+    lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
+    return [int(c) for c in a.child[lo:hi] if c >= 0]

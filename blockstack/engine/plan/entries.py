@@ -1,0 +1,251 @@
+"""The ways into the block layer: what lies on a task's stack before the first bio is submitted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from blockstack.base.errors import UnsupportedKind
+from blockstack.engine.plan.arrays import OP_NAMES
+from blockstack.engine.plan.layers import Layers
+from blockstack.engine.plan.network import send
+from blockstack.engine.plan.paths import LayeredPath, deepest, layered
+from blockstack.kernel import CallPath
+from blockstack.kinds import find_kind, served_by
+from blockstack.kinds.model import Kind, Path, Worker, generations
+from blockstack.stack import Device, Stack
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way in: a system call, a kernel thread, direct reclaim.
+
+    Attributes
+    ----------
+    name : str
+        The kind's word for it: ``write``, ``writeback``, ``reclaim`` ...
+    op : int
+    submit : LayeredPath
+        To the block layer's entry; of network traffic, to the card's driver.
+    data : bool
+        The simulated bios of ``op`` come this way; other ways are bounded only.
+    context : {"caller", "worker"}
+        Whose stack: the calling task's, or a kernel thread's (flusher, journal, kswapd).
+    path : Path or None
+        The anchors that it was made from; None: network traffic.
+    """
+
+    name: str
+    op: int
+    submit: LayeredPath
+    data: bool
+    context: str = "caller"
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The ways of one source into the device under it.
+
+    ``completion`` runs from bio_endio to the deepest end_io of the source's own bios; ``unplug``
+    to the call of the device's unplug_fn (kernels to 2.6.3x).
+    """
+
+    source: str
+    lower: Device
+    ways: tuple[Way, ...]
+    completion: LayeredPath
+    submit: Mapping[int, LayeredPath] = field(default_factory=dict)
+    unplug: LayeredPath | None = None
+
+
+def block_device(stack: Stack, name: str) -> Device:
+    """``name``, or what a filesystem in the middle of a stack (under a loop device) stands on.
+
+    A file system that maps its bios over several devices itself (btrfs) is such a device.
+    """
+    device = stack.devices[name]
+    while device.kind_entry.role == "source" and not device.maps_itself:
+        lower = device.on[0] if device.on else device.nic
+        assert lower is not None  # the stack's checks demand one
+        device = stack.devices[lower]
+    return device
+
+
+def inner_sources(stack: Stack) -> tuple[str, ...]:
+    """File systems in the middle: under a loop device, behind an NFS server."""
+    roots = set(stack.roots())
+    return tuple(
+        name
+        for name, device in stack.devices.items()
+        if device.kind_entry.role == "source" and name not in roots
+    )
+
+
+def source_completion(stack: Stack, name: str, layers: Layers, direct: bool) -> LayeredPath:
+    """From bio_endio to the deepest end_io of the bios that ``name`` issues; with ``direct``,
+    those of O_DIRECT are among them.
+
+    What an NFS server reads and writes are the bios of the file system below it.
+    """
+    device = stack.devices[name]
+    while device.on and stack.devices[device.on[0]].kind_entry.role == "source":
+        device = stack.devices[device.on[0]]
+    kind = device.kind_entry if device.kind_entry.role == "source" else find_kind("raw")
+    calls = kind.calls_for(layers.kernel.generation.name, device.params)
+    if calls is None or calls.endio is None:
+        unknown = (
+            ()
+            if device.kind_entry.role == "source" and not device.on
+            else (f"the end_io of {kind.name}",)
+        )
+        return layered(device.name, CallPath((), unknown))
+    link, ends = layers.kernel.generation.endio_link, calls.options.get("ends", {})
+    paths = (calls.endio, *ends.get("", ()), *(ends.get("direct", ()) if direct else ()))
+    return deepest(
+        layered(device.name, layers.kernel.rows.layer(path, link, nested=False).peak)
+        for path in paths
+    )
+
+
+def entries_of(
+    stack: Stack,
+    root: str,
+    layers: Layers,
+    ops: tuple[int, ...],
+    direct: bool,
+    *,
+    strict: bool = True,
+) -> Entries:
+    """The ways of the source ``root`` (of raw access, when ``root`` is a block device).
+
+    Parameters
+    ----------
+    strict : bool
+        Whether an operation without a way is an error.
+
+    Raises
+    ------
+    UnsupportedKind
+        The kernel does not have the source, or the source has no way for an operation.
+    """
+    top = stack.devices[root]
+    kind = top.kind_entry if top.kind_entry.role == "source" else find_kind("raw")
+    lower = block_device(stack, root)
+    gen = layers.kernel.generation.name
+    paths = kind.entries_for(gen, top.params)
+    if paths is None:
+        word = top.params.get(kind.variant)
+        have = ", ".join(generations(kind.entry_variants.get(word, kind.entries))) or "none"
+        raise UnsupportedKind(
+            f"{layers.kernel.name} has no {kind.label(top.params)}",
+            path=f"devices.{root}.kind",
+            value=kind.name,
+            hint=f"kernel generations that have it: {have}" + served_by(kind.name, gen),
+        )
+    ways = []
+    for op in ops:
+        names = [
+            n
+            for n in _names(kind, op, direct)
+            if n in paths and not layers.kernel.rows.leaves_out(paths[n])
+        ]
+        if not names and strict:
+            raise UnsupportedKind(
+                f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
+                path=f"devices.{root}",
+                value=OP_NAMES[op],
+                hint="its ways in: " + ", ".join(paths),
+            )
+        found = [
+            (name, path)
+            for name in names
+            for path in _through_files(stack, top, layers, op, name, paths[name])
+        ]
+        ways += [
+            _way(layers, root, name, op, path, lower, i == 0)
+            for i, (name, path) in enumerate(found)
+        ]
+    unplug, link = None, layers.kernel.generation.unplug_link
+    if link is not None and "unplug" in paths and lower.kind_entry.role != "nic":
+        unplug = layered(root, layers.kernel.rows.spine(paths["unplug"], link))
+    return Entries(
+        root,
+        lower,
+        tuple(ways),
+        source_completion(stack, root, layers, direct),
+        {way.op: way.submit for way in ways if way.data},
+        unplug,
+    )
+
+
+def _through_files(
+    stack: Stack, top: Device, layers: Layers, op: int, name: str, path: Path
+) -> tuple[Path, ...]:
+    """A server's way, continued by the file system that it exports."""
+    below = stack.devices[top.on[0]] if top.on else None
+    if below is None or top.kind_entry.role != "source" or below.kind_entry.role != "source":
+        return (path,)
+    calls, word = layers.calls(below), layers.calls(top).file_ops.get(name)
+    if word is not None:
+        return tuple(path.then(file) for file in calls.files.get(word, ()))
+    served = calls.submit_ops.get(OP_NAMES[op])
+    return (path if served is None else path.then(served),)
+
+
+def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:
+    """The kind's ways for an operation, its data's own way first."""
+    word = OP_NAMES[op]
+    if direct and f"{word}-direct" in kind.entry_ops:
+        return tuple(kind.entry_ops[f"{word}-direct"])
+    return tuple(kind.entry_ops.get(word, ()))
+
+
+def _way(
+    layers: Layers, source: str, name: str, op: int, path: Path, lower: Device, data: bool
+) -> Way:
+    gen, rows = layers.kernel.generation, layers.kernel.rows
+    context = "worker" if path.via[0] == "@kthread" else "caller"
+    if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
+        sent = send(layers.kernel, path, lower).path
+        return Way(name, op, layered(source, sent), data, context)
+    goal = gen.flush_link if name == "flush" and gen.flush_link else gen.submit_link
+    return Way(name, op, layered(source, rows.spine(path, goal)), data, context, path)
+
+
+def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -> LayeredPath:
+    """What lies on a worker's stack when it submits ``device``'s lower bios.
+
+    A loop device's thread goes through the filesystem that holds its file, on the deepest of its
+    file operations.
+    """
+    rows, path = layers.kernel.rows, worker.path
+    goal = layers.kernel.generation.submit_link
+    lower = stack.devices[device.on[0]]
+    if lower.kind_entry.role != "source":
+        return layered(device.name, rows.spine(path, goal))
+    calls, own = layers.calls(lower), layers.calls(device)
+    if own.file_ops:
+        cuts = () if device.params.get("preallocated", True) else calls.options.get("whole", ())
+        return deepest(
+            _file_op(
+                layers,
+                device,
+                lower,
+                own.worker[op].path.then(replace(file, cuts=file.cuts + cuts)),
+            )
+            for op, word in own.file_ops.items()
+            for file in calls.files.get(word, ())
+        )
+    if calls.submit is None:
+        return layered(device.name, rows.spine(path, goal))
+    return layered(f"{device.name}, {lower.name}", rows.spine(path.then(calls.submit), goal))
+
+
+def _file_op(layers: Layers, device: Device, lower: Device, path: Path) -> LayeredPath:
+    """A worker's way through a file to the block layer or, of a network file system, the card."""
+    nic, rows = layers.nic(lower), layers.kernel.rows
+    down = (
+        rows.spine(path, layers.kernel.generation.submit_link)
+        if nic is None
+        else (send(layers.kernel, path, nic).path)
+    )
+    return layered(f"{device.name}, {lower.name}", down)

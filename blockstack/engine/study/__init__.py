@@ -1,0 +1,1 @@
+"""Questions over many answers: how many layers, what helps most, where it goes."""

@@ -1,0 +1,252 @@
+"""One host as its tools describe it: nodes by number and name, facts by source, who mounts what.
+
+Readers put facts here; nothing is decided before all sources are read. A device is one node
+however many names it has (``8:0``, ``sda``, ``mapper/vg-lv``); of two sources that tell the same
+field, the one that stands nearer to the kernel wins (`RANK`).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from blockstack.base.errors import BlockstackError
+
+#: whose word counts: what the kernel itself says, then the tools that configured it, then those
+#: that collect from others, then plans for a host that may not exist yet
+RANK: Mapping[str, int] = {
+    "dmsetup": 70,
+    "sysfs": 60,
+    "capture": 60,
+    "mdadm": 56,
+    "drbd": 56,
+    "mdstat": 55,
+    "blockdev": 54,
+    "losetup": 52,
+    "multipath": 50,
+    "lvm": 48,
+    "nvme": 46,
+    "iscsiadm": 46,
+    "lsscsi": 44,
+    "mounts": 42,
+    "udev": 40,
+    "lsblk": 30,
+    "probert": 28,
+    "curtin": 10,
+    "ansible": 10,
+}
+#: taken off a rank when the tool rounds (lsblk without -b)
+ROUNDED = 25
+
+_NUMBER = re.compile(r"(\d{1,8}):(\d{1,8})\Z")
+_SPLIT_NAMES = ("cciss/", "ida/", "rd/", "etherd/")  # drivers whose disk names hold a slash
+_SPECIAL = ("mapper/", "md/", "disk/", "block/", "bcache/by-", "loop-", "nbd-", "zvol/", "drbd/by-")
+MAX_NODES = 200_000
+
+
+class SourceError(BlockstackError):
+    """A source that cannot be read as what it looks like, or sources that contradict."""
+
+
+def canonical(name: str) -> str:
+    """One spelling of a device's name: ``/dev/sda`` and ``sda`` are ``sda``; ``/dev/vg-a/lv`` is
+    ``mapper/vg--a-lv``, as device mapper doubles LVM's dashes; ``/dev/block/8:0`` is ``8:0``."""
+    text = name.strip()
+    text = text.removeprefix("/dev/").removeprefix("/")
+    number = _NUMBER.match(text.removeprefix("block/").removeprefix("char/"))
+    if number:
+        return f"{int(number[1])}:{int(number[2])}"
+    if text.startswith(_SPLIT_NAMES):
+        return text.replace("/", "!")
+    if name.startswith("/dev/") and text.count("/") == 1 and not text.startswith(_SPECIAL):
+        group, volume = text.split("/")
+        return mapper_name(group, volume)
+    return text
+
+
+def mapper_name(group: str, volume: str) -> str:
+    """The device mapper name of a logical volume: dashes doubled, then one between."""
+    return f"mapper/{group.replace('-', '--')}-{volume.replace('-', '--')}"
+
+
+@dataclass
+class Fact:
+    """One field's value, and who told it."""
+
+    value: Any
+    rank: int
+    source: str
+
+
+@dataclass
+class Node:
+    """One block device.
+
+    Attributes
+    ----------
+    names : dict used as an ordered set
+        Canonical names: ``8:0``, ``sda``, ``mapper/vg-lv``, ``disk/by-id/...``.
+    facts : mapping of field to Fact
+    """
+
+    names: dict[str, None] = field(default_factory=dict)
+    facts: dict[str, Fact] = field(default_factory=dict)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a field, or ``default``."""
+        fact = self.facts.get(key)
+        return default if fact is None else fact.value
+
+    def put(self, key: str, value: Any, source: str, *, exact: bool = True) -> None:
+        """Note what ``source`` says; a higher rank replaces a lower one, the first of equals
+        stays."""
+        if value is None or value == "":
+            return
+        rank = RANK[source] - (0 if exact else ROUNDED)
+        held = self.facts.get(key)
+        if held is None or rank > held.rank:
+            self.facts[key] = Fact(value, rank, source)
+
+    @property
+    def number(self) -> str | None:
+        """``major:minor``, when some source tells it."""
+        return next((n for n in self.names if _NUMBER.match(n)), None)
+
+    @property
+    def kname(self) -> str | None:
+        """The kernel's own name (``sda``, ``dm-0``, ``cciss!c0d0``)."""
+        return next((n for n in self.names if "/" not in n and not _NUMBER.match(n)), None)
+
+    @property
+    def mapped(self) -> str | None:
+        """The device mapper name."""
+        return next((n[7:] for n in self.names if n.startswith("mapper/")), None)
+
+    @property
+    def label(self) -> str:
+        """The name that people know it by."""
+        return self.mapped or self.kname or self.number or next(iter(self.names), "?")
+
+
+@dataclass(frozen=True)
+class Use:
+    """A mounted file system or an active swap area.
+
+    ``on`` are canonical names of the devices that carry it; ``where`` is the mount point;
+    ``options`` are the mount's, where the source tells them.
+    """
+
+    kind: Literal["fs", "swap"]
+    fstype: str
+    where: str
+    on: tuple[str, ...]
+    source: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass
+class Host:
+    """What all sources say about one host.
+
+    Attributes
+    ----------
+    uses : list of Use
+    elsewhere : mapping of mount point to file system type
+        Mounts that stand on no block device (tmpfs, overlay ...): files below them do not lie on
+        what is mounted above.
+    groups : mapping of volume group to its physical volumes
+    release, machine, name : str
+        ``uname``: empty when no source tells it.
+    notes : dict used as an ordered set
+        What was assumed or passed over while reading.
+    sources : list of str
+        What was read, as ``format: path``.
+    """
+
+    uses: list[Use] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, dict[str, None]] = field(default_factory=dict)
+    release: str = ""
+    machine: str = ""
+    name: str = ""
+    notes: dict[str, None] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+    _by_name: dict[str, Node] = field(default_factory=dict)
+    _nodes: dict[int, Node] = field(default_factory=dict)
+
+    def node(self, *names: str) -> Node:
+        """The device that has these names, made or merged as needed.
+
+        Raises
+        ------
+        BlockstackError
+            The names belong to devices with different numbers or kernel names.
+        """
+        wanted = [canonical(n) for n in names if n and n.strip()]
+        if not wanted:
+            raise SourceError("a device without a name", path="device")
+        found = [self._by_name[n] for n in wanted if n in self._by_name]
+        node = found[0] if found else Node()
+        if not found:
+            if len(self._nodes) >= MAX_NODES:
+                raise SourceError(
+                    "too many devices for one host", path="devices", hint=f"at most {MAX_NODES:,}"
+                )
+            self._nodes[id(node)] = node
+        for other in found[1:]:
+            if other is not node and id(other) in self._nodes:
+                self._absorb(node, other)
+        for n in wanted:
+            if n not in node.names:
+                node.names[n] = None
+                self._by_name[n] = node
+        self._check_identity(node)
+        return node
+
+    def find(self, name: str) -> Node | None:
+        """The device of that name, or None."""
+        return self._by_name.get(canonical(name))
+
+    def nodes(self) -> Iterable[Node]:
+        """All devices, in the order in which they were first named."""
+        return self._nodes.values()
+
+    def note(self, text: str) -> None:
+        """Remember what was assumed or passed over, once."""
+        self.notes[text] = None
+
+    def use(
+        self,
+        kind: Literal["fs", "swap"],
+        fstype: str,
+        where: str,
+        on: Iterable[str],
+        source: str,
+        options: str = "",
+    ) -> None:
+        """A mount or a swap area; ``options`` as mount writes them, with commas."""
+        names = tuple(canonical(o) for o in on)
+        said = tuple(word for word in options.strip("()").split(",") if word)
+        self.uses.append(Use(kind, fstype, where, names, source, said))
+
+    def _absorb(self, node: Node, other: Node) -> None:
+        for n in other.names:
+            node.names[n] = None
+            self._by_name[n] = node
+        for key, fact in other.facts.items():
+            held = node.facts.get(key)
+            if held is None or fact.rank > held.rank:
+                node.facts[key] = fact
+        del self._nodes[id(other)]
+
+    def _check_identity(self, node: Node) -> None:
+        numbers = [n for n in node.names if _NUMBER.match(n)]
+        knames = [n for n in node.names if "/" not in n and not _NUMBER.match(n)]
+        for what, several in (("number", numbers), ("kernel name", knames)):
+            if len(several) > 1:
+                raise SourceError(
+                    f"has more than one {what}: {', '.join(several[:4])}",
+                    path=node.label,
+                    hint="these sources are not of one host at "
+                    "one time; give those of one host only",
+                )

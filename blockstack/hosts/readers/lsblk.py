@@ -1,0 +1,242 @@
+"""lsblk: JSON trees, ``KEY="value"`` pairs, and the tree for people.
+
+lsblk prints a device once under each device that it stands on; the repeats are one device here.
+It has no max_segments and no chunk_sectors, and (before util-linux 2.39) no START of partitions.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from blockstack.base.errors import BlockstackError
+from blockstack.hosts.host import Host, Node, SourceError
+from blockstack.hosts.naming import disk_of_partition, is_kernel_name
+from blockstack.hosts.readers import queue
+from blockstack.hosts.readers.common import (
+    cells_of,
+    columns_of,
+    read_json,
+    rounded_sectors,
+    rows_of,
+    text_of,
+    whole,
+)
+from blockstack.hosts.readers.md import LEVELS as MD_LEVELS
+
+_PAIR = re.compile(r'(?<![A-Z0-9:%_-])([A-Z][A-Z0-9:%_-]*)="([^"]*)"')
+_HEX = re.compile(r"\\x([0-9a-fA-F]{2})")
+MAX_DEPTH = 200
+
+
+def read_json_tree(text: str, host: Host) -> None:
+    """``lsblk --json -O -b``, or fewer columns."""
+    data = read_json(text, "lsblk --json")
+    rows = rows_of(data.get("blockdevices")) if isinstance(data, dict) else []
+    if not rows:
+        raise SourceError("lsblk --json: no blockdevices", hint="take it with: lsblk --json -O -b")
+    found: list[Branch] = []
+    todo: list[tuple[dict[str, Any], int | None, int]] = [(row, None, 0) for row in reversed(rows)]
+    while todo:
+        row, above, depth = todo.pop()
+        if depth > MAX_DEPTH:
+            raise SourceError("lsblk --json: nested too deep", hint=f"at most {MAX_DEPTH} levels")
+        found.append(({str(k).lower(): v for k, v in row.items()}, above))
+        here = len(found) - 1
+        todo += [(child, here, depth + 1) for child in reversed(rows_of(row.get("children")))]
+    _forest(found, host)
+
+
+#: a row, and the index of the row that it is printed under
+Branch = tuple[Mapping[str, Any], int | None]
+
+
+def _forest(rows: Sequence[Branch], host: Host) -> None:
+    """All rows of a tree. ``lsblk -s`` prints it upside down: disks under their partitions."""
+    nodes = [_note(row, host) for row, _ in rows]
+    kinds = [_kind(row, rows[above][0] if above is not None else {}) for row, above in rows]
+    upside_down = any(
+        above is not None
+        and kinds[i] == "disk"
+        and disk_of_partition(nodes[above].kname or "") == nodes[i].kname
+        for i, (_, above) in enumerate(rows)
+    )
+    for i, (_, above) in enumerate(rows):
+        if above is None:
+            _level(nodes[i], kinds[i])
+            continue
+        upper, lower = (above, i) if upside_down else (i, above)
+        _level(nodes[upper], kinds[upper])
+        _stand(nodes[upper], nodes[lower], kinds[upper])
+
+
+#: what stands on a device with this signature, for trees without the column TYPE
+_ON_SIGNATURE = {"crypto_LUKS": "crypt", "LVM2_member": "lvm", "mpath_member": "mpath"}
+
+
+def _kind(row: Mapping[str, Any], above: Mapping[str, Any]) -> str:
+    """The row's TYPE, or what name and the device below tell of it."""
+    told = text_of(row.get("type"))
+    if told or "type" in row:
+        return told
+    if disk_of_partition(text_of(row.get("name"))):
+        return "part"
+    return _ON_SIGNATURE.get(text_of(above.get("fstype")), "")
+
+
+def _level(node: Node, kind: str) -> None:
+    """TYPE of an md array is its level (util-linux lsblk.c get_type: md/level)."""
+    node.put("type", kind, "lsblk")
+    if kind in MD_LEVELS and (node.kname or "").startswith("md"):
+        node.put("md_level", kind, "lsblk")
+
+
+def read_pairs(text: str, host: Host) -> None:
+    """``lsblk -O -P -b``, or fewer columns; lines that are no pairs (warnings) are passed over."""
+    found = False
+    for line in text.splitlines():
+        pairs = {
+            key.lower().replace("_", "-"): _unescape(value) for key, value in _PAIR.findall(line)
+        }
+        if "name" in pairs or "kname" in pairs:
+            found = True
+            if "maj-min" in pairs:
+                pairs["maj:min"] = pairs["maj-min"]
+            node = _note(pairs, host)
+            kind = _kind(pairs, {})
+            _level(node, kind)
+            parent = text_of(pairs.get("pkname"))
+            _stand(node, host.node(parent) if parent else None, kind)
+    if not found:
+        raise SourceError('lsblk -P: no line with NAME="..."', hint="take it with: lsblk -O -P -b")
+
+
+def _unescape(text: str) -> str:
+    return _HEX.sub(lambda m: chr(int(m[1], 16)), text)
+
+
+def _note(row: Mapping[str, Any], host: Host) -> Node:
+    """One row's own facts."""
+    name, kind = text_of(row.get("name")).strip(), text_of(row.get("type"))
+    name, _, kname = name.partition(" (") if name.endswith(")") else (name, "", "")
+    kname = text_of(row.get("kname")) or kname.removesuffix(")") or name
+    if not kname:
+        raise SourceError("lsblk: a device without a name")
+    mapped = (
+        name
+        if name != kname
+        or kind in ("lvm", "crypt", "mpath", "dm")
+        or not (kind or "type" in row or is_kernel_name(kname))
+        else ""
+    )
+    names = [kname, text_of(row.get("maj:min")).strip()]
+    if mapped and not mapped.startswith("/"):
+        names = names if kname != name else names[1:]
+        names.append(f"mapper/{mapped}")
+    node = host.node(*[n for n in names if n])
+    size = rounded_sectors(row.get("size"))
+    if size is not None:
+        node.put("size_sectors", size[0], "lsblk", exact=size[1])
+        if not size[1]:
+            node.put("size_rounded", True, "lsblk")
+    node.put("start_sectors", whole(row.get("start")), "lsblk")
+    node.put("fstype", text_of(row.get("fstype")), "lsblk")
+    _transport(row, node)
+    if kind != "part":
+        queue.from_lsblk(node, row)
+    _mounts(row, node, host)
+    return node
+
+
+def _stand(node: Node, below: Node | None, kind: str) -> None:
+    """``node`` stands on ``below``: a partition on its disk, anything else on one of several."""
+    if below is None or below is node:
+        return
+    name = next(iter(below.names))
+    if kind == "part" and not node.mapped:
+        node.put("parent", name, "lsblk")
+        return
+    held = node.facts.get("slaves")
+    if held is None:
+        node.put("slaves", (name,), "lsblk")
+    elif held.source == "lsblk" and name not in held.value:
+        held.value = (*held.value, name)
+
+
+def _transport(row: Mapping[str, Any], node: Node) -> None:
+    tran = text_of(row.get("tran")).lower()
+    subsystems = text_of(row.get("subsystems")).split(":")
+    if "virtio" in subsystems:
+        tran = "virtio-scsi" if "scsi" in subsystems else "virtio"
+    words = {"sata": "ata", "spi": "scsi"}
+    node.put("transport", words.get(tran, tran), "lsblk")
+
+
+def _mounts(row: Mapping[str, Any], node: Node, host: Host) -> None:
+    points = row.get("mountpoints")
+    places = [text_of(p) for p in points] if isinstance(points, list) else []
+    places.append(text_of(row.get("mountpoint")))
+    fstype = text_of(row.get("fstype"))
+    for place in dict.fromkeys(p for p in places if p):
+        on = (next(iter(node.names)),)
+        if place == "[SWAP]":
+            host.use("swap", "swap", place, on, "lsblk")
+        else:
+            host.use("fs", fstype, place, on, "lsblk")
+
+
+def read_tree(text: str, host: Host) -> None:
+    """lsblk's tree for people, with any columns (``lsblk -f``, ``-t``, ``-o NAME,SIZE,TYPE``).
+
+    Each further mount point of a device (util-linux 2.37 and later) is a line of its own.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    head = next((i for i, line in enumerate(lines) if line.startswith("NAME ")), None)
+    if head is None:
+        raise SourceError("lsblk: no header that begins with NAME", hint="take it with: lsblk")
+    columns = columns_of(lines[head])
+    found: list[Branch] = []
+    trunk: list[int] = []
+    for line in lines[head + 1 :]:
+        start = re.search(r"[^\s|`│├└─-]", line)
+        if start is None:
+            continue
+        cells = cells_of(line, columns, start.start())
+        if "NAME" not in cells:
+            if found and cells.get("MOUNTPOINTS"):
+                found[-1][0]["mountpoints"].append(cells["MOUNTPOINTS"])
+            continue
+        level = start.start() // 2  # two characters per level
+        if level > len(trunk):
+            raise SourceError("lsblk: a branch without a trunk", value=line[:80])
+        if not re.fullmatch(r"\d+:\d+", cells.get("MAJ:MIN", "0:0")):
+            cells = _in_order(line[start.start() :], columns)  # blanks were lost on the way
+        found.append((_tree_row(cells, columns), trunk[level - 1] if level else None))
+        trunk[level:] = [len(found) - 1]
+    _forest(found, host)
+
+
+def _in_order(line: str, columns: Mapping[str, Any]) -> dict[str, str]:
+    """Cells one after the other, as many as there are columns; the last one may have blanks."""
+    number = re.search(r"\s\d+:\d+\s", line)
+    name, rest = (
+        (line[: number.start()], line[number.start() :]) if number else (line.partition(" ")[::2])
+    )
+    cells = [name.strip(), *(c.strip() for c in rest.split(None, len(columns) - 2))]
+    return dict(zip(columns, cells, strict=False))
+
+
+def _tree_row(cells: Mapping[str, str], columns: Mapping[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {key.lower(): cells.get(key, "") for key in columns}
+    if "mountpoints" in row:
+        row["mountpoints"] = [row["mountpoints"]]
+    return row
+
+
+def usage_error(text: str) -> BlockstackError:
+    """lsblk that refused its options."""
+    return SourceError(
+        "lsblk refused its options and printed no devices",
+        value=text[:60],
+        hint="this lsblk is too old for the option; take: lsblk -b -P -o "
+        "NAME,KNAME,MAJ:MIN,SIZE,TYPE,FSTYPE,MOUNTPOINT, or /sys",
+    )

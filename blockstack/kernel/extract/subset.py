@@ -1,0 +1,138 @@
+"""Cut a whole kernel's frame table down to what the registry's paths can follow.
+
+``python -m blockstack.kernel.extract.subset FULL.json.gz GENERATION OUT.json.gz`` makes the
+tables in ``blockstack/kernel/data``. A function is kept with its calls when its source file is
+followed by any path of the generation, an anchor names it, or a measured trace that ships has it;
+what those call is kept with its frame alone. No row that a shipped kind asks for changes by it.
+Modules that FULL lacks are added from the tables ``more/OUT's name+MODULE.json.gz`` beside OUT
+(``blockstack kernel extract`` of the module's ``.ko`` of the same package).
+"""
+
+import gzip
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path as File
+from typing import Any
+
+from blockstack.kernel.generation import Generation, generation
+from blockstack.kernel.interrupts import followed_paths
+from blockstack.kernel.table import FrameTable, load_table
+from blockstack.kinds import KINDS, Calls, Kind, Path
+from blockstack.kinds.model import in_generation
+
+MEASURED = File(__file__).parents[2] / "validation/data"
+
+
+def paths_of(gen: Generation) -> Iterator[Path]:
+    """Every path that any kind takes in a generation."""
+    yield from gen.budgets.values()
+    yield from followed_paths(gen.name)
+    for kind in KINDS.values():
+        for entries in (kind.entries, *kind.entry_variants.values()):
+            yield from (in_generation(entries, gen.name) or {}).values()
+        for calls in calls_of(kind, gen.name):
+            yield from calls.submit_ops.values()
+            yield from (worker.path for worker in calls.worker.values())
+            yield from _in_options(calls.options)
+            several = (calls.submit, calls.endio, calls.flush, calls.unplug, calls.completion)
+            yield from (path for path in several if path is not None)
+
+
+def _in_options(value: object) -> Iterator[Path]:
+    """Paths of further threads, tasks and of a peer's, however deep they lie."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _in_options(inner)
+
+
+def calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
+    for by_generation in (kind.calls, *kind.variants.values()):
+        calls = in_generation(by_generation, gen)
+        if calls is not None:
+            yield calls
+
+
+def anchors_of(path: Path) -> Iterator[str]:
+    """Function names that a path mentions."""
+    for text in path.via:
+        yield from text.removeprefix(">").removesuffix("?").split("|")
+    for edge in path.edges:
+        yield from edge
+
+
+def traced_names(table: FrameTable) -> Iterator[str]:
+    """Functions on the measured traces that ship of the table's version and architecture."""
+    version = re.search(r"\d+\.\d+", str(table.meta["kernel"]))
+    for path in sorted(MEASURED.glob("*.json.gz")):
+        data = json.loads(gzip.decompress(path.read_bytes()))
+        meta = data["meta"]
+        if version and meta["arch"] == table.arch and meta["kernel"].startswith(f"{version[0]}."):
+            for stack in data["stacks"].values():
+                yield from (name for name, _ in stack.get("block", {}).get("frames", ()))
+
+
+def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
+    """The part of ``table`` that the registry needs, as a file of format blockstack-frames-1."""
+    paths = list(paths_of(gen))
+    files = {f for path in paths for f in path.files} | set(gen.files)
+    dirs = tuple(f for f in files if f.endswith("/"))
+    named = {name for path in paths for name in anchors_of(path)}
+    named |= {gen.submit_link, gen.endio_link, *gen.dispatch, *(n for e in gen.edges for n in e)}
+    named |= {name.removeprefix(">") for names in gen.renames.values() for name in names}
+    named |= {name for root in gen.roots.values() for name in root.entry or ()}
+    keys = {table.find(name) for name in named if not name.startswith("@")}
+    keys |= {key for name in traced_names(table) for key in table.named(name)}
+    kept = {
+        name
+        for name, row in table.functions.items()
+        if row[0] in files or row[0].startswith(dirs) or name in keys
+    }
+    called = {
+        callee
+        for name in kept
+        for side in (table.calls, table.tail)
+        for callee in side.get(name, {})
+        if callee in table.functions
+    }
+    names = sorted(kept | called)
+    numbers = {f: i for i, f in enumerate(sorted({table.functions[n][0] for n in names}))}
+
+    def side(rows: Any) -> dict[str, Any]:
+        return {name: rows[name] for name in names if name in kept and name in rows}
+
+    meta = dict(table.meta) | {
+        "generation": gen.name,
+        "subset_of": table.digest,
+        "counts": {"functions": len(names), "followed": len(kept), "of": len(table.functions)},
+    }
+    return {
+        "meta": meta,
+        "files": sorted(numbers),
+        "functions": {n: [numbers[table.functions[n][0]], *table.functions[n][1:]] for n in names},
+        "calls": side(table.calls),
+        "tail": side(table.tail),
+        "indirect": side(table.indirect),
+    }
+
+
+def dump(data: dict[str, Any]) -> bytes:
+    """The file's bytes, the same each time."""
+    return gzip.compress(json.dumps(data, separators=(",", ":")).encode(), 9, mtime=0)
+
+
+def main(full: str, gen: str, out: str, column: str = "1") -> None:
+    """Cut ``full`` down for a generation and write it."""
+    table, name = load_table(File(full), int(column)), File(out).name.removesuffix(".json.gz")
+    for more in sorted((File(out).parent / "more").glob(f"{name}+*.json.gz")):
+        table = table.joined(load_table(more))
+    data = subset(table, generation(gen))
+    File(out).write_bytes(dump(data))
+    print(f"{out}: {data['meta']['counts']}, {File(out).stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

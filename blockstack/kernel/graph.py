@@ -1,0 +1,307 @@
+"""Call paths: which functions lie on top of each other, and how many bytes each keeps.
+
+`CallGraph` is the direct-call graph of a frame table, narrowed to the files that a device's path
+can enter, closed by the indirect calls that the topology resolves, and freed of the cuts. Its
+longest path between two anchors is one layer's share of the stack.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal
+
+import networkx as nx
+
+from blockstack.base.errors import BlockstackError
+from blockstack.kernel.cuts import CutTable
+from blockstack.kernel.table import ASSUMED, FrameTable, base_name
+
+Source = Literal["table", "derived", "published", "assumed"]
+#: block/bio.c bio_endio calls ->bi_end_io last: where gcc made that a jump, its other calls through
+#: pointers are other pointers' (6.12: blkg_put's percpu_ref)
+_JUMPS = frozenset(("bio_endio",))
+_STEPS = 200_000  # simple paths inside one cycle; real kernels need a few hundred
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of a stack: a function and the bytes it keeps while the next one runs.
+
+    ``source``: ``table`` (frame table of a real build), ``derived`` (summed from the kernel's own
+    structs), ``published`` or ``assumed``.
+    """
+
+    function: str
+    bytes: int
+    source: Source = "table"
+
+
+@dataclass(frozen=True)
+class CallPath:
+    """Functions from the outermost in, with their bytes.
+
+    ``missing`` names anchors that the table lacks: then the path is a lower bound.
+    """
+
+    steps: tuple[Step, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @cached_property
+    def bytes(self) -> int:
+        """Sum over the steps."""
+        return sum(step.bytes for step in self.steps)
+
+    @property
+    def exact(self) -> bool:
+        """Nothing on the path is unknown."""
+        return not self.missing
+
+    def __add__(self, other: "CallPath") -> "CallPath":
+        return CallPath(
+            self.steps + other.steps, tuple(dict.fromkeys(self.missing + other.missing))
+        )
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What a stack tracer sees: the depth at the entry of the functions that it was told of.
+
+    Attributes
+    ----------
+    files : tuple of str
+        Source files (directories end in ``/``) of these functions.
+    names : tuple of str
+        Functions elsewhere that are among them.
+    leaf_bytes : int
+        What the tracer counts for the entered function instead of its own frame.
+    """
+
+    files: tuple[str, ...]
+    names: frozenset[str]
+    leaf_bytes: int
+
+    def sees(self, function: str, file: str) -> bool:
+        """Whether the tracer looks at the entry of ``function``."""
+        return (
+            base_name(function) in self.names
+            or file in self.files
+            or any(file.startswith(f) for f in self.files if f.endswith("/"))
+        )
+
+
+@dataclass
+class CallGraph:
+    """A frame table's calls as one query may follow them.
+
+    Parameters
+    ----------
+    table : FrameTable
+    files : tuple of str
+        Followed source files; an entry that ends in ``/`` is a directory. A call to a function
+        elsewhere counts that function's own frame and goes no further. A function of which only
+        the module is known (``drivers/md/[raid1.ko]``) is followed with any file of its folder.
+    edges : tuple of (caller, callee)
+        Indirect calls that the topology resolves; both names as `FrameTable.find` takes them.
+    cuts : CutTable
+    entered : Entered or None
+        Where a tracer looks; None: at every function, its own frame counted.
+    """
+
+    table: FrameTable
+    files: tuple[str, ...]
+    edges: tuple[tuple[str, str], ...]
+    cuts: CutTable
+    entered: "Entered | None" = None
+    _extra: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
+    _exact: frozenset[str] = frozenset()
+    _dirs: tuple[str, ...] = ()
+    _folders: frozenset[str] = frozenset()
+    _callees: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._exact = frozenset(f for f in self.files if not f.endswith("/"))
+        self._dirs = tuple(f for f in self.files if f.endswith("/"))
+        self._folders = frozenset(f.rpartition("/")[0] for f in self._exact)
+        for caller, callee in self.edges:
+            self._add_edge(caller, callee)
+
+    def _add_edge(self, caller: str, callee: str) -> None:
+        key, target = self._key(caller), self._key(callee)
+        if key is None or target is None:
+            return
+        depth = 0 if key.startswith("@") else self._pointer_site(key)
+        if depth is None:  # the pointer call was inlined away or turned into a direct one
+            depth = self.table.site(key, target)
+        if depth is None:
+            depth = self.table.frame(key)
+        self._extra.setdefault(key, []).append((target, depth))
+
+    def _pointer_site(self, key: str) -> int | None:
+        jump = self.table.tail.get(key, {}).get("*")
+        return self.table.indirect_site(key) if jump is None or key not in _JUMPS else jump
+
+    def _key(self, name: str) -> str | None:
+        return name if name.startswith("@") else self.table.find(name)
+
+    def followed(self, function: str) -> bool:
+        """Whether calls made by ``function`` are looked at."""
+        if function.startswith("@") or function in self._extra:
+            return True
+        file = self.table.functions.get(function, ("",))[0]
+        return (
+            file in self._exact
+            or file.startswith(self._dirs)
+            or (file.endswith(".ko]") and file.rpartition("/")[0] in self._folders)
+        )
+
+    def callees(self, function: str) -> dict[str, int]:
+        """Callees of ``function``, by name, and the bytes it keeps during each call."""
+        if function not in self._callees:
+            self._callees[function] = self._find_callees(function)
+        return self._callees[function]
+
+    def _find_callees(self, function: str) -> dict[str, int]:
+        found: dict[str, int] = {}
+        if not self.followed(function):
+            return found
+        direct = (self.table.calls.get(function, {}), self.table.tail.get(function, {}))
+        pairs = [(callee, n) for d in direct for callee, n in d.items() if callee != "*"]
+        for callee, n in [*pairs, *self._extra.get(function, [])]:
+            # what starts a context (softirq, hardirq) is cut from everything but its own root
+            if function.startswith("@") or not self.cuts.is_cut(function, callee):
+                found[callee] = max(n, found.get(callee, 0))
+        found.pop(function, None)  # direct recursion is bounded by its caller, never counted here
+        return dict(sorted(found.items()))
+
+    def frame(self, function: str) -> int:
+        """Own frame; a function without an entry (assembly) counts its return address."""
+        row = self.table.functions.get(function)
+        if row is not None:
+            return row[1]
+        return 0 if function.startswith("@") else self.table.pointer_bytes
+
+    def end(self, function: str) -> int | None:
+        """What a path that ends at ``function`` counts for it; None: it cannot end there."""
+        if self.entered is None:
+            return self.frame(function)
+        row = self.table.functions.get(function)
+        seen = row is not None and self.entered.sees(function, row[0])
+        return self.entered.leaf_bytes if seen else None
+
+    def reaches(self, start: str, goal: str, avoid: Iterable[str] = ()) -> bool:
+        """Whether some path leads from ``start`` to ``goal``."""
+        seen, todo = {start, *avoid} - {goal}, [start]
+        while todo:
+            for callee in self.callees(todo.pop()):
+                if callee == goal:
+                    return True
+                if callee not in seen:
+                    seen.add(callee)
+                    todo.append(callee)
+        return False
+
+    def longest(self, start: str, goal: str | None, avoid: Iterable[str] = ()) -> CallPath | None:
+        """The path from ``start`` that keeps most bytes.
+
+        Parameters
+        ----------
+        start : str
+            First function (counted).
+        goal : str or None
+            Where the path ends, not counted; None: at the deepest function, its frame counted.
+        avoid : iterable of str
+            Functions that the path must not enter.
+
+        Returns
+        -------
+        CallPath or None
+            None: ``goal`` cannot be reached.
+        """
+        return _Longest(self, start, goal, frozenset(avoid)).path()
+
+
+#: a function, and the ``below`` cuts that hold there
+_Node = tuple[str, int]
+
+
+class _Longest:
+    """Longest path from cycle to cycle, callees first; inside a cycle, over its simple paths."""
+
+    def __init__(self, graph: CallGraph, start: str, goal: str | None, avoid: frozenset[str]):
+        self.graph, self.avoid = graph, avoid
+        self.start: _Node = (start, graph.cuts.begins(start))
+        self.goal: _Node | None = None if goal is None else (goal, 0)
+        self.succ: dict[_Node, dict[_Node, int]] = {}
+        todo = [self.start]
+        while todo:
+            node = todo.pop()
+            if node in self.succ:
+                continue
+            ends = node == self.goal and node != self.start
+            self.succ[node] = {} if ends else self._callees(*node)
+            todo.extend(c for c in self.succ[node] if c not in self.succ)
+        self.inner: dict[_Node, tuple[int, list[_Node]] | None] = {}
+
+    def _callees(self, function: str, below: int) -> dict[_Node, int]:
+        cuts, found = self.graph.cuts, {}
+        goal = None if self.goal is None else self.goal[0]
+        for callee, n in self.graph.callees(function).items():
+            if not below & cuts.forbids(callee) and (callee == goal or callee not in self.avoid):
+                found[callee, 0 if callee == goal else below | cuts.begins(callee)] = n
+        return found
+
+    def path(self) -> CallPath | None:
+        # the goal is where a path ends: from a layer's link to the next link it is another one
+        digraph = nx.DiGraph(
+            [(a, b) for a, callees in self.succ.items() for b in callees if b != self.goal]
+        )
+        digraph.add_node(self.start)
+        if self.goal is not None:
+            self.inner[self.goal] = 0, []
+        for members in nx.strongly_connected_components(digraph):  # Tarjan's: callees come first
+            for node in members:
+                self.inner[node] = self._within(node, members)
+        found = self.inner[self.start]
+        return None if found is None else self._steps(found[1])
+
+    def _end(self, function: str) -> int | None:
+        return self.graph.end(function) if self.goal is None else None
+
+    def _within(self, node: _Node, members: set[_Node]) -> tuple[int, list[_Node]] | None:
+        """Best (bytes, nodes) from ``node``; paths stay simple inside ``members``, and of equal
+        ones the first by name is taken."""
+        budget = [_STEPS]
+
+        def visit(at: _Node, seen: frozenset[_Node]) -> tuple[int, list[_Node]] | None:
+            budget[0] -= 1
+            if budget[0] < 0:
+                raise BlockstackError(
+                    "a cycle of calls is too tangled for an exact longest path",
+                    value=sorted(f for f, _ in members)[:12],
+                    hint="add a cut, with its reason, to the cut table",
+                )
+            end = self._end(at[0])
+            best = None if end is None else (end, [at])
+            for callee, n in self.succ[at].items():
+                inside = callee in members and callee != self.goal
+                if inside and callee in seen:
+                    continue
+                rest = visit(callee, seen | {callee}) if inside else self.inner[callee]
+                if rest is not None and (best is None or n + rest[0] > best[0]):
+                    best = (n + rest[0], [at, *rest[1]])
+            return best
+
+        return visit(node, frozenset([node]))
+
+    def _steps(self, nodes: list[_Node]) -> CallPath:
+        chain = [*nodes, *([self.goal] if self.goal is not None else [])]
+        steps = [self._step(a[0], self.succ[a][b]) for a, b in pairwise(chain)]
+        if self.goal is None:
+            last, _ = nodes[-1]
+            steps.append(self._step(last, self.graph.end(last) or 0))
+        return CallPath(tuple(steps))
+
+    def _step(self, function: str, n_bytes: int) -> Step:
+        row = self.graph.table.functions.get(function)
+        return Step(function, n_bytes, "assumed" if row and row[0] == ASSUMED else "table")

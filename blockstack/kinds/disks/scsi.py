@@ -1,0 +1,274 @@
+"""SCSI disks: sd over the SCSI middle layer over a host adapter's driver."""
+
+from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
+from blockstack.kinds.params import choice, sectors
+from blockstack.kinds.shared.requests import (
+    DMA_CUTS,
+    DMA_FILES,
+    MQ_CUTS,
+    NOT_A_FLUSH,
+    SPLIT_RING,
+    Cuts,
+    Edges,
+    mq_path,
+    old_request_path,
+    with_cuts,
+)
+
+_OLD_FILES = ("drivers/scsi/scsi_lib.c", "drivers/scsi/scsi.c", "drivers/scsi/sd.c")
+_FILES = (*_OLD_FILES, "drivers/scsi/scsi_error.c")
+_OLD_LIBATA = (
+    "drivers/scsi/libata-scsi.c",
+    "drivers/scsi/libata-core.c",
+    "drivers/scsi/ahci.c",
+    "drivers/ata/libata-scsi.c",
+    "drivers/ata/libata-core.c",
+    "drivers/ata/ahci.c",
+)
+_LIBATA = ("drivers/ata/[libata.ko]", "drivers/ata/[libahci.ko]")
+
+_OLD_CUTS: Cuts = (
+    ("scsi_dispatch_cmd", "__scsi_done", "only for a device that is gone or a host that is down"),
+    ("scsi_dispatch_cmd", "scsi_queue_insert", "only when the host refuses the command"),
+    ("scsi_request_fn", "scsi_kill_request", "only for a device that is gone"),
+    ("scsi_prep_fn", "scsi_setup_blk_pc_cmnd", "only for packet commands, not for a filesystem's"),
+    ("sd_prep_fn", "scsi_setup_blk_pc_cmnd", "only for packet commands, not for a filesystem's"),
+    ("ata_scsi_queuecmd", "ata_scsi_simulate", "only for commands other than reads and writes"),
+    ("ata_qc_issue", "ata_qc_complete", "only for a command whose DMA mapping failed"),
+    ("*", "scsi_requeue_command", "only after an error or a short transfer"),
+    ("scsi_run_queue", "scsi_run_queue", "starved devices: the loop calls request_fn in turn"),
+)
+_CUTS: Cuts = (
+    ("*", "scsi_done", "only for a command that is refused: completed at once"),
+    ("scsi_queue_rq", "scsi_done_internal", "only for a command that is refused"),
+    ("scsi_queue_rq", "scsi_run_queue_async", "only when the host refuses: asynchronous"),
+    ("scsi_queue_rq", "scsi_dec_host_busy", "only when the host refuses the command"),
+    ("sd_init_command", "sd_zbc_*", "only for zoned disks"),
+    ("virtscsi_queuecommand", "virtscsi_complete_cmd", "only for a command that failed"),
+    *SPLIT_RING,
+    ("__ata_scsi_queuecmd", "ata_scsi_simulate", "only for commands other than reads and writes"),
+    ("ata_qc_issue", "ata_qc_complete", "only for a command whose DMA mapping failed"),
+    ("ata_qc_issue", "ata_link_abort", "only for a command whose DMA mapping failed"),
+)
+
+# q->prep_rq_fn: scsi_prep_fn and through it sd_init_command in 2.6.18; sd_prep_fn in 2.6.24
+_OLD_PREP: dict[str, Edges] = {
+    "2.6.18": (("elv_next_request", "scsi_prep_fn"), ("scsi_prep_fn", "sd_init_command")),
+    "2.6.24": (("elv_next_request", "sd_prep_fn"),),
+}
+
+
+def old_scsi_path(
+    generation: str,
+    host: tuple[str, ...],
+    files: tuple[str, ...] = (),
+    *,
+    edges: Edges = (),
+    entry: str = "__make_request",
+) -> Path:
+    """sd of 2.6.18 or 2.6.24 down to the host driver's queuecommand (first anchor of ``host``)."""
+    return old_request_path(
+        (">scsi_request_fn", "scsi_dispatch_cmd", *host),
+        (*_FILES, *files),
+        edges=_OLD_PREP[generation] + edges,
+        cuts=_OLD_CUTS,
+        entry=entry,
+    )
+
+
+def scsi_path(
+    host: tuple[str, ...], files: tuple[str, ...] = (), *, edges: Edges = (), cuts: Cuts = ()
+) -> Path:
+    """sd of 6.1 down to the host driver's queuecommand (first anchor of ``host``)."""
+    base: Edges = (("scsi_queue_rq", "sd_init_command"), ("__sg_alloc_table", "sg_pool_alloc"))
+    return mq_path(
+        "scsi_queue_rq",
+        host,
+        (*_FILES, *DMA_FILES, *files),
+        edges=base + edges,
+        cuts=_CUTS + DMA_CUTS + cuts,
+    )
+
+
+def old_completion(generation: str) -> Path:
+    """Block softirq: request done, up to the bio (2.6.18 and 2.6.24)."""
+    # 2.6.18: scsi_finish_command calls cmd->done = sd_rw_intr, which goes on; in 2.6.24 sd_done
+    # only counts good bytes and returns
+    sd_done = (">sd_rw_intr",) if generation == "2.6.18" else ()
+    return old_request_path(
+        (">scsi_request_fn",),
+        (*_FILES, "kernel/softirq.c"),
+        edges=_OLD_PREP[generation],
+        cuts=_OLD_CUTS,
+        entry="__make_request",
+    ).replace_via(
+        (
+            "@softirq",
+            "__do_softirq",
+            ">blk_done_softirq",
+            ">scsi_softirq_done",
+            "scsi_finish_command",
+            *sd_done,
+            "scsi_io_completion",
+            "scsi_end_request",
+            "__end_that_request_first",
+            "bio_endio",
+        )
+    )
+
+
+#: 6.1: BLOCK_SOFTIRQ of a host with one hardware queue (block/blk-mq.c blk_mq_raise_softirq)
+COMPLETION = Path(
+    (
+        "@softirq",
+        "__do_softirq",
+        "handle_softirqs?",
+        ">blk_done_softirq",
+        "blk_complete_reqs",
+        ">scsi_complete",
+        "scsi_finish_command",
+        "scsi_io_completion",
+        "scsi_end_request",
+        "blk_update_request",
+        "bio_endio",
+    ),
+    files=(*_FILES, "kernel/softirq.c"),
+    cuts=MQ_CUTS,
+)
+
+# drivers/scsi/sd.c 6.1 sd_init_command: by REQ_OP
+_NOT_A_DISCARD: Cuts = (
+    ("sd_init_command", "sd_setup_*", "only for discard and write-zeroes"),
+    ("sd_init_command", "mempool_alloc", "only for discard and write-zeroes (special payload)"),
+)
+
+
+def scsi_calls(path: Path, note: str = "") -> Calls:
+    """6.1: reads and writes never insert a flush; flush and FUA do."""
+    flush = with_cuts(path, _NOT_A_DISCARD)
+    return Calls(
+        submit=with_cuts(flush, NOT_A_FLUSH),
+        submit_ops={"flush": flush, "fua": flush, "discard": with_cuts(path, NOT_A_FLUSH)},
+        ops=("read", "write", "flush", "discard", "fua"),
+        completion=COMPLETION,
+        note=note,
+    )
+
+
+# To 2.6.18 a flush is a request of its own, executed from the caller (drivers/scsi/sd.c
+# sd_issue_flush); 2.6.24 sends an empty barrier bio down instead (no issue_flush_fn any more).
+_OLD_FLUSH = (
+    "sd_issue_flush",
+    "sd_sync_cache",
+    "scsi_execute_req",
+    "scsi_execute",
+    "blk_execute_rq",
+    "blk_execute_rq_nowait",
+)
+
+
+def old_scsi_calls(
+    generation: str,
+    host: tuple[str, ...],
+    files: tuple[str, ...] = (),
+    *,
+    edges: Edges = (),
+    note: str = "",
+) -> Calls:
+    """sd of 2.6.18 or 2.6.24. FUA is a barrier bio: the drive's FUA bit or flushes around it."""
+    path = old_scsi_path(generation, host, files, edges=edges)
+    unplug = old_scsi_path(generation, host, files, edges=edges, entry="generic_unplug_device")
+    return Calls(
+        submit=path,
+        unplug=unplug,
+        flush=path.replace_via((*_OLD_FLUSH, "scsi_dispatch_cmd", *host))
+        if generation == "2.6.18"
+        else None,
+        ops=("read", "write", "flush", "fua"),
+        completion=old_completion(generation),
+        note=note,
+    )
+
+
+_NOTE = "the scheduler is CFQ (to 2.6.24) or mq-deadline (6.1), the kernels' defaults"
+_UNKNOWN_HOST = "no host driver is named: its queuecommand is unknown, the depth a lower bound"
+_AHCI_24 = (
+    "the verdict rests on an assumed row: ahci_qc_prep (28 bytes, its frame in 2.6.18; the "
+    "table of 2.6.24 lacks the driver)"
+)
+_AHCI_EDGES: Edges = (
+    ("ata_scsi_translate", "ata_scsi_rw_xlat"),
+    ("__ata_scsi_queuecmd", "ata_scsi_rw_xlat"),
+    ("ata_qc_issue", "ahci_qc_issue"),
+)
+_AHCI = (
+    ">ata_scsi_queuecmd",
+    "__ata_scsi_queuecmd?",
+    "ata_scsi_translate?",
+    "ata_qc_issue",
+    ">ahci_qc_prep",
+)
+_VIRTIO = (">virtscsi_queuecommand", "virtscsi_add_cmd", "__virtscsi_add_cmd?", "virtqueue_add_sgs")
+
+# drivers/scsi/megaraid 6.1: instancet->build_and_issue_cmd and ->fire_cmd, by controller
+_MEGASAS_EDGES: Edges = (
+    ("megasas_queue_command", "megasas_build_and_issue_cmd"),
+    ("megasas_queue_command", "megasas_build_and_issue_cmd_fusion"),
+    *(
+        ("megasas_build_and_issue_cmd", f"megasas_fire_cmd_{chip}")
+        for chip in ("xscale", "ppc", "skinny", "gen2")
+    ),
+)
+
+_HOSTS: dict[str, dict[str, Calls]] = {
+    "ahci": {
+        "2.6.18": old_scsi_calls("2.6.18", _AHCI, _OLD_LIBATA, edges=_AHCI_EDGES, note=_NOTE),
+        "2.6.24": old_scsi_calls(
+            "2.6.24", _AHCI, _OLD_LIBATA, edges=_AHCI_EDGES, note=f"{_NOTE}; {_AHCI_24}"
+        ),
+        "6.1": scsi_calls(scsi_path(_AHCI, _LIBATA, edges=_AHCI_EDGES)),
+    },
+    "generic": {
+        "2.6.18": old_scsi_calls("2.6.18", (">queuecommand",), note=_UNKNOWN_HOST),
+        "2.6.24": old_scsi_calls("2.6.24", (">queuecommand",), note=_UNKNOWN_HOST),
+        "6.1": scsi_calls(scsi_path((">queuecommand",))),
+    },
+    # the driver is in all three (megaraid_sas.c since 2.6.13), not in the tables of 2.6
+    "megasas": {
+        "2.6.18": old_scsi_calls("2.6.18", (">megasas_queue_command",), note=_NOTE),
+        "2.6.24": old_scsi_calls("2.6.24", (">megasas_queue_command",), note=_NOTE),
+        "6.1": scsi_calls(
+            scsi_path(
+                (">megasas_queue_command",), ("drivers/scsi/megaraid/",), edges=_MEGASAS_EDGES
+            )
+        ),
+    },
+    "virtio-scsi": {
+        "6.1": scsi_calls(
+            scsi_path(_VIRTIO, ("drivers/scsi/virtio_scsi.c", "drivers/virtio/virtio_ring.c"))
+        ),
+    },
+}
+
+SIZE = Param("size", sectors(), REQUIRED, "capacity of the disk")
+
+SCSI = Kind(
+    "scsi",
+    "leaf",
+    "leaf",
+    (0, 0),
+    "SCSI or SATA disk: sd over a host adapter's driver",
+    params=(
+        SIZE,
+        Param(
+            "driver",
+            choice(*sorted(_HOSTS)),
+            "ahci",
+            "host driver: ahci, generic (unknown), megasas or virtio-scsi",
+        ),
+    ),
+    calls=_HOSTS["ahci"],
+    verb="scsi",
+    variant="driver",
+    variants=_HOSTS,
+)

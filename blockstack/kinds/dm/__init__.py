@@ -1,0 +1,1 @@
+"""Device mapper: one registry of targets."""

@@ -1,0 +1,184 @@
+"""dm-snapshot: the origin, and the snapshot of it.
+
+A write to a chunk that is not copied yet starts a copy; kcopyd's thread reads the old chunk, writes
+it to the snapshot's store, commits the exception there and then lets the held write go on.
+"""
+
+import blockstack.kinds.dm.common as dm
+from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.kinds.params import fraction, sectors
+
+_OLD_FILES = ("dm-snap.c", "dm-exception-store.c", "kcopyd.c", "dm-io.c")
+_NEW_FILES = (
+    "dm-snap.c",
+    "dm-snap-persistent.c",
+    "dm-kcopyd.c",
+    "dm-io.c",
+    "[dm_mod.ko]",
+    "[dm_snapshot.ko]",
+)
+_NOTE = (
+    "persistent exception store, as LVM makes it; reads of a chunk that is just being copied "
+    "and merging are left out"
+)
+_VALID: dm.Cuts = tuple(
+    ("*", callee, "only when the snapshot becomes invalid: the store is full or failed")
+    for callee in ("__invalidate_snapshot*", "persistent_drop*", "dm_table_event")
+)
+_HEADER: dm.Cuts = tuple(
+    ("chunk_io", callee, "only for the header (metadata=1), which ksnaphd writes")
+    for callee in ("queue_work", "queue_work_on", "flush_workqueue", "__flush_workqueue")
+)
+
+# kcopyd.c: process_jobs runs each kind of job through a pointer; a finished job calls dm-snap.c
+_OLD_EDGES: dm.Edges = (
+    ("process_jobs", "run_complete_job"),
+    ("process_jobs", "run_io_job"),
+    ("process_jobs", "run_pages_job"),
+    ("run_complete_job", "copy_callback"),
+    ("copy_callback", "persistent_commit"),
+    ("persistent_commit", "commit_callback"),
+)
+_PREPARE: dm.Edges = (("__find_pending_exception", "persistent_prepare"),)
+_KCOPYD_OLD = dm.old_worker(
+    "kcopyd",
+    "do_work@drivers/md/kcopyd.c|do_work",
+    files=_OLD_FILES,
+    edges=_OLD_EDGES,
+    cuts=_VALID + _HEADER,
+)
+_NEW_EDGES: dm.Edges = (
+    ("process_jobs", "run_complete_job"),
+    ("process_jobs", "run_io_job"),
+    ("process_jobs", "run_pages_job"),
+    ("run_complete_job", "copy_callback"),
+    ("copy_callback", "persistent_commit_exception"),
+    ("persistent_commit_exception", "commit_callback"),
+    ("persistent_commit_exception", "pending_complete"),
+)
+_KCOPYD = dm.new_worker(
+    "kcopyd", dm.KCOPYD, files=_NEW_FILES, edges=_NEW_EDGES, cuts=_VALID + _HEADER
+)
+
+
+# origin_map and snapshot_map look at the copies only when data are written (dm-snap.c); an empty
+# flush leaves both before that
+_NO_COPY = tuple(
+    (caller, callee, "only for writes with data")
+    for caller, callees in (
+        (
+            "origin_map",
+            (
+                "do_origin",
+                "__lookup_origin",
+                "__find_pending_exception",
+                "start_copy",
+                "generic_make_request",
+                "mempool_free",
+                "lookup_exception",
+            ),
+        ),
+        (
+            "snapshot_map",
+            (
+                "start_copy",
+                "__find_pending_exception",
+                "__insert_pending_exception",
+                "mempool_alloc",
+                "mempool_free",
+                "submit_bio_noacct",
+            ),
+        ),
+    )
+    for callee in callees
+)
+_ZERO: dm.Cuts = (
+    ("snapshot_map", "dm_kcopyd_zero", "only for discards with discard_zeroes_cow"),
+    ("snapshot_map", "dm_kcopyd_prepare_callback", "only for a write of a whole chunk"),
+)
+
+
+def _old(target: str, *, late: bool) -> Calls:
+    """Kernels to 2.6.3x. A write that finds all its copies just finished is submitted by
+    origin_map itself (__origin_write, dm-snap.c): that way is the deeper one, and stays in."""
+    path = dm.old_map(target, files=_OLD_FILES, edges=_PREPARE, cuts=_VALID)
+    read = dm.old_map(target, files=_OLD_FILES, cuts=_VALID + _NO_COPY)
+    return Calls(
+        submit=path,
+        submit_ops={"read": read},
+        worker={"write": _KCOPYD_OLD},
+        endio=dm.OLD_ENDIO,
+        flush=None if late else dm.OLD_FLUSH,
+        unplug=dm.OLD_UNPLUG_24 if late else dm.OLD_UNPLUG,
+        ops=("read", "write") if late else ("read", "write", "flush", "fua"),
+        note=_NOTE,
+    )
+
+
+def _new(target: str) -> Calls:
+    """6.1. A write of a whole chunk is submitted by snapshot_map itself (start_full_bio)."""
+    prepare = (("__insert_pending_exception", "persistent_prepare_exception"),)
+
+    def path(op: str, cuts: dm.Cuts) -> Path:
+        return dm.new_map(
+            target, op=op, files=_NEW_FILES, cuts=_VALID + cuts, edges=prepare, remaps=False
+        )
+
+    return Calls(
+        submit=path("write", (_ZERO[0],)),
+        submit_ops={
+            "read": path("read", _NO_COPY + _ZERO),
+            "flush": path("flush", _NO_COPY + _ZERO),
+            "fua": path("flush", (_ZERO[0],)),
+        },
+        worker={"write": _KCOPYD},
+        endio=dm.NEW_ENDIO,
+        split="front",
+        ops=("read", "write", "flush", "fua"),
+        note=f"{_NOTE}; discards are refused, as without discard_zeroes_cow; {dm.FUA}",
+    )
+
+
+def _calls(target: str) -> dict[str, Calls]:
+    return {
+        "2.6.18": _old(target, late=False),
+        "2.6.24": _old(target, late=True),
+        "6.1": _new(target),
+    }
+
+
+_CHUNK = Param("chunk", sectors(least=8, power_of_two=True), 8, "chunk size; default 4 KiB, LVM's")
+
+SNAPSHOT_KINDS = (
+    Kind(
+        "dm-snapshot-origin",
+        "stacked",
+        "snapshot-origin",
+        (1, None),
+        "dm snapshot-origin target: the real device, then the stores of its snapshots",
+        verb="dm",
+        params=(
+            _CHUNK,
+            Param(
+                "copied",
+                fraction,
+                0.0,
+                "share of the chunks that every snapshot has copied already",
+            ),
+        ),
+        calls=_calls("origin_map"),
+    ),
+    Kind(
+        "dm-snapshot",
+        "stacked",
+        "snapshot",
+        (2, 2),
+        "dm snapshot target: the origin's device, then the store",
+        verb="dm",
+        params=(
+            _CHUNK,
+            Param("copied", fraction, 0.0, "share of the chunks that lie in the store already"),
+        ),
+        calls=_calls("snapshot_map"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What submits: file systems, raw devices, swap."""

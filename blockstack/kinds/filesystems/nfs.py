@@ -1,0 +1,368 @@
+"""NFS: the client (its own traffic over a nic) and the server (a file system exported)."""
+
+from dataclasses import replace
+
+from blockstack.kinds.filesystems.vfs_v2_6 import (
+    FILES_26,
+    PDFLUSH,
+    PDFLUSH_EDGES,
+    READ_26,
+    RECLAIM_26,
+    RECLAIM_CUTS_26,
+    RECLAIM_EDGES,
+    RECLAIM_FILES_26,
+    WRITE_26,
+    Cuts,
+    Edges,
+    below_vfs,
+    cut_rows,
+)
+from blockstack.kinds.filesystems.vfs_v6_1 import FILES_61, OPENAT, READ, WRITE
+from blockstack.kinds.model import Path
+from blockstack.kinds.shared.tcp import TCP, TCP_2_6_18, WORK_FILES, kthread, kworker, receive
+
+_NFS_FILES = (
+    "fs/nfs/",
+    "net/sunrpc/clnt.c",
+    "net/sunrpc/sched.c",
+    "net/sunrpc/xprt.c",
+    "net/sunrpc/xprtsock.c",
+    "net/sunrpc/socklib.c",
+    *WORK_FILES,
+)
+#: an rpc task of 2.6 sends in the task that starts it: rpc_execute runs the state machine until
+#: it sleeps for the answer (net/sunrpc/sched.c); highmem pages go through sock_no_sendpage
+_SEND_26 = Path(
+    ("__rpc_execute", ">call_transmit", "xprt_transmit", ">xs_tcp_send_request", "kernel_sendmsg"),
+    (("xs_tcp_send_request", "sock_no_sendpage"),),
+).then(TCP_2_6_18)
+_RPC_26: Edges = (
+    ("__do_page_cache_readahead", "nfs_readpages"),
+    ("read_pages", "nfs_readpages"),
+    ("do_generic_mapping_read", "nfs_readpage"),
+    ("nfs_pageio_complete", "nfs_pagein_one"),
+    ("nfs_pageio_doio", "nfs_pagein_one"),
+    ("read_cache_pages", "readpage_async_filler"),
+    ("__nfs_revalidate_inode", "nfs3_proc_getattr"),
+)
+_RPC_WRITE_26: Edges = (
+    ("do_writepages", "nfs_writepages"),
+    ("mpage_writepages", "nfs_writepage"),
+    ("write_cache_pages", "nfs_writepages_callback"),
+    ("__writepage", "nfs_writepage"),
+    ("nfs_flush_list", "nfs_flush_one"),
+    ("nfs_flush_list", "nfs_flush_multi"),
+    ("nfs_pageio_complete", "nfs_flush_one"),
+    ("nfs_pageio_doio", "nfs_flush_one"),
+    ("nfs_pageio_add_request", "nfs_flush_one"),
+    ("__writeback_single_inode", "nfs_write_inode"),
+    ("__sync_single_inode", "nfs_write_inode"),
+    ("write_inode", "nfs_write_inode"),
+    ("generic_file_buffered_write", "nfs_prepare_write"),
+    ("generic_file_buffered_write", "nfs_commit_write"),
+    ("generic_file_buffered_write", "nfs_write_begin"),
+    ("generic_file_buffered_write", "nfs_write_end"),
+    ("__nfs_revalidate_inode", "nfs3_proc_getattr"),
+    ("do_fsync", "nfs_fsync"),
+)
+_CUTS: Cuts = (
+    ("mpage_writepages", "__mpage_writepage", "get_block is NULL: pages go through ->writepage"),
+    ("*", "nfs_writepage_sync", "wsize is at least a page"),
+    ("*", "nfs_readpage_sync", "rsize is at least a page"),
+    ("*", "nfs4_*", "version 3"),
+    ("*", "rpc_shutdown_client", "at unmount only"),
+    ("*", "xprt_connect", "the transport is connected"),
+    ("*", "xs_tcp_set_socket_timeouts", "the transport is connected"),
+    ("*", "rpc_count_iostats*", "accounting"),
+)
+
+
+def nfs_26() -> dict[str, Path]:
+    """The client of 2.6.18 and 2.6.24, to the nic; 2.6.24's table lacks the socket's side."""
+    files = FILES_26 + _NFS_FILES
+    buffered = (
+        *WRITE_26,
+        "do_sync_write",
+        ">nfs_file_write",
+        "generic_file_aio_write",
+        "generic_file_buffered_write",
+    )
+
+    def path(
+        via: tuple[str, ...], edges: Edges, more: tuple[str, ...] = (), cuts: Cuts = ()
+    ) -> Path:
+        return Path(via, edges, files + more, _CUTS + cuts).then(_SEND_26)
+
+    return {
+        "read": path(
+            (
+                *READ_26,
+                "do_sync_read",
+                ">nfs_file_read",
+                "generic_file_aio_read",
+                "do_generic_mapping_read",
+            ),
+            _RPC_26,
+        ),
+        "write": path(buffered, _RPC_WRITE_26),
+        "fsync": path(("@syscall", "sys_fsync", "do_fsync"), _RPC_WRITE_26),
+        "writeback": path((*PDFLUSH, "writeback_inodes"), PDFLUSH_EDGES + _RPC_WRITE_26),
+        "reclaim": path(
+            (*buffered, *RECLAIM_26, ">nfs_writepage"),
+            (*RECLAIM_EDGES, *_RPC_WRITE_26),
+            RECLAIM_FILES_26,
+            RECLAIM_CUTS_26,
+        ),
+        "rpciod": path(kworker("rpc_async_schedule"), ()),
+    }
+
+
+# sk_data_ready: 2.6 copies the answer to its pages and wakes the task that waits for it
+# (net/sunrpc/xprtsock.c xs_tcp_data_ready); 6.1 queues xprtiod's work. A server's wakes a thread.
+NFS_RECEIVE_26 = receive(
+    "xs_tcp_data_ready",
+    "tcp_read_sock",
+    ">xs_tcp_data_recv",
+    old=True,
+    files=(*_NFS_FILES, "net/sunrpc/xprt.c"),
+    cuts=_CUTS,
+)
+NFS_RECEIVE = receive("xs_data_ready", old=False, files=_NFS_FILES, cuts=_CUTS)
+NFSD_RECEIVE_26 = receive("svc_tcp_data_ready", old=True, files=("net/sunrpc/svcsock.c",))
+NFSD_RECEIVE = receive(
+    "svc_data_ready", old=False, files=("net/sunrpc/svcsock.c", "net/sunrpc/svc_xprt.c")
+)
+_SEND = Path(
+    (
+        "rpc_run_task",
+        "rpc_execute?",
+        "__rpc_execute",
+        ">call_transmit",
+        "xprt_transmit",
+        ">xs_tcp_send_request",
+        "xprt_sock_sendmsg",
+    ),
+    cuts=cut_rows(
+        "XS_SENDMSG_FLAGS has MSG_DONTWAIT: a full socket is an error at once (do_eagain)",
+        "sk_stream_wait_memory->release_sock",
+        "sk_stream_wait_memory->lock_sock_nested",
+    ),
+).then(TCP)
+#: net/sunrpc/sched.c rpc_execute: a task with RPC_TASK_ASYNC is rpciod's, the caller only waits
+_ASYNC: Cuts = cut_rows(
+    "RPC_TASK_ASYNC: rpciod sends",
+    *(
+        f"{f}->{run}"
+        for run in ("rpc_run_task", "rpc_call_async")
+        for f in (
+            "nfs_initiate_pgio",
+            "nfs_initiate_commit",
+            "nfs4_do_close",
+            "nfs4_run_open_task",
+            "_nfs4_proc_open_confirm",
+            "_nfs4_proc_delegreturn",
+            "nfs4_do_unlck",
+            "_nfs4_do_setlk",
+            "nfs_do_call_unlink",
+            "nfs_async_rename",
+            "_nfs41_proc_sequence",
+            "nfs42_*",
+            "nfs4_proc_layout*",
+            "nfs41_free_stateid",
+            "nlm*",
+            "__nlm_async_call",
+        )
+    ),
+)
+_CUTS_61: Cuts = (
+    *_CUTS[-3:],
+    *_ASYNC,
+    *cut_rows("no parallel NFS: the server gives no layouts", "*pnfs*", "*layout*", "ff_*", "bl_*"),
+    *cut_rows(
+        "the client and its lease are set up at the mount",
+        "*exchange_id*",
+        "nfs4_proc_bind_*",
+        "nfs4_*lease*",
+        "nfs4_state_*",
+        "nfs4_schedule_*",
+        "nfs4_handle_*",
+        "nfs41_*",
+        "rpcb_*",
+        "rpc_bind_*",
+        "rpc_ping*",
+        "nfs4_proc_set*",
+        "nfs4_client_recover_expired_lease",
+        "nfs_mount",
+        "nfs_umount",
+        "nfs_do_submount",
+        "nfs4_submount",
+        "nfs_d_automount",
+        "nfs_follow_remote_path",
+    ),
+    *cut_rows(
+        "gives finish_open an open of its own (fs/nfs/dir.c do_open)",
+        "nfs_atomic_open->finish_open",
+    ),
+    *cut_rows(
+        "a file that is just made has no delegation to return",
+        "nfs4_inode_return_delegation*",
+        "nfs4_inode_make_writeable",
+    ),
+    *cut_rows("no cache on disk (fsc)", "*fscache*", "netfs_*"),
+    *cut_rows("only with extended attributes or access control lists", "*xattr*", "*acl*"),
+    *cut_rows(
+        "a name that exists, or is made: nothing is removed or renamed",
+        "nfs_sillyrename",
+        "nfs_async_unlink",
+    ),
+)
+_NAMES = "fs/namei.c", "fs/open.c"
+#: nfs_rpc_ops of the version (NFS_PROTO(inode)->...), by what calls it
+_PROTO = (
+    ("__nfs_revalidate_inode", "getattr"),
+    ("nfs_revalidate_inode", "getattr"),
+    ("nfs_lookup", "lookup"),
+    ("nfs_lookup_revalidate_dentry", "lookup"),
+    ("nfs_do_lookup_revalidate", "lookup"),
+    ("nfs_do_access", "access"),
+    ("nfs_do_create", "create"),
+    ("nfs_create", "create"),
+)
+
+
+def _pointers(version: int) -> Edges:
+    proto = tuple((caller, f"nfs{version}_proc_{op}") for caller, op in _PROTO)
+    names: Edges = (
+        ("__lookup_slow", "nfs_lookup"),
+        ("path_openat", "nfs_lookup"),
+        ("inode_permission", "nfs_permission"),
+    )
+    if version == 4:
+        opened = tuple((f, "nfs4_atomic_open") for f in ("nfs_atomic_open", "nfs4_file_open"))
+        return (
+            *proto,
+            *names,
+            *opened,
+            ("path_openat", "nfs_atomic_open"),
+            ("lookup_fast", "nfs4_lookup_revalidate"),
+            ("do_dentry_open", "nfs4_file_open"),
+        )
+    return (
+        *proto,
+        *names,
+        ("path_openat", "nfs_create"),
+        ("lookup_fast", "nfs_lookup_revalidate"),
+        ("do_dentry_open", "nfs_open"),
+    )
+
+
+def nfs_61(version: int) -> dict[str, Path]:
+    """The client of 6.1: data goes by rpciod; what the caller waits for (attributes, names) it
+    sends itself."""
+    edges = _pointers(version)
+
+    def path(*via: str) -> Path:
+        return Path(via, edges, (*FILES_61, *_NFS_FILES, *_NAMES), _CUTS_61).then(_SEND)
+
+    rpciod = Path(kworker("rpc_async_schedule"), (), _NFS_FILES, _CUTS_61)
+    return {
+        "read": path(*READ, ">nfs_file_read"),
+        "write": path(*WRITE, ">nfs_file_write"),
+        "open": path(*OPENAT),
+        "rpciod": rpciod.then(replace(_SEND, via=_SEND.via[2:])),
+    }
+
+
+NFS_ENTRY_OPS = {
+    "read": ("read", "open", "rpciod"),
+    # of 6.1, COMMIT is asynchronous
+    "flush": ("fsync", "rpciod"),
+    "write": ("write", "open", "writeback", "reclaim", "rpciod"),
+}
+#: what a loop device's worker goes through over an NFS file; direct I/O to it is asynchronous, too
+_FILE_OPS = {
+    "read": ("read",),
+    "read-direct": ("read",),
+    "write": ("write",),
+    "write-direct": ("write",),
+}
+
+
+def nfs_files(version: int) -> dict[str, tuple[Path, ...]]:
+    """File operations on an NFS file, from the VFS's indirect call on to the card."""
+    ways = nfs_61(version)
+    return {
+        word: tuple(below_vfs(ways[name]) for name in names) for word, names in _FILE_OPS.items()
+    }
+
+
+#: way of a server's thread to the file operation that it ends in
+SERVED = {
+    "read": "read",
+    "readv": "read",
+    "write": "write",
+    "write-sync": "write-sync",
+    "fsync": "fsync",
+}
+_SVC_FILES = (
+    "net/sunrpc/svc.c",
+    "net/sunrpc/svcsock.c",
+    "net/sunrpc/svc_xprt.c",
+    "fs/read_write.c",
+)
+
+
+def nfsd_26(generation: str) -> dict[str, Path]:
+    """The server's thread of 2.6, down to the exported file system's operation.
+
+    No table has fs/nfsd: its own functions are missing, every path is a lower bound. The threads
+    are started by kernel_thread (net/sunrpc/svc.c).
+    """
+    last = {"2.6.18": "do_readv_writev", "2.6.24": "do_sync_readv_writev"}[generation]
+    top = ("@kthread", ">nfsd", "svc_process", "svc_process_common?", ">nfsd_dispatch")
+    return {
+        "read": Path(
+            (*top, ">nfsd3_proc_read", "nfsd_read", "nfsd_vfs_read", ">" + last), (), _SVC_FILES
+        ),
+        "write": Path(
+            (*top, ">nfsd3_proc_write", "nfsd_write", "nfsd_vfs_write", ">" + last), (), _SVC_FILES
+        ),
+        "fsync": Path((*top, ">nfsd3_proc_commit", "nfsd_commit"), (), _SVC_FILES),
+    }
+
+
+_SPLICE = (
+    "nfsd_splice_read",
+    "splice_direct_to_actor",
+    "do_splice_to",
+    ">generic_file_splice_read",
+)
+_READV = ("nfsd_readv", "vfs_iter_read", "do_iter_read?", "do_iter_readv_writev?")
+_WRITEV = ("nfsd_vfs_write", "vfs_iter_write", "do_iter_write?", "do_iter_readv_writev?")
+
+
+def nfsd_61(version: int) -> dict[str, Path]:
+    """The server's thread of 6.1, down to the exported file system's operation.
+
+    A version 4 request is a compound; its reads run while the answer is encoded. A write that the
+    client wants on disk at once ends in fsync from within write_iter (generic_write_sync).
+    """
+    top = (*kthread(), ">nfsd", "svc_process", "svc_process_common?", ">nfsd_dispatch")
+    if version == 4:
+        call = (*top, ">nfsd4_proc_compound")
+        answer = (*call, "nfsd4_encode_operation", ">nfsd4_encode_read")
+        read, readv = (*answer, "nfsd4_encode_splice_read?"), (*answer, "nfsd4_encode_readv?")
+        write, commit = (*call, ">nfsd4_write"), (*call, ">nfsd4_commit", "nfsd_commit?")
+    else:
+        read = readv = (*top, ">nfsd3_proc_read", "nfsd_read")
+        write = (*top, ">nfsd3_proc_write", "nfsd_write")
+        commit = (*top, ">nfsd3_proc_commit", "nfsd_commit")
+    vias = {
+        "read": (*read, *_SPLICE),
+        "readv": (*readv, *_READV),
+        "write": (*write, *_WRITEV),
+        "fsync": (*commit, "vfs_fsync_range|vfs_fsync"),
+        "write-sync": (*write, *_WRITEV),
+    }
+    files = (*_SVC_FILES, "fs/splice.c", "fs/sync.c", "fs/nfsd/")
+    return {name: Path(via, (), files) for name, via in vias.items()}

@@ -1,0 +1,155 @@
+"""XFS: ways in of 2.6.18, 2.6.24 and 6.1."""
+
+from blockstack.kinds.filesystems.vfs_v2_6 import FILES_26, Cuts, Edges, Fs, journal_26
+from blockstack.kinds.model import Path
+
+FILES_XFS = ("fs/xfs/",)
+
+#: vnode operations (bhv_vop_*, 2.6.18) and io operations (xfs_iomap.c, xfs_iocore.c: m_io_ops) are
+#: tables of pointers; 2.6.24 calls most of them directly, then an edge changes nothing
+_BMAP_OPS: Edges = (
+    ("__xfs_get_blocks", "xfs_bmap"),
+    ("xfs_map_blocks", "xfs_bmap"),
+    ("xfs_page_state_convert", "xfs_bmap"),  # xfs_map_blocks, when inlined
+    ("xfs_iomap", "xfs_bmapi"),
+    ("xfs_iomap_write_allocate", "xfs_bmapi"),
+    ("xfs_iomap_write_direct", "xfs_bmapi"),
+)
+_READ_OPS: Edges = (*_BMAP_OPS[:3], ("xfs_iomap", "xfs_bmapi"))
+#: xfs_buf_iostrategy: b_strat is xfs_bdstrat_cb for metadata and xlog_bdstrat_cb for the log
+_BUF_OPS: Edges = (
+    ("xfs_buf_iostart", "xfs_bdstrat_cb"),
+    ("xfs_bwrite", "xfs_bdstrat_cb"),
+    ("xlog_sync", "xlog_bdstrat_cb"),
+    ("xlog_state_release_iclog", "xlog_bdstrat_cb"),
+)  # xlog_sync, when inlined
+#: log reservation pushes the tail of the log in the caller (xfs_trans_ail.c, 2.6.18; IOP_PUSH)
+_AIL_OPS: Edges = (
+    ("xfs_trans_push_ail", "xfs_inode_item_push"),
+    ("xfs_trans_push_ail", "xfs_buf_item_push"),
+    ("xfs_trans_push_ail", "xfs_inode_item_pushbuf"),
+)
+_ALLOCATE: Edges = (*_BMAP_OPS, *_BUF_OPS, *_AIL_OPS, ("xfs_iomap", "xfs_iomap_write_allocate"))
+_META = (*_BUF_OPS, *_AIL_OPS)
+
+_CUTS_26: Cuts = (
+    ("*", "xfs_bmap_rtalloc", "no real-time device"),
+    ("*", "xfs_rtallocate*", "no real-time device"),
+    ("*", "xfs_qm_*", "no quota"),
+    ("*", "xfs_buf_ioend", "ends the buffer in the caller only after an error"),
+    ("*", "xfs_buf_ioerror", "an I/O error"),
+    ("*", "xfs_iflush_abort", "the file system is shut down"),
+    ("*", "xfs_bioerror*", "the file system is shut down"),
+    ("*", "xfs_ioerror_alert", "an I/O error"),
+)
+_READ_CUTS: Cuts = (
+    ("xfs_bmapi", "xfs_alloc*", "a read maps blocks, it allocates none"),
+    ("xfs_bmapi", "xfs_bmap_alloc", "a read maps blocks, it allocates none"),
+    ("xfs_bmapi", "xfs_bmap_add_extent", "a read maps blocks, it allocates none"),
+    ("xfs_bmapi", "xfs_bmap_*_to_*", "a read changes no extent format"),
+    ("xfs_iomap", "xfs_iomap_write_*", "a read allocates nothing"),
+)
+_SYNC: Edges = (
+    ("do_writepages", "xfs_vm_writepages"),
+    ("mpage_writepages", "xfs_vm_writepage"),
+    ("__writepage", "xfs_vm_writepage"),
+    ("write_cache_pages", "__writepage"),
+    ("__writeback_single_inode", "xfs_fs_write_inode"),
+    ("__sync_single_inode", "xfs_fs_write_inode"),
+    ("write_inode", "xfs_fs_write_inode"),
+    ("xfs_fs_write_inode", "xfs_inode_flush"),
+    ("xfs_file_fsync", "xfs_fsync"),
+    *_ALLOCATE,
+)
+_READ: Edges = (
+    ("__do_page_cache_readahead", "xfs_vm_readpages"),
+    ("read_pages", "xfs_vm_readpages"),
+    ("do_generic_mapping_read", "xfs_vm_readpage"),
+    ("do_mpage_readpage", "xfs_get_blocks"),
+    *_READ_OPS,
+    *_BUF_OPS,
+)
+_DIRECT: Edges = (
+    ("__blockdev_direct_IO", "xfs_get_blocks_direct"),
+    ("get_more_blocks", "xfs_get_blocks_direct"),
+    ("do_direct_IO", "xfs_get_blocks_direct"),
+    ("xfs_iomap", "xfs_iomap_write_direct"),
+    *_BMAP_OPS,
+    *_META,
+)
+#: xfs_iomap_write_delay is left out: it reserves only, so that below it xfs_bmapi allocates
+#: nothing; the allocation at writeback, in the same write(2), is deeper than it
+_WRITE: Edges = (("__block_prepare_write", "xfs_get_blocks"),)
+#: xfs_buf_lock, xfs_buf_iowait, xfs_buf_wait_unpin: blk_run_address_space, a direct kick
+_UNPLUG: Edges = tuple(
+    (f, "blk_backing_dev_unplug")
+    for f in ("xfs_buf_lock", "xfs_buf_iowait", "xfs_buf_wait_unpin", "xfs_buf_iorequest")
+)
+#: the last function before the kick; the deepest such route ends in xfs_buf_lock or xfs_buf_iowait
+_UNPLUG_VIA = ("xfs_buf_lock",)
+_XFSBUFD = journal_26("xfsbufd", FILES_XFS, (("xfsbufd", "xfs_bdstrat_cb"), *_BUF_OPS))
+
+
+def _flush(fsync: str, *end: str) -> Path:
+    """fsync to the device flush: issue_flush_fn in 2.6.18, an empty barrier bio in 2.6.24."""
+    return Path(
+        (
+            "@syscall",
+            "sys_fsync",
+            "do_fsync",
+            ">xfs_file_fsync",
+            fsync,
+            "xfs_blkdev_issue_flush",
+            "blkdev_issue_flush",
+            *end,
+        ),
+        () if end else (("blkdev_issue_flush", "@issue_flush_fn"),),
+        FILES_26 + FILES_XFS,
+        _CUTS_26,
+    )
+
+
+XFS_2_6_18 = Fs(
+    read=("do_sync_read", ">xfs_file_aio_read", ">xfs_read", "__generic_file_aio_read"),
+    write=("do_sync_write", ">xfs_file_aio_write", ">xfs_write"),
+    readv=(">xfs_file_readv", ">xfs_read", "__generic_file_aio_read"),
+    writev=(">xfs_file_writev", ">xfs_write"),
+    direct=(">xfs_vm_direct_IO",),
+    fsync="xfs_file_fsync",
+    read_edges=_READ,
+    sync_edges=_SYNC,
+    direct_edges=_DIRECT,
+    write_edges=(
+        *_WRITE,
+        ("generic_file_buffered_write", "xfs_vm_prepare_write"),
+        ("generic_file_buffered_write", "generic_commit_write"),
+    ),
+    writepage="xfs_vm_writepage",
+    unplug=_UNPLUG_VIA,
+    files=FILES_XFS,
+    cuts=_CUTS_26,
+    read_cuts=_READ_CUTS,
+    more={"journal": _XFSBUFD, "flush": _flush(">xfs_fsync")},
+)
+XFS_2_6_24 = Fs(
+    read=("do_sync_read", ">xfs_file_aio_read", "xfs_read", "generic_file_aio_read"),
+    write=("do_sync_write", ">xfs_file_aio_write", "xfs_write"),
+    readv=("do_sync_readv_writev", ">xfs_file_aio_read", "xfs_read", "generic_file_aio_read"),
+    writev=("do_sync_readv_writev", ">xfs_file_aio_write", "xfs_write"),
+    direct=(">xfs_vm_direct_IO",),
+    fsync="xfs_file_fsync",
+    read_edges=_READ,
+    sync_edges=_SYNC,
+    direct_edges=_DIRECT,
+    write_edges=(
+        *_WRITE,
+        ("generic_file_buffered_write", "xfs_vm_write_begin"),
+        ("generic_file_buffered_write", "generic_write_end"),
+    ),
+    writepage="xfs_vm_writepage",
+    unplug=_UNPLUG_VIA,
+    files=FILES_XFS,
+    cuts=_CUTS_26,
+    read_cuts=_READ_CUTS,
+    more={"journal": _XFSBUFD, "flush": _flush("xfs_fsync", "submit_bio")},
+)

@@ -1,0 +1,1 @@
+"""Software RAID: levels and parity."""

@@ -1,0 +1,187 @@
+"""md raid4, raid5 and raid6 (drivers/md/raid5.c; it took raid6main.c in before 2.6.18)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from blockstack.kinds.md.v2_6 import BITMAP, BITMAP_CUTS, ENDWRITE, MD, THREAD, superblock_path
+from blockstack.kinds.md.v6_1 import BITMAP as NEW_BITMAP
+from blockstack.kinds.md.v6_1 import ENTRY, FLUSH_WORKER, THREAD_FILES
+from blockstack.kinds.md.v6_1 import THREAD as NEW_THREAD
+from blockstack.kinds.md.v6_12 import later_md
+from blockstack.kinds.model import Calls, Path, Worker
+from blockstack.kinds.shared.requests import with_cuts
+
+_FILE = "drivers/md/raid5.c"
+_ENTRY_OLD = f">make_request@{_FILE}"
+
+
+def _reasons(
+    callers: tuple[str, ...], callees: tuple[str, ...], reason: str
+) -> tuple[tuple[str, str, str], ...]:
+    return tuple((caller, callee, reason) for caller in callers for callee in callees)
+
+
+_RESHAPE = _reasons(
+    ("handle_stripe5", "handle_stripe6", "handle_stripe"),
+    (
+        "handle_stripe_expansion",
+        "get_active_stripe",
+        "raid5_get_active_stripe",
+        "compute_blocknr",
+        "raid5_compute_sector",
+    ),
+    "only while a reshape moves stripes",
+)
+_SUPERBLOCK = (
+    ("raid5d", "md_check_recovery", "the superblock's own write is options['superblock']"),
+)
+_GONE = _reasons(
+    ("handle_stripe5", "handle_stripe6", "handle_stripe"),
+    ("handle_requests_to_failed_array", "handle_failed_stripe", "md_wait_for_blocked_rdev"),
+    "only when more members have failed than the level survives",
+)
+_LOG = _reasons(
+    ("*",), ("r5l_*", "r5c_*", "ppl_*"), "needs a journal device or a partial parity log"
+)
+#: raid5.c ops_run_io, 6.1: "very unlikely", for a member with write errors
+_BAD_BLOCKS = (
+    ("ops_run_io", "md_check_recovery", "only to write the bad block log"),
+    ("ops_run_io", "md_wait_for_blocked_rdev", "only for a member with write errors"),
+)
+
+#: raid5.c chunk_aligned_read, 6.1: a read needs stripes only where a member is missing, not in
+#: sync, or has known bad blocks
+_PAST_CACHE = _reasons(
+    ("raid5_make_request",),
+    (
+        "raid5_get_active_stripe",
+        "make_stripe_request",
+        "add_all_stripe_bios",
+        "*add_stripe_bio",
+        "find_get_stripe",
+        "stripe_*",
+        "*release_stripe*",
+        "raid5_bio_lowest_chunk_sector",
+        "make_discard_request",
+        "md_flush_request",
+        "*_handle_flush_request",
+        "md_bitmap_startwrite",
+    ),
+    "a read of an array that lacks no member bypasses the stripe cache",
+)
+
+
+def _options(level: int, gen: str) -> dict[str, Any]:
+    """What make_request does by itself and what raid5d does.
+
+    2.6.18: make_request calls handle_stripe for every 4 KiB row, which submits reads of missing
+    blocks and, when nothing must be read first, computes the parity and submits the writes. A
+    write that needs old data only marks the stripe delayed: raid5d takes it up.
+    2.6.24: the same for raid6. handle_stripe5 leaves copy and parity to raid5_run_ops and submits
+    on its next call, which is raid5d's. Reads inside a chunk bypass the cache.
+    6.1: handle_stripe runs on raid5d only; reads bypass the cache while nothing has failed.
+    """
+    return {
+        "full_stripe_in_caller": gen == "2.6.18" or (gen == "2.6.24" and level == 6),
+        "read_in_caller": gen != "6.1",
+        "aligned_read": gen != "2.6.18",
+        # 6.1 raid5_make_request wants mddev->degraded == 0; 2.6.24 only that member In_sync
+        "aligned_read_degraded": gen == "2.6.24",
+        # raid6 reads to modify since 4.1, given an xor_syndrome method (x86 with SSE2 has one)
+        "rmw": level != 6 or gen == "6.1",
+    }
+
+
+def _old(level: int, gen: str, *, bitmap: bool) -> Calls:
+    """Kernels in which make_request handles the stripe itself.
+
+    raid4 and raid5 share handle_stripe5; handle_stripe is inlined or a tail jump.
+    """
+    handler, other = ("handle_stripe6", "handle_stripe5")[:: 1 if level == 6 else -1]
+    files = (_FILE, MD, BITMAP) if bitmap else (_FILE, MD)
+    cuts = (("*", other, f"raid{level} is handled by {handler}"), *_RESHAPE, *_GONE)
+    raid5d = (*THREAD, ">raid5d")
+    # with a bitmap: the deeper of its write and of the stripes'
+    thread = Worker(
+        "raid5d",
+        Path(
+            raid5d if bitmap else (*raid5d, handler),
+            files=files,
+            cuts=(*cuts, *_SUPERBLOCK, *BITMAP_CUTS),
+        ),
+    )
+    options = _options(level, gen)
+    # unplug_fn also runs below make_request, when it must wait for a free stripe
+    options["unplug_in_submit"] = Path(
+        (_ENTRY_OLD, "get_active_stripe", f"unplug_slaves@{_FILE}", "blk_unplug?"),
+        files=(_FILE, "block/ll_rw_blk.c"),
+        cuts=cuts,
+    )
+    options["superblock"] = superblock_path("raid5d", files)
+    aligned = bool(options["aligned_read"])
+    return Calls(
+        submit=Path((_ENTRY_OLD, handler), files=files, cuts=(*cuts, *ENDWRITE)),
+        # Where the data decide who submits a write, no op may be tied to the thread as a whole:
+        # the thread is then named under FUA, which these kernels refuse.
+        worker={"fua" if options["full_stripe_in_caller"] else "write": thread},
+        # the members' end_io only releases the stripe, raid5d completes the upper bios; but an
+        # aligned read completes its upper bio at once
+        endio=Path(("raid5_align_endio" if aligned else "raid5_end_read_request",), files=(_FILE,)),
+        endio_stops=not aligned,
+        flush=Path(("raid5_issue_flush",), files=(_FILE,)) if gen == "2.6.18" else None,
+        unplug=Path(
+            ("raid5_unplug_device", f"unplug_slaves@{_FILE}", "blk_unplug?"),
+            files=(_FILE, "block/ll_rw_blk.c"),
+        ),
+        # raid5d calls the upper bio's bi_end_io itself, without bio_endio: its frame is too much
+        completion=Path(
+            (*raid5d, handler), files=files, edges=((handler, "bio_endio"),), cuts=cuts
+        ),
+        # barriers are refused with -EOPNOTSUPP
+        ops=("read", "write", "flush") if gen == "2.6.18" else ("read", "write"),
+        options=options,
+    )
+
+
+def _new(level: int, *, bitmap: bool) -> Calls:
+    """6.1: make_request only queues; raid5d handles the stripes."""
+    files = (MD, _FILE, *((NEW_BITMAP,) if bitmap else ()))
+    thread_files = ("kernel/kthread.c", *files)
+    cuts = (*_RESHAPE, *_GONE, *_LOG, *_BAD_BLOCKS, *_SUPERBLOCK, *BITMAP_CUTS)
+    stripes = (*NEW_THREAD, ">raid5d", "handle_active_stripes", "handle_stripe")
+    thread = Worker(
+        "raid5d",
+        Path(stripes[:4] if bitmap else (*stripes, "ops_run_io"), files=thread_files, cuts=cuts),
+    )
+    submit = Path((*ENTRY, ">raid5_make_request"), files=files, cuts=_LOG)
+    return Calls(
+        # Layers._row takes `submit` for a read of a degraded array
+        submit=submit,
+        submit_ops={"read": with_cuts(submit, _PAST_CACHE)},
+        # reads: those that bypass the cache in the caller, the others by options on raid5d
+        worker={"write": thread, "fua": thread, "flush": FLUSH_WORKER},
+        endio=Path(("raid5_align_endio",), files=(_FILE,)),
+        # a read through the cache completes below async_trigger_callback (crypto/async_tx), a
+        # write below handle_stripe_clean_event, which is less deep
+        completion=Path(
+            (*stripes, "raid_run_ops", "async_trigger_callback", ">ops_complete_biofill"),
+            files=(*THREAD_FILES, _FILE),
+            cuts=cuts,
+            edges=(("raid_run_ops", "ops_complete_biofill"),),
+        ),
+        ops=("read", "write", "flush", "fua"),
+        split="rest",
+        options={
+            **_options(level, "6.1"),
+            "superblock": superblock_path("raid5d", thread_files, NEW_THREAD),
+        },
+    )
+
+
+def parity_calls(level: int, *, bitmap: bool = False) -> Mapping[str, Calls]:
+    """Call paths of one level in every generation."""
+    return {
+        "2.6.18": _old(level, "2.6.18", bitmap=bitmap),
+        "2.6.24": _old(level, "2.6.24", bitmap=bitmap),
+        **later_md({"6.1": _new(level, bitmap=bitmap)}),
+    }

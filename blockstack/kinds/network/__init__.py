@@ -1,0 +1,1 @@
+"""Block devices behind a network card, and the cards."""

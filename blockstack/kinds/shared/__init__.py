@@ -1,0 +1,1 @@
+"""Call paths that kinds of several rooms share."""

@@ -1,0 +1,1 @@
+"""Loads from elsewhere: fio jobs and traces."""

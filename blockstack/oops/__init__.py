@@ -1,0 +1,1 @@
+"""Kernel reports of stacks: read, explained."""

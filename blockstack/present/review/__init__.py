@@ -1,0 +1,1 @@
+"""The design review: figures by name, one page."""

@@ -1,0 +1,1 @@
+"""Answers: frozen, with provenance."""

@@ -1,0 +1,1 @@
+"""A case as TOML: read, changed, written, and those that ship with the package."""

@@ -1,0 +1,393 @@
+"""Configs: a stack, a workload and a kernel's name in one TOML file, in and out."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blockstack.base.errors import BlockstackError, ConfigError
+from blockstack.base.hints import check_keys, did_you_mean
+from blockstack.base.units import format_bytes, parse_bytes
+from blockstack.kinds import find_kind
+from blockstack.scenario.changes import changed
+from blockstack.scenario.shipped import find_scenario, scenarios
+from blockstack.scenario.toml import write_toml
+from blockstack.stack.checks import find_cycle
+from blockstack.stack.machine import Machine
+from blockstack.stack.model import Stack
+from blockstack.workload import Workload
+
+SUBMISSIONS = ("recursive", "fifo", "two-list", "lifo")
+TOP_KEYS = (
+    "kernel",
+    "name",
+    "description",
+    "submission",
+    "thread_size",
+    "assumed",
+    "missing",
+    "devices",
+    "workload",
+    "machine",
+)
+MAX_FILE_BYTES = 64 * 2**20
+_THREAD_SIZES = (2**10, 2**20)
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What a config changes about its kernel, for a what-if.
+
+    Attributes
+    ----------
+    submission : {None, "recursive", "fifo", "two-list", "lifo"}
+        None: the kernel's own rule.
+    thread_size_bytes : int or None
+        None: the kernel's own.
+    """
+
+    submission: str | None = None
+    thread_size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """A complete scenario.
+
+    Attributes
+    ----------
+    stack : Stack
+    workload : Workload
+    kernel : str or None
+        A shipped kernel's name or the path of a frame table; looked up by the kernel loader.
+    overrides : Overrides
+    machine : Machine
+        Cores and their speed, for the capacity model.
+    name, description : str
+    assumed : tuple of str
+        What the import of a host took for granted; said whenever the config is used.
+    path : str
+        Where it was read; empty for one that was made in memory.
+    """
+
+    stack: Stack
+    workload: Workload
+    kernel: str | None = None
+    overrides: Overrides = field(default_factory=Overrides)
+    machine: Machine = field(default_factory=Machine)
+    name: str = ""
+    description: str = ""
+    assumed: tuple[str, ...] = ()
+    path: str = field(default="", compare=False)
+
+
+def parse_submission(value: object, path: str = "submission") -> str:
+    """One of the four submission rules."""
+    if not isinstance(value, str) or value not in SUBMISSIONS:
+        raise ConfigError(
+            "no such submission rule",
+            path=path,
+            value=value,
+            hint=did_you_mean(value, SUBMISSIONS, "rules"),
+        )
+    return value
+
+
+def parse_thread_size(value: Any, path: str = "thread_size") -> int:
+    """A thread size in bytes: a power of two, as the kernel masks the stack pointer with it."""
+    size = parse_bytes(value, path)
+    least, most = _THREAD_SIZES
+    if not least <= size <= most or size & (size - 1):
+        span = f"{format_bytes(least)} to {format_bytes(most)}"
+        raise ConfigError(
+            "not a thread size",
+            path=path,
+            value=value,
+            hint=f'a power of two from {span}, such as "4 KiB"',
+        )
+    return size
+
+
+def load_config(path: str | Path, changes: Sequence[str] = ()) -> Config:
+    """Read a config file.
+
+    Parameters
+    ----------
+    path : str or Path
+        UTF-8 TOML; a byte order mark and CRLF line ends are fine. Where there is no such file,
+        the name of a shipped scenario (``dm-md-iscsi``, ``configs/dm-md-iscsi.toml``).
+    changes : sequence of str
+        What if: keys that are set or taken away; see `blockstack.changes`.
+
+    Returns
+    -------
+    Config
+
+    Raises
+    ------
+    ConfigError
+        ``host.toml: devices.md0.on[1]: no such device (got 'sdx'); did you mean "sdc"?``
+    """
+    file = Path(path)
+    try:
+        if not file.exists():
+            file = find_scenario(file) or file
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "no such file, and no such shipped scenario",
+            path=str(file),
+            hint=did_you_mean(file.name.removesuffix(".toml"), scenarios(), "scenarios"),
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror or error}", path=str(file)) from error
+    except ValueError as error:  # a NUL in the name
+        raise ConfigError("not a file name", path=repr(str(file))) from error
+    if len(raw) > MAX_FILE_BYTES:
+        raise ConfigError(
+            "is too large for a config",
+            path=str(file),
+            hint=f"at most {format_bytes(MAX_FILE_BYTES)}",
+        )
+    return parse_config(raw, source=str(file), changes=changes)
+
+
+def parse_config(
+    text: str | bytes, *, source: str = "config", changes: Sequence[str] = ()
+) -> Config:
+    """A config from TOML text; ``source`` stands in front of every error's path."""
+    try:
+        return config_from_dict(changed(_read_toml(text), changes), source=source)
+    except BlockstackError as error:
+        raise error.under(source) from error
+
+
+def config_from_dict(table: Mapping[str, Any], *, source: str = "") -> Config:
+    """A config from the nested dict that TOML gives.
+
+    Raises
+    ------
+    ConfigError
+        Unknown keys, devices that cannot stand as they are said to, a workload that cannot be.
+    """
+    _check_integers(table)
+    check_keys(table, TOP_KEYS, "")
+    words = {key: _text(table, key) for key in ("kernel", "name", "description")}
+    name = words["name"] or (Path(source).stem if source else "stack")
+    submission = table.get("submission")
+    thread_size = table.get("thread_size")
+    overrides = Overrides(
+        None if submission is None else parse_submission(submission),
+        None if thread_size is None else parse_thread_size(thread_size),
+    )
+    missing = _table(table, "missing")
+    stack = read_devices(
+        _table(table, "devices"), name, {one: _text(missing, one, "missing.") for one in missing}
+    )
+    workload = Workload.from_dict(_table(table, "workload"), "workload")
+    machine = Machine.from_dict(_table(table, "machine"), "machine")
+    return Config(
+        stack,
+        workload,
+        words["kernel"] or None,
+        overrides,
+        machine,
+        name,
+        words["description"],
+        _texts(table, "assumed"),
+        source,
+    )
+
+
+def read_devices(
+    devices: Mapping[str, Any], name: str = "stack", missing: Mapping[str, str] | None = None
+) -> Stack:
+    """A stack from the ``[devices]`` table, whose order does not matter.
+
+    ``missing``: what was left out of it, by name, with the reason.
+
+    Raises
+    ------
+    ConfigError
+        Cycles (the names on the cycle), missing devices, and whatever `Stack.add` refuses.
+    """
+    if not devices:
+        raise ConfigError("no devices", path="devices", hint="add a [devices.NAME] table")
+    wanted: dict[str, list[str]] = {}
+    for device, keys in devices.items():
+        path = f"devices.{device}"
+        if not isinstance(keys, Mapping):
+            raise ConfigError(
+                "not a table",
+                path=path,
+                value=keys,
+                hint=f"write [devices.{device}] and its keys below",
+            )
+        if "kind" not in keys:
+            raise ConfigError("needs this key", path=f"{path}.kind", hint='such as kind = "scsi"')
+        find_kind(keys["kind"], f"{path}.kind")
+        wanted[device] = _lower_names(keys, path, devices)
+    cycle = find_cycle(wanted)
+    if cycle:
+        raise ConfigError(
+            "stands on itself: " + " -> ".join(cycle),
+            path=f"devices.{cycle[0]}.on",
+            hint="take one of these links out",
+        )
+    stack = Stack(name, missing)
+    for device in _bottom_up(wanted):
+        keys = dict(devices[device])
+        stack.add(device, keys.pop("kind"), keys.pop("on", None), **_verbatim(keys, device))
+    return stack
+
+
+def _verbatim(keys: dict[str, Any], device: str) -> dict[str, Any]:
+    for key in ("name", "self"):  # words of Stack.add's own signature
+        if key in keys:
+            raise ConfigError(
+                "unknown key",
+                path=f"devices.{device}.{key}",
+                hint="the table's name is the device's name",
+            )
+    return keys
+
+
+def _lower_names(keys: Mapping[str, Any], path: str, devices: Mapping[str, Any]) -> list[str]:
+    """The names that a device stands on, each checked to be defined."""
+    named: list[tuple[Any, str]] = []
+    on = keys.get("on")
+    if isinstance(on, list):
+        named += [(one, f"{path}.on[{i}]") for i, one in enumerate(on)]
+    elif on is not None:
+        named.append((on, f"{path}.on"))
+    if isinstance(keys.get("nic"), str):
+        named.append((keys["nic"], f"{path}.nic"))
+    if isinstance(keys.get("table"), list):
+        named += [
+            (row[2], f"{path}.table[{i}][2]")
+            for i, row in enumerate(keys["table"])
+            if isinstance(row, list) and len(row) > 2
+        ]
+    for one, where in named:
+        if not isinstance(one, str):
+            raise ConfigError(
+                "not a device name", path=where, value=one, hint="write the name of a device"
+            )
+        if one not in devices:
+            raise ConfigError(
+                "no such device", path=where, value=one, hint=did_you_mean(one, devices, "devices")
+            )
+    return [one for one, _ in named]
+
+
+def _bottom_up(lower_of: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every device after those that it stands on, else in the config's order. No cycles here."""
+    order: dict[str, None] = {}
+    for start in lower_of:
+        todo = [(start, False)]
+        while todo:
+            name, below_done = todo.pop()
+            if name in order:
+                continue
+            if below_done:
+                order[name] = None
+            else:
+                todo.append((name, True))
+                todo += [(one, False) for one in reversed(lower_of[name]) if one not in order]
+    return list(order)
+
+
+def _read_toml(text: str | bytes) -> dict[str, Any]:
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"not UTF-8 at byte {error.start}", hint="save the file as UTF-8"
+            ) from error
+    text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # endless digits, arrays a thousand deep
+        raise ConfigError(f"not a config: {type(error).__name__} while reading TOML") from error
+
+
+def _check_integers(table: Mapping[str, Any]) -> None:
+    """TOML promises 64 bits; Python's parser reads any number of digits."""
+    todo: list[tuple[str, Any]] = [("", table)]
+    while todo:
+        path, value = todo.pop()
+        if isinstance(value, str):
+            continue
+        if isinstance(value, int):
+            if not -(2**63) <= value < 2**63:
+                raise ConfigError("an integer of more than 64 bits", path=path)
+        elif isinstance(value, list):
+            todo += [
+                (f"{path}[{i}]", one) for i, one in enumerate(value) if not isinstance(one, str)
+            ]
+        elif isinstance(value, Mapping):
+            todo += [
+                (f"{path}.{key}" if path else str(key), one)
+                for key, one in value.items()
+                if not isinstance(one, str)
+            ]
+
+
+def _text(table: Mapping[str, Any], key: str, above: str = "") -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise ConfigError("must be a text", path=above + key, value=value)
+    return value
+
+
+def _texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    values = table.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ConfigError("must be a list of texts", path=key, value=values)
+    return tuple(values)
+
+
+def _table(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, Mapping):
+        raise ConfigError("not a table", path=key, value=value, hint=f"write [{key}]")
+    return value
+
+
+def config_to_dict(config: Config) -> dict[str, Any]:
+    """The nested dict that `config_from_dict` reads back to an equal config."""
+    words = {
+        "name": config.name,
+        "description": config.description,
+        "kernel": config.kernel,
+        "submission": config.overrides.submission,
+    }
+    table: dict[str, Any] = {key: value for key, value in words.items() if value}
+    if config.overrides.thread_size_bytes is not None:
+        table["thread_size"] = config.overrides.thread_size_bytes
+    if config.assumed:
+        table["assumed"] = list(config.assumed)
+    if config.machine != Machine():
+        table["machine"] = config.machine.to_dict()
+    if config.stack.missing:
+        table["missing"] = dict(config.stack.missing)
+    table["devices"] = {
+        name: {"kind": device.kind, **device.given} for name, device in config.stack.devices.items()
+    }
+    table["workload"] = config.workload.to_dict()
+    return table
+
+
+def dump_config(config: Config) -> str:
+    """The config as TOML text."""
+    return write_toml(config_to_dict(config))
+
+
+def save_config(config: Config, path: str | Path) -> None:
+    """Write the config as a TOML file."""
+    Path(path).write_text(dump_config(config), encoding="utf-8", newline="\n")

@@ -1,0 +1,1 @@
+"""Bounds beside what running kernels measured."""

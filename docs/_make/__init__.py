@@ -1,0 +1,1 @@
+"""What writes the generated pages: ``python -m docs._make.pages``, ``… .recipes``."""

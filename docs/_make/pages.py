@@ -1,0 +1,139 @@
+"""What the tool writes in ``docs/``, and the recorded bounds: ``python -m docs._make.pages``.
+
+Run it in a checkout after frames, kinds or cuts changed, and look at the difference. Parts may be
+named: ``config``, ``validation``, ``figures``, ``history``.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from blockstack.base.errors import BlockstackError
+from blockstack.kernel import load_kernel
+from blockstack.present import plots
+from blockstack.present.review.figures import FIGURES, Subject, draw
+from blockstack.present.style import thumbnail
+from blockstack.scenario.config import load_config
+from blockstack.validation.report import Report, kernel_for, measured_files, record, validate
+from docs._make import history
+from docs._make.config import lines as config_lines
+
+_MARKS = ("<!-- made by python -m docs._make.pages -->", "<!-- end -->")
+
+
+def write_config(root: Path) -> None:
+    """The config reference."""
+    (root / "docs/config.md").write_text("\n".join(config_lines()) + "\n")
+
+
+def write_history(root: Path) -> None:
+    """2005 and now, with its picture."""
+    page = "\n".join(history.lines(lambda what: print(f"history: {what}", file=sys.stderr)))
+    (root / "docs/2005-and-now.md").write_text(page + "\n")
+    curve = history.curve(history.OLD, ("recursive", "fifo"), 24)
+    plots.save(plots.growth(curve), str(root / "docs/img/growth.svg"))
+
+
+def write_figures(root: Path) -> None:
+    """The README's pictures, and the thumbnails that tests compare the seed's figures with."""
+    case = load_config(root / "configs/dm-md-iscsi.toml")
+    seed = Subject(
+        case.stack, case.workload, load_kernel(case.kernel or ""), bios=2000, machine=case.machine
+    )
+    golden = root / "tests/golden/figures"
+    golden.mkdir(exist_ok=True)
+    for name in FIGURES:
+        print(f"figures: {name}", file=sys.stderr)
+        ax = draw(name, seed).ax
+        if name in README_FIGURES:
+            plots.save(ax, str(root / f"docs/img/{name}.svg"))
+        whole = golden / f"{name}.png"
+        plots.save(ax, str(whole))
+        thumbnail(whole).save(whole)
+
+
+def write_validation(root: Path) -> None:
+    """The recorded bounds, the summary on the page, and the picture."""
+    reports = []
+    for measured in measured_files():
+        print(f"validation: {measured.kernel}", file=sys.stderr)
+        reports.append(validate(measured, kernel_for(measured)))
+    for report in reports:
+        found = record(report)
+        rows = ",\n".join(
+            f"  {json.dumps(name)}: {json.dumps(pair)}" for name, pair in found["stacks"].items()
+        )
+        (root / f"blockstack/validation/data/bounds/{report.kernel}.json").write_text(
+            f'{{"table": {json.dumps(found["table"])}, "stacks": {{\n{rows}\n}}}}\n'
+        )
+    page = root / "docs/validate.md"
+    page.write_text(between_marks(page.read_text(), "\n".join(summary_lines(reports))))
+    plots.save(plots.validated(reports), str(root / "docs/img/validate.svg"))
+
+
+def summary_lines(reports: Sequence[Report]) -> Iterator[str]:
+    """One row per kernel; which stacks have no bound."""
+    yield (
+        "| kernel | stacks | modelled | bounds that hold | bound: median, p90 | "
+        "typical: median, p90 | context not told: median, p90 | traced path: complete, off by |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
+    for r in reports:
+        s = r.summary()
+        pairs = [
+            f"{s[f'{word}median_ratio']:.3f}, {s[f'{word}p90_ratio']:.3f}"
+            for word in ("", "typical_", "untold_")
+        ]
+        yield (
+            f"| {r.measured_kernel} | {s['stacks']} | {s['modelled']} | {s['holds']} | "
+            + " | ".join(pairs)
+            + f" | {s['traced_complete']} of {s['traced']}, "
+            f"{100 * s['traced_complete_mean_error']:.2f} % in the mean, at most "
+            f"{s['traced_complete_max_error_bytes']} bytes; all: "
+            f"{100 * s['traced_mean_error']:.2f} % |"
+        )
+    refused = sorted({row.name for r in reports for row in r.rows if row.refused})
+    yield ""
+    yield "Refused: " + (", ".join(f"`{name}`" for name in refused) or "none") + "."
+
+
+def between_marks(text: str, new: str) -> str:
+    """``text`` with what stands between the marks replaced.
+
+    Raises
+    ------
+    BlockstackError
+        A mark is missing.
+    """
+    pattern = re.compile(
+        "(?<=" + re.escape(_MARKS[0]) + "\n).*?(?=" + re.escape(_MARKS[1]) + ")", re.DOTALL
+    )
+    if not pattern.search(text):
+        raise BlockstackError(
+            "has no marks for what the tool writes", path="docs/validate.md", value=_MARKS
+        )
+    return pattern.sub(lambda _: new + "\n", text)
+
+
+README_FIGURES = ("depth",)
+#: the figures show the recorded bounds: those are written first
+PARTS = {
+    "config": write_config,
+    "validation": write_validation,
+    "figures": write_figures,
+    "history": write_history,
+}
+
+
+def main(parts: Sequence[str], root: Path = Path()) -> None:
+    """Write the named parts, or all."""
+    for part in parts or PARTS:
+        if part not in PARTS:
+            raise BlockstackError("no such part", value=part, hint="one of: " + ", ".join(PARTS))
+        PARTS[part](root)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

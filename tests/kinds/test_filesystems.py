@@ -1,0 +1,399 @@
+"""Bio sources on the shipped kernels: published figures, complete paths, what each kernel takes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import pytest
+
+from blockstack.engine.depth.explain import explain
+from blockstack.engine.plan.entries import source_completion
+from blockstack.engine.plan.layers import Layers
+from blockstack.kernel import CallPath, Kernel, load_kernel
+from blockstack.kinds import find_kind
+from blockstack.kinds.model import Path
+from blockstack.stack import Stack
+from blockstack.validation.bounds import as_traced
+
+KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
+OLD = KERNELS[0]
+BLOCK = ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "swap")
+SOURCES = (*BLOCK, "reiser4", "nfs", "nfsd")
+#: the tables of 2.6 have no page fault handler: these ways are lower bounds
+AT_LEAST = {("swap", "fault"), ("swap", "swap-in")}
+
+
+@cache
+def kernel(name: str) -> Kernel:
+    return load_kernel(name)
+
+
+def entry(kind: str, name: str, kernel_name: str) -> Path:
+    return find_kind(kind).entries[kernel(kernel_name).generation.name][name]
+
+
+@cache
+def way(kind: str, name: str, kernel_name: str, deepest: bool = False) -> CallPath:
+    gen = kernel(kernel_name).generation
+    goal = gen.submit_link
+    if name == "flush" and gen.flush_link:
+        goal = gen.flush_link
+    elif name == "unplug" and gen.unplug_link:
+        goal = gen.unplug_link
+    return kernel(kernel_name).rows.spine(entry(kind, name, kernel_name), None if deepest else goal)
+
+
+def fixed(path: CallPath) -> int:
+    """Bytes without the random part that some kernels put at a system call's start."""
+    return sum(s.bytes for s in path.steps if s.function != "randomize_kstack_offset")
+
+
+def functions(path: CallPath) -> list[str]:
+    return [step.function.partition("@")[0].partition(".")[0] for step in path.steps]
+
+
+def ways(kinds: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    for k in KERNELS:
+        gen = kernel(k).generation.name
+        for kind in kinds:
+            for name in find_kind(kind).entries.get(gen, {}):
+                yield kind, name, k
+
+
+def test_xfs_direct_write_of_2_6_18_is_the_published_base() -> None:
+    """964 bytes, published with the frame tables, count submit_bio's own frame, which its tail
+    jump to generic_make_request leaves."""
+    path, table = way("xfs", "write-direct", OLD), kernel(OLD).table
+    assert path.bytes + table.frame("submit_bio") == 964
+    assert functions(path)[-2:] == ["dio_bio_submit", "submit_bio"]
+
+
+@pytest.mark.parametrize(("kind", "below_vfs"), [("raw", 472), ("xfs", 584 - 16)])
+def test_direct_writes_of_6_1_are_the_worked_sums(kind: str, below_vfs: int) -> None:
+    """168 + 24 entry, 216 pwrite64 to vfs_write; of xfs's 584 submit_bio's tail jump leaves 16."""
+    assert fixed(way(kind, "write-direct", "linux-6.1-x86_64")) == 168 + 24 + 216 + below_vfs
+
+
+def test_pwritev_to_a_raw_device_is_the_traced_one() -> None:
+    """The stack tracer of a running 6.1 kernel: 176 entry, 24, 64 do_pwritev, 240, 48, 120,
+    104 blkdev_write_iter, 304, 64 submit_bio_wait, each row's call below it included."""
+    traced = 176 + 24 + 64 + 240 + 48 + 120 + 104 + 304 + 64
+    assert fixed(way("raw", "writev-direct", "linux-6.1-x86_64")) == traced
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        # the functions of kernel traces that J. Juhl published (LKML, 2006-11-21), 2.6.19-rc6
+        (
+            "writeback_inodes",
+            "sync_sb_inodes",
+            "__writeback_single_inode",
+            "do_writepages",
+            "xfs_vm_writepage",
+            "xfs_page_state_convert",
+            "xfs_bmap",
+            "xfs_iomap",
+            "xfs_iomap_write_allocate",
+            "xfs_bmapi",
+            "xfs_alloc_vextent",
+            "xfs_alloc_fix_freelist",
+            "xfs_alloc_insert",
+            "xfs_alloc_get_freelist",
+            "xfs_alloc_search_busy",
+            "_xfs_log_force",
+            "xlog_bdstrat_cb",
+            "xfs_buf_iorequest",
+            "submit_bio",
+        )
+    ],
+)
+def test_xfs_writeback_of_2_6_18_takes_the_published_way(chain: tuple[str, ...]) -> None:
+    for name in ("write", "writeback", "reclaim"):
+        found = functions(way("xfs", name, OLD))
+        assert [f for f in found if f in chain] == [f for f in chain if f in found]
+        missing = set(chain) - set(found)
+        assert missing <= {
+            "writeback_inodes",
+            "sync_sb_inodes",
+            "__writeback_single_inode",
+            "do_writepages",
+        } and (not missing or name == "reclaim")
+
+
+def test_allocation_below_xfs_bmapi_adds_about_two_kilobytes() -> None:
+    path = way("xfs", "writeback", OLD)
+    below = path.steps[functions(path).index("xfs_bmapi") :]
+    assert 1600 <= sum(step.bytes for step in below) <= 2200
+
+
+@pytest.mark.parametrize(("kind", "name", "kernel_name"), list(ways(BLOCK)))
+def test_ways_are_complete(kind: str, name: str, kernel_name: str) -> None:
+    path = way(kind, name, kernel_name)
+    assert path.steps
+    lacking = kernel_name in KERNELS[:2] and (kind, name) in AT_LEAST
+    assert path.exact != lacking, path.missing
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+@pytest.mark.parametrize("name", ["read", "read-direct", "writeback"])
+def test_the_deepest_point_is_no_shallower_than_the_submit(name: str, kernel_name: str) -> None:
+    for kind in ("raw", "xfs"):
+        assert (
+            way(kind, name, kernel_name, deepest=True).bytes >= way(kind, name, kernel_name).bytes
+        )
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
+    for kind in ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat"):
+        if kernel(kernel_name).generation.name not in find_kind(kind).entries:
+            continue
+        for op in ("read", "write"):
+            direct = functions(way(kind, f"{op}-direct", kernel_name))
+            assert not {
+                "generic_file_buffered_write",
+                "generic_perform_write",
+                "filemap_read",
+                "do_generic_mapping_read",
+                "do_writepages",
+            } & set(direct)
+            assert fixed(way(kind, f"{op}-direct", kernel_name)) <= 1400
+
+
+def test_reads_allocate_nothing() -> None:
+    for kind, name, k in ways(("ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat")):
+        if name.startswith("read"):
+            assert not {
+                "ext3_new_blocks",
+                "ext4_mb_new_blocks",
+                "xfs_alloc_vextent",
+                "start_this_handle",
+                "start_transaction",
+                "btrfs_cow_block",
+                "f2fs_reserve_block",
+                "fat_add_cluster",
+            } & set(functions(way(kind, name, k)))
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+def test_vfat_reads_its_table_below_every_mapping(kernel_name: str) -> None:
+    """fat_get_cluster walks the chain (fs/fat/cache.c): the deepest bio reads the table."""
+    table = ["fat_get_cluster", "fat_ent_read", "fat_ent_bread", "__bread_gfp"]
+    for name in (
+        "read",
+        "write",
+        "fault",
+        "fsync",
+        "writeback",
+        "kswapd",
+        "read-direct-meta",
+        "write-gap",
+        "write-direct-grow",
+    ):
+        found = functions(way("vfat", name, kernel_name))
+        first = found.index(table[0])
+        assert found[first : first + len(table)] == table, name
+        assert name in ("write", "write-gap") or "fat_add_cluster" not in found, name
+    gap, write = (functions(way("vfat", n, kernel_name)) for n in ("write-gap", "write"))
+    assert (gap.count("fat_write_begin"), write.count("fat_write_begin")) == (2, 1)
+
+
+def test_kswapd_writes_no_vfat_pages_in_6_12() -> None:
+    """fat.ko of Debian's 6.12.117 has no fat_writepage."""
+    ways_in = find_kind("vfat").entries
+    assert set(ways_in["6.1"]) - set(ways_in["6.12"]) == {"kswapd"}
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+def test_f2fs_leaves_checkpoints_to_its_thread(kernel_name: str) -> None:
+    """checkpoint_merge: who needs a checkpoint waits for f2fs_ckpt."""
+    for name in ("fsync", "writeback", "write"):
+        assert "f2fs_write_checkpoint" not in functions(way("f2fs", name, kernel_name))
+    assert "f2fs_write_checkpoint" in functions(way("f2fs", "checkpoint", kernel_name))
+
+
+def test_btrfs_reads_checksums_without_read_ahead() -> None:
+    """A window has fewer sectors than a leaf holds checksums; a direct read's bio may have more,
+    and where the read-ahead is the deeper branch, it takes it. No lookup changes the tree."""
+    assert "reada_for_search" in functions(way("btrfs", "read-direct-csum", KERNELS[3]))
+    for name in (n for n in find_kind("btrfs").entries["6.1"] if n.endswith("-csum")):
+        for k in KERNELS[2:]:
+            found = functions(way("btrfs", name, k))
+            assert "split_leaf" not in found and "btrfs_submit_data_write_bio" not in found
+            assert "direct" in name or "reada_for_search" not in found
+
+
+def test_direct_io_ends_in_its_own_end_io() -> None:
+    """A tracer of block/ sees bio_check_pages_dirty's bio_put deepest on i386, not writeback's."""
+    stack = Stack()
+    stack.add("fs", "raw", on=stack.scsi("sda", size="1 GiB"))
+    found = {}
+    for direct in (False, True):
+        for k in (kernel(KERNELS[3]), as_traced(kernel(KERNELS[3]))):
+            ended = source_completion(stack, "fs", Layers(k, stack), direct)
+            found[direct, k.rows.entered is not None] = ended.frames()[1].function
+    assert found == {
+        (False, False): "mpage_end_io",
+        (False, True): "mpage_end_io",
+        (True, False): "mpage_end_io",
+        (True, True): "blkdev_bio_end_io",
+    }
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_a_card_s_frames_are_the_way_in_s(kernel_name: str) -> None:
+    """No driver of block devices calls the network card's."""
+    stack = Stack()
+    card = stack.nic("eth0", driver="loopback")
+    row = Layers(kernel(kernel_name), stack).row(stack.devices[card.name], "write")
+    assert row.peak.bytes == row.through.bytes == 0
+
+
+def test_reclaim_is_entered_once() -> None:
+    for kind, name, k in ways(BLOCK):
+        if name in ("reclaim", "fault", "kswapd") and k in KERNELS[:2]:
+            for deepest in (False, True):
+                found = functions(way(kind, name, k, deepest))
+                assert found.count("try_to_free_pages") == (name != "kswapd")
+
+
+def test_reiser4_and_nfsd_of_2_6_are_lower_bounds() -> None:
+    for kind, name, k in ways(("reiser4", "nfsd")):
+        if k in KERNELS[:2]:
+            assert not way(kind, name, k).exact
+            assert not way(kind, name, k, deepest=True).exact
+
+
+@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("k", KERNELS[2:])
+def test_nfs_of_6_1_is_complete(k: str, version: int) -> None:
+    """The client's ways end in the card's driver, the server's in the exported file system's."""
+    rows = kernel(k).rows
+    for path in find_kind("nfs").entries_for("6.1", {"version": version}).values():
+        found = rows.spine(path)
+        assert found.exact and "xs_tcp_send_request" in functions(found)
+    served = find_kind("nfsd").calls["6.1"].file_ops
+    for name, path in find_kind("nfsd").entries_for("6.1", {"version": version}).items():
+        for file in find_kind("ext4").calls["6.1"].files[served[name]]:
+            found = rows.spine(path.then(file), "submit_bio_noacct")
+            assert found.exact, found.missing
+            assert ("nfsd4_proc_compound" in functions(found)) == (version == 4)
+
+
+def test_nfs_lookup_is_the_traced_one() -> None:
+    """The stack tracer of a running 6.1 kernel (x86_64): what nfs_lookup, nfs4_proc_lookup and
+    the functions below them keep down to xs_tcp_send_request."""
+    path = find_kind("nfs").entries_for("6.1", {"version": 4})["open"]
+    via = (
+        "nfs_lookup",
+        ">nfs4_proc_lookup",
+        "_nfs4_proc_lookup",
+        "nfs4_do_call_sync",
+        *path.via[path.via.index("rpc_run_task") :],
+    )
+    steps = {
+        s.function: s.bytes for s in kernel(KERNELS[2]).rows.spine(replace(path, via=via)).steps
+    }
+    traced = {
+        "nfs_lookup": 72,
+        "nfs4_proc_lookup": 48,
+        "nfs4_proc_lookup_common": 128,
+        "_nfs4_proc_lookup": 200,
+        "nfs4_do_call_sync": 120,
+        "rpc_run_task": 64,
+        "rpc_execute": 32,
+        "__rpc_execute": 88,
+        "call_transmit": 16,
+        "xprt_transmit": 96,
+        "xs_tcp_send_request": 312,
+    }
+    assert 0 <= sum(steps[f] for f in traced) - sum(traced.values()) <= 8
+
+
+def test_nfs_client_sends_in_the_writer_of_2_6_18_and_in_rpciod_of_6_1() -> None:
+    old = functions(way("nfs", "write", OLD, deepest=True))
+    assert old.index("balance_dirty_pages_ratelimited_nr") < old.index("xs_tcp_send_request")
+    assert way("nfs", "write", OLD, deepest=True).exact
+    new = functions(way("nfs", "rpciod", "linux-6.1-x86_64", deepest=True))
+    assert new.index("process_one_work") < new.index("xs_tcp_send_request")
+    assert not way("nfs", "write", KERNELS[1], deepest=True).exact  # no socket side in that table
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_entries_have_ops(name: str) -> None:
+    kind = find_kind(name)
+    assert kind.role == "source" and kind.mapping == "remap" and kind.verb == name
+    assert kind.arity == {"nfs": (0, 0), "btrfs": (1, None)}.get(name, (1, 1))
+    assert set(kind.entries) == set(kind.calls)
+    for gen, entries in kind.entries.items():
+        for op, names in kind.entry_ops.items():
+            word = op.partition("-")[0]
+            if word in kind.calls[gen].ops:
+                assert any(n in entries for n in names), (gen, op)
+        listed = {n for names in kind.entry_ops.values() for n in names} | {"unplug"}
+        assert set(entries) <= listed
+
+
+def test_kernels_without_a_source() -> None:
+    assert set(find_kind("ext4").entries) == {"6.1"}
+    assert "6.1" not in find_kind("ext3").entries  # its own driver left in 4.3
+    assert set(find_kind("reiser4").entries) == {"2.6.18"}
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_file_systems_in_the_middle(kernel_name: str) -> None:
+    """Under a loop device or a server: from the file operation to submit_bio, without a root."""
+    k = kernel(kernel_name)
+    for name in ("ext3", "ext4", "xfs", "vfat"):
+        calls = find_kind(name).calls.get(k.generation.name)
+        if calls is None:
+            continue
+        for path in (
+            calls.submit,
+            *calls.submit_ops.values(),
+            *(path for files in calls.files.values() for path in files),
+        ):
+            if path is None:
+                assert calls.files
+                continue
+            found = k.rows.spine(path, k.generation.submit_link)
+            assert found.exact and found.bytes < way(name, "write", kernel_name).bytes + 500
+            assert found.bytes > (190 if "blkdev_issue_flush" in path.via else 450)
+
+
+@pytest.mark.parametrize("direct", [False, True])
+@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+def test_only_a_preallocated_file_has_extents_to_split(kernel_name: str, direct: bool) -> None:
+    """A loop device's worker allocates either way; below ext4_split_extent_at: in its file only."""
+    chains, peaks = {}, {}
+    for preallocated in (True, False):
+        stack = Stack("image")
+        stack.nvme("disk", size="1 GiB")
+        stack.add("root", "ext4", "disk")
+        stack.loop("loop0", on="root", direct=direct, preallocated=preallocated)
+        worker = next(
+            t for t in explain(stack, kernel=kernel(kernel_name)).tasks if t.task == "loop loop0"
+        )
+        chains[preallocated] = [f.function for f in worker.path]
+        peaks[preallocated] = worker.peak_bytes
+    assert peaks[False] < peaks[True]
+    assert ("ext4_split_extent_at", "ext4_ext_insert_extent") in pairwise(chains[True])
+    assert "ext4_split_extent_at" not in chains[False]
+    assert {"ext4_ext_insert_extent", "ext4_new_meta_blocks"} <= {*chains[False]}
+
+
+@pytest.mark.parametrize("kernel_name", KERNELS)
+def test_roots(kernel_name: str) -> None:
+    """pt_regs and padding; a 2.6 thread keeps two words of pt_regs and what its helper pushes."""
+    first = {
+        "linux-2.6.18-i386-4k": (68, 20),
+        "linux-2.6.24-i386-4k": (72, 24),
+        "linux-6.1-x86_64": (168, 168),
+        "linux-6.1-i386": (76, 76),
+    }[kernel_name]
+    k = kernel(kernel_name)
+    for root, expected in zip(("@syscall", "@kthread"), first, strict=True):
+        rows = k.generation.roots[(k.platform.arch, root)].rows
+        assert sum(n for _, n in rows) == expected
