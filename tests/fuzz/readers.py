@@ -4,8 +4,9 @@
     python tests/fuzz/readers.py -max_total_time=300 -timeout=20 -rss_limit_mb=2000
 
 The first byte of an input chooses the format, the rest is what the tool printed; the seeds are the
-samples of ``tests/hosts/test_fuzz.py``. Anything but an answer or a `BlockstackError` ends the run, and
-libFuzzer writes the input beside (``crash-...``); give that file as the argument to run it again.
+samples of ``tests/hosts/test_fuzz.py``. Anything but an answer or a `BlockstackError` ends the run,
+and libFuzzer writes the input beside (``crash-...``); give that file as the argument to run it
+again.
 """
 
 import contextlib
