@@ -33,7 +33,6 @@ CIRCLES_OF_FILES = {frozenset({"blockstack.engine.plan.build", "blockstack.engin
 CIRCLES_OF_ROWS = {
     frozenset({"hosts/", "hosts/readers/"}),
     frozenset({"kernel/", "kernel/extract/"}),
-    frozenset({"stack/", "stack/limits/"}),
 }
 
 

@@ -14,9 +14,11 @@ from blockstack.hosts.host import Host, Node
 from blockstack.hosts.readers import queue
 from blockstack.kinds import KINDS
 from blockstack.stack import Stack
+from blockstack.stack.limit_tree import drivers_own, limit_tree
 from blockstack.stack.limits.keys import SETTABLE, has_queue, read_limits, stands_alone
-from blockstack.stack.limits.rules import rules_for
-from blockstack.stack.limits.tree import drivers_own, limit_tree
+from blockstack.stack.limits.rules import (
+    rules_for,
+)
 
 _ASSUMED = "6.1"  # stands for a host whose kernel no source tells
 _NEVER_SET = ("alignment_offset", "discard_alignment")  # of a stacked device

@@ -14,8 +14,10 @@ from blockstack.hosts.queue_limits import generation_of
 from blockstack.hosts.readers import queue
 from blockstack.hosts.sniff import read_sources, read_text
 from blockstack.scenario.config import Config, config_from_dict, config_to_dict
-from blockstack.stack.limits.rules import rules_for
-from blockstack.stack.limits.tree import limit_tree
+from blockstack.stack.limit_tree import limit_tree
+from blockstack.stack.limits.rules import (
+    rules_for,
+)
 from blockstack.workload import Workload
 
 SHARED = Path(os.environ.get("BLOCKSTACK_SHARED", ROOT.parent / "shared"))

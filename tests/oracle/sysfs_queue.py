@@ -3,7 +3,12 @@
 import tarfile
 from pathlib import Path
 
-from blockstack.stack.limits.rules import Limits, StackRules
+from blockstack.stack.limits.numbers import (
+    Limits,
+)
+from blockstack.stack.limits.rules import (
+    StackRules,
+)
 
 #: sysfs file -> (limit, what one unit of the file is in the limit's unit)
 FILES = {

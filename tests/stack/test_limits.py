@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from blockstack.base.errors import ConfigError
 from blockstack.scenario.config import config_to_dict, parse_config
 from blockstack.stack import Stack
-from blockstack.stack.limits.rules import (
+from blockstack.stack.limit_tree import limit_tree
+from blockstack.stack.limits.numbers import (
     LIMIT_NAMES,
-    OLD_NAMES,
-    RULES,
     UINT_MAX,
     USHRT_MAX,
     Limits,
@@ -18,13 +17,18 @@ from blockstack.stack.limits.rules import (
     max_discard_grain,
     max_io_sectors,
     replace,
-    rules_for,
     segments_sectors,
+)
+from blockstack.stack.limits.rules import (
+    RULES,
+    V2_6_NAMES,
+    rules_for,
+)
+from blockstack.stack.limits.stacking import (
     settle_limits,
     stack_limits,
     start_limits,
 )
-from blockstack.stack.limits.tree import limit_tree
 
 NEW = RULES["6.1"]
 
@@ -445,6 +449,6 @@ def test_max_sectors_above_the_hardware():
 def test_versions():
     assert rules_for("4.16.15-200.fc27.x86_64") is RULES["4.16"]
     assert rules_for("6.1.0-18-amd64") is NEW
-    assert rules_for("2.6.24").names == OLD_NAMES
+    assert rules_for("2.6.24").names == V2_6_NAMES
     with pytest.raises(ConfigError, match="no queue limits"):
         rules_for("2.4.37")

@@ -27,8 +27,10 @@ from blockstack.engine.plan.mapping import Shape, shape_of
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
-from blockstack.stack.limits.rules import rules_for
-from blockstack.stack.limits.tree import DeviceLimits, limit_tree
+from blockstack.stack.limit_tree import DeviceLimits, limit_tree
+from blockstack.stack.limits.rules import (
+    rules_for,
+)
 
 Key = tuple[str, int, int]
 

@@ -12,8 +12,12 @@ from blockstack.engine.plan import arrays as arr
 from blockstack.engine.plan.arrays import DISCARD, FLUSH, FUA, WRITE
 from blockstack.engine.plan.mapping import Shape
 from blockstack.stack import Device
-from blockstack.stack.limits.rules import PAGE_SECTORS, max_discard_grain, segments_sectors
-from blockstack.stack.limits.tree import DeviceLimits
+from blockstack.stack.limit_tree import DeviceLimits
+from blockstack.stack.limits.numbers import (
+    PAGE_SECTORS,
+    max_discard_grain,
+    segments_sectors,
+)
 
 Row = tuple[int, int, int, int, int, int]  # MOST .. HOW of `PlanArrays.limit`
 NO_ROW: Row = (0, 0, 0, 0, 0, arr.NO_LIMIT)

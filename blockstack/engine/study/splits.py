@@ -25,8 +25,10 @@ from blockstack.engine.plan.mapping import next_boundary
 from blockstack.kernel import Kernel
 from blockstack.kinds.limits import driver_limits
 from blockstack.stack import Stack
-from blockstack.stack.limits.rules import rules_for
-from blockstack.stack.limits.tree import DeviceLimits, limit_tree
+from blockstack.stack.limit_tree import DeviceLimits, limit_tree
+from blockstack.stack.limits.rules import (
+    rules_for,
+)
 from blockstack.workload import Columns as Bios
 from blockstack.workload import Workload
 

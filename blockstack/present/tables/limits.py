@@ -8,7 +8,9 @@ from rich.text import Text
 from blockstack.base.hints import listed
 from blockstack.base.units import SECTOR_BYTES, format_bytes
 from blockstack.engine.study.splits import DeviceRow, LimitsExplanation, Piece
-from blockstack.stack.limits.rules import UINT_MAX
+from blockstack.stack.limits.numbers import (
+    UINT_MAX,
+)
 
 #: rows of the pieces table without ``--all``
 MOST_PIECES = 40

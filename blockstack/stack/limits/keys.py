@@ -7,7 +7,12 @@ from blockstack.base.errors import ConfigError
 from blockstack.base.hints import check_keys
 from blockstack.base.units import SECTOR_BYTES, parse_bytes, parse_sectors
 from blockstack.kinds import Kind
-from blockstack.stack.limits.rules import PAGE_BYTES, PAGE_SECTORS, UINT_MAX, USHRT_MAX
+from blockstack.stack.limits.numbers import (
+    PAGE_BYTES,
+    PAGE_SECTORS,
+    UINT_MAX,
+    USHRT_MAX,
+)
 
 Parse = Callable[[Any, str], int]
 #: what /sys/block/*/queue lets an administrator change on any device

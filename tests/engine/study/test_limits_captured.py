@@ -9,15 +9,19 @@ import sysfs_queue
 from places import ROOT
 
 from blockstack.stack import Stack
+from blockstack.stack.limit_tree import limit_tree
+from blockstack.stack.limits.numbers import (
+    Limits,
+)
 from blockstack.stack.limits.rules import (
     RULES,
-    Limits,
     rules_for,
+)
+from blockstack.stack.limits.stacking import (
     settle_limits,
     stack_limits,
     start_limits,
 )
-from blockstack.stack.limits.tree import limit_tree
 
 NEW = RULES["6.1"]
 SHARED = Path(os.environ.get("BLOCKSTACK_SHARED", ROOT.parent / "shared"))

@@ -16,7 +16,9 @@ from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.engine.study.splits import explain_limits
 from blockstack.kernel import load_kernel
 from blockstack.stack.limits.keys import LIMIT_KEYS
-from blockstack.stack.limits.rules import max_io_sectors
+from blockstack.stack.limits.numbers import (
+    max_io_sectors,
+)
 from blockstack.workload import Workload
 
 NEW = load_kernel("linux-6.1-x86_64")

@@ -4,13 +4,17 @@ from collections.abc import Callable, Mapping
 
 from blockstack.base.units import SECTOR_BYTES
 from blockstack.stack.device import Device
-from blockstack.stack.limits.rules import (
+from blockstack.stack.limits.numbers import (
     PAGE_BYTES,
     USHRT_MAX,
     Limits,
-    StackRules,
     replace,
     set_io_min,
+)
+from blockstack.stack.limits.rules import (
+    StackRules,
+)
+from blockstack.stack.limits.stacking import (
     set_max_hw_sectors,
 )
 

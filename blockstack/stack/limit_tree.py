@@ -7,17 +7,21 @@ from typing import Any
 from blockstack.base.errors import ConfigError
 from blockstack.kinds.limits import DriverLimits, driver_limits
 from blockstack.stack.device import Device
-from blockstack.stack.limits.hints import DM_HINTS, MD_HINTS, has_merge_fn, passes_on
+from blockstack.stack.limit_hints import DM_HINTS, MD_HINTS, has_merge_fn, passes_on
 from blockstack.stack.limits.keys import has_queue, stands_alone
-from blockstack.stack.limits.rules import (
+from blockstack.stack.limits.numbers import (
     LIMIT_NAMES,
     PAGE_SECTORS,
     Limits,
-    StackRules,
     alignment_offset,
     min_not_zero,
     replace,
+)
+from blockstack.stack.limits.rules import (
+    StackRules,
     rules_for,
+)
+from blockstack.stack.limits.stacking import (
     set_max_hw_sectors,
     settle_limits,
     stack_limits,
