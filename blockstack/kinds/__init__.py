@@ -4,18 +4,15 @@ from collections.abc import Mapping
 
 from blockstack.base.errors import ConfigError
 from blockstack.base.hints import did_you_mean
-from blockstack.kinds.disks.bcache import BCACHE
-from blockstack.kinds.disks.leaves import LEAF_KINDS
-from blockstack.kinds.dm.remap import DM_KINDS
-from blockstack.kinds.filesystems.sources import SOURCE_KINDS
-from blockstack.kinds.md.levels import MD_KINDS
+from blockstack.kinds.disks import DISK_KINDS
+from blockstack.kinds.dm import DM_KINDS
+from blockstack.kinds.filesystems import SOURCE_KINDS
+from blockstack.kinds.md import MD_KINDS
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker, generations
-from blockstack.kinds.network.drbd import DRBD
-from blockstack.kinds.network.leaves import NETWORK_KINDS
+from blockstack.kinds.network import NETWORK_KINDS
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind
-    for kind in (*DM_KINDS, *MD_KINDS, *LEAF_KINDS, *NETWORK_KINDS, BCACHE, DRBD, *SOURCE_KINDS)
+    kind.name: kind for kind in (*DM_KINDS, *MD_KINDS, *DISK_KINDS, *NETWORK_KINDS, *SOURCE_KINDS)
 }
 
 __all__ = ["KINDS", "Calls", "Kind", "Param", "Path", "Worker", "find_kind", "served_by"]

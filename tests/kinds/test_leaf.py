@@ -10,15 +10,18 @@ from blockstack.engine.depth.explain import explain
 from blockstack.kernel import RowSource, load_kernel
 from blockstack.kernel.interrupts import interrupt_paths
 from blockstack.kinds import Calls, Kind, Path
-from blockstack.kinds.disks.leaves import LEAF_KINDS
+from blockstack.kinds.disks import DISK_KINDS
+from blockstack.kinds.disks.loop import LOOP
 from blockstack.kinds.disks.scsi import SCSI
-from blockstack.kinds.network.leaves import ISCSI, LOOP, NBD, NETWORK_KINDS
+from blockstack.kinds.network import NETWORK_KINDS
+from blockstack.kinds.network.iscsi import ISCSI
+from blockstack.kinds.network.nbd import NBD
 from blockstack.kinds.network.nic import NIC
 from blockstack.results.result import TaskDepth
 from blockstack.stack import Stack
 from blockstack.workload import Workload
 
-KINDS = {kind.name: kind for kind in (*LEAF_KINDS, *NETWORK_KINDS)}
+KINDS = {kind.name: kind for kind in (*DISK_KINDS, *NETWORK_KINDS)}
 KERNELS = {
     "2.6.18": ("linux-2.6.18-i386-4k",),
     "2.6.24": ("linux-2.6.24-i386-4k",),

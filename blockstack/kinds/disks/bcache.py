@@ -8,10 +8,10 @@ of their own. Closures call the next function on the same stack unless they name
 
 from collections.abc import Iterable
 
-from blockstack.kinds.dm.caches import HITS, block
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.params import choice
-from blockstack.kinds.shared.tcp import WORK_FILES, kthread, kworker
+from blockstack.kinds.shared.caching import HITS, block
+from blockstack.kinds.shared.threads import WORK_FILES, kthread, kworker
 
 Cuts = tuple[tuple[str, str, str], ...]
 Edges = tuple[tuple[str, str], ...]

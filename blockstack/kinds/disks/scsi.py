@@ -1,7 +1,8 @@
 """SCSI disks: sd over the SCSI middle layer over a host adapter's driver."""
 
-from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
-from blockstack.kinds.params import choice, sectors
+from blockstack.kinds.disks.common import SIZE
+from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import (
     DMA_CUTS,
     DMA_FILES,
@@ -249,8 +250,6 @@ _HOSTS: dict[str, dict[str, Calls]] = {
         ),
     },
 }
-
-SIZE = Param("size", sectors(), REQUIRED, "capacity of the disk")
 
 SCSI = Kind(
     "scsi",

@@ -9,8 +9,9 @@ from typing import Any
 
 import blockstack.kinds.dm.common as dm
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
-from blockstack.kinds.params import choice, fraction, sectors
-from blockstack.kinds.shared.tcp import kthread
+from blockstack.kinds.params import choice
+from blockstack.kinds.shared.caching import HITS, block
+from blockstack.kinds.shared.threads import kthread
 
 _COPY_FILES = ("dm-kcopyd.c", "dm-io.c", "[dm_mod.ko]")
 #: kcopyd of 6.1: process_jobs runs each kind of job through a pointer (drivers/md/dm-kcopyd.c)
@@ -29,14 +30,6 @@ def _kcopyd(file: str, callback: str) -> Worker:
     )
 
 
-def block(default: int, text: str) -> Param:
-    """The unit of caching."""
-    return Param("block", sectors(least=1, most=2**21), default, f"block of the cache; {text}")
-
-
-HITS = Param("hits", fraction, 0.5, "share of the blocks that the cache holds when they are read")
-
-# --- dm-writecache: writes go to the cache, reads to where the block is --------------------------
 # In SSD mode (dm-writecache.c WC_MODE_PMEM) map ends nothing itself; a flush is the flush thread's
 _SSD: dm.Cuts = tuple(
     ("writecache_map", callee, "only for persistent memory; for an SSD the flush thread does it")
@@ -109,7 +102,6 @@ def _moves(writes: str, *, filled: bool) -> Mapping[str, Any]:
     return {"writes": writes, "filled": filled, "drained": writes == "writeback"}
 
 
-# --- dm-cache ------------------------------------------------------------------------------------
 _CACHE_FILES = (
     "dm-cache-target.c",
     "dm-cache-policy-smq.c",

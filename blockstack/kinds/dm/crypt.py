@@ -11,7 +11,7 @@ import blockstack.kinds.dm.common as dm
 from blockstack.base.errors import ConfigError
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.params import choice, size_bytes
-from blockstack.kinds.shared.tcp import WORK_FILES, kworker
+from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
 _FILE = ("dm-crypt.c",)
 _CRYPTO_OLD = ("crypto/cipher.c", "crypto/aes.c")

@@ -10,11 +10,12 @@ the trees (``-tree``).
 from collections.abc import Mapping
 from dataclasses import replace
 
-from blockstack.kinds.filesystems.vfs_v2_6 import FS_ENTRY_OPS, Cuts, Edges, cut_rows
+from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts, Edges, cut_rows, source_calls
 from blockstack.kinds.filesystems.vfs_v6_1 import FSYNC, Fs61, discard_61, entries_61, thread_61
-from blockstack.kinds.model import Path
+from blockstack.kinds.model import Kind, Param, Path
+from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import with_cuts
-from blockstack.kinds.shared.tcp import WORK_FILES, kworker
+from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
 _FILES = ("fs/btrfs/",)
 #: what btrfs_search_slot calls only with cow = 1
@@ -295,3 +296,36 @@ def _again(way: Path, end: tuple[str, ...], allowed: Cuts) -> Path:
     return replace(
         way, via=(*way.via[:-1], *end), cuts=tuple(cut for cut in way.cuts if cut not in allowed)
     )
+
+
+def _btrfs() -> Kind:
+    """btrfs, plain or with compressed files."""
+    ways = {word: {"6.1": btrfs_61(compress=word != "none")} for word in _COMPRESSORS}
+    calls = {word: {"6.1": source_calls(of["6.1"], BTRFS_END)} for word, of in ways.items()}
+    return Kind(
+        "btrfs",
+        "source",
+        "remap",
+        (1, None),
+        "btrfs file system over one or several devices",
+        params=(
+            Param(
+                "profile",
+                choice("single", "dup", "raid0", "raid1", "raid1c3", "raid1c4", "raid10"),
+                "single",
+                "of its data (mkfs.btrfs -d)",
+            ),
+            Param("compress", choice(*_COMPRESSORS), "none", "mount option; zlib, lzo, zstd"),
+        ),
+        calls=calls["none"],
+        entries=ways["none"],
+        entry_ops=BTRFS_ENTRY_OPS,
+        verb="btrfs",
+        variant="compress",
+        variants=calls,
+        entry_variants=ways,
+    )
+
+
+_COMPRESSORS = ("none", "zlib", "lzo", "zstd")
+BTRFS = _btrfs()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from blockstack.kinds.filesystems.vfs_v2_6 import FS_ENTRY_OPS, Cuts, Edges, cut_rows
+from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts, Edges, cut_rows, source_calls
 from blockstack.kinds.filesystems.vfs_v6_1 import FSYNC, Fs61, discard_61, entries_61, thread_61
-from blockstack.kinds.model import Path
+from blockstack.kinds.model import Kind, Path
 
 _FILES = ("fs/f2fs/",)
 _CUTS: Cuts = (
@@ -145,3 +145,17 @@ def f2fs_61() -> dict[str, Path]:
         name: way if name == "writeback-node" else replace(way, cuts=way.cuts + _CHECKPOINT)
         for name, way in ways.items()
     }
+
+
+_WAYS = {"6.1": f2fs_61()}
+F2FS = Kind(
+    "f2fs",
+    "source",
+    "remap",
+    (1, 1),
+    "f2fs file system",
+    entries=_WAYS,
+    verb="f2fs",
+    calls={"6.1": source_calls(_WAYS["6.1"], F2FS_END)},
+    entry_ops=F2FS_ENTRY_OPS,
+)

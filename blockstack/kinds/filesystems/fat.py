@@ -6,9 +6,18 @@ Read in fs/fat, fs/buffer.c, fs/mpage.c and fs/direct-io.c of Debian's 6.1.192.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from blockstack.kinds.filesystems.vfs_v2_6 import FS_ENTRY_OPS, Cuts, Edges, cut_rows
+from blockstack.kinds.filesystems.common import (
+    AIO_END,
+    BUFFER_END,
+    FS_ENTRY_OPS,
+    Cuts,
+    Edges,
+    cut_rows,
+    end_io,
+    source_calls,
+)
+from blockstack.kinds.filesystems.raw import RAW_61
 from blockstack.kinds.filesystems.vfs_v6_1 import (
-    RAW_61,
     RECLAIM,
     RECLAIM_CUTS,
     RECLAIM_FILES,
@@ -18,7 +27,7 @@ from blockstack.kinds.filesystems.vfs_v6_1 import (
     entries_61,
     thread_61,
 )
-from blockstack.kinds.model import Path
+from blockstack.kinds.model import Kind, Path
 
 _FILES = ("fs/fat/", "fs/libfs.c")
 _CUTS: Cuts = (
@@ -166,3 +175,27 @@ def vfat_61() -> dict[str, Path]:
 def vfat_612() -> dict[str, Path]:
     """The same of 6.12, whose fat.ko has no ``->writepage`` for kswapd to call."""
     return {name: way for name, way in vfat_61().items() if name != "kswapd"}
+
+
+#: fs/direct-io.c, under a file system that still uses it
+_DIO_FILE_END = replace(AIO_END, edges=(("dio_complete", "aio_complete_rw"),))
+_DIO_WAIT_END = end_io("dio_bio_end_io")
+_VFAT = {"6.1": vfat_61(), "6.12": vfat_612()}
+VFAT = Kind(
+    "vfat",
+    "source",
+    "remap",
+    (1, 1),
+    "FAT file system with long names (/boot/efi)",
+    entries=_VFAT,
+    verb="vfat",
+    entry_ops=VFAT_ENTRY_OPS,
+    calls={
+        gen: source_calls(
+            ways,
+            end_io("mpage_end_io@fs/mpage.c"),
+            ends={"": (BUFFER_END,), "direct": (_DIO_FILE_END, _DIO_WAIT_END)},
+        )
+        for gen, ways in _VFAT.items()
+    },
+)

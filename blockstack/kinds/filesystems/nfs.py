@@ -1,7 +1,8 @@
-"""NFS: the client (its own traffic over a nic) and the server (a file system exported)."""
+"""The NFS client: its own traffic over a nic."""
 
 from dataclasses import replace
 
+from blockstack.kinds.filesystems.common import Cuts, Edges, below_vfs, cut_rows
 from blockstack.kinds.filesystems.vfs_v2_6 import (
     FILES_26,
     PDFLUSH,
@@ -12,14 +13,12 @@ from blockstack.kinds.filesystems.vfs_v2_6 import (
     RECLAIM_EDGES,
     RECLAIM_FILES_26,
     WRITE_26,
-    Cuts,
-    Edges,
-    below_vfs,
-    cut_rows,
 )
 from blockstack.kinds.filesystems.vfs_v6_1 import FILES_61, OPENAT, READ, WRITE
-from blockstack.kinds.model import Path
-from blockstack.kinds.shared.tcp import TCP, TCP_2_6_18, WORK_FILES, kthread, kworker, receive
+from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
+from blockstack.kinds.params import integer, sectors
+from blockstack.kinds.shared.tcp import TCP, TCP_2_6_18, receive
+from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
 _NFS_FILES = (
     "fs/nfs/",
@@ -128,10 +127,6 @@ NFS_RECEIVE_26 = receive(
     cuts=_CUTS,
 )
 NFS_RECEIVE = receive("xs_data_ready", old=False, files=_NFS_FILES, cuts=_CUTS)
-NFSD_RECEIVE_26 = receive("svc_tcp_data_ready", old=True, files=("net/sunrpc/svcsock.c",))
-NFSD_RECEIVE = receive(
-    "svc_data_ready", old=False, files=("net/sunrpc/svcsock.c", "net/sunrpc/svc_xprt.c")
-)
 _SEND = Path(
     (
         "rpc_run_task",
@@ -296,73 +291,40 @@ def nfs_files(version: int) -> dict[str, tuple[Path, ...]]:
     }
 
 
-#: way of a server's thread to the file operation that it ends in
-SERVED = {
-    "read": "read",
-    "readv": "read",
-    "write": "write",
-    "write-sync": "write-sync",
-    "fsync": "fsync",
-}
-_SVC_FILES = (
-    "net/sunrpc/svc.c",
-    "net/sunrpc/svcsock.c",
-    "net/sunrpc/svc_xprt.c",
-    "fs/read_write.c",
-)
+VERSION = Param("version", integer(3, 4), 3, "of the protocol, over TCP")
+NFS_OPS = ("read", "write", "flush")
 
 
-def nfsd_26(generation: str) -> dict[str, Path]:
-    """The server's thread of 2.6, down to the exported file system's operation.
-
-    No table has fs/nfsd: its own functions are missing, every path is a lower bound. The threads
-    are started by kernel_thread (net/sunrpc/svc.c).
-    """
-    last = {"2.6.18": "do_readv_writev", "2.6.24": "do_sync_readv_writev"}[generation]
-    top = ("@kthread", ">nfsd", "svc_process", "svc_process_common?", ">nfsd_dispatch")
-    return {
-        "read": Path(
-            (*top, ">nfsd3_proc_read", "nfsd_read", "nfsd_vfs_read", ">" + last), (), _SVC_FILES
-        ),
-        "write": Path(
-            (*top, ">nfsd3_proc_write", "nfsd_write", "nfsd_vfs_write", ">" + last), (), _SVC_FILES
-        ),
-        "fsync": Path((*top, ">nfsd3_proc_commit", "nfsd_commit"), (), _SVC_FILES),
+def _nfs() -> Kind:
+    """The client: version 4 only as 6.1 has it."""
+    old = {gen: nfs_26() for gen in ("2.6.18", "2.6.24")}
+    ways = {3: {**old, "6.1": nfs_61(3)}, 4: {"6.1": nfs_61(4)}}
+    calls = {
+        version: {
+            gen: Calls(
+                ops=NFS_OPS,
+                files=nfs_files(version) if gen == "6.1" else {},
+                options={"receive": NFS_RECEIVE if gen == "6.1" else NFS_RECEIVE_26},
+            )
+            for gen in of
+        }
+        for version, of in ways.items()
     }
+    return Kind(
+        "nfs",
+        "source",
+        "remap",
+        (0, 0),
+        "NFS client: traffic over a nic",
+        params=(Param("size", sectors(), REQUIRED, "size of the files on the server"), VERSION),
+        calls=calls[3],
+        entries=ways[3],
+        entry_ops=NFS_ENTRY_OPS,
+        verb="nfs",
+        variant="version",
+        variants=calls,
+        entry_variants=ways,
+    )
 
 
-_SPLICE = (
-    "nfsd_splice_read",
-    "splice_direct_to_actor",
-    "do_splice_to",
-    ">generic_file_splice_read",
-)
-_READV = ("nfsd_readv", "vfs_iter_read", "do_iter_read?", "do_iter_readv_writev?")
-_WRITEV = ("nfsd_vfs_write", "vfs_iter_write", "do_iter_write?", "do_iter_readv_writev?")
-
-
-def nfsd_61(version: int) -> dict[str, Path]:
-    """The server's thread of 6.1, down to the exported file system's operation.
-
-    A version 4 request is a compound; its reads run while the answer is encoded. A write that the
-    client wants on disk at once ends in fsync from within write_iter (generic_write_sync).
-    """
-    top = (*kthread(), ">nfsd", "svc_process", "svc_process_common?", ">nfsd_dispatch")
-    if version == 4:
-        call = (*top, ">nfsd4_proc_compound")
-        answer = (*call, "nfsd4_encode_operation", ">nfsd4_encode_read")
-        read, readv = (*answer, "nfsd4_encode_splice_read?"), (*answer, "nfsd4_encode_readv?")
-        write, commit = (*call, ">nfsd4_write"), (*call, ">nfsd4_commit", "nfsd_commit?")
-    else:
-        read = readv = (*top, ">nfsd3_proc_read", "nfsd_read")
-        write = (*top, ">nfsd3_proc_write", "nfsd_write")
-        commit = (*top, ">nfsd3_proc_commit", "nfsd_commit")
-    vias = {
-        "read": (*read, *_SPLICE),
-        "readv": (*readv, *_READV),
-        "write": (*write, *_WRITEV),
-        "fsync": (*commit, "vfs_fsync_range|vfs_fsync"),
-        "write-sync": (*write, *_WRITEV),
-    }
-    files = (*_SVC_FILES, "fs/splice.c", "fs/sync.c", "fs/nfsd/")
-    return {name: Path(via, (), files) for name, via in vias.items()}
+NFS = _nfs()

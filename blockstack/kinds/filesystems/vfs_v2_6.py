@@ -8,30 +8,8 @@ the search takes the deepest one that the edges allow.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from blockstack.kinds.filesystems.common import Cuts, Edges
 from blockstack.kinds.model import Path
-
-Edges = tuple[tuple[str, str], ...]
-Cuts = tuple[tuple[str, str, str], ...]
-
-
-def cut_rows(reason: str, *pairs: str) -> Cuts:
-    """``"caller->callee"`` or ``"callee"`` (from any caller), cut for one reason."""
-    rows = (pair.rpartition("->") for pair in pairs)
-    return tuple((caller or "*", callee, reason) for caller, _, callee in rows)
-
-
-#: which entries an op may take: the first is the one its data bios take, the others are other
-#: tasks or metadata of the same op
-FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
-    "read": ("read", "readv", "fault", "open"),
-    "read-direct": ("read-direct", "read-direct-meta", "readv-direct", "aio-read"),
-    "write": ("write", "writev", "msync", "create", "writeback", "reclaim", "journal"),
-    "write-direct": ("write-direct", "write-direct-meta", "writev-direct", "aio-write", "journal"),
-    "fua": ("fsync", "journal"),
-    "flush": ("flush", "fsync", "journal"),
-    "discard": ("discard",),
-}
-
 
 #: waits that kick the device: mm/filemap.c sync_page -> ->sync_page -> backing_dev_info's
 #: unplug_io_fn -> q->unplug_fn; kernel/wait.c is in no 2.6 table
@@ -246,9 +224,3 @@ def entries_26(fs: Fs) -> dict[str, Path]:
 def journal_26(thread: str, files: tuple[str, ...], edges: Edges = (), *via: str) -> Path:
     """A file system's own thread that submits: kjournald, xfsbufd."""
     return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), edges, FILES_26 + files)
-
-
-def below_vfs(entry: Path) -> Path:
-    """The part of a way in below the VFS: from the first file operation to ``submit_bio``."""
-    first = next(i for i, anchor in enumerate(entry.via) if anchor.startswith(">"))
-    return Path(entry.via[first:], entry.edges, entry.files, entry.cuts)

@@ -1,6 +1,17 @@
 """XFS: ways in of 2.6.18, 2.6.24 and 6.1."""
 
-from blockstack.kinds.filesystems.vfs_v2_6 import FILES_26, Cuts, Edges, Fs, journal_26
+from blockstack.kinds.filesystems.common import (
+    AIO_END,
+    BUFFER_END,
+    DIO_END,
+    Cuts,
+    Edges,
+    end_io,
+    file_system,
+    source_calls,
+)
+from blockstack.kinds.filesystems.vfs_v2_6 import FILES_26, Fs, entries_26, journal_26
+from blockstack.kinds.filesystems.vfs_v6_1 import Fs61, discard_61, entries_61, thread_61
 from blockstack.kinds.model import Path
 
 FILES_XFS = ("fs/xfs/",)
@@ -152,4 +163,99 @@ XFS_2_6_24 = Fs(
     cuts=_CUTS_26,
     read_cuts=_READ_CUTS,
     more={"journal": _XFSBUFD, "flush": _flush("xfs_fsync", "submit_bio")},
+)
+
+_XFS_SYNC: Edges = (
+    ("do_writepages", "xfs_vm_writepages"),
+    ("write_cache_pages", "iomap_do_writepage"),
+    ("iomap_do_writepage", "xfs_map_blocks"),
+    ("iomap_submit_ioend", "xfs_prepare_ioend"),
+)
+_XFS_CUTS: Cuts = (
+    ("*", "xfs_bmap_rtalloc", "no real-time device"),
+    ("*", "xfs_rt*", "no real-time device"),
+    ("*", "xfs_qm_*", "no quota"),
+    ("*", "xfs_btree_*_repair*", "no repair"),
+    ("*", "xfs_buf_ioend*", "ends the buffer in the caller only after an error"),
+    ("xlog_write_iclog", "blkdev_issue_flush", "only with an external log device"),
+    (
+        "xfs_buffered_write_iomap_begin",
+        "xfs_direct_write_iomap_begin",
+        "no extent size hint is set (xfs_get_extsz_hint)",
+    ),
+    (
+        "xfs_buf_read_map",
+        "xfs_buf_get_map",
+        "a block that is read is in use: its buffer is not stale (xfs_buf_lock forces the log for "
+        "those only), and what it allocates lies above the read itself (__xfs_buf_submit)",
+    ),
+    (
+        "xfs_btree_dup_cursor",
+        "xfs_trans_read_buf_map",
+        "the cursor's buffers are in the transaction already (xfs_trans_buf_item_match)",
+    ),
+    ("xlog_write_iclog", "xlog_state_done_syncing", "after a log I/O error only"),
+    ("*", "xlog_cil_committed", "log completion, in its own worker"),
+    ("*", "xfs_reflink_*", "no shared extents"),
+    ("*", "xfs_refcount*", "no shared extents"),
+    ("*", "xfs_rmap*", "no reverse map (mkfs.xfs of the time: rmapbt off)"),
+    ("*", "xfs_trans_roll*", "a rolled transaction starts anew in the same frame"),
+    ("*", "xfs_blockgc_*", "space is left"),
+    ("*", "xfs_flush_inodes", "space is left"),
+)
+XFS_61 = Fs61(
+    read=(
+        ">xfs_file_read_iter",
+        "xfs_file_buffered_read",
+        "generic_file_read_iter?",
+        "filemap_read",
+    ),
+    write=(">xfs_file_write_iter", "xfs_file_buffered_write", "iomap_file_buffered_write"),
+    dio_read=(">xfs_file_read_iter", "xfs_file_dio_read", "iomap_dio_rw", "__iomap_dio_rw"),
+    dio_write=(
+        ">xfs_file_write_iter",
+        "xfs_file_dio_write_aligned",
+        "iomap_dio_rw",
+        "__iomap_dio_rw",
+    ),
+    fsync="xfs_file_fsync",
+    data=("iomap_dio_bio_iter",),
+    read_edges=(
+        ("read_pages", "xfs_vm_readahead"),
+        ("filemap_read_folio", "xfs_vm_read_folio"),
+        ("iomap_iter", "xfs_read_iomap_begin"),
+    ),
+    write_edges=(("iomap_iter", "xfs_buffered_write_iomap_begin"),),
+    sync_edges=_XFS_SYNC,
+    meta_read=(("iomap_iter", "xfs_read_iomap_begin"),),
+    meta_write=(("iomap_iter", "xfs_direct_write_iomap_begin"),),
+    files=("fs/xfs/",),
+    cuts=_XFS_CUTS,
+    fault=(">xfs_filemap_fault", "filemap_fault"),
+    names=("xfs_vn_lookup", "xfs_vn_create", "xfs_file_open"),
+)
+_XFS = {
+    "2.6.18": entries_26(XFS_2_6_18),
+    "2.6.24": entries_26(XFS_2_6_24),
+    "6.1": entries_61(
+        XFS_61,
+        {
+            "journal": thread_61("xfsaild", XFS_61.files),
+            "discard": discard_61((">xfs_file_ioctl", "xfs_ioc_trim"), XFS_61),
+        },
+    ),
+}
+XFS = file_system(
+    "xfs",
+    "XFS file system",
+    _XFS,
+    {
+        "2.6.18": source_calls(_XFS["2.6.18"], AIO_END, ">xfs_vm_prepare_write"),
+        "2.6.24": source_calls(_XFS["2.6.24"], BUFFER_END, ">xfs_vm_write_begin"),
+        "6.1": source_calls(
+            _XFS["6.1"],
+            end_io("iomap_writepage_end_bio"),
+            ends={"": (end_io("iomap_read_end_io"),), "direct": DIO_END[2:]},
+        ),
+    },
 )

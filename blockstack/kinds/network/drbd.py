@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
 from blockstack.kinds.params import choice
-from blockstack.kinds.shared.tcp import TCP, WAKE, WORK_FILES, kthread, kworker
+from blockstack.kinds.shared.tcp import TCP, WAKE
+from blockstack.kinds.shared.threads import WORK_FILES, kthread, kworker
 
 _FILES = ("drivers/block/drbd/", "lib/[lru_cache.ko]")
 _CUTS = (

@@ -111,7 +111,6 @@ TCP = Path(
     NET_CUTS,
 )
 
-# --- Receiving -----------------------------------------------------------------------------------
 # NET_RX softirq: a poll function (`Calls.options["poll"]` of the card's driver) takes packets up to
 # IP; what TCP then does belongs to the socket's owner (``options["receive"]``): it answers, down
 # to the card, and calls sk_data_ready.
@@ -188,16 +187,3 @@ def receive(
 
 #: a socket whose owner sleeps in recvmsg(2) or its like: woken
 WAKE = {old: receive("sock_def_readable", old=old) for old in (True, False)}
-
-
-def kthread(*via: str) -> tuple[str, ...]:
-    """A kernel thread's root; 2.6 tables lack ``kthread`` itself."""
-    return ("@kthread", "kthread?", *via)
-
-
-def kworker(work: str) -> tuple[str, ...]:
-    """A work item on a workqueue's thread: run_workqueue to 2.6.24, process_one_work since."""
-    return kthread(">worker_thread", "run_workqueue|process_one_work", ">" + work)
-
-
-WORK_FILES = ("kernel/kthread.c", "kernel/workqueue.c")

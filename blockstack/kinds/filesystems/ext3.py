@@ -1,6 +1,14 @@
 """ext3: ways in of 2.6.18 and 2.6.24 (data=ordered, the default mode)."""
 
-from blockstack.kinds.filesystems.vfs_v2_6 import WAIT_BUFFER, Cuts, Edges, Fs, journal_26
+from blockstack.kinds.filesystems.common import (
+    AIO_END,
+    BUFFER_END,
+    Cuts,
+    Edges,
+    file_system,
+    source_calls,
+)
+from blockstack.kinds.filesystems.vfs_v2_6 import WAIT_BUFFER, Fs, entries_26, journal_26
 
 FILES_EXT3 = ("fs/ext3/", "fs/jbd/")
 
@@ -106,4 +114,14 @@ EXT3_2_6_24 = _ext3(
     ("do_sync_read", ">generic_file_aio_read"),
     ("do_sync_readv_writev", ">generic_file_aio_read"),
     ("do_sync_readv_writev", ">ext3_file_write", "generic_file_aio_write"),
+)
+_EXT3 = {"2.6.18": entries_26(EXT3_2_6_18), "2.6.24": entries_26(EXT3_2_6_24)}
+EXT3 = file_system(
+    "ext3",
+    "ext3 file system, data=ordered",
+    _EXT3,
+    {
+        "2.6.18": source_calls(_EXT3["2.6.18"], AIO_END, ">ext3_prepare_write"),
+        "2.6.24": source_calls(_EXT3["2.6.24"], BUFFER_END, ">ext3_write_begin"),
+    },
 )

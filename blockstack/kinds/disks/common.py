@@ -1,0 +1,29 @@
+"""What disks have in common: a capacity, and blk-mq's flush machinery."""
+
+from blockstack.kinds.model import REQUIRED, Calls, Param, Path
+from blockstack.kinds.params import sectors
+from blockstack.kinds.shared.requests import NOT_A_FLUSH, with_cuts
+
+ALL_OPS = ("read", "write", "flush", "discard", "fua")
+
+
+def mq_calls(
+    path: Path,
+    completion: Path | None,
+    ops: tuple[str, ...] = ALL_OPS,
+    *,
+    inline: bool = False,
+    note: str = "",
+) -> Calls:
+    """A blk-mq leaf of 6.1: only flush and FUA go through the flush machinery."""
+    return Calls(
+        submit=with_cuts(path, NOT_A_FLUSH),
+        submit_ops={"flush": path, "fua": path},
+        ops=ops,
+        completion=completion,
+        inline_completion=inline,
+        note=note,
+    )
+
+
+SIZE = Param("size", sectors(), REQUIRED, "capacity of the disk")

@@ -1,0 +1,73 @@
+"""RAM disks, plain and compressed: they complete inside the submit call."""
+
+from blockstack.kinds.disks.common import ALL_OPS, SIZE
+from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.kinds.shared.requests import with_cuts
+
+_RAM_FILES = ("drivers/block/rd.c", "mm/filemap.c", "lib/radix-tree.c")
+_RAM_OLD = Calls(
+    submit=Path((">rd_make_request",), files=_RAM_FILES),
+    inline_completion=True,
+    ops=("read", "write"),
+    note="rd.c of 2.6.18 and 2.6.24 answers to the name: brd.c came with 2.6.25",
+)
+_BRD_SUBMIT = Path((">brd_submit_bio",), files=("drivers/block/brd.c", "lib/radix-tree.c"))
+BRD = Kind(
+    "brd",
+    "leaf",
+    "leaf",
+    (0, 0),
+    "RAM disk: completes inside the submit call",
+    params=(SIZE,),
+    verb="brd",
+    calls={
+        "2.6.18": _RAM_OLD,
+        "2.6.24": _RAM_OLD,
+        # drivers/block/brd.c 6.1: no cache to flush; a flush bio is empty and ends at once
+        "6.1": Calls(
+            submit=_BRD_SUBMIT,
+            submit_ops={
+                "read": with_cuts(
+                    _BRD_SUBMIT, (("brd_do_bvec", "brd_insert_page", "only for writes"),)
+                )
+            },
+            ops=ALL_OPS,
+            inline_completion=True,
+        ),
+    },
+)
+
+ZRAM = Kind(
+    "zram",
+    "leaf",
+    "leaf",
+    (0, 0),
+    "compressed RAM disk: completes inside the submit call",
+    params=(SIZE,),
+    verb="zram",
+    calls={
+        "6.1": Calls(
+            submit=Path(
+                (">zram_submit_bio",),
+                edges=(
+                    ("crypto_comp_compress", "lzorle_compress"),
+                    ("crypto_comp_decompress", "lzorle_decompress"),
+                ),
+                files=(
+                    "drivers/block/zram/zram_drv.c",
+                    "drivers/block/zram/zcomp.c",
+                    "crypto/compress.c",
+                    "crypto/lzo-rle.c",
+                    "lib/lzo/",
+                ),
+                cuts=tuple(
+                    ("__zram_bvec_read", callee, "only with a backing device")
+                    for callee in ("submit_bio", "submit_bio_wait", "bio_*")
+                ),
+            ),
+            ops=("read", "write", "discard"),
+            inline_completion=True,
+            note="compressor lzo-rle, Debian's CONFIG_ZRAM_DEF_COMP",
+        )
+    },
+)

@@ -1,0 +1,55 @@
+"""Device mapper targets for tests: flakey, zero."""
+
+from dataclasses import replace
+
+import blockstack.kinds.dm.common as dm
+from blockstack.kinds.model import Calls, Kind, Path
+
+_FLAKEY: dm.Cuts = (
+    ("flakey_map", "bio_endio", "only while the device is down (drop_writes, error_writes)"),
+)
+
+# dm-zero.c: map fills the clone and ends it at once
+_ZERO = Path(
+    (">dm_submit_bio", "__map_bio", ">zero_map", "bio_endio", ">clone_endio", "__dm_io_complete"),
+    files=(*dm.CORE, dm.MD + "dm-zero.c"),
+    cuts=dm.RW_CUTS,
+)
+_ZERO_OLD = Path(
+    (
+        ">dm_request",
+        "__split_bio",
+        "__map_bio",
+        ">zero_map",
+        "bio_endio",
+        ">clone_endio@drivers/md/dm.c",
+        "dec_pending@drivers/md/dm.c",
+    ),
+    files=(*dm.CORE, dm.MD + "dm-zero.c"),
+)
+_ZERO_CALLS = Calls(submit=_ZERO, inline_completion=True, split="front", ops=("read", "write"))
+_ZERO_OLD_CALLS = replace(_ZERO_CALLS, submit=_ZERO_OLD, split="loop")
+TESTING_KINDS = (
+    Kind(
+        "dm-flakey",
+        "stacked",
+        "remap",
+        (1, 1),
+        "dm flakey target, while it is up",
+        verb="dm",
+        calls={
+            "6.1": dm.remapping(
+                "flakey_map", "dm-flakey.c", cuts=_FLAKEY, ends=(("clone_endio", "flakey_end_io"),)
+            )
+        },
+    ),
+    Kind(
+        "dm-zero",
+        "leaf",
+        "leaf",
+        (0, 0),
+        "dm zero target: completes inside the submit call",
+        verb="dm",
+        calls={"2.6.18": _ZERO_OLD_CALLS, "2.6.24": _ZERO_OLD_CALLS, "6.1": _ZERO_CALLS},
+    ),
+)

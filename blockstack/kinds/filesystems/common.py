@@ -1,0 +1,162 @@
+"""What sources share whatever the generation: file operations, entry points, end_ios."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from blockstack.kinds.model import Calls, Kind, Path
+
+Edges = tuple[tuple[str, str], ...]
+Cuts = tuple[tuple[str, str, str], ...]
+
+
+def cut_rows(reason: str, *pairs: str) -> Cuts:
+    """``"caller->callee"`` or ``"callee"`` (from any caller), cut for one reason."""
+    rows = (pair.rpartition("->") for pair in pairs)
+    return tuple((caller or "*", callee, reason) for caller, _, callee in rows)
+
+
+#: which entries an op may take: the first is the one its data bios take, the others are other
+#: tasks or metadata of the same op
+FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
+    "read": ("read", "readv", "fault", "open"),
+    "read-direct": ("read-direct", "read-direct-meta", "readv-direct", "aio-read"),
+    "write": ("write", "writev", "msync", "create", "writeback", "reclaim", "journal"),
+    "write-direct": ("write-direct", "write-direct-meta", "writev-direct", "aio-write", "journal"),
+    "fua": ("fsync", "journal"),
+    "flush": ("flush", "fsync", "journal"),
+    "discard": ("discard",),
+}
+
+
+def below_vfs(entry: Path) -> Path:
+    """The part of a way in below the VFS: from the first file operation to ``submit_bio``."""
+    first = next(i for i, anchor in enumerate(entry.via) if anchor.startswith(">"))
+    return Path(entry.via[first:], entry.edges, entry.files, entry.cuts)
+
+
+OPS = ("read", "write", "flush", "discard", "fua")
+_ENDIO_FILES = (
+    "block/fops.c",
+    "fs/buffer.c",
+    "fs/mpage.c",
+    "fs/direct-io.c",
+    "fs/aio.c",
+    "fs/iomap/",
+    "fs/ext4/",
+    "fs/xfs/",
+    "mm/filemap.c",
+    "mm/page-writeback.c",
+    "mm/page_io.c",
+    "mm/swap.c",
+    "mm/folio-compat.c",
+)
+_ENDIO_CUTS: Cuts = (
+    ("xfs_buf_ioend", "xfs_buf_iodone_work", "xfslogd's work: the end_io only queues it"),
+    ("__bio_release_pages", "__folio_lock", "bio_check_pages_dirty releases without dirtying"),
+    ("*", "vfs_fsync_range", "the file is not opened O_SYNC"),
+    *(
+        ("*", name, "no cached pages: no buffered I/O mixed in")
+        for name in ("invalidate_inode_pages2_range", "kiocb_invalidate_post_direct_write")
+    ),
+)
+
+
+def end_io(*via: str) -> Path:
+    """The deepest end_io of the source's own bios."""
+    return Path(via, (), _ENDIO_FILES, _ENDIO_CUTS)
+
+
+AIO_END = end_io("dio_bio_end_aio")  # asynchronous direct I/O: aio_complete in the interrupt
+BUFFER_END = end_io("end_bio_bh_io_sync", ">end_buffer_async_write")
+#: direct I/O of 6.1: ->ki_complete of an asynchronous one, or the reader's pages are let go
+DIO_END = tuple(
+    replace(end_io(end), edges=((calls, "aio_complete_rw"),))
+    for end, calls in (
+        ("blkdev_bio_end_io", "blkdev_bio_end_io"),
+        ("blkdev_bio_end_io_async", "blkdev_bio_end_io_async"),
+        ("iomap_dio_bio_end_io", "iomap_dio_complete_work"),
+    )
+)
+
+#: file operations of a loop device, and the ways in that go through the same
+_FILE_OPS = {
+    "read": ("read", "read-csum"),
+    "write": ("write", "write-csum"),
+    "read-direct": ("read-direct", "read-direct-meta", "read-direct-csum"),
+    "write-direct": (
+        "write-direct",
+        "write-direct-meta",
+        "write-direct-chunk",
+        "write-direct-fallback",
+        "write-direct-fallback-chunk",
+    ),
+    "fsync": ("fsync", "flush", "fsync-tree", "fsync-chunk"),
+}
+
+#: nfsd writes through the page cache
+_BUFFERED: Cuts = cut_rows(
+    "the file is not opened O_DIRECT", "iomap_dio_rw", "*_dio_write*", "btrfs_direct_write"
+)
+
+
+def source_calls(
+    entries: Mapping[str, Path],
+    endio: Path,
+    loop: str = "",
+    *,
+    ops: tuple[str, ...] = ("read", "write", "flush"),
+    ends: Mapping[str, tuple[Path, ...]] | None = None,
+    whole: Cuts = (),
+) -> Calls:
+    """A source, and the same file system in the middle, under a loop device or a server.
+
+    ``submit_ops`` are the ways in of a server, at the file operations; ``files`` those of a loop
+    device of 6.1, ``submit`` that of an older one, at the function ``loop``. ``ends``: its other
+    end_ios. ``whole``: what no file takes that was never preallocated.
+    """
+    served = {op: below_vfs(entries[f"{op}v"]) for op in ("read", "write")}  # nfsd: vfs_writev
+    if loop:
+        write = entries["write"]
+        return Calls(
+            Path((loop, "submit_bio"), write.edges, write.files, write.cuts),
+            served,
+            endio=endio,
+            ops=(*ops, "fua"),
+        )
+    files = {
+        word: tuple(below_vfs(entries[name]) for name in names if name in entries)
+        for word, names in _FILE_OPS.items()
+    }
+    # a write with IOCB_DSYNC ends in generic_write_sync, in the same write_iter
+    files["write-sync"] = tuple(
+        replace(
+            sync,
+            via=(files["write"][0].via[0], "vfs_fsync_range", *sync.via),
+            cuts=sync.cuts + _BUFFERED,
+        )
+        for sync in files["fsync"]
+    )
+    return Calls(
+        submit_ops=served,
+        files=files,
+        endio=endio,
+        ops=OPS,
+        options={"ends": ends or {}, "whole": whole},
+    )
+
+
+def file_system(
+    name: str, doc: str, entries: Mapping[str, Mapping[str, Path]], calls: Mapping[str, Calls]
+) -> Kind:
+    """A source over one device, without parameters."""
+    return Kind(
+        name,
+        "source",
+        "remap",
+        (1, 1),
+        doc,
+        calls=calls,
+        entries=entries,
+        entry_ops=FS_ENTRY_OPS,
+        verb=name,
+    )

@@ -1,0 +1,179 @@
+"""The block device opened as a file."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from blockstack.kinds.filesystems.common import (
+    AIO_END,
+    BUFFER_END,
+    DIO_END,
+    OPS,
+    Cuts,
+    Edges,
+    end_io,
+    file_system,
+    source_calls,
+)
+from blockstack.kinds.filesystems.vfs_v2_6 import Fs, entries_26
+from blockstack.kinds.filesystems.vfs_v6_1 import (
+    CUTS,
+    FILES_61,
+    OPENAT,
+    Fs61,
+    cache_edges,
+    discard_61,
+    entries_61,
+)
+from blockstack.kinds.model import Path
+
+_RAW_EDGES: Edges = (
+    ("mpage_writepages", "blkdev_writepage"),
+    ("write_cache_pages", "__writepage"),
+    ("__writepage", "blkdev_writepage"),
+    ("__block_write_full_page", "blkdev_get_block"),
+    ("__block_prepare_write", "blkdev_get_block"),
+)
+_RAW_WRITE: Edges = tuple(
+    ("generic_file_buffered_write", f)
+    for f in (
+        "blkdev_prepare_write",
+        "blkdev_commit_write",
+        "blkdev_write_begin",
+        "blkdev_write_end",
+    )
+)
+
+
+def _raw_26(
+    read: tuple[str, ...], write: tuple[str, ...], readv: tuple[str, ...], writev: tuple[str, ...]
+) -> Fs:
+    """The block device's own file operations (fs/block_dev.c); no ->readpages: page by page."""
+    return Fs(
+        read=read,
+        write=write,
+        readv=readv,
+        writev=writev,
+        direct=(">blkdev_direct_IO",),
+        fsync="block_fsync",
+        read_edges=(
+            ("read_pages", "blkdev_readpage"),
+            ("__do_page_cache_readahead", "blkdev_readpage"),
+            ("do_generic_mapping_read", "blkdev_readpage"),
+            ("block_read_full_page", "blkdev_get_block"),
+        ),
+        write_edges=_RAW_WRITE,
+        sync_edges=_RAW_EDGES,
+        writepage="blkdev_writepage",
+    )
+
+
+RAW_2_6_18 = _raw_26(
+    (">generic_file_read", "__generic_file_aio_read"),
+    (">blkdev_file_write", "generic_file_aio_write_nolock"),
+    (">generic_file_readv", "__generic_file_aio_read"),
+    (">generic_file_write_nolock", "generic_file_aio_write_nolock"),
+)
+RAW_2_6_24 = _raw_26(
+    ("do_sync_read", ">generic_file_aio_read"),
+    ("do_sync_write", ">generic_file_aio_write_nolock"),
+    ("do_sync_readv_writev", ">generic_file_aio_read"),
+    ("do_sync_readv_writev", ">generic_file_aio_write_nolock"),
+)
+_OPEN_CUTS: Cuts = (
+    *(c for c in CUTS if c[1] != "blkdev_get_*"),
+    ("path_openat", "link_path_walk", "a path of one directory, in the cache"),
+)
+
+#: opening a disk whose partitions are not known yet reads its tables (block/partitions/core.c)
+OPEN_61 = Path(
+    (
+        *OPENAT,
+        "do_dentry_open",
+        ">blkdev_open",
+        "blkdev_get_by_dev",
+        "blkdev_get_whole",
+        "bdev_disk_changed",
+        ">efi_partition",
+        "read_part_sector",
+        "submit_bio",
+    ),
+    (("filemap_read_folio", "blkdev_read_folio"), ("block_read_full_folio", "blkdev_get_block")),
+    (*FILES_61, "fs/open.c", "fs/namei.c"),
+    _OPEN_CUTS,
+)
+
+RAW_61 = Fs61(
+    read=(">blkdev_read_iter", "filemap_read"),
+    write=(">blkdev_write_iter", "generic_perform_write"),
+    dio_read=(">blkdev_read_iter",),
+    dio_write=(">blkdev_write_iter",),
+    fsync="blkdev_fsync",
+    data=(),
+    read_edges=(
+        *cache_edges("blkdev_readahead", "blkdev_writepages"),
+        ("filemap_read_folio", "blkdev_read_folio"),
+        ("do_mpage_readpage", "blkdev_get_block"),
+        ("block_read_full_folio", "blkdev_get_block"),
+    ),
+    write_edges=(
+        ("generic_perform_write", "blkdev_write_begin"),
+        ("generic_perform_write", "blkdev_write_end"),
+        ("__block_write_begin_int", "blkdev_get_block"),
+    ),
+    sync_edges=(
+        *cache_edges("blkdev_readahead", "blkdev_writepages"),
+        ("__writepage", "blkdev_writepage"),
+        ("__block_write_full_page", "blkdev_get_block"),
+    ),
+    cuts=(
+        (
+            "do_mpage_readpage",
+            "block_read_full_folio",
+            "only for a page with buffers or with holes (confused, fs/mpage.c): a page that is "
+            "read ahead is new, and a block device has no holes",
+        ),
+    ),
+)
+
+#: block/fops.c since 6.6: buffered writes go through iomap (over buffer heads)
+_RAW_612 = replace(
+    RAW_61,
+    write=(">blkdev_write_iter", "iomap_file_buffered_write"),
+    write_edges=(("iomap_iter", "blkdev_iomap_begin"),),
+)
+
+
+def _raw_61(fs: Fs61) -> Mapping[str, Path]:
+    return entries_61(
+        fs,
+        {
+            "open": OPEN_61,
+            "discard": discard_61((">blkdev_ioctl", "blkdev_common_ioctl?", "blk_ioctl_discard?")),
+        },
+    )
+
+
+_RAW = {
+    "2.6.18": entries_26(RAW_2_6_18),
+    "2.6.24": entries_26(RAW_2_6_24),
+    "6.1": _raw_61(RAW_61),
+    "6.12": _raw_61(_RAW_612),
+}
+RAW = file_system(
+    "raw",
+    "block device opened as a file",
+    _RAW,
+    {
+        "2.6.18": source_calls(_RAW["2.6.18"], AIO_END, ">blkdev_prepare_write"),
+        "2.6.24": source_calls(_RAW["2.6.24"], BUFFER_END, ">blkdev_write_begin"),
+        **{
+            gen: source_calls(
+                _RAW[gen],
+                end_io("mpage_end_io@fs/mpage.c"),
+                ops=OPS,
+                ends={"": (BUFFER_END,), "direct": DIO_END[:2]},
+            )
+            for gen in ("6.1", "6.12")
+        },
+    },
+)
