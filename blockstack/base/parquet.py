@@ -18,7 +18,9 @@ def _library() -> Any:
         import pyarrow.parquet
     except ImportError as error:
         raise ParquetError(
-            "Parquet files need pyarrow", path="parquet", hint="pip install 'blockstack[parquet]'"
+            "Parquet files need pyarrow",
+            path="parquet",
+            hint="in the checkout: pip install '.[parquet]'",
         ) from error
     return pyarrow
 

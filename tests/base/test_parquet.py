@@ -154,4 +154,4 @@ def test_the_extra_is_named(csv, tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     run = cli.invoke(app, ["convert", str(csv), str(tmp_path / "b.parquet")])
     assert run.exit_code == 2
-    assert "pip install 'blockstack[parquet]'" in " ".join(run.stderr.split())
+    assert "pip install '.[parquet]'" in " ".join(run.stderr.split())

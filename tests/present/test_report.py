@@ -245,9 +245,7 @@ def test_another_picture_is_not_tolerated(pack):
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="pip install 'blockstack[browser]'"
-    )
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install '.[browser]'")
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed")

@@ -70,7 +70,7 @@ def iced() -> ModuleType:
         raise BlockstackError(
             "needs the decoder iced-x86",
             path="kernel extract",
-            hint="pip install 'blockstack[frames]'",
+            hint="in the checkout: pip install '.[frames]'",
         ) from error
     module: ModuleType = iced_x86
     return module

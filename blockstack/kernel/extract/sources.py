@@ -105,7 +105,7 @@ class SourceFiles:
             raise BlockstackError(
                 "has debug information; reading it needs pyelftools",
                 path=image.name,
-                hint="pip install 'blockstack[frames]'",
+                hint="in the checkout: pip install '.[frames]'",
             ) from error
         try:
             dwarf = ELFFile(io.BytesIO(data)).get_dwarf_info()

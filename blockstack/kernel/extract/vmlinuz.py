@@ -40,7 +40,9 @@ def _zstd(data: bytes, path: Path) -> bytes:
         import zstandard
     except ImportError as error:
         raise BlockstackError(
-            "is compressed with zstd", path=str(path), hint="pip install 'blockstack[frames]'"
+            "is compressed with zstd",
+            path=str(path),
+            hint="in the checkout: pip install '.[frames]'",
         ) from error
     try:
         with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)) as stream:
@@ -99,7 +101,7 @@ def with_symbols(data: bytes, name: str) -> bytes:
         raise BlockstackError(
             "has no symbols; finding them needs vmlinux-to-elf",
             path=name,
-            hint="pip install 'blockstack[frames]'",
+            hint="in the checkout: pip install '.[frames]'",
         ) from error
     out = io.BytesIO()
     before = logging.root.manager.disable

@@ -179,7 +179,9 @@ def _template() -> Any:
         import jinja2
     except ImportError as error:
         raise BlockstackError(
-            "the report needs jinja2", path="report", hint="pip install 'blockstack[report]'"
+            "the report needs jinja2",
+            path="report",
+            hint="in the checkout: pip install '.[report]'",
         ) from error
     text = resources.files("blockstack.present.review").joinpath("report.html.j2").read_text()
     return jinja2.Environment(
