@@ -158,27 +158,28 @@ def validate(
 
     Exit status: 0 every bound holds, 1 one does not, 3 no stack could be modelled, 2 bad input.
     """
-    from blockstack.present.tables.validation import report_view, summary_view
-    from blockstack.validation.report import kernel_for, measured_files, merged
-    from blockstack.validation.report import validate as compare_all
+    from blockstack.present.tables.validation import summary_view, validation_view
+    from blockstack.results.validation import merged
+    from blockstack.validation.files import kernel_for, measured_files
+    from blockstack.validation.files import validate as compare_all
 
-    out, reports = printer(), []
+    out, found = printer(), []
     with bad_input(as_json):
         for measured in measured_files(where):
             with _progress() as bar:
-                reports.append(compare_all(measured, kernel_for(measured, kernel or ()), bar))
+                found.append(compare_all(measured, kernel_for(measured, kernel or ()), bar))
             if not as_json:
-                out.print(report_view(reports[-1], out.width))
+                out.print(validation_view(found[-1], out.width))
         for name in kernel or ():
-            if load_kernel(name).table.digest not in {r.table for r in reports}:
+            if load_kernel(name).table.digest not in {v.table for v in found}:
                 Console(stderr=True).print(
                     f"note: {name} was not used: no file has its version and architecture"
                 )
         if plot is not None:
-            plots.save(plots.validated(reports), str(plot))
+            plots.save(plots.validated(found), str(plot))
     if not as_json:
-        out.print(summary_view(reports))
+        out.print(summary_view(found))
     else:
-        print(json.dumps(merged(reports), indent=1))
-    answers = [r.holds_all for r in reports]
+        print(json.dumps(merged(found), indent=1))
+    answers = [v.holds_all for v in found]
     raise typer.Exit(OVERFLOWS if False in answers else FITS if True in answers else CANNOT_TELL)

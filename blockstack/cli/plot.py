@@ -26,6 +26,7 @@ from blockstack.present import plots
 from blockstack.present.review.figures import FIGURES, Subject, draw
 from blockstack.results.result import Result
 from blockstack.scenario.config import Config, load_config, parse_submission
+from blockstack.validation.files import recorded
 
 plot_app = typer.Typer(no_args_is_help=True, help="Pictures for design reviews.")
 app.add_typer(plot_app, name="plot")
@@ -115,6 +116,7 @@ def _command(name: str, shows: str) -> None:
                     threads,
                     iodepth,
                     case.machine,
+                    recorded,
                 ),
             )
             _write(figure.ax, output, {"data": figure.data}, as_json)

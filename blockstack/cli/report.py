@@ -32,6 +32,7 @@ from blockstack.present.review.figures import Subject
 from blockstack.present.review.report import Host, Pack, Unread
 from blockstack.present.review.report import report as write_report
 from blockstack.scenario.config import Config
+from blockstack.validation.files import recorded
 
 
 @app.command(
@@ -79,6 +80,7 @@ def report(
                 kind,
                 iodepth=iodepth,
                 machine=case.machine,
+                recorded=recorded,
             )
 
         if merge:

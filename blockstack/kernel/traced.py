@@ -8,16 +8,12 @@ build keeps at least, and is named.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 from blockstack.kernel.generation import Root
 from blockstack.kernel.table import FrameTable, base_name
+from blockstack.results.traced import TracedFrame, TracedPath
 
-#: how the table knows a row: the call itself, a tail jump between, the deepest call through a
-#: pointer, the whole frame (never less than the truth), entry code by its structs, not at all
-How = Literal["call", "tail", "pointer", "frame", "root", "missing"]
 #: entry code by the name that a trace shows for it, and the root that it stands for
 _ROOTS = {
     "@syscall": (
@@ -45,43 +41,6 @@ _ROOT_OF = {name: root for root, names in _ROOTS.items() for name in names}
 _COPIES = ("copy_user_", "__copy_user", "rep_movs", "__get_user", "__put_user", "__clear_user")
 #: tail jumps in a row between two neighbours of a trace
 _MOST_TAILS = 8
-
-
-@dataclass(frozen=True)
-class TracedFrame:
-    """One function of a trace, and what the table has for it.
-
-    Attributes
-    ----------
-    function : str
-    bytes : int
-        Kept while the next row's function runs; of the last row: its frame.
-    how : {"call", "tail", "pointer", "frame", "root", "missing"}
-    file : str
-        Source file; empty when the table lacks the function.
-    """
-
-    function: str
-    bytes: int
-    how: How
-    file: str = ""
-
-
-@dataclass(frozen=True)
-class TracedPath:
-    """A trace in a frame table, outermost first."""
-
-    frames: tuple[TracedFrame, ...]
-
-    @property
-    def bytes(self) -> int:
-        """Sum over the rows."""
-        return sum(f.bytes for f in self.frames)
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Functions that the table lacks: the sum is then a lower bound."""
-        return tuple(dict.fromkeys(f.function for f in self.frames if f.how == "missing"))
 
 
 def traced_path(

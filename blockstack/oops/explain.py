@@ -16,10 +16,11 @@ from blockstack.kernel.generation import generation_of
 from blockstack.kernel.owners import UNKNOWN, by_file, owner_of
 from blockstack.kernel.shipped import version_of
 from blockstack.kernel.table import FrameTable
-from blockstack.kernel.traced import TracedFrame, traced_path
+from blockstack.kernel.traced import traced_path
 from blockstack.kinds.model import LIKE
-from blockstack.oops.model import ExplainedRow, LayerCost, Remedy, SizeVerdict, TraceExplanation
 from blockstack.oops.read import Trace, TraceRow
+from blockstack.results.oops import ExplainedRow, LayerCost, Remedy, SizeVerdict, TraceExplanation
+from blockstack.results.traced import TracedFrame
 
 #: stacks that x86 kernels have shipped
 SIZES_BYTES = (4096, 8192, 16384)

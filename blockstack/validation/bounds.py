@@ -8,7 +8,7 @@ modelled is refused with the reason; it never gets a small number.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from blockstack.base.errors import BlockstackError
 from blockstack.engine.depth.explain import static_tasks
@@ -18,8 +18,10 @@ from blockstack.kernel.cuts import RARE_CUTS
 from blockstack.kernel.graph import Entered
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import base_name
-from blockstack.kernel.traced import TracedPath, traced_path
-from blockstack.results.result import Frame, TaskDepth
+from blockstack.kernel.traced import traced_path
+from blockstack.results.result import TaskDepth
+from blockstack.results.traced import TracedPath
+from blockstack.results.validation import Comparison
 from blockstack.stack import Stack
 from blockstack.validation.measured import Measured, stack_of
 
@@ -92,68 +94,6 @@ _ENTRY_CODE = (
 _NEAR_ROOT = 10
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One measured stack beside its bounds.
-
-    Attributes
-    ----------
-    name, context : str
-    measured_bytes : int
-        The ``block`` pass; ``all_bytes`` is the pass that traced every function.
-    traced : TracedPath
-        What the frame table has for the functions of the trace, call by call: it must add up to
-        ``measured_bytes`` but for alignment.
-    predicted_bytes : int or None
-        The bound for the traced context; of all contexts when none was told or none matches.
-    worst_bytes : int or None
-        The bound of all contexts, that of the task ``worst_task``.
-    typical_bytes : int or None
-        The bound without the calls that are real but rare.
-    exact : bool
-    task : str
-        Task that the bound is for.
-    refused : str
-        Why there is no bound; empty otherwise.
-    differs : str
-        The first traced function that the predicted path does not have, outermost first.
-    """
-
-    name: str
-    context: str
-    measured_bytes: int
-    traced: TracedPath = field(default=TracedPath(()), repr=False)
-    all_bytes: int | None = None
-    predicted_bytes: int | None = None
-    worst_bytes: int | None = None
-    worst_task: str = ""
-    typical_bytes: int | None = None
-    exact: bool = False
-    task: str = ""
-    refused: str = ""
-    differs: str = ""
-    path: tuple[Frame, ...] = field(default=(), repr=False)
-
-    @property
-    def traced_bytes(self) -> int | None:
-        """Sum over the traced path, told its functions only; None: no trace."""
-        return self.traced.bytes if self.traced.frames else None
-
-    @property
-    def ratio(self) -> float | None:
-        """Predicted over measured."""
-        return (
-            None if self.predicted_bytes is None else (self.predicted_bytes / self.measured_bytes)
-        )
-
-    @property
-    def holds(self) -> bool | None:
-        """Whether the bound is not below what was measured; None: refused."""
-        return (
-            None if self.predicted_bytes is None else (self.predicted_bytes >= self.measured_bytes)
-        )
-
-
 def bounds_of(stack: Stack, kernel: Kernel) -> tuple[TaskDepth, ...]:
     """The deepest path of every task, for every operation, buffered and direct."""
     return each_deepest(
@@ -203,7 +143,7 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
     worst = max(on_tasks, key=lambda t: t.peak_bytes)
     told = _told(tasks, block.context)
     if not told:
-        return _refuse(base, f"no way in of the model is {block.context}", worst)
+        return _refuse(base, f"no entry point of the model is {block.context}", worst)
     task = max(told, key=lambda t: t.peak_bytes)
     if not task.exact:
         return _refuse(base, "the frame table lacks " + ", ".join(task.missing), worst)
@@ -216,7 +156,7 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
         exact=task.exact,
         task=task.task,
         path=task.path,
-        differs=_differs([name for name, _ in block.functions], [f.function for f in task.path]),
+        parting=_parting([name for name, _ in block.functions], [f.function for f in task.path]),
     )
 
 
@@ -264,7 +204,7 @@ def _functions(context: str) -> tuple[str, ...]:
     return (word, *(entry + name for name in calls for entry in _ENTRIES))
 
 
-def _differs(traced: Sequence[str], path: Sequence[str]) -> str:
+def _parting(traced: Sequence[str], path: Sequence[str]) -> tuple[str, str] | None:
     """The first traced function that is not on the path, and what the path has there."""
     plain = [base_name(name).partition("@")[0] for name in path]
     at = 0
@@ -275,5 +215,5 @@ def _differs(traced: Sequence[str], path: Sequence[str]) -> str:
         if function in plain[at:]:
             at = plain.index(function, at) + 1
         else:
-            return f"{function} | {plain[at] if at < len(plain) else 'end'}"
-    return ""
+            return function, plain[at] if at < len(plain) else "end"
+    return None

@@ -14,8 +14,8 @@ from blockstack.kinds import KINDS, Calls, Kind
 from blockstack.scenario.config import load_config
 from blockstack.scenario.shipped import scenarios
 from blockstack.stack import Stack
+from blockstack.validation.files import kernel_for, measured_files
 from blockstack.validation.measured import Measurements
-from blockstack.validation.report import kernel_for, measured_files
 from blockstack.workload import Workload
 
 OLD, NEW = "linux-2.6.18-i386-4k", ("linux-6.1-i386", "linux-6.1-x86_64")

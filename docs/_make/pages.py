@@ -15,8 +15,9 @@ from blockstack.kernel import load_kernel
 from blockstack.present import plots
 from blockstack.present.review.figures import FIGURES, Subject, draw
 from blockstack.present.style import thumbnail
+from blockstack.results.validation import Validation
 from blockstack.scenario.config import load_config
-from blockstack.validation.report import Report, kernel_for, measured_files, record, validate
+from blockstack.validation.files import kernel_for, measured_files, record, recorded, validate
 from docs._make import history
 from docs._make.config import lines as config_lines
 
@@ -40,7 +41,12 @@ def write_figures(root: Path) -> None:
     """The README's pictures, and the thumbnails that tests compare the seed's figures with."""
     case = load_config(root / "configs/dm-md-iscsi.toml")
     seed = Subject(
-        case.stack, case.workload, load_kernel(case.kernel or ""), bios=2000, machine=case.machine
+        case.stack,
+        case.workload,
+        load_kernel(case.kernel or ""),
+        bios=2000,
+        machine=case.machine,
+        recorded=recorded,
     )
     golden = root / "tests/golden/figures"
     golden.mkdir(exist_ok=True)
@@ -56,31 +62,31 @@ def write_figures(root: Path) -> None:
 
 def write_validation(root: Path) -> None:
     """The recorded bounds, the summary on the page, and the picture."""
-    reports = []
+    files = []
     for measured in measured_files():
         print(f"validation: {measured.kernel}", file=sys.stderr)
-        reports.append(validate(measured, kernel_for(measured)))
-    for report in reports:
-        found = record(report)
+        files.append(validate(measured, kernel_for(measured)))
+    for found in files:
+        kept = record(found)
         rows = ",\n".join(
-            f"  {json.dumps(name)}: {json.dumps(pair)}" for name, pair in found["stacks"].items()
+            f"  {json.dumps(name)}: {json.dumps(pair)}" for name, pair in kept["stacks"].items()
         )
-        (root / f"blockstack/validation/data/bounds/{report.kernel}.json").write_text(
-            f'{{"table": {json.dumps(found["table"])}, "stacks": {{\n{rows}\n}}}}\n'
+        (root / f"blockstack/validation/data/bounds/{found.kernel}.json").write_text(
+            f'{{"table": {json.dumps(kept["table"])}, "stacks": {{\n{rows}\n}}}}\n'
         )
     page = root / "docs/validate.md"
-    page.write_text(between_marks(page.read_text(), "\n".join(summary_lines(reports))))
-    plots.save(plots.validated(reports), str(root / "docs/img/validate.svg"))
+    page.write_text(between_marks(page.read_text(), "\n".join(summary_lines(files))))
+    plots.save(plots.validated(files), str(root / "docs/img/validate.svg"))
 
 
-def summary_lines(reports: Sequence[Report]) -> Iterator[str]:
+def summary_lines(files: Sequence[Validation]) -> Iterator[str]:
     """One row per kernel; which stacks have no bound."""
     yield (
         "| kernel | stacks | modelled | bounds that hold | bound: median, p90 | "
         "typical: median, p90 | context not told: median, p90 | traced path: complete, off by |"
     )
     yield "|---|---|---|---|---|---|---|---|"
-    for r in reports:
+    for r in files:
         s = r.summary()
         pairs = [
             f"{s[f'{word}median_ratio']:.3f}, {s[f'{word}p90_ratio']:.3f}"
@@ -94,7 +100,7 @@ def summary_lines(reports: Sequence[Report]) -> Iterator[str]:
             f"{s['traced_complete_max_error_bytes']} bytes; all: "
             f"{100 * s['traced_mean_error']:.2f} % |"
         )
-    refused = sorted({row.name for r in reports for row in r.rows if row.refused})
+    refused = sorted({row.name for r in files for row in r.rows if row.refused})
     yield ""
     yield "Refused: " + (", ".join(f"`{name}`" for name in refused) or "none") + "."
 

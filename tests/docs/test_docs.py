@@ -10,7 +10,7 @@ from places import ROOT
 from typer.testing import CliRunner
 
 from blockstack.cli import app
-from blockstack.validation.report import SHIPPED, kernel_for, measured_files
+from blockstack.validation.files import SHIPPED, kernel_for, measured_files
 from docs._make import history
 from docs._make.config import lines
 

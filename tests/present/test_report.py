@@ -19,6 +19,7 @@ from blockstack.present.export.folded import folded, speedscope
 from blockstack.present.review.figures import FIGURES, Subject, draw
 from blockstack.present.review.report import Host, Unread, report
 from blockstack.present.style import thumbnail
+from blockstack.validation.files import recorded
 
 CONFIGS = ROOT / "configs"
 
@@ -30,6 +31,7 @@ def subject(name, **changes):
         case.workload,
         bs.load_kernel(case.kernel or "linux-6.1-x86_64"),
         bios=2000,
+        recorded=recorded,
         **changes,
     )
 

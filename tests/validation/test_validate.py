@@ -21,11 +21,11 @@ from blockstack.kernel.generation import GENERATIONS
 from blockstack.kernel.table import FrameTable
 from blockstack.kernel.traced import traced_path
 from blockstack.present import plots
-from blockstack.present.tables.validation import report_view
+from blockstack.present.tables.validation import validation_view
 from blockstack.validation import bounds as val
-from blockstack.validation import report as validation
+from blockstack.validation import files as validation
+from blockstack.validation.files import SHIPPED
 from blockstack.validation.measured import Depth, Measured, load_measurements, stack_of
-from blockstack.validation.report import SHIPPED
 
 #: what may stay unmodelled: kinds that the registry lacks
 REFUSED = {"loop_btrfs_virtio-blk"}  # on 6.12: btrfs_async_reclaim_metadata_space
@@ -36,27 +36,27 @@ NO_FRAMES = ("f2fs_", "nfs4_")
 
 @pytest.fixture(scope="module", params=FILES)
 def golden(request):
-    """One file's measurements, its report, and the figures recorded beside them."""
+    """One file's measurements, its validation, and the figures recorded beside them."""
     measured = load_measurements(FILES[request.param])
-    report = validation.validate(measured, validation.kernel_for(measured))
-    recorded = json.loads((SHIPPED / "bounds" / f"{report.kernel}.json").read_text())
-    return measured, report, recorded
+    checked = validation.validate(measured, validation.kernel_for(measured))
+    recorded = json.loads((SHIPPED / "bounds" / f"{checked.kernel}.json").read_text())
+    return measured, checked, recorded
 
 
 def test_every_bound_holds(golden):
-    _, report, _ = golden
-    assert [r.name for r in report.modelled if not r.holds] == []
-    assert report.holds_all
+    _, checked, _ = golden
+    assert [r.name for r in checked.modelled if not r.holds] == []
+    assert checked.holds_all
     assert {
         r.name
-        for r in report.rows
+        for r in checked.rows
         if r.refused and not any(r.name.startswith(word) for word in REFUSED)
     } == set()
 
 
 def test_figures_are_the_recorded_ones(golden):
-    _, report, recorded = golden
-    found = validation.record(report)
+    _, checked, recorded = golden
+    found = validation.record(checked)
     old, new = recorded["stacks"], found["stacks"]
     changed = {
         name: (new.get(name), old.get(name))
@@ -67,19 +67,19 @@ def test_figures_are_the_recorded_ones(golden):
     assert found["table"] == recorded["table"]
 
 
-def test_the_record_is_a_report(golden):
+def test_the_record_is_a_validation(golden):
     """What the figure shows without computing anything."""
-    _, report, _ = golden
-    (found,) = (r for r in validation.recorded() if r.kernel == report.kernel)
-    ours, theirs = found.summary(), report.summary()
+    _, checked, _ = golden
+    (found,) = (r for r in validation.recorded() if r.kernel == checked.kernel)
+    ours, theirs = found.summary(), checked.summary()
     for word in ("stacks", "modelled", "holds", "median_ratio", "p90_ratio", "typical_p90_ratio"):
         assert ours[word] == theirs[word]
 
 
 def test_summary_within_limits(golden):
-    _, report, _ = golden
-    summary = report.summary()
-    p90 = 1.45 if report.kernel.startswith("linux-6.1-") else 1.55  # more file systems in 6.12's
+    _, checked, _ = golden
+    summary = checked.summary()
+    p90 = 1.45 if checked.kernel.startswith("linux-6.1-") else 1.55  # more file systems in 6.12's
     assert summary["modelled"] + summary["refused"] == summary["stacks"]
     assert summary["holds"] == summary["modelled"] >= 67
     assert 1 <= summary["median_ratio"] <= 1.20
@@ -89,29 +89,29 @@ def test_summary_within_limits(golden):
 
 
 def test_typical_is_never_above_the_bound(golden):
-    _, report, _ = golden
-    for row in report.modelled:
+    _, checked, _ = golden
+    for row in checked.modelled:
         assert row.typical_bytes <= row.predicted_bytes <= row.worst_bytes, row.name
 
 
 def test_refused_stacks_have_no_number(golden):
-    _, report, _ = golden
-    for row in report.rows:
+    _, checked, _ = golden
+    for row in checked.rows:
         if row.refused:
             assert row.predicted_bytes is None and row.ratio is None and row.typical_bytes is None
 
 
 def test_linear_is_flat_in_submission_and_grows_in_completion(golden):
     """64 bytes per dm level on x86_64, 88 on i386, where the lowest device completes inline."""
-    _, report, _ = golden
-    by_name = {r.name: r for r in report.rows}
+    _, checked, _ = golden
+    by_name = {r.name: r for r in checked.rows}
     flat = {by_name[f"dm-linear-x{n}_virtio-blk"].worst_bytes for n in (1, 2, 4, 8, 16)}
     assert len(flat) == 1
-    step = 64 if "x86_64" in report.kernel else 88
+    step = 64 if "x86_64" in checked.kernel else 88
     x4, x8 = (by_name[f"dm-linear-x{n}_brd"] for n in (4, 8))
     grown = x8.predicted_bytes - x4.predicted_bytes
     assert grown == x8.measured_bytes - x4.measured_bytes
-    assert grown == 4 * step or report.kernel == "linux-6.12-x86_64"  # x4 is deepest in submission
+    assert grown == 4 * step or checked.kernel == "linux-6.12-x86_64"  # x4 is deepest in submission
 
 
 def test_without_one_edge_a_bound_breaks():
@@ -529,11 +529,11 @@ def test_command_line_can_tell_nothing(tmp_path):
 
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_table_never_shortens_a_figure(golden, width):
-    _, report, _ = golden
+    _, checked, _ = golden
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(report_view(report, width))
+    console.print(validation_view(checked, width))
     text = console.export_text()
-    for row in report.modelled:
+    for row in checked.modelled:
         for n in (row.measured_bytes, row.predicted_bytes, row.all_bytes):
             assert n is None or f" {n:,} " in text
 
@@ -549,9 +549,9 @@ def test_a_depth_is_positive(tmp_path):
 
 def test_traced_path_adds_up(golden):
     """Told the functions only, the calls' depths sum to what was measured but for alignment."""
-    measured, report, _ = golden
-    room = {"linux-6.1-i386": 16, "linux-6.1-x86_64": 24, "linux-6.12-x86_64": 32}[report.kernel]
-    whole = [r for r in report.rows if not r.traced.missing]
+    measured, checked, _ = golden
+    room = {"linux-6.1-i386": 16, "linux-6.1-x86_64": 24, "linux-6.12-x86_64": 32}[checked.kernel]
+    whole = [r for r in checked.rows if not r.traced.missing]
     assert len(whole) >= (66 if measured.arch == "x86_64" else 44)
     assert {
         r.name: r.traced_bytes - r.measured_bytes
@@ -559,21 +559,21 @@ def test_traced_path_adds_up(golden):
         if abs(r.traced_bytes - r.measured_bytes) > room
     } == {}
     assert fmean(abs(r.traced_bytes / r.measured_bytes - 1) for r in whole) < 0.005
-    summary = report.summary()
+    summary = checked.summary()
     assert summary["traced"] == summary["stacks"]
     assert summary["traced_mean_error"] < 0.01  # over all, f2fs and nfsd without frames included
     assert summary["traced_complete_max_error_bytes"] <= room
-    for row in report.rows:  # what the table lacks never makes the sum larger
+    for row in checked.rows:  # what the table lacks never makes the sum larger
         assert row.traced_bytes <= row.measured_bytes + room, row.name
 
 
 def test_every_measured_path_adds_up_in_the_whole_table(golden):
     """The whole kernel's table, not the part that ships; no table has frames of f2fs and nfsd."""
-    measured, report, _ = golden
-    path = ROOT.parent / f"shared/kernel/frames/{report.kernel}.json.gz"
+    measured, checked, _ = golden
+    path = ROOT.parent / f"shared/kernel/frames/{checked.kernel}.json.gz"
     if not path.is_file():
         pytest.skip("the whole frame tables are not here")
-    kernel = load_kernel(report.kernel)
+    kernel = load_kernel(checked.kernel)
     whole = replace(
         kernel,
         rows=replace(kernel.rows, table=load_table(path).with_assumed(kernel.generation.assumed)),
@@ -624,6 +624,6 @@ def test_command_line_fails_when_a_bound_does_not_hold(tmp_path):
 
 
 def test_picture_of_reports(golden):
-    _, report, _ = golden
-    ax = plots.validated([report])
+    _, checked, _ = golden
+    ax = plots.validated([checked])
     assert len(ax.collections) == 3

@@ -14,7 +14,7 @@ from blockstack.present.plots.journey import distribution, journey, pending
 from blockstack.present.plots.memory import memory
 from blockstack.present.plots.stack import stack
 from blockstack.present.plots.tornado import tornado
-from blockstack.present.plots.validated import validated
+from blockstack.present.plots.validation import validated
 from blockstack.present.style import save
 
 __all__ = [

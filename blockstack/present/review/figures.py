@@ -3,7 +3,7 @@
 One registry for ``blockstack plot NAME`` and ``blockstack report``: a new figure is one entry.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,9 +21,9 @@ from blockstack.engine.study.stackmap import alike_devices, stack_map
 from blockstack.engine.study.survey import growth, headroom_grid
 from blockstack.kernel import Kernel
 from blockstack.present import plots
+from blockstack.results.validation import Validation
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine
-from blockstack.validation.report import recorded
 from blockstack.workload import Workload
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Subject:
         For the memory of many stacks.
     iodepth : int
     machine : Machine
+    recorded : callable
+        What is recorded of measured stacks: ``blockstack.validation.files.recorded``.
     """
 
     stack: Stack
@@ -58,6 +60,7 @@ class Subject:
     threads: int = 10_000
     iodepth: int = _IODEPTH
     machine: Machine = field(default_factory=Machine)
+    recorded: Callable[[], Sequence[Validation]] = tuple
 
     @property
     def rules(self) -> tuple[str, str]:
@@ -186,7 +189,9 @@ def _tornado_iops(it: Subject) -> Figure:
 
 
 def _validated(it: Subject) -> Figure:
-    found = recorded()
+    found = it.recorded()
+    if not found:
+        raise BlockstackError("no measured stacks were given", path="validated")
     return Figure(plots.validated(found), [one.to_dict() for one in found])
 
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from blockstack.base.units import format_bytes
-from blockstack.oops.model import ExplainedRow, Remedy, TraceExplanation
 from blockstack.present.style import short
+from blockstack.results.oops import ExplainedRow, Remedy, TraceExplanation
 
 
 def trace_view(found: TraceExplanation) -> RenderableType:

@@ -10,8 +10,7 @@ from rich.text import Text
 
 from blockstack.kernel.table import base_name
 from blockstack.present.style import short
-from blockstack.validation.bounds import Comparison
-from blockstack.validation.report import Report
+from blockstack.results.validation import Comparison, Validation
 
 #: from this width on, all figures and the contexts stand in one table
 WIDE = 150
@@ -22,38 +21,38 @@ _MOST_NAMED = 8
 _Cell = Callable[[Comparison], Text]
 
 
-def report_view(report: Report, width: int = WIDE) -> RenderableType:
+def validation_view(found: Validation, width: int = WIDE) -> RenderableType:
     """One row per stack, the tightest first; where paths part; the refused ones."""
-    rows = sorted(report.modelled, key=lambda r: r.ratio or 0)
-    parts: list[RenderableType] = [_headline(report)]
+    rows = sorted(found.modelled, key=lambda r: r.ratio or 0)
+    parts: list[RenderableType] = [_headline(found)]
     if rows and width >= WIDE:
-        parts += [_wide_table(rows, _bounds() | _beside(report), width)]
+        parts += [_wide_table(rows, _bounds() | _beside(found), width)]
     elif rows:
         rows = sorted(rows, key=_tightest_context(rows))
         parts += [
             _narrow_table(rows, _bounds(), grouped=True),
             Text(),
-            _narrow_table(rows, _beside(report)),
+            _narrow_table(rows, _beside(found)),
             Text(),
         ]
     if rows:
         parts += [_parting(rows, width)]
-    parts += [_refusals([r for r in report.rows if r.refused])]
+    parts += [_refusals([r for r in found.rows if r.refused])]
     return Group(*parts)
 
 
-def summary_view(reports: Sequence[Report]) -> RenderableType:
+def summary_view(files: Sequence[Validation]) -> RenderableType:
     """What to see last: per file, the path of what fails, then the summary."""
     parts: list[RenderableType] = []
-    for report in reports:
-        parts += [Text(), _headline(report), *_failures(report), _summary(report)]
+    for found in files:
+        parts += [Text(), _headline(found), *_failures(found), _summary(found)]
     return Group(*parts)
 
 
-def _headline(report: Report) -> Text:
+def _headline(found: Validation) -> Text:
     return Text.assemble(
-        (report.measured_kernel, "bold"),
-        f" measured, {report.kernel} predicted (bytes at the entry of a block-layer function)",
+        (found.measured_kernel, "bold"),
+        f" measured, {found.kernel} predicted (bytes at the entry of a block-layer function)",
     )
 
 
@@ -75,7 +74,7 @@ def _bounds() -> dict[str, _Cell]:
     }
 
 
-def _beside(report: Report) -> dict[str, _Cell]:
+def _beside(found: Validation) -> dict[str, _Cell]:
     """The traced path's own sum; every function traced, and what may come on top of the bound."""
 
     def traced(row: Comparison) -> Text:
@@ -94,7 +93,7 @@ def _beside(report: Report) -> dict[str, _Cell]:
         return cell
 
     return {"as\ntraced": traced, "all": lambda r: Text(_number(r.all_bytes))} | {
-        f"with\n{name}": with_budget(n) for name, n in report.budgets.items()
+        f"with\n{name}": with_budget(n) for name, n in found.budgets.items()
     }
 
 
@@ -151,10 +150,12 @@ def _context(row: Comparison) -> str:
 def _parting(rows: Sequence[Comparison], width: int) -> RenderableType:
     """Where the predicted path leaves the traced one; stacks that part alike share a row."""
     alike: dict[tuple[str, str], list[str]] = {}
+    same: list[str] = []
     for row in rows:
-        traced, _, predicted = row.differs.partition(" | ")
-        alike.setdefault((traced, predicted), []).append(row.name)
-    same = alike.pop(("", ""), [])
+        if row.parting is None:
+            same.append(row.name)
+        else:
+            alike.setdefault(row.parting, []).append(row.name)
     text = Text(f"{len(same)} of {len(rows)} bounds lie on the traced path itself", "dim")
     if not alike:
         return text
@@ -184,9 +185,9 @@ def _refusals(rows: Sequence[Comparison]) -> RenderableType:
     )
 
 
-def _failures(report: Report) -> Iterator[RenderableType]:
+def _failures(found: Validation) -> Iterator[RenderableType]:
     """Stacks that went deeper than their bound, and both paths of the one that did most."""
-    fails = sorted((r for r in report.modelled if not r.holds), key=lambda r: r.ratio or 0)
+    fails = sorted((r for r in found.modelled if not r.holds), key=lambda r: r.ratio or 0)
     for r in fails[:_MOST_NAMED]:
         yield Text(
             f"fails: {r.name} ({_context(r)}): measured {r.measured_bytes:,}, the bound of "
@@ -229,8 +230,8 @@ def _both_paths(row: Comparison) -> Table:
     return table
 
 
-def _summary(report: Report) -> Text:
-    s = report.summary()
+def _summary(found: Validation) -> Text:
+    s = found.summary()
     if not s["modelled"]:
         return Text(f"{s['stacks']} stacks, none modelled", "bold red")
     text = Text(
@@ -263,5 +264,5 @@ def _summary(report: Report) -> Text:
             f"{100 * s['traced_mean_error']:.2f} %",
             "not bold",
         )
-    budgets = ", ".join(f"{name} {n:,}" for name, n in report.budgets.items())
+    budgets = ", ".join(f"{name} {n:,}" for name, n in found.budgets.items())
     return text.append(f"\non top, bounded by themselves (bytes): {budgets}", "not bold")

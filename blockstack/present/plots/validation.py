@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from blockstack.present.style import COLOURS, DIM, OVER, axes, corner_text, plain, thousands
-from blockstack.validation.report import Report
+from blockstack.results.validation import Validation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def validated(reports: Sequence[Report], ax: "Axes | None" = None) -> "Axes":
+def validated(files: Sequence[Validation], ax: "Axes | None" = None) -> "Axes":
     """One dot per stack; the diagonal is where a bound is exact, below it none holds.
 
     Parameters
     ----------
-    reports : sequence of Report
+    files : sequence of Validation
         One colour each.
 
     Returns
@@ -25,14 +25,10 @@ def validated(reports: Sequence[Report], ax: "Axes | None" = None) -> "Axes":
     """
     ax = axes(ax, 10.5, 7.4)
     deepest = max(
-        (
-            max(r.measured_bytes, r.predicted_bytes or 0)
-            for report in reports
-            for r in report.modelled
-        ),
+        (max(r.measured_bytes, r.predicted_bytes or 0) for found in files for r in found.modelled),
         default=1,
     )
-    most = deepest * (1 + 0.05 * (1 + len(reports)))  # room for the legend
+    most = deepest * (1 + 0.05 * (1 + len(files)))  # room for the legend
     ax.fill_between([0, most], [0, most], 0, color=OVER, alpha=0.06, lw=0)
     ax.plot([0, most], [0, most], color=OVER, lw=1.4)
     ax.text(
@@ -43,8 +39,8 @@ def validated(reports: Sequence[Report], ax: "Axes | None" = None) -> "Axes":
         ha="right",
         fontsize=8.5,
     )
-    for i, report in enumerate(reports):
-        _dots(ax, report, COLOURS[i % len(COLOURS)])
+    for i, found in enumerate(files):
+        _dots(ax, found, COLOURS[i % len(COLOURS)])
     ax.set_xlim(0, most)
     ax.set_ylim(0, most)
     ax.set_xlabel("measured: deepest stack at the entry of a block-layer function (bytes)")
@@ -52,19 +48,19 @@ def validated(reports: Sequence[Report], ax: "Axes | None" = None) -> "Axes":
     thousands(ax.xaxis)
     thousands(ax.yaxis)
     ax.legend(loc="upper left", frameon=False, fontsize=9)
-    _refused(ax, reports)
+    _refused(ax, files)
     plain(ax, "Stack depth: predicted against measured")
-    corner_text(ax, "; ".join(f"{r.kernel}: table {r.table}" for r in reports))
+    corner_text(ax, "; ".join(f"{r.kernel}: table {r.table}" for r in files))
     return ax
 
 
-def _dots(ax: "Axes", report: Report, colour: str) -> None:
-    s = report.summary()
-    label = f"{report.measured_kernel}: {s['holds']} of {s['modelled']} hold"
+def _dots(ax: "Axes", found: Validation, colour: str) -> None:
+    s = found.summary()
+    label = f"{found.measured_kernel}: {s['holds']} of {s['modelled']} hold"
     if s["modelled"]:
         label += f", median {s['median_ratio']:.2f}, p90 {s['p90_ratio']:.2f}"
     typical = [
-        (r.measured_bytes, r.typical_bytes) for r in report.modelled if r.typical_bytes is not None
+        (r.measured_bytes, r.typical_bytes) for r in found.modelled if r.typical_bytes is not None
     ]
     ax.scatter(
         [x for x, _ in typical],
@@ -76,8 +72,8 @@ def _dots(ax: "Axes", report: Report, colour: str) -> None:
         lw=0.9,
     )
     ax.scatter(
-        [r.measured_bytes for r in report.modelled],
-        [r.predicted_bytes or 0 for r in report.modelled],
+        [r.measured_bytes for r in found.modelled],
+        [r.predicted_bytes or 0 for r in found.modelled],
         s=24,
         color=colour,
         alpha=0.7,
@@ -86,8 +82,8 @@ def _dots(ax: "Axes", report: Report, colour: str) -> None:
     )
 
 
-def _refused(ax: "Axes", reports: Sequence[Report]) -> None:
-    names = sorted({r.name for report in reports for r in report.rows if r.refused})
+def _refused(ax: "Axes", files: Sequence[Validation]) -> None:
+    names = sorted({r.name for found in files for r in found.rows if r.refused})
     if names:
         lines = [f"not modelled ({len(names)}):", *(f"  {name}" for name in names)]
         ax.text(
