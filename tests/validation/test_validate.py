@@ -612,7 +612,8 @@ def test_traced_path_of_a_small_table():
 
 
 def test_command_line_fails_when_a_bound_does_not_hold(tmp_path):
-    found = CliRunner().invoke(app, ["validate", str(_small(tmp_path, max_bytes=9000))])
+    call = ["validate", str(_small(tmp_path, max_bytes=9000))]
+    found = CliRunner().invoke(app, call, env={"COLUMNS": "160"})
     assert found.exit_code == 1
     said = found.stdout.splitlines()
     at = next(i for i, line in enumerate(said) if line.startswith("fails: virtio-blk"))
