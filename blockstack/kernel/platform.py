@@ -1,7 +1,8 @@
 """The x86 stack model: how large a thread's stack is, what else lives on it, what an overflow does.
 
-Sizes and their sources: FACTS of each kernel's ``include/asm-i386/thread_info.h``,
-``arch/x86/include/asm/page_*_types.h`` and ``arch/i386/kernel/irq.c`` as cited per field.
+Sizes are those of each kernel's ``include/asm-i386/thread_info.h`` (2.6),
+``arch/x86/include/asm/page_*_types.h`` (3.10 on) and ``arch/i386/kernel/irq.c``, as cited per
+field.
 """
 
 from dataclasses import asdict, dataclass, replace

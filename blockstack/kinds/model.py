@@ -141,7 +141,11 @@ class Calls:
     flush, unplug : Path or None
         issue_flush_fn and unplug_fn of kernels to 2.6.3x: recursion on the control path.
     split : {"loop", "front", "rest", "rest-mapped"}
-        How a straddling bio is cut (FACTS.md 1g).
+        How a straddling bio is cut. ``loop``: all pieces in one call (2.6.20 drivers/md/dm.c
+        __split_bio). ``front``: the front is mapped, then the rest is submitted anew (6.1 dm.c
+        dm_split_and_process_bio). ``rest``: the rest is submitted before the front goes on (6.1
+        block/blk-merge.c __bio_split_to_limits, md-linear.c linear_make_request).
+        ``rest-mapped``: the rest is mapped before the front (6.1 raid0.c raid0_make_request).
     immediate : bool
         An uncut bio is remapped by return value: no nesting, no queueing (to 2.6.3x).
     ops : tuple of str
