@@ -72,6 +72,7 @@ def kernel_extract(
 ) -> None:
     """Read the frames of a kernel out of its machine code: a table for `--kernel`."""
     from blockstack.kernel.extract.build import extract, write_table
+    from blockstack.kernel.extract.orc import orc_sentence
 
     console = Console(stderr=True)
     with bad_input(as_json), _progress() as bar:
@@ -80,11 +81,10 @@ def kernel_extract(
     if as_json:
         print(json.dumps({"table": str(output), "meta": data["meta"]}, indent=1))
         return
-    meta, counts, orc = data["meta"], data["meta"]["counts"], data["meta"].get("orc")
+    meta, counts = data["meta"], data["meta"]["counts"]
     console.print(
         f"{meta['kernel']} ({meta['arch']}): {counts['functions']:,} functions, "
-        f"{counts['edges']:,} calls"
-        + (f"; ORC agrees on {orc['percent']:.2f} % of {orc['functions']:,}" if orc else ""),
+        f"{counts['edges']:,} calls; {orc_sentence(meta.get('orc'))}",
         highlight=False,
     )
     console.print(f"wrote {output}", highlight=False)

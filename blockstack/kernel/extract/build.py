@@ -232,6 +232,7 @@ def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
     code = sum(r.end - r.start for r in scanner.ranges) or 1
     times = Counter(name for r in scanner.ranges for name in r.names)
     orc = orc_table(image)
+    run.orc.tables += orc is not None
     spent = 0.0
 
     def tick(step: int) -> None:
@@ -333,7 +334,7 @@ def _meta(run: _Run, paths: Sequence[Path], data: dict[str, Any]) -> dict[str, A
             "entered_by_guess": run.guessed,
         },
     }
-    if run.orc.functions:
+    if run.orc.tables:
         meta["orc"] = run.orc.summary()
     if run.hinted:
         meta["source_files"] = f"{run.hinted} by function name and place from {run.hints_from}"

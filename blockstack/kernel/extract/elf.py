@@ -96,6 +96,9 @@ _TYPES = {
     1: {1: (4, False), 2: (4, True), 4: (4, True)},
 }
 
+#: include/asm-generic/vmlinux.lds.S: where a linked kernel's code begins and ends
+TEXT_LABELS = frozenset({"_text", "_stext", "_etext", "_sinittext", "_einittext"})
+
 
 @dataclass(slots=True)
 class Section:
@@ -336,9 +339,12 @@ class _Parser:
         for i in np.flatnonzero(~defined[shndx] & (symbols["name"] != 0) & (kinds != _STT_FILE)):
             image.externs[int(slot[i])] = _string(self.strings, int(symbols[i]["name"]))
         if not self.relocatable:
-            for i in np.flatnonzero(defined[shndx] & ~code[shndx]):
+            for i in np.flatnonzero(defined[shndx]):
                 text = _string(self.strings, int(symbols[i]["name"]))
-                if text.startswith(("__start_", "__stop_")) or text == "linux_banner":
+                if text in TEXT_LABELS or (
+                    not code[shndx[i]]
+                    and (text.startswith(("__start_", "__stop_")) or text == "linux_banner")
+                ):
                     image.markers[text] = int(values[i]) & (2**64 - 1)
         image.symbols = list(
             self._text(symbols, values, code[shndx] & defined[shndx], kinds, image)

@@ -14,6 +14,8 @@ from blockstack.kernel.extract.ops import BP, SP, Event
 #: how a call target is to be taken
 PLAIN, IGNORED, POINTER, RETURN, NORETURN = range(5)
 _MAX_CONFLICTS = 16
+#: below any depth that 32-bit displacements of one function can add up to
+_UNSEEN = -(1 << 62)
 #: what may stand between functions' blocks as filling; what leaves the depth alone
 _PADDING = frozenset({ops.STOP, ops.CLOBBER, ops.LOAD, ops.STORE})
 _HARMLESS = frozenset({ops.CALL, ops.CALLI, ops.EDGE, ops.CLOBBER, ops.LOAD, ops.STORE})
@@ -107,12 +109,13 @@ class Walk:
             self.ranges.append((start, end, len(self.events), len(self.events) + len(events)))
             self.events.extend(events)
         self.ips = [e[0] for e in self.events]
-        self.seen = [-1] * len(self.events)
+        self.seen = [_UNSEEN] * len(self.events)
         self.work: list[tuple[int, int, Env]] = []
         self.weak: list[tuple[int, int, Env]] = []
         self.jumps: list[tuple[int, int, Env]] = []
         self.out = Flow(pointer_bytes)
         self.guessing = False
+        self.below = 0
         self.called = 0
 
     def run(self) -> Flow:
@@ -162,7 +165,13 @@ class Walk:
             self._follow(*self.work.pop())
 
     def _follow(self, i: int, depth: int, env: Env) -> None:
-        """Straight on from event i until control leaves."""
+        """Straight on from event i until control leaves.
+
+        It ends, whatever the bytes are: an event that was passed is passed again only at a
+        greater depth, at most `_MAX_CONFLICTS` times in a function, and as often again where the
+        depth before was below zero: there the stack is not this function's (its entry's registers
+        are popped by hand, or data are read as code).
+        """
         seen, events, out = self.seen, self.events, self.out
         while True:
             before = seen[i]
@@ -173,6 +182,10 @@ class Walk:
                     return
                 out.suspect += 1
                 if before > depth or out.suspect > _MAX_CONFLICTS:
+                    return
+            elif before > _UNSEEN:
+                self.below += 1
+                if before >= depth or self.below > _MAX_CONFLICTS:
                     return
             seen[i] = depth
             event = events[i]

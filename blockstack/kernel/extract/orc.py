@@ -1,13 +1,17 @@
 """The kernel's own unwind data (ORC, x86_64 since 4.14) as a second opinion on depths."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from blockstack.kernel.extract.elf import Image
 
-_SP_REG = 5  # arch/x86/include/asm/orc_types.h: ORC_REG_SP
+#: arch/x86/include/asm/orc_types.h: the register that the depth is counted from, and the entry's
+#: type. Both numberings have changed (types in 6.4, registers by 7.3)
+_REG_AND_TYPE = 0x070F
 _ENTRY = np.dtype([("sp", "<i2"), ("bp", "<i2"), ("flags", "<u2")])
 
 
@@ -17,12 +21,15 @@ class Orc:
 
     Attributes
     ----------
+    tables : int
+        Binaries that have ORC data at all.
     functions, equal : int
         Functions that ORC covers; those whose every compared point agrees.
     points, points_equal : int
         The same, instruction by instruction (those that move the stack pointer or branch).
     """
 
+    tables: int = 0
     functions: int = 0
     equal: int = 0
     points: int = 0
@@ -58,6 +65,15 @@ class Orc:
         }
 
 
+def orc_sentence(summary: Mapping[str, float] | None) -> str:
+    """What a table's ``meta.orc`` says of the comparison; never silent."""
+    if summary is None:
+        return "no ORC data to compare with"
+    if not summary["functions"]:
+        return "there are ORC data, and none could be compared: take the depths with care"
+    return f"ORC agrees on {summary['percent']:.2f} % of {summary['functions']:,.0f}"
+
+
 @dataclass(frozen=True)
 class Table:
     """One image's ORC entries, sorted by address."""
@@ -81,10 +97,24 @@ def orc_table(image: Image) -> Table | None:
     place = np.uint64(addr) + np.arange(count, dtype=np.uint64) * np.uint64(4)
     ips = place + np.frombuffer(raw_ips, "<i4", count).astype(np.int64).view(np.uint64)
     rows = np.frombuffer(raw, _ENTRY, count)
-    kinds = (rows["flags"] >> 8) & 7
-    # the number of "an ordinary frame" changed in 6.4: it is by far the most frequent one
-    plain = np.bincount(kinds[(rows["flags"] & 15) == _SP_REG], minlength=8).argmax()
-    usable = ((rows["flags"] & 15) == _SP_REG) & (kinds == plain)
-    offsets = np.where(usable, rows["sp"], 0).astype(np.int64)
     order = np.argsort(ips, kind="stable")
-    return Table(ips[order], offsets[order])
+    ips, rows = ips[order], rows[order]
+    kinds = rows["flags"] & _REG_AND_TYPE
+    usable = kinds == _at_entry(image, ips, rows["sp"], kinds)
+    offsets = np.where(usable, rows["sp"], 0).astype(np.int64)
+    return Table(ips, offsets)
+
+
+def _at_entry(
+    image: Image,
+    ips: npt.NDArray[np.uint64],
+    offsets: npt.NDArray[np.int16],
+    kinds: npt.NDArray[np.integer[Any]],
+) -> int:
+    """The kind of entry that counts from the stack pointer: every function begins with it, and
+    with nothing but its return address on the stack."""
+    starts = np.array([s.addr for s in image.symbols], np.uint64)
+    at = np.searchsorted(ips, starts, side="right") - 1
+    at = at[at >= 0]
+    begun = at[offsets[at] == image.pointer_bytes]
+    return int(np.bincount(kinds[begun], minlength=1).argmax())

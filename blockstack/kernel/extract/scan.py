@@ -97,10 +97,31 @@ class Known:
     noreturn: set[str] = field(default_factory=lambda: set(_NORETURN))
 
 
+def text_bounds(image: Image) -> list[tuple[int, int]]:
+    """Where a linked kernel's code lies, by the linker script's own labels; empty: not told.
+
+    kallsyms gives data the letter of text where a section of data is linked executable
+    (arch/x86/kernel/vmlinux.lds.S, 7.3: ``_sdata``, ``pci_mem_start``), so the letter does not
+    decide.
+    """
+    at = image.markers
+    if not {"_stext", "_etext"} <= at.keys():
+        return []
+    begin = min(at["_stext"], at.get("_text", at["_stext"]))  # a head lies before _stext
+    bounds = [(begin, at["_etext"])]
+    if {"_sinittext", "_einittext"} <= at.keys():
+        bounds.append((at["_sinittext"], at["_einittext"]))
+    left = image.section(".exit.text")  # has no labels
+    return [*bounds, (left.addr, left.addr + len(left.data))] if left is not None else bounds
+
+
 def ranges_of(image: Image) -> list[Range]:
     """Functions of an image; without sizes (kallsyms) each ends where the next begins."""
     groups: dict[int, list[Symbol]] = {}
+    bounds = text_bounds(image)
     for symbol in image.symbols:
+        if bounds and not any(start <= symbol.addr < end for start, end in bounds):
+            continue
         if not symbol.name.startswith(_SKIPPED):
             groups.setdefault(symbol.addr, []).append(symbol)
     starts = sorted(groups)
