@@ -1,7 +1,8 @@
 """Which device kinds a kernel does not have: a driver that was dropped or not built."""
 
+from blockstack.base.calls import Path, is_root
 from blockstack.kernel.shipped import Kernel, shipped_functions
-from blockstack.kinds.model import Calls, Path
+from blockstack.kinds.model import Calls
 
 #: files of one driver each; what is elsewhere is the kernel's own
 _DRIVERS = ("drivers/", "fs/", "net/sunrpc/")
@@ -25,14 +26,14 @@ def why_absent(kernel: Kernel, calls: Calls) -> str:
 def path_absent(kernel: Kernel, path: Path) -> str:
     """The same for one path."""
     table, gen = kernel.rows.table, kernel.generation
-    needed = [text.removeprefix(">").split("|") for text in path.via if not text.endswith("?")]
-    needed += [[callee] for _, callee in path.edges]
+    needed = [anchor.names for anchor in path.anchors if not anchor.optional]
+    needed += [(edge.callee,) for edge in path.indirect_calls]
     lacking = [
         names
         for names in needed
-        if names[0][0] != "@"
+        if not is_root(names[0])
         and not any(map(table.find, names))
-        and not any(gen.renames.get(n) == () for n in names)
+        and not any(map(gen.drops, names))
     ]
     for names in lacking:
         reason = next((gen.gone[n] for n in names if n in gen.gone), "")

@@ -6,10 +6,11 @@ frame table of any build of that generation can stand behind one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from blockstack.base.calls import Anchor, Cut, CutText, Edge, EdgeText, Path
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel.later import CUTS, EDGES, FROM_SCHEDULE, GONE, RENAMES, UNCUT
-from blockstack.kinds.model import Path
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ class Generation:
     flush_link: str | None = None
     unplug_link: str | None = None
     files: tuple[str, ...] = ()
-    edges: tuple[tuple[str, str], ...] = ()
-    cuts: tuple[tuple[str, str, str], ...] = ()
+    edges: tuple[EdgeText, ...] = ()
+    cuts: tuple[CutText, ...] = ()
     note: str = ""
     assumed: Mapping[str, int] = field(default_factory=dict)
     roots: Mapping[tuple[str, str], Root] = field(default_factory=dict)
@@ -90,6 +91,42 @@ class Generation:
     uncut: frozenset[str] = frozenset()
     read_in: tuple[tuple[int, ...], ...] = ()
     doubt: str = ""
+
+    @cached_property
+    def indirect_calls(self) -> tuple[Edge, ...]:
+        """`edges`, read."""
+        return tuple(map(Edge.read, self.edges))
+
+    @cached_property
+    def calls_left_out(self) -> tuple[Cut, ...]:
+        """`cuts` that hold, read."""
+        return tuple(c for c in map(Cut.read, self.cuts) if c.callee not in self.uncut)
+
+    @cached_property
+    def renamed(self) -> Mapping[str, tuple[Anchor, ...]]:
+        """`renames`, read."""
+        return {name: tuple(map(Anchor.read, new)) for name, new in self.renames.items()}
+
+    @cached_property
+    def other_names(self) -> Mapping[str, tuple[str, ...]]:
+        """The plain names of what took the place of a function."""
+        return {
+            name: tuple(n for anchor in new for n in anchor.names)
+            for name, new in self.renamed.items()
+        }
+
+    @cached_property
+    def former_names(self) -> Mapping[str, tuple[str, ...]]:
+        """The names that a renamed function had."""
+        former: dict[str, tuple[str, ...]] = {}
+        for name, others in self.other_names.items():
+            for other in others:
+                former[other] = (*former.get(other, ()), name)
+        return former
+
+    def drops(self, name: str) -> bool:
+        """Whether a function's caller took its place."""
+        return self.renames.get(name) == ()
 
 
 # struct pt_regs of i386: 15 words in 2.6.18 (include/asm-i386/ptrace.h), 16 in 2.6.24, which also

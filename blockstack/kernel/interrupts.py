@@ -14,10 +14,10 @@ The frame tables hold no interrupt entry code. Register saves are derived from t
 structures; the frames of ``do_IRQ`` and its helpers are assumed, and every row says so.
 """
 
+from blockstack.base.calls import Path
 from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.rows import RowSource
 from blockstack.kinds.disks.scsi import old_completion, old_scsi_path
-from blockstack.kinds.model import Path
 from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_2_6
 from blockstack.kinds.network.nic import E1000_XMIT
 from blockstack.kinds.shared.tcp import BACKLOG_2_6_18, NET_CUTS, NET_FILES

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from blockstack.kernel.extract.subset import anchors_of, calls_of
+from blockstack.base.calls import Path
+from blockstack.kernel.extract.subset import calls_of
 from blockstack.kernel.shipped import PROFILES, load_kernel
-from blockstack.kernel.table import FrameTable, base_name
-from blockstack.kinds import KINDS, Kind, Path
+from blockstack.kernel.table import FrameTable, plain_name
+from blockstack.kinds import KINDS, Kind
 
 Role = Literal[
     "entry",
@@ -255,7 +256,7 @@ def owner_of(function: str, module: str, table: FrameTable | None) -> Owner:
     table : FrameTable or None
         The kernel that is asked first.
     """
-    name = base_name(function).partition("@")[0]
+    name = plain_name(function)
     name = re.sub(r"\.(?:clone|llvm|lto_priv)\.\d+\Z", "", name)
     for one in (*((table,) if table is not None else ()), *_shipped()):
         found = _agreed([by_file(one.functions[key][0]) for key in one.named(name)])
@@ -349,8 +350,8 @@ def _anchored() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for kind in KINDS.values():
         for path in _paths(kind):
-            for name in anchors_of(path):
-                found.setdefault(base_name(name).partition("@")[0], set()).add(kind.name)
+            for name in path.names():
+                found.setdefault(plain_name(name), set()).add(kind.name)
     return {name: frozenset(kinds) for name, kinds in found.items()}
 
 

@@ -4,18 +4,19 @@ Every figure comes from `CallGraph.longest` between the anchors that a kind name
 build of the same generation needs no new figures, only its frame table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import accumulate, pairwise
 
+from blockstack.base.calls import Anchor, Cut, Edge, Path, is_root
 from blockstack.base.errors import BlockstackError
-from blockstack.kernel.cuts import COMMON_CUTS, Cut, CutTable
+from blockstack.kernel.common_cuts import COMMON_CUTS
+from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.generation import Generation
 from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.table import FrameTable
-from blockstack.kinds.model import Path
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
-class _Anchor:
+class _Found:
+    """An anchor as one table has it."""
+
     name: str
     indirect: bool
     optional: bool
@@ -113,7 +116,7 @@ class RowSource:
         key = (path, link, goal)
         if key not in self._to:
             names, missing, graph = self._follow(path, link)
-            if goal.startswith("@") and names:  # a pseudo function: the last anchor calls it
+            if is_root(goal) and names:  # a pseudo function: the last anchor calls it
                 path = replace(path, edges=(*path.edges, (names[-1], goal)))
                 names, missing, graph = self._follow(path, link)
             spine = names if names[-1:] == [goal] else [*names, goal]
@@ -177,7 +180,7 @@ class RowSource:
         links = self._links("")
         found = CallPath()
         # not off the entry code: the system call table leads to every other system call
-        entry = sum(n.startswith("@") or self.table.functions[n][0][:5] == "arch/" for n in names)
+        entry = sum(is_root(n) or self.table.functions[n][0][:5] == "arch/" for n in names)
         tops = self._tops(graph, names)
         for i in range(entry if off else max(len(names) - 1, 0), len(names)):
             avoid = links | set(names[:i]) | set(names[i + 1 :]) if off else links
@@ -209,7 +212,7 @@ class RowSource:
 
     def _flush(self, path: Path, callback: Path) -> CallPath | None:
         names, missing, graph = self._follow(path, None)
-        goal = self.table.find(callback.via[0])
+        goal = self.table.find(callback.root)
         found: CallPath | None = None
         for i, top in enumerate(self._tops(graph, names) if goal and names else ()):
             rest = graph.longest(names[i], goal, avoid=self._links("") | set(names[:i]))
@@ -246,32 +249,34 @@ class RowSource:
     def _more(self) -> CutTable:
         return CutTable(self.more_cuts)
 
-    def _anchors(self, path: Path) -> tuple[list[_Anchor], tuple[str, ...]]:
+    def _anchors(self, path: Path) -> tuple[list[_Found], tuple[str, ...]]:
         """Anchors that the table has; the names of those that it lacks."""
         found, missing = [], []
-        for text in path.via:
-            indirect = text.startswith(">")
-            names = text.removeprefix(">").removesuffix("?").split("|")
-            renamed = [(new, n) for n in names for new in self.generation.renames.get(n, ())]
-            options = [
-                *((n, indirect, n) for n in names),
-                *((new.removeprefix(">"), indirect or new[0] == ">", n) for new, n in renamed),
-            ]
-            anchor = next(
-                (
-                    _Anchor(key, mark, text.endswith("?"), asked)
-                    for name, mark, asked in options
-                    if (key := name if name[0] == "@" else self.table.own(name))
-                ),
-                None,
-            )
-            if anchor is not None:
-                found.append(anchor)
-            elif not text.endswith("?") and not any(
-                self.generation.renames.get(n) == () for n in names
-            ):
-                missing.append(names[0])
+        for anchor in path.anchors:
+            one = self._find(anchor)
+            if one is not None:
+                found.append(one)
+            elif not anchor.optional and not any(map(self.generation.drops, anchor.names)):
+                missing.append(anchor.names[0])
         return found, tuple(missing)
+
+    def _find(self, anchor: Anchor) -> _Found | None:
+        """The first of an anchor's names that the table has, else of what took their place."""
+        options = [(name, anchor.indirect, name) for name in anchor.names]
+        options += [
+            (name, anchor.indirect or other.indirect, asked)
+            for asked in anchor.names
+            for other in self.generation.renamed.get(asked, ())
+            for name in other.names
+        ]
+        return next(
+            (
+                _Found(key, indirect, anchor.optional, asked)
+                for name, indirect, asked in options
+                if (key := name if is_root(name) else self.table.own(name))
+            ),
+            None,
+        )
 
     def _follow(self, path: Path, link: str | None) -> tuple[list[str], tuple[str, ...], CallGraph]:
         """A path's anchors in this table, those that it lacks, and the graph between them."""
@@ -280,21 +285,23 @@ class RowSource:
         better = self._connected(graph, anchors, link)
         if better != anchors:
             anchors, graph = better, self._graph(path, better, link)
-        edges = (*self.generation.edges, *path.edges)
-        lost = tuple(f"{a} -> {b}" for a, b in edges if self.table.lacks(a) or self.table.lacks(b))
+        edges = (*self.generation.indirect_calls, *path.indirect_calls)
+        lost = tuple(str(edge) for edge in edges if self._lost(edge))
         return [a.name for a in anchors], missing + lost, graph
 
-    def _connected(
-        self, graph: CallGraph, anchors: list[_Anchor], link: str | None
-    ) -> list[_Anchor]:
+    def _lost(self, edge: Edge) -> bool:
+        """Whether the table lacks a function of the edge that a kernel like this one has."""
+        return self.table.lacks(edge.caller) or self.table.lacks(edge.callee)
+
+    def _connected(self, graph: CallGraph, anchors: list[_Found], link: str | None) -> list[_Found]:
         """The anchors, but those that are there and not called from where the path says.
 
         An optional one was inlined into the anchor before and stands in the table for other
         callers; a renamed one is taken by its other name, if it has one.
         """
-        found: list[_Anchor] = []
+        found: list[_Found] = []
         for anchor in anchors:
-            renamed = () if anchor.optional else self.generation.renames.get(anchor.asked)
+            renamed = () if anchor.optional else self.generation.renamed.get(anchor.asked)
             before = found[-1].name if found else None if anchor.optional else link
             if (
                 anchor.indirect
@@ -306,22 +313,26 @@ class RowSource:
             ):
                 found.append(anchor)
                 continue
-            keys = [(k, n) for n in renamed if (k := self.table.find(n.removeprefix(">")))]
-            found += [replace(anchor, name=k, indirect=n.startswith(">")) for k, n in keys[:1]] or (
-                [anchor] if renamed else []
-            )
+            others = [
+                replace(anchor, name=key, indirect=other.indirect)
+                for other in renamed
+                for name in other.names
+                if (key := self.table.find(name))
+            ]
+            found += others[:1] or ([anchor] if renamed else [])
         return [
             a for a, b in zip(found, (None, *found), strict=False) if b is None or a.name != b.name
         ]
 
-    def _graph(self, path: Path, anchors: list[_Anchor], link: str | None) -> CallGraph:
+    def _graph(self, path: Path, anchors: list[_Found], link: str | None) -> CallGraph:
         gen = self.generation
-        edges = [*gen.edges, *path.edges]
+        own = [(edge.caller, edge.callee) for edge in path.indirect_calls]
+        edges = [*((edge.caller, edge.callee) for edge in gen.indirect_calls), *own]
         pairs = pairwise(anchors)
         edges += [
             (a.name, b.name)
             for a, b in pairs
-            if b.indirect or a.name.startswith("@") or gen.assumed.keys() & {a.name, b.name}
+            if b.indirect or is_root(a.name) or gen.assumed.keys() & {a.name, b.name}
         ]
         if anchors and link is not None:
             first = anchors[0]
@@ -330,20 +341,16 @@ class RowSource:
                 edges.append((site, first.name))
             elif link != gen.submit_link:
                 edges.append((link, first.name))
-            if link.startswith("@"):
+            if is_root(link):
                 edges.append((anchors[-1].name, link))
-        cuts = tuple(
-            Cut(a, b, reason, "topology")
-            for a, b, reason in (*gen.cuts, *path.cuts)
-            if b not in gen.uncut
+        cuts = gen.calls_left_out + tuple(
+            cut for cut in path.calls_left_out if cut.callee not in gen.uncut
         )
         return CallGraph(
             self.table,
             gen.files + path.files,
             tuple(edges),
-            CutTable(
-                cuts + self.more_cuts + COMMON_CUTS, frozenset(path.edges), _once(gen.renames)
-            ),
+            CutTable(cuts + self.more_cuts + COMMON_CUTS, frozenset(own), gen.former_names),
             self.entered,
         )
 
@@ -366,7 +373,7 @@ class RowSource:
             avoid = (self._links(link or "") - {b}) | ({*names, *others} - {a, b})
             found = graph.longest(a, b, avoid=avoid)
             if found is None:  # not connected in this build: a lower bound, and we say so
-                own = Step(a, 0 if a.startswith("@") else self.table.functions[a][1])
+                own = Step(a, 0 if is_root(a) else self.table.functions[a][1])
                 found = (
                     CallPath((own,), (f"{a} -> {b}",))
                     if a in self.table.functions
@@ -380,7 +387,7 @@ class RowSource:
         steps: list[Step] = []
         missing: tuple[str, ...] = ()
         for step in path.steps:
-            if not step.function.startswith("@"):
+            if not is_root(step.function):
                 steps.append(step)
                 continue
             root = self.generation.roots.get((self.platform.arch, step.function))
@@ -410,17 +417,3 @@ class RowSource:
         pushed = (site or 0) - self.table.pointer_bytes  # nothing calls the assembly
         rows = ((assembly, pushed), (function, kept or 0))
         return CallPath(tuple(Step(name, n) for name, n in rows if n > 0), missing)
-
-
-@lru_cache(maxsize=8)
-def _reversed(renames: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, tuple[str, ...]]:
-    once: dict[str, tuple[str, ...]] = {}
-    for old, new in renames:
-        for name in new:
-            once[name.removeprefix(">")] = (*once.get(name.removeprefix(">"), ()), old)
-    return once
-
-
-def _once(renames: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
-    """The former names of what was renamed."""
-    return _reversed(tuple(renames.items()))

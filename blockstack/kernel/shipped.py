@@ -108,7 +108,7 @@ class Kernel:
     @classmethod
     def make(cls, name: str, table: FrameTable, gen: Generation, platform: Platform) -> "Kernel":
         """A kernel with its generation's own rule."""
-        whole = replace(table, renames=gen.renames).with_assumed(gen.assumed)
+        whole = replace(table, renames=gen.other_names).with_assumed(gen.assumed)
         return cls(name, table, gen, platform, gen.rule, RowSource(whole, gen, platform))
 
     def override(

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from blockstack.base.calls import split_place
 from blockstack.base.errors import BlockstackError, UnknownFrame
 
 FORMAT = "blockstack-frames-1"
@@ -34,6 +35,11 @@ def base_name(name: str) -> str:
     """``"f.isra.0@fs/x.c"`` without gcc's clone suffixes: ``"f@fs/x.c"``."""
     function, at, file = name.partition("@")
     return _CLONE.sub("", function) + at + file
+
+
+def plain_name(name: str) -> str:
+    """``"f.isra.0@fs/x.c"`` without clone suffixes and place: ``"f"``."""
+    return split_place(base_name(name))[0]
 
 
 def _stem(place: str) -> str:
@@ -53,7 +59,7 @@ class FrameTable:
     calls, tail : mapping of caller to mapping of callee to bytes
     indirect : mapping of caller to list of bytes
     renames : mapping of function to tuple of str
-        Other names (a leading ``>`` is ignored) under which `find` looks for what is not there.
+        Other names under which `find` looks for what is not there.
     expected : frozenset of str
         Functions that a kernel like this one has: what is missing of them is told.
     """
@@ -72,7 +78,7 @@ class FrameTable:
         """Keys by the function's own name, without file and clone suffixes."""
         found: dict[str, list[str]] = {}
         for name in self.functions:
-            found.setdefault(base_name(name).partition("@")[0], []).append(name)
+            found.setdefault(plain_name(name), []).append(name)
         return found
 
     @property
@@ -139,7 +145,7 @@ class FrameTable:
 
     def find(self, name: str) -> str | None:
         """The table's key for ``name``, as `own` finds it, or for what took its place."""
-        names = (name, *(n.removeprefix(">") for n in self.renames.get(name, ())))
+        names = (name, *self.renames.get(name, ()))
         return next((key for key in map(self.own, names) if key), None)
 
     def lacks(self, name: str) -> bool:
@@ -155,7 +161,7 @@ class FrameTable:
         """
         if name in self.functions:
             return name
-        function, _, place = name.partition("@")
+        function, place = split_place(name)
         named = self._named.get(function, [])
         # the unqualified one of several same-named functions has its file in its row only
         found = [
@@ -165,14 +171,12 @@ class FrameTable:
         ]
         if not found and place:
             wanted = {place, _stem(place)}
-            found = [
-                n for n in named if wanted & {n.partition("@")[2], _stem(self.functions[n][0])}
-            ]
+            found = [n for n in named if wanted & {split_place(n)[1], _stem(self.functions[n][0])}]
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
 
     def named(self, name: str) -> list[str]:
         """Every function of this name, in whatever file, and what gcc split off it."""
-        return self._named.get(base_name(name).partition("@")[0], [])
+        return self._named.get(plain_name(name), [])
 
     def frame(self, name: str) -> int:
         """Frame of ``name`` in bytes.

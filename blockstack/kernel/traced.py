@@ -10,6 +10,7 @@ build keeps at least, and is named.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from blockstack.base.calls import split_place
 from blockstack.kernel.generation import Root
 from blockstack.kernel.table import FrameTable, base_name
 from blockstack.results.traced import TracedFrame, TracedPath
@@ -101,7 +102,7 @@ def _keys(table: FrameTable, name: str) -> list[str]:
     """The table's functions that a trace calls ``name``: same-named ones of several files, and
     what gcc split off; the best match first."""
     found = table.named(name)
-    exact = [k for k in found if k.partition("@")[0] == name]
+    exact = [k for k in found if split_place(k)[0] == name]
     return exact or sorted(found, key=lambda k: (base_name(k) != k, -table.functions[k][1]))
 
 

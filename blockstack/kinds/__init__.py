@@ -8,14 +8,14 @@ from blockstack.kinds.disks import DISK_KINDS
 from blockstack.kinds.dm import DM_KINDS
 from blockstack.kinds.filesystems import SOURCE_KINDS
 from blockstack.kinds.md import MD_KINDS
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker, generations
+from blockstack.kinds.model import Calls, Kind, Param, Worker, generations
 from blockstack.kinds.network import NETWORK_KINDS
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind for kind in (*DM_KINDS, *MD_KINDS, *DISK_KINDS, *NETWORK_KINDS, *SOURCE_KINDS)
 }
 
-__all__ = ["KINDS", "Calls", "Kind", "Param", "Path", "Worker", "find_kind", "served_by"]
+__all__ = ["KINDS", "Calls", "Kind", "Param", "Worker", "find_kind", "served_by"]
 
 
 def find_kind(name: object, path: str = "kind") -> Kind:

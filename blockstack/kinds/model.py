@@ -6,8 +6,10 @@ never here; they come from the frame tables of real kernels.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
+
+from blockstack.base.calls import Path
 
 #: a generation whose kinds are those of an earlier one, but for what a kind gives anew
 LIKE: Mapping[str, str] = {"6.12": "6.1"}
@@ -44,67 +46,6 @@ class Param:
 
 
 REQUIRED: Any = object()
-
-
-@dataclass(frozen=True)
-class Path:
-    """A chain of anchors through the call graph of one kernel generation.
-
-    Between two anchors the frame table's direct calls give the deepest path. Each anchor is a
-    function name, optionally marked:
-
-    ``">f"``  reached by an indirect call made by the anchor before it (a topology fact);
-    ``"f?"``  may have been inlined in some builds: skipped when the table lacks it;
-    ``"f|g"`` the first of these that the table has.
-
-    Attributes
-    ----------
-    via : tuple of str
-        Anchors in call order.
-    edges : tuple of (caller, callee)
-        Further indirect calls that this kind resolves, off the spine.
-    files : tuple of str
-        Source files (or directories, ending in ``/``) whose functions are followed, beside the
-        generation's common ones.
-    cuts : tuple of (caller, callee, reason)
-        Calls that this path cannot take, with the reason in the kernel's code.
-    again : tuple of tuple of str
-        Cycles of calls (a function that calls itself: one name) that are run once more than the
-        longest simple path has them: a tree that is walked down by recursion.
-    """
-
-    via: tuple[str, ...]
-    edges: tuple[tuple[str, str], ...] = ()
-    files: tuple[str, ...] = ()
-    cuts: tuple[tuple[str, str, str], ...] = ()
-    again: tuple[tuple[str, ...], ...] = ()
-
-    def replace_via(self, via: tuple[str, ...]) -> "Path":
-        """Other anchors through the same indirect calls, files and cuts.
-
-        Indirect calls between the old anchors are kept as plain edges.
-        """
-        names = [text.removeprefix(">").removesuffix("?") for text in self.via]
-        kept = tuple(
-            (a, b)
-            for a, b, text in zip(names, names[1:], self.via[1:], strict=False)
-            if text.startswith(">")
-        )
-        return replace(self, via=via, edges=self.edges + kept)
-
-    def then(self, lower: "Path") -> "Path":
-        """This path, continued by the path of what it calls.
-
-        The first anchor of ``lower`` carries its own mark: ``">e1000_xmit_frame"`` joins a
-        protocol's path that ends at ``dev_hard_start_xmit`` to the network driver under it.
-        """
-        return Path(
-            self.via + lower.via,
-            self.edges + lower.edges,
-            self.files + lower.files,
-            self.cuts + lower.cuts,
-            self.again + lower.again,
-        )
 
 
 @dataclass(frozen=True)

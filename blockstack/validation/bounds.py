@@ -14,10 +14,10 @@ from blockstack.base.errors import BlockstackError
 from blockstack.engine.depth.explain import static_tasks
 from blockstack.engine.depth.static import each_deepest
 from blockstack.kernel import Kernel
-from blockstack.kernel.cuts import RARE_CUTS
+from blockstack.kernel.common_cuts import RARE_CUTS
 from blockstack.kernel.graph import Entered
 from blockstack.kernel.rows import RowSource
-from blockstack.kernel.table import base_name
+from blockstack.kernel.table import base_name, plain_name
 from blockstack.kernel.traced import traced_path
 from blockstack.results.result import TaskDepth
 from blockstack.results.traced import TracedPath
@@ -188,7 +188,7 @@ def _matches(task: TaskDepth, context: str) -> bool:
     if not context:
         return True
     wanted = _functions(context)
-    top = [base_name(f.function).partition("@")[0] for f in task.path[:_NEAR_ROOT]]
+    top = [plain_name(f.function) for f in task.path[:_NEAR_ROOT]]
     if context == "pagefault" and {"do_syscall_64", "ia32_sys_call"} & set(top):
         return False  # a fault of the kernel's own copy to user memory
     return any(name in wanted for name in top)
@@ -206,7 +206,7 @@ def _functions(context: str) -> tuple[str, ...]:
 
 def _parting(traced: Sequence[str], path: Sequence[str]) -> tuple[str, str] | None:
     """The first traced function that is not on the path, and what the path has there."""
-    plain = [base_name(name).partition("@")[0] for name in path]
+    plain = [plain_name(name) for name in path]
     at = 0
     for name in traced:
         function = base_name(name)

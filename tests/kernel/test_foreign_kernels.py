@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
+from blockstack.base.calls import Cut
+from blockstack.base.calls import Path as Anchors
 from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.engine.depth.explain import explain
 from blockstack.kernel import PROFILES, FrameTable, kernel_of, load_kernel
-from blockstack.kernel.cuts import Cut, CutTable
+from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.generation import GENERATIONS, generation_of
 from blockstack.kernel.graph import CallGraph
 from blockstack.kernel.rows import RowSource
@@ -19,7 +21,6 @@ from blockstack.kernel.shipped import version_of
 from blockstack.kernel.traced import traced_path
 from blockstack.kinds import find_kind
 from blockstack.kinds.model import LIKE
-from blockstack.kinds.model import Path as Anchors
 from blockstack.scenario.config import load_config
 
 CONFIGS = ROOT / "configs"

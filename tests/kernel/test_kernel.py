@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blockstack.base.calls import Cut, Path
 from blockstack.base.errors import BlockstackError, UnknownFrame
 from blockstack.kernel import PROFILES, CallPath, FrameTable, load_kernel, load_table
-from blockstack.kernel.cuts import COMMON_CUTS, RARE_CUTS, Cut, CutTable
+from blockstack.kernel.common_cuts import COMMON_CUTS, RARE_CUTS
+from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.generation import GENERATIONS
 from blockstack.kernel.graph import CallGraph, Step
 from blockstack.kernel.rows import RowSource
 from blockstack.kinds import KINDS
-from blockstack.kinds.model import Path
 
 NO_CUTS = CutTable(())
 
@@ -197,7 +198,7 @@ def test_a_cut_below_a_function_holds_wherever_it_is_on_the_stack():
         "split.cold": {},
         "read": {},
     }
-    cuts = CutTable((Cut("below lookup", "split*", "looks up only", "workload"),))
+    cuts = CutTable((Cut("lookup", "split*", "looks up only", "workload", below=True),))
     found = graph(table(calls), cuts=cuts).longest("a", None)
     assert [(s.function, s.bytes) for s in found.steps] == [
         ("a", 4),
@@ -220,7 +221,7 @@ def test_cuts_below_functions_against_all_paths(seed, cycles):
         for a in names
     }
     below = {(rng.choice(names), rng.choice(names)) for _ in range(3)}
-    cuts = tuple(Cut(f"below {top}", b, "reason", "workload") for top, b in sorted(below))
+    cuts = tuple(Cut(top, b, "reason", "workload", below=True) for top, b in sorted(below))
     goal, avoid = rng.choice([None, "f5"]), rng.sample(["f3", "f4"], rng.randint(0, 1))
 
     def deepest(function, tops, seen):

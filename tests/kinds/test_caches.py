@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 
 import blockstack as bs
+from blockstack.base.calls import Path
 from blockstack.base.errors import BlockstackError
 from blockstack.engine.depth.static import StaticTasks
 from blockstack.engine.plan.arrays import NOPS, WRITE
@@ -12,10 +13,9 @@ from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import run
 from blockstack.engine.plan.demand import source_of
 from blockstack.kernel import load_kernel as load_any_kernel
-from blockstack.kernel.cuts import RARE_CUTS
+from blockstack.kernel.common_cuts import RARE_CUTS
 from blockstack.kernel.rows import RowSource
 from blockstack.kinds import KINDS
-from blockstack.kinds.model import Path
 
 load_kernel = cache(load_any_kernel)
 NEW = ("linux-6.1-x86_64", "linux-6.1-i386")

@@ -4,9 +4,10 @@ from functools import cache
 
 import pytest
 
+from blockstack.base.calls import Path
 from blockstack.kernel import load_kernel as load_any_kernel
 from blockstack.kinds import KINDS
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.kinds.model import Calls, Kind
 
 KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
 load_kernel = cache(load_any_kernel)

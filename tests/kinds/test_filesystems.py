@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
+from blockstack.base.calls import Path
 from blockstack.engine.depth.explain import explain
 from blockstack.engine.plan.entries import source_completion
 from blockstack.engine.plan.layers import Layers
 from blockstack.kernel import CallPath, Kernel, load_kernel
 from blockstack.kinds import find_kind
-from blockstack.kinds.model import Path
 from blockstack.stack import Stack
 from blockstack.validation.bounds import as_traced
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from blockstack.base.calls import Path
 from blockstack.base.errors import ConfigError, UnsupportedKind
 from blockstack.engine.depth.explain import explain
 from blockstack.kernel import RowSource, load_kernel
 from blockstack.kernel.interrupts import interrupt_paths
-from blockstack.kinds import Calls, Kind, Path
+from blockstack.kinds import Calls, Kind
 from blockstack.kinds.disks import DISK_KINDS
 from blockstack.kinds.disks.loop import LOOP
 from blockstack.kinds.disks.scsi import SCSI

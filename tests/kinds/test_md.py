@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from blockstack.base.calls import Path
 from blockstack.base.errors import BlockstackError
 from blockstack.engine.plan.layers import Layers
 from blockstack.kernel import CallPath, Kernel, LayerRow, load_kernel
 from blockstack.kinds import find_kind
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.kinds.model import Calls, Kind
 from blockstack.stack import Stack
 
 KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")

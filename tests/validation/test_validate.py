@@ -16,7 +16,7 @@ from blockstack.cli import app
 from blockstack.commands.parse import read_commands
 from blockstack.commands.shell import options, simple_commands
 from blockstack.kernel import load_kernel, load_table
-from blockstack.kernel.cuts import RARE_CUTS
+from blockstack.kernel.common_cuts import RARE_CUTS
 from blockstack.kernel.generation import GENERATIONS
 from blockstack.kernel.table import FrameTable
 from blockstack.kernel.traced import traced_path

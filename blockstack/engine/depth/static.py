@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from blockstack.base.calls import Path
 from blockstack.base.hints import listed
 from blockstack.engine.depth.bound import Bound
 from blockstack.engine.plan.arrays import FLUSH, FUA, LEAF, OP_NAMES, WRITE
@@ -12,7 +13,6 @@ from blockstack.engine.plan.entries import Entries, Way
 from blockstack.engine.plan.interrupts import SharedInterrupts, shared_interrupts
 from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
-from blockstack.kinds.model import Path
 from blockstack.results.result import TaskDepth, judge
 from blockstack.stack import Device
 
@@ -369,7 +369,7 @@ class StaticTasks:
 
 def _context(path: Path) -> str:
     """The context that a path's root stands for."""
-    return path.via[0].removeprefix("@").replace("kthread", "worker")
+    return path.root.removeprefix("@").replace("kthread", "worker")
 
 
 def _children(plan: Plan, p: int) -> Sequence[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from blockstack.base.calls import Path
 from blockstack.base.errors import UnsupportedKind
 from blockstack.engine.plan.arrays import OP_NAMES
 from blockstack.engine.plan.layers import Layers
@@ -10,7 +11,7 @@ from blockstack.engine.plan.network import send
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
 from blockstack.kernel import CallPath
 from blockstack.kinds import find_kind, served_by
-from blockstack.kinds.model import Kind, Path, Worker, generations
+from blockstack.kinds.model import Kind, Worker, generations
 from blockstack.stack import Device, Stack
 
 
@@ -203,7 +204,7 @@ def _way(
     layers: Layers, source: str, name: str, op: int, path: Path, lower: Device, data: bool
 ) -> Way:
     gen, rows = layers.kernel.generation, layers.kernel.rows
-    context = "worker" if path.via[0] == "@kthread" else "caller"
+    context = "worker" if path.root == "@kthread" else "caller"
     if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
         sent = send(layers.kernel, path, lower).path
         return Way(name, op, layered(source, sent), data, context)

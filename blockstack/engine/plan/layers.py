@@ -1,8 +1,9 @@
 """One device on one kernel: its rows per operation, its worker, its completion."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from blockstack.base.calls import Path
 from blockstack.base.errors import UnsupportedKind
 from blockstack.engine.plan.arrays import OP_NAMES
 from blockstack.engine.plan.network import over_nic, receptions, send, windows_driver
@@ -10,7 +11,7 @@ from blockstack.engine.plan.paths import LayeredPath, deepest, layered
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
 from blockstack.kernel.absent import why_absent
 from blockstack.kinds import Calls, served_by
-from blockstack.kinds.model import Path, Worker, generations
+from blockstack.kinds.model import Worker, generations
 from blockstack.stack import Device, Stack
 
 EMPTY = LayerRow(CallPath(), CallPath())
@@ -156,8 +157,8 @@ class Layers:
         for lower in (self.stack.devices[name] for name in device.on):
             calls = self.calls(lower)
             path = calls.submit_ops.get(op, calls.submit) or Path(())
-            start = next((i for i, a in enumerate(path.via) if a.startswith(">")), 0)
-            has_queue = path.via[:1] == ("blk_mq_submit_bio",) and start
+            driver = path.from_first_indirect()
+            has_queue = path.via[:1] == ("blk_mq_submit_bio",) and driver != path
             if lower.kind_entry.role != "leaf" or not has_queue:
                 raise UnsupportedKind(
                     f"request-based {device.kind} does not stand on {lower.kind}",
@@ -165,7 +166,7 @@ class Layers:
                     value=lower.name,
                     hint='queue_mode = "bio", or disks with a request queue',
                 )
-            yield own.then(replace(path, via=path.via[start:]))
+            yield own.then(driver)
 
     def check_op(self, device: Device, op: str) -> None:
         """Raise `UnsupportedKind` when the device does not pass ``op`` on in this kernel."""

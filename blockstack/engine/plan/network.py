@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from blockstack.base.calls import Path
 from blockstack.kernel import CallPath, Kernel, Step
-from blockstack.kinds.model import Calls, Path
+from blockstack.kinds.model import Calls
 from blockstack.kinds.shared.tcp import SOFTIRQ
 from blockstack.stack import Device
 

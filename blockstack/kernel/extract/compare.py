@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from blockstack.kernel.table import FrameTable, base_name
+from blockstack.kernel.table import FrameTable, plain_name
 
 #: folders that a bio passes through
 BLOCK_PATH = ("block/", "drivers/md/", "drivers/block/", "drivers/scsi/", "drivers/nvme/", "fs/")
@@ -95,7 +95,7 @@ def _title(table: FrameTable) -> str:
 
 def _frames(table: FrameTable, folders: Sequence[str]) -> dict[str, tuple[str, int]]:
     """File and largest frame by name without clone suffix, the file added where it must be."""
-    plain = {name: base_name(name).partition("@")[0] for name in table.functions}
+    plain = {name: plain_name(name) for name in table.functions}
     files: dict[str, set[str]] = {}
     for name, short in plain.items():
         files.setdefault(short, set()).add(table.functions[name][0])

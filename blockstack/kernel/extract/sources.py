@@ -13,7 +13,7 @@ from typing import Any
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel.extract.elf import Image
 from blockstack.kernel.extract.naming import Found
-from blockstack.kernel.table import base_name, load_table
+from blockstack.kernel.table import base_name, load_table, plain_name
 
 BUILT_IN = "[vmlinux]"
 #: source files by function name; several where several files have such a function
@@ -211,5 +211,5 @@ def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[Hints, str]:
         table = load_table(path)
     found: dict[str, dict[str, None]] = {}
     for key, (file, _, _) in table.functions.items():
-        found.setdefault(base_name(key).partition("@")[0], {})[file] = None
+        found.setdefault(plain_name(key), {})[file] = None
     return {name: tuple(files) for name, files in found.items()}, name

@@ -16,10 +16,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
+from blockstack.base.calls import Path, is_root
 from blockstack.kernel.generation import Generation, generation
 from blockstack.kernel.interrupts import followed_paths
 from blockstack.kernel.table import FrameTable, load_table
-from blockstack.kinds import KINDS, Calls, Kind, Path
+from blockstack.kinds import KINDS, Calls, Kind
 from blockstack.kinds.model import in_generation
 
 MEASURED = File(__file__).parents[2] / "validation/data"
@@ -56,14 +57,6 @@ def calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
             yield calls
 
 
-def anchors_of(path: Path) -> Iterator[str]:
-    """Function names that a path mentions."""
-    for text in path.via:
-        yield from text.removeprefix(">").removesuffix("?").split("|")
-    for edge in path.edges:
-        yield from edge
-
-
 def traced_names(table: FrameTable) -> Iterator[str]:
     """Functions on the measured traces that ship of the table's version and architecture."""
     version = re.search(r"\d+\.\d+", str(table.meta["kernel"]))
@@ -80,11 +73,12 @@ def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
     paths = list(paths_of(gen))
     files = {f for path in paths for f in path.files} | set(gen.files)
     dirs = tuple(f for f in files if f.endswith("/"))
-    named = {name for path in paths for name in anchors_of(path)}
-    named |= {gen.submit_link, gen.endio_link, *gen.dispatch, *(n for e in gen.edges for n in e)}
-    named |= {name.removeprefix(">") for names in gen.renames.values() for name in names}
+    named = {name for path in paths for name in path.names()}
+    named |= {gen.submit_link, gen.endio_link, *gen.dispatch}
+    named |= {name for edge in gen.indirect_calls for name in (edge.caller, edge.callee)}
+    named |= {name for names in gen.other_names.values() for name in names}
     named |= {name for root in gen.roots.values() for name in root.entry or ()}
-    keys = {table.find(name) for name in named if not name.startswith("@")}
+    keys = {table.find(name) for name in named if not is_root(name)}
     keys |= {key for name in traced_names(table) for key in table.named(name)}
     kept = {
         name

@@ -8,7 +8,8 @@ of their own. Closures call the next function on the same stack unless they name
 
 from collections.abc import Iterable
 
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.caching import HITS, block
 from blockstack.kinds.shared.threads import WORK_FILES, kthread, kworker

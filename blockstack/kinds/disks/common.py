@@ -1,6 +1,7 @@
 """What disks have in common: a capacity, and blk-mq's flush machinery."""
 
-from blockstack.kinds.model import REQUIRED, Calls, Param, Path
+from blockstack.base.calls import Path
+from blockstack.kinds.model import REQUIRED, Calls, Param
 from blockstack.kinds.params import sectors
 from blockstack.kinds.shared.requests import NOT_A_FLUSH, with_cuts
 

@@ -2,7 +2,8 @@
 with the file system's own.
 """
 
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import boolean, sectors
 from blockstack.kinds.shared.requests import MQ_CUTS, Cuts, mq_path
 from blockstack.kinds.shared.threads import WORK_FILES, kworker

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.disks.common import ALL_OPS, SIZE, mq_calls
-from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import NOT_A_FLUSH, Cuts, unscheduled, with_cuts
 

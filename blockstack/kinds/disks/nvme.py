@@ -1,7 +1,8 @@
 """NVMe disks on PCI (since 3.3: in 6.1 only)."""
 
+from blockstack.base.calls import Path
 from blockstack.kinds.disks.common import SIZE, mq_calls
-from blockstack.kinds.model import Kind, Path
+from blockstack.kinds.model import Kind
 from blockstack.kinds.shared.requests import DMA_CUTS, DMA_FILES, MQ_CUTS, Cuts, mq_path
 
 _NVME_FILES = ("drivers/nvme/host/pci.c", "drivers/nvme/host/core.c", *DMA_FILES)

@@ -1,7 +1,8 @@
 """RAM disks, plain and compressed: they complete inside the submit call."""
 
+from blockstack.base.calls import Path
 from blockstack.kinds.disks.common import ALL_OPS, SIZE
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.kinds.model import Calls, Kind
 from blockstack.kinds.shared.requests import with_cuts
 
 _RAM_FILES = ("drivers/block/rd.c", "mm/filemap.c", "lib/radix-tree.c")

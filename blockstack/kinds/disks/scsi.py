@@ -1,7 +1,8 @@
 """SCSI disks: sd over the SCSI middle layer over a host adapter's driver."""
 
+from blockstack.base.calls import Path
 from blockstack.kinds.disks.common import SIZE
-from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import (
     DMA_CUTS,

@@ -1,7 +1,8 @@
 """virtio-blk: the block device of a virtual machine."""
 
+from blockstack.base.calls import Path
 from blockstack.kinds.disks.common import SIZE, mq_calls
-from blockstack.kinds.model import Kind, Path
+from blockstack.kinds.model import Kind
 from blockstack.kinds.shared.requests import DMA_CUTS, DMA_FILES, MQ_CUTS, SPLIT_RING, mq_path
 
 _VIRTIO_FILES = ("drivers/block/virtio_blk.c", "drivers/virtio/virtio_ring.c", *DMA_FILES)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import blockstack.kinds.dm.common as dm
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.caching import HITS, block
 from blockstack.kinds.shared.threads import kthread

@@ -6,7 +6,8 @@ itself completes through dm.c's ``clone_endio``; the targets differ in what ``ma
 
 from collections.abc import Iterable
 
-from blockstack.kinds.model import Calls, Path, Worker
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Worker
 
 Cuts = tuple[tuple[str, str, str], ...]
 Edges = tuple[tuple[str, str], ...]

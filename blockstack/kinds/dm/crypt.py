@@ -8,8 +8,9 @@ submits them sorted from the dmcrypt_write thread, unless the work queues are sw
 from typing import Any
 
 import blockstack.kinds.dm.common as dm
+from blockstack.base.calls import Path
 from blockstack.base.errors import ConfigError
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice, size_bytes
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 

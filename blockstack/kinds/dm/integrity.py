@@ -1,7 +1,8 @@
 """dm-integrity with its own checksums: journal, bitmap or direct."""
 
 import blockstack.kinds.dm.common as dm
-from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 

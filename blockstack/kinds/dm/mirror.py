@@ -1,7 +1,8 @@
 """dm-mirror: writes go to every leg from kmirrord, through dm-io."""
 
 import blockstack.kinds.dm.common as dm
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind
 
 _MIRROR_OLD_FILES = ("dm-raid1.c", "dm-io.c")
 _MIRROR_NOTE = (

@@ -9,7 +9,8 @@ serialised: the disk's ->queue_rq lies on top of dm's.
 from dataclasses import replace
 
 import blockstack.kinds.dm.common as dm
-from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import MQ_CUTS, NOT_A_FLUSH, mq_path, with_cuts
 

@@ -7,11 +7,12 @@ threads are md's own, and behind md's bio dm's clone completes.
 from collections.abc import Callable, Mapping
 
 import blockstack.kinds.dm.common as dm
+from blockstack.base.calls import Path
 from blockstack.kinds.md.levels import BITMAP_WORDS, failed_members, layout
 from blockstack.kinds.md.parity import parity_calls
 from blockstack.kinds.md.v6_1 import RAID0, raid1_new, raid10_new
 from blockstack.kinds.md.v6_12 import later_md
-from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice, sectors
 
 

@@ -5,7 +5,8 @@ it to the snapshot's store, commits the exception there and then lets the held w
 """
 
 import blockstack.kinds.dm.common as dm
-from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import fraction, sectors
 
 _OLD_FILES = ("dm-snap.c", "dm-exception-store.c", "kcopyd.c", "dm-io.c")

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import blockstack.kinds.dm.common as dm
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind
 
 _FLAKEY: dm.Cuts = (
     ("flakey_map", "bio_endio", "only while the device is down (drop_writes, error_writes)"),

@@ -1,7 +1,8 @@
 """dm-verity: read-only images whose blocks are checked against a tree of hashes."""
 
 import blockstack.kinds.dm.common as dm
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
 # dm-verity.c 6.1: map submits the read itself; its end hands the bio to kverityd, which reads the

@@ -10,9 +10,10 @@ the trees (``-tree``).
 from collections.abc import Mapping
 from dataclasses import replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts, Edges, cut_rows, source_calls
 from blockstack.kinds.filesystems.vfs_v6_1 import FSYNC, Fs61, discard_61, entries_61, thread_61
-from blockstack.kinds.model import Kind, Param, Path
+from blockstack.kinds.model import Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import with_cuts
 from blockstack.kinds.shared.threads import WORK_FILES, kworker

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind
 
 Edges = tuple[tuple[str, str], ...]
 Cuts = tuple[tuple[str, str, str], ...]
@@ -30,8 +31,7 @@ FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
 
 def below_vfs(entry: Path) -> Path:
     """The part of a way in below the VFS: from the first file operation to ``submit_bio``."""
-    first = next(i for i, anchor in enumerate(entry.via) if anchor.startswith(">"))
-    return Path(entry.via[first:], entry.edges, entry.files, entry.cuts)
+    return entry.from_first_indirect()
 
 
 OPS = ("read", "write", "flush", "discard", "fua")

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts, Edges, cut_rows, source_calls
 from blockstack.kinds.filesystems.vfs_v6_1 import FSYNC, Fs61, discard_61, entries_61, thread_61
-from blockstack.kinds.model import Kind, Path
+from blockstack.kinds.model import Kind
 
 _FILES = ("fs/f2fs/",)
 _CUTS: Cuts = (

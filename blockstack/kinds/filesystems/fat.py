@@ -6,6 +6,7 @@ Read in fs/fat, fs/buffer.c, fs/mpage.c and fs/direct-io.c of Debian's 6.1.192.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import (
     AIO_END,
     BUFFER_END,
@@ -27,7 +28,7 @@ from blockstack.kinds.filesystems.vfs_v6_1 import (
     entries_61,
     thread_61,
 )
-from blockstack.kinds.model import Kind, Path
+from blockstack.kinds.model import Kind
 
 _FILES = ("fs/fat/", "fs/libfs.c")
 _CUTS: Cuts = (

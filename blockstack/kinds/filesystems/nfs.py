@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Cuts, Edges, below_vfs, cut_rows
 from blockstack.kinds.filesystems.vfs_v2_6 import (
     FILES_26,
@@ -15,7 +16,7 @@ from blockstack.kinds.filesystems.vfs_v2_6 import (
     WRITE_26,
 )
 from blockstack.kinds.filesystems.vfs_v6_1 import FILES_61, OPENAT, READ, WRITE
-from blockstack.kinds.model import REQUIRED, Calls, Kind, Param, Path
+from blockstack.kinds.model import REQUIRED, Calls, Kind, Param
 from blockstack.kinds.params import integer, sectors
 from blockstack.kinds.shared.tcp import TCP, TCP_2_6_18, receive
 from blockstack.kinds.shared.threads import WORK_FILES, kworker

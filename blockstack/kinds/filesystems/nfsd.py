@@ -1,7 +1,8 @@
 """The NFS server: a file system exported."""
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.nfs import NFS_OPS, VERSION
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.kinds.model import Calls, Kind
 from blockstack.kinds.shared.tcp import receive
 from blockstack.kinds.shared.threads import kthread
 

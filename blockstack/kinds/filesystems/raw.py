@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import (
     AIO_END,
     BUFFER_END,
@@ -24,7 +25,6 @@ from blockstack.kinds.filesystems.vfs_v6_1 import (
     discard_61,
     entries_61,
 )
-from blockstack.kinds.model import Path
 
 _RAW_EDGES: Edges = (
     ("mpage_writepages", "blkdev_writepage"),

@@ -1,5 +1,6 @@
 """reiser4 (never merged): the VFS's part of its ways in."""
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts
 from blockstack.kinds.filesystems.vfs_v2_6 import (
     FILES_26,
@@ -10,7 +11,7 @@ from blockstack.kinds.filesystems.vfs_v2_6 import (
     RECLAIM_FILES_26,
     WRITE_26,
 )
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.kinds.model import Calls, Kind
 
 # reiser4 was never merged: its functions are in no table, so that every way in through them is a
 # lower bound made of the VFS's part. The names are those of the 2.6.17-mm patch. Nobody published

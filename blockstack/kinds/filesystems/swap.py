@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Edges, end_io
 from blockstack.kinds.filesystems.vfs_v2_6 import (
     FILES_26,
@@ -21,7 +22,7 @@ from blockstack.kinds.filesystems.vfs_v6_1 import (
     RECLAIM_FILES,
     WRITE,
 )
-from blockstack.kinds.model import Calls, Kind, Path
+from blockstack.kinds.model import Calls, Kind
 
 _FILES_V2_6 = (
     *RECLAIM_FILES_26,

@@ -8,8 +8,8 @@ the search takes the deepest one that the edges allow.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Cuts, Edges
-from blockstack.kinds.model import Path
 
 #: waits that kick the device: mm/filemap.c sync_page -> ->sync_page -> backing_dev_info's
 #: unplug_io_fn -> q->unplug_fn; kernel/wait.c is in no 2.6 table

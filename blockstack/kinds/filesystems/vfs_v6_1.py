@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Cuts, Edges
-from blockstack.kinds.model import Path
 
 FILES_61 = (
     "fs/read_write.c",

@@ -1,5 +1,6 @@
 """XFS: ways in of 2.6.18, 2.6.24 and 6.1."""
 
+from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import (
     AIO_END,
     BUFFER_END,
@@ -12,7 +13,6 @@ from blockstack.kinds.filesystems.common import (
 )
 from blockstack.kinds.filesystems.vfs_v2_6 import FILES_26, Fs, entries_26, journal_26
 from blockstack.kinds.filesystems.vfs_v6_1 import Fs61, discard_61, entries_61, thread_61
-from blockstack.kinds.model import Path
 
 FILES_XFS = ("fs/xfs/",)
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from blockstack.base.calls import Path
 from blockstack.kinds.md.v2_6 import BITMAP, BITMAP_CUTS, ENDWRITE, MD, THREAD, superblock_path
 from blockstack.kinds.md.v6_1 import BITMAP as NEW_BITMAP
 from blockstack.kinds.md.v6_1 import ENTRY, FLUSH_WORKER, THREAD_FILES
 from blockstack.kinds.md.v6_1 import THREAD as NEW_THREAD
 from blockstack.kinds.md.v6_12 import later_md
-from blockstack.kinds.model import Calls, Path, Worker
+from blockstack.kinds.model import Calls, Worker
 from blockstack.kinds.shared.requests import with_cuts
 
 _FILE = "drivers/md/raid5.c"

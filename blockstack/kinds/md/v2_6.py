@@ -7,7 +7,8 @@ differs is ``issue_flush_fn``, which 2.6.24 no longer has (it sends an empty bar
 from collections.abc import Mapping
 from dataclasses import replace
 
-from blockstack.kinds.model import Calls, Path, Worker
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Worker
 
 MD = "drivers/md/md.c"
 BITMAP = "drivers/md/bitmap.c"

@@ -6,8 +6,9 @@ Read in drivers/md/{md,md-linear,raid0,raid1,raid1-10,raid10,md-bitmap}.c.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.md.v2_6 import BITMAP_CUTS, ENDWRITE, FOUND, superblock_path
-from blockstack.kinds.model import Calls, Path, Split, Worker
+from blockstack.kinds.model import Calls, Split, Worker
 
 MD = "drivers/md/md.c"
 BITMAP = "drivers/md/md-bitmap.c"

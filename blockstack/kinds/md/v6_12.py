@@ -9,8 +9,9 @@ is unplugged where the last bio was added to it (raid1_add_bio_to_plug).
 from collections.abc import Mapping
 from dataclasses import replace
 
+from blockstack.base.calls import Path
 from blockstack.kinds.md.v6_1 import ENTRY, MD
-from blockstack.kinds.model import Calls, Path
+from blockstack.kinds.model import Calls
 
 #: bio_endio of the clone, then of the upper bio
 _CLONE_ENDS = ("bio_endio", ">md_end_clone_io")

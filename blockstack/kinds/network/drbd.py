@@ -8,7 +8,8 @@ sends to the peer, the receiver and the acknowledgements' receiver listen to it
 
 from dataclasses import replace
 
-from blockstack.kinds.model import Calls, Kind, Param, Path, Worker
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.tcp import TCP, WAKE
 from blockstack.kinds.shared.threads import WORK_FILES, kthread, kworker

@@ -1,7 +1,8 @@
 """iSCSI over TCP: sd over libiscsi."""
 
+from blockstack.base.calls import Path
 from blockstack.kinds.disks.scsi import old_scsi_calls, scsi_calls, scsi_path
-from blockstack.kinds.model import Calls, Kind, Path, Worker
+from blockstack.kinds.model import Calls, Kind, Worker
 from blockstack.kinds.network.common import SIZE
 from blockstack.kinds.shared.requests import Cuts
 from blockstack.kinds.shared.tcp import TCP, TCP_2_6_18, receive

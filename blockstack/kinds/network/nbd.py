@@ -1,6 +1,7 @@
 """nbd: the network block device over TCP."""
 
-from blockstack.kinds.model import Calls, Kind, Path, Worker
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Worker
 from blockstack.kinds.network.common import SIZE
 from blockstack.kinds.shared.requests import (
     MQ_CUTS,

@@ -1,7 +1,8 @@
 """Network interfaces: from the driver's xmit function down."""
 
+from blockstack.base.calls import Path
 from blockstack.base.errors import ConfigError
-from blockstack.kinds.model import Calls, Kind, Param, Path
+from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice, size_bytes
 from blockstack.kinds.shared.requests import Cuts
 from blockstack.kinds.shared.tcp import (

@@ -1,6 +1,7 @@
 """NVMe over TCP."""
 
-from blockstack.kinds.model import Calls, Kind, Path, Worker
+from blockstack.base.calls import Path
+from blockstack.kinds.model import Calls, Kind, Worker
 from blockstack.kinds.network.common import SIZE
 from blockstack.kinds.shared.requests import MQ_CUTS, NOT_A_FLUSH, Cuts, unscheduled, with_cuts
 from blockstack.kinds.shared.tcp import TCP, receive

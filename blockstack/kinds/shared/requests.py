@@ -6,7 +6,7 @@ The paths begin at the function that the block layer calls for such a disk (``__
 
 from dataclasses import replace
 
-from blockstack.kinds.model import Path
+from blockstack.base.calls import Anchor, Path
 
 Edges = tuple[tuple[str, str], ...]
 Cuts = tuple[tuple[str, str, str], ...]
@@ -148,7 +148,7 @@ def old_request_path(
     via : tuple of str
         The driver's anchors from its ``request_fn`` on.
     """
-    request_fn = via[0].removeprefix(">")
+    request_fn = Anchor.read(via[0]).names[0]
     # q->request_fn is called by __generic_unplug_device and where gcc inlined it; CFQ starts an
     # idle queue by itself (2.6.18 block/cfq-iosched.c cfq_crq_enqueued; 2.6.24 blk_start_queueing)
     unplug = tuple(

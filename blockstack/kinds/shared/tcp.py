@@ -3,7 +3,7 @@
 Every sending path ends at ``dev_hard_start_xmit``; the nic's own path goes on from there.
 """
 
-from blockstack.kinds.model import Path
+from blockstack.base.calls import Path
 from blockstack.kinds.shared.requests import Cuts, Edges
 
 NET_FILES = (

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from blockstack.kernel.table import base_name
+from blockstack.kernel.table import plain_name
 from blockstack.present.style import short
 from blockstack.results.validation import Comparison, Validation
 
@@ -214,7 +214,7 @@ def _both_paths(row: Comparison) -> Table:
     table.add_column("predicted", overflow="fold")
     table.add_column("B", justify="right", no_wrap=True)
     sides = [
-        [(base_name(f.function).partition("@")[0], f"{f.bytes:,}") for f in frames]
+        [(plain_name(f.function), f"{f.bytes:,}") for f in frames]
         for frames in (row.traced.frames, row.path)
     ]
     lines: list[tuple[str, ...]] = []
