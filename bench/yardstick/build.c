@@ -1,5 +1,5 @@
 /* Positions to nodes: two per position, its reads and its writes. */
-#include "engine.h"
+#include "build.h"
 
 static u64 inverse(u64 d) { return d < 2 ? 0 : ~0ULL / d + 1; }    /* exact below 2**64 / d */
 

@@ -1,5 +1,6 @@
 /* The four submission rules, the generator's loop and the counters. */
-#include "engine.h"
+#include "build.h"
+#include "map.h"
 
 APART void first_visit(struct engine *e, const struct node *n)
 {

@@ -1,56 +1,11 @@
-/* The yardstick: the submission engines by hand in C, as fast as we can write them.
- * Same plan arrays, same generator, same counters as blockstack._core; no door, no interrupts,
- * one root, and the kinds that the benchmark's topologies use. */
-#ifndef BLOCKSTACK_YARDSTICK_H
-#define BLOCKSTACK_YARDSTICK_H
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+/* Nodes, the state of a run, and what every part of the engine does with them. */
+#ifndef BLOCKSTACK_YARDSTICK_ENGINE_H
+#define BLOCKSTACK_YARDSTICK_ENGINE_H
+#include "plan.h"
 
-typedef uint8_t u8;
-typedef int32_t i32;
-typedef uint32_t u32;
-typedef int64_t i64;
-typedef uint64_t u64;
-
-#define RARE(x) __builtin_expect(!!(x), 0)
-#define INLINE static inline __attribute__((always_inline))
-#define APART static __attribute__((noinline))
-
-enum { READ, WRITE, FLUSH, DISCARD, FUA, NOPS };
-enum { RECURSIVE, FIFO, TWO_LIST, LIFO };
-enum { LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456 };
-enum { LOOP, FRONT, REST, REST_MAPPED };
 enum { HOW_LINEAR, HOW_REMAP, HOW_LEAF, HOW_STRIPE, HOW_PICK,
        HOW_SEGMENTS, HOW_ALL, HOW_CALL };
 enum { NEST = 20, NEST_MASK = (1 << 20) - 1, JOB = 1u << 31, NONE = JOB - 1 };
-
-struct plan {                           /* filled through ctypes: see bench/yardstick/__init__.py */
-    i64 positions, tasks;
-    const u8 *op_kind, *split, *immediate;
-    const i32 *queue, *task;
-    const i64 *max_sectors;
-    const i32 *through, *peak, *child_start, *child, *wchild;
-    const i64 *child_offset;
-    const i32 *seg_start;
-    const i64 *seg_begin, *seg_end;
-    const i32 *seg_first, *seg_width;
-    const i64 *seg_chunk, *raid;
-    const i32 *entry, *task_entry, *task_limit;
-    i32 root, rule;
-};
-
-struct draw {
-    u64 seed, size_lo, size_step, size_count, align_shift, capacity;
-    u32 op_threshold[NOPS];
-};
-
-struct counters {
-    u64 *visits, *sectors, *overflows;
-    i64 *peak_bytes, *peak_bio;
-    u64 splits, jobs, peak_pending, peak_jobs, peak_nesting;
-};
 
 struct bio { u64 sector; u32 nr, node; };
 struct kid { u64 offset; u32 node, job, job_read, pad; };
@@ -126,8 +81,4 @@ INLINE const struct seg *segment_at(const struct node *n, u64 sector)
     }
     return seg;
 }
-
-size_t raid456_piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr);
-size_t map_call(struct engine *e, struct node *n, u64 sector, u64 nr, size_t top);
-int build(struct engine *e, const struct plan *p);
 #endif

@@ -1,5 +1,6 @@
 /* What one driver call emits. */
-#include "engine.h"
+#include "map.h"
+#include "raid456.h"
 
 INLINE size_t hand(struct engine *e, const struct node *n, size_t top, u64 k, u64 sector, u64 nr)
 {

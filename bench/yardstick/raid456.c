@@ -1,5 +1,5 @@
 /* raid4/5/6, left-symmetric, through the stripe cache. */
-#include "engine.h"
+#include "raid456.h"
 
 struct raid { u64 disks, parity, data, chunk, level, failed, live; int rmw, full, bypass, here; };
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from blockstack.engine.plan.arrays import OP_NAMES
-from blockstack.engine.plan.compile import Plan, compile_plan
+from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.layers import Layers
+from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import LayeredPath
 from blockstack.kernel import CallPath, load_kernel
 from blockstack.kernel.cost import MeasuredCosts, measured_costs

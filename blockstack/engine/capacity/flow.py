@@ -24,8 +24,8 @@ from blockstack.engine.plan.arrays import (
     SNAPSHOT_ORIGIN,
     WRITE,
 )
-from blockstack.engine.plan.compile import Plan, Position
 from blockstack.engine.plan.core import Call
+from blockstack.engine.plan.model import Plan, Position
 from blockstack.stack import Device
 
 #: work queues and threads that run on several CPUs at once (6.1): kblockd is a bound queue, one

@@ -10,7 +10,6 @@ from math import gcd
 
 from blockstack.engine.plan import arrays as arr
 from blockstack.engine.plan.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE
-from blockstack.engine.plan.compile import Plan
 from blockstack.engine.plan.mapping import (
     ALIGNED_READ,
     CACHE_DRAINED,
@@ -18,6 +17,7 @@ from blockstack.engine.plan.mapping import (
     FULL_STRIPE_IN_CALLER,
     READ_IN_CALLER,
 )
+from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import LayeredPath, self_calls
 
 _BLOCK = 8  # sectors: raid4/5/6 work in pages

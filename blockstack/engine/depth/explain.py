@@ -6,9 +6,10 @@ from blockstack.base.errors import UnsupportedKind
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.depth.static import StaticTasks, each_deepest
 from blockstack.engine.plan.arrays import OP_NAMES
-from blockstack.engine.plan.compile import Plan, compile_plan
+from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.demand import demand_of
 from blockstack.engine.plan.interrupts import ASSUMED_IRQ_PER_HOP
+from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import layered
 from blockstack.kernel import Kernel
 from blockstack.results.result import Explanation

@@ -8,11 +8,12 @@ from time import perf_counter
 from blockstack.base.errors import ConfigError
 from blockstack.engine.depth.static import StaticTasks, each_deepest, task_depth
 from blockstack.engine.plan.arrays import NOPS, DrawSpec, IrqSpec
-from blockstack.engine.plan.compile import Plan, compile_plan
+from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, RunCounters, replays, run
 from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.engine.plan.interrupts import irq_spec
 from blockstack.engine.plan.limits import check_blocks
+from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import LayeredPath, self_calls
 from blockstack.kernel import Kernel, load_kernel
 from blockstack.results.result import Interrupts, Result, TaskDepth

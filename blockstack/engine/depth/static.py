@@ -8,10 +8,10 @@ from blockstack.base.calls import Path
 from blockstack.base.hints import listed
 from blockstack.engine.depth.bound import Bound
 from blockstack.engine.plan.arrays import FLUSH, FUA, LEAF, OP_NAMES, WRITE
-from blockstack.engine.plan.compile import Plan, Position
 from blockstack.engine.plan.entries import Entries, Way
 from blockstack.engine.plan.interrupts import SharedInterrupts, shared_interrupts
 from blockstack.engine.plan.layers import Layers
+from blockstack.engine.plan.model import Plan, Position
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
 from blockstack.results.result import TaskDepth, judge
 from blockstack.stack import Device

@@ -12,10 +12,11 @@ from blockstack.base.errors import ConfigError
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.depth.static import StaticTasks, each_deepest
 from blockstack.engine.plan.arrays import OP_NAMES, DrawSpec, IrqSpec
-from blockstack.engine.plan.compile import Plan, compile_plan
+from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, replay, replays, run
 from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.engine.plan.interrupts import irq_spec
+from blockstack.engine.plan.model import Plan
 from blockstack.kernel import Kernel
 from blockstack.results.result import TaskDepth
 from blockstack.stack import Stack

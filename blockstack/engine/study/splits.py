@@ -17,11 +17,12 @@ from blockstack.base.units import SECTOR_BYTES, format_bytes, parse_sectors
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.plan import arrays as arr
 from blockstack.engine.plan.arrays import OP_NAMES
-from blockstack.engine.plan.compile import Plan, compile_plan
+from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, replay
 from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.engine.plan.limits import CRYPT_WRITE_SECTORS, check_blocks, limit_row
 from blockstack.engine.plan.mapping import next_boundary
+from blockstack.engine.plan.model import Plan
 from blockstack.kernel import Kernel
 from blockstack.kinds.limits import driver_limits
 from blockstack.stack import Stack

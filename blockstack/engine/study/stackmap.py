@@ -14,8 +14,8 @@ import networkx as nx
 
 from blockstack.engine.depth.explain import explain, static_tasks
 from blockstack.engine.depth.simulate import as_kernel
-from blockstack.engine.plan.compile import Plan
 from blockstack.engine.plan.layers import Layers
+from blockstack.engine.plan.model import Plan
 from blockstack.kernel import Kernel
 from blockstack.results.result import Explanation
 from blockstack.stack import Device, Stack
