@@ -16,7 +16,7 @@ from blockstack.engine.plan.arrays import MOST, NLIMITS, NOPS, DrawSpec, PlanArr
 from blockstack.engine.plan.core import RunCounters
 
 HERE = Path(__file__).parent
-HEADERS = ("plan.h", "engine.h", "raid456.h", "map.h", "build.h")
+HEADERS = ("plan.h", "state.h", "raid456.h", "map.h", "build.h")
 SOURCES = ("engine.c", "map.c", "raid456.c", "build.c")
 # One translation unit; tail calls stay calls, as in the core: the recursion must be a recursion.
 # No vectors out of a bio's fields, as in the core: faster here too.

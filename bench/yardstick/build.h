@@ -1,7 +1,7 @@
 /* Positions to nodes. */
 #ifndef BLOCKSTACK_YARDSTICK_BUILD_H
 #define BLOCKSTACK_YARDSTICK_BUILD_H
-#include "engine.h"
+#include "state.h"
 
 int build(struct engine *e, const struct plan *p);
 #endif

@@ -1,6 +1,6 @@
 /* Nodes, the state of a run, and what every part of the engine does with them. */
-#ifndef BLOCKSTACK_YARDSTICK_ENGINE_H
-#define BLOCKSTACK_YARDSTICK_ENGINE_H
+#ifndef BLOCKSTACK_YARDSTICK_STATE_H
+#define BLOCKSTACK_YARDSTICK_STATE_H
 #include "plan.h"
 
 enum { HOW_LINEAR, HOW_REMAP, HOW_LEAF, HOW_STRIPE, HOW_PICK,
