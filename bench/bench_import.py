@@ -9,7 +9,7 @@ import pytest
 from blockstack.engine.depth.explain import explain
 from blockstack.engine.depth.simulate import simulate
 from blockstack.hosts.build import Imported, build
-from blockstack.hosts.host import Host
+from blockstack.hosts.model.host import Host
 from blockstack.hosts.sniff import read_text
 from blockstack.kernel import Kernel, load_kernel
 from blockstack.results.result import Explanation, Result

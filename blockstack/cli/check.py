@@ -27,7 +27,7 @@ from blockstack.cli.common import (
     printer,
 )
 from blockstack.engine.depth.explain import explain
-from blockstack.hosts.host_plan import UNKNOWN
+from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
 from blockstack.kernel import PROFILES, Kernel, load_kernel
 from blockstack.kernel.choose import DEFAULT

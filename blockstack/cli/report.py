@@ -25,7 +25,7 @@ from blockstack.cli.common import (
     parse_count,
     show_notes,
 )
-from blockstack.hosts.host_plan import UNKNOWN
+from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
 from blockstack.kernel import Kernel
 from blockstack.present.review.figures import Subject

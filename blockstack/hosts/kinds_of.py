@@ -7,8 +7,10 @@ from typing import Any
 
 from blockstack.base.errors import BlockstackError
 from blockstack.commands.dm_table import Recipe, linear_recipe, target_recipe
-from blockstack.hosts.host import Host, Node, SourceError
-from blockstack.hosts.naming import disk_of_partition, dm_kind, leaf, name_of_number
+from blockstack.hosts.leaves import dm_kind, leaf
+from blockstack.hosts.model.facts import UDEV, Facts
+from blockstack.hosts.model.host import Host, Node, SourceError
+from blockstack.hosts.model.naming import disk_of_partition, name_of_number
 from blockstack.hosts.readers.lvm import group_of
 from blockstack.kinds import KINDS
 
@@ -46,7 +48,7 @@ class Stores:
         """From all tables of a host: an origin's own table does not name them."""
         found = cls()
         for node in host.nodes():
-            for row in node.get("table") or ():
+            for row in node.facts.table or ():
                 if row[2] == "snapshot" and len(row) > 6 and row[6].isdigit():
                     words = prepared(row)
                     found.by_origin.setdefault(words[3], []).append(words[4])
@@ -62,21 +64,22 @@ def part_of(node: Node, host: Host, stores: Stores) -> Part | None:
     BlockstackError
         Its sources name devices that none describes, or a table that cannot be.
     """
-    if node.get("table") is not None:
+    said = node.facts
+    if said.table is not None:
         return _by_table(node, host, stores)
-    if node.get("md_level") is not None:
+    if said.md_level is not None:
         return _array(node, host)
-    if node.get("md_inactive") or node.get("dm_empty"):
+    if said.md_inactive or said.dm_empty:
         return None
-    if node.get("parent") is None and (
-        node.get("bcache_backing") is not None or (node.kname or "").startswith("bcache")
+    if said.parent is None and (
+        said.bcache_backing is not None or (node.kname or "").startswith("bcache")
     ):
         return _bcache(node, host)
-    if any(key in node.facts for key in ("drbd_disks", "drbd_hosts", "drbd_peers")):
+    if any(f is not None for f in (said.drbd_disks, said.drbd_hosts, said.drbd_peers)):
         return _drbd(node, host)
-    if node.get("parent") is not None:
-        return Part("partition", (_named(host, node.get("parent"), node),))
-    if node.get("lvm_group") is not None or node.get("slaves") or node.mapped:
+    if said.parent is not None:
+        return Part("partition", (_named(host, said.parent, node),))
+    if said.lvm_group is not None or said.slaves or node.mapped:
         return _by_slaves(node, host)
     return _by_name(node, host)
 
@@ -100,7 +103,7 @@ def _by_name(node: Node, host: Host) -> Part | None:
             )
         host.node(node.number, known[0])
         if known[1]:
-            node.put("parent", known[1], "udev")
+            node.tell(UDEV, Facts(parent=known[1]))
             return Part("partition", (host.node(known[1]),))
     kname = node.kname or ""
     disk = disk_of_partition(kname)
@@ -109,11 +112,11 @@ def _by_name(node: Node, host: Host) -> Part | None:
     if re.fullmatch(r"loop\d+", kname):
         return (
             None
-            if node.get("backing_file") is None and not node.get("size_sectors")
+            if node.facts.backing_file is None and not node.facts.size_sectors
             else (Part("loop"))
         )
     kind = leaf(node, host)
-    if kind is None and node.get("disk"):
+    if kind is None and node.facts.is_disk:
         host.note("disks of which only a plan speaks: SCSI is assumed, host driver unknown")
         kind = "scsi", {"driver": "generic"}
     return None if kind is None else Part(kind[0], (), kind[1])
@@ -136,7 +139,7 @@ def prepared(row: Sequence[str]) -> list[str]:
 
 
 def _by_table(node: Node, host: Host, stores: Stores) -> Part:
-    rows = [prepared(row) for row in node.get("table")]
+    rows = [prepared(row) for row in node.facts.table or ()]
     targets = list(dict.fromkeys(row[2] for row in rows))
     if len(targets) > 1 or (len(rows) > 1 and targets != ["linear"]):
         raise SourceError(
@@ -208,9 +211,9 @@ def _one_path(part: Part, host: Host, node: Node) -> Part:
 
 def _by_slaves(node: Node, host: Host) -> Part | None:
     """A device of which only the lower ones are told: by sysfs, lsblk, LVM, probert."""
-    if node.get("lvm_problem"):
-        raise SourceError(str(node.get("lvm_problem")), path=node.label, hint="add: dmsetup table")
-    lower = node.get("slaves") or group_of(host, str(node.get("lvm_group", "")))
+    if node.facts.lvm_problem:
+        raise SourceError(node.facts.lvm_problem, path=node.label, hint="add: dmsetup table")
+    lower = node.facts.slaves or group_of(host, node.facts.lvm_group or "")
     on = tuple(_named(host, name, node) for name in lower)
     name, kind = node.kname or "", dm_kind(node)
     if kind is None and not node.mapped and not name.startswith("dm-"):
@@ -223,35 +226,35 @@ def _by_slaves(node: Node, host: Host) -> Part | None:
         found = leaf(node, host)
         return None if found is None else Part(found[0], on, found[1])
     if not on:
-        pvs = "pvs --reportformat json, or " if node.get("lvm_group") else ""
+        pvs = "pvs --reportformat json, or " if node.facts.lvm_group else ""
         raise SourceError(
             "what this device stands on, no source tells",
             path=node.label,
             hint=f"add: {pvs}dmsetup table, or lsblk --json, or /sys",
         )
     if kind is None:
-        kind = f"dm-{node.get('lvm_segtype', 'linear')}"
-        if node.get("lvm_segtype") is None:
+        kind = f"dm-{node.facts.lvm_segtype or 'linear'}"
+        if node.facts.lvm_segtype is None:
             host.note(
                 "logical volumes: no source tells their targets; dm-linear is assumed "
                 "(dmsetup table would tell)"
             )
     if kind in ("dm-thin-pool", "dm-cache") and kind in KINDS:  # the last one holds metadata
         on = on[: KINDS[kind].arity[1]]
-    keys = {"chunk": node.get("lvm_stripe_bytes")} if _has(kind, "chunk") else {}
+    keys: dict[str, Any] = {"chunk": node.facts.lvm_stripe_bytes} if _has(kind, "chunk") else {}
     if kind == "dm-multipath" and _has(kind, "queue_mode"):
-        keys["queue_mode"] = node.get("queue_mode")
+        keys["queue_mode"] = node.facts.queue_mode
     return _one_path(Part(kind, on, keys), host, node)
 
 
 def _bcache(node: Node, host: Host) -> Part:
     """The backing device, then the caches. Without sysfs, the one that several bcache devices
     share is the cache."""
-    slaves = list(node.get("slaves") or ())
-    backing = node.get("bcache_backing")
+    slaves = list(node.facts.slaves or ())
+    backing = node.facts.bcache_backing
     if backing is None:
         backing = _unshared(node, slaves, host)
-    caches = node.get("bcache_caches") or ()
+    caches = node.facts.bcache_caches or ()
     first = _named(host, backing, node)
     rest = [_named(host, n, node) for n in (*caches, *slaves)]
     on = _distinct([first, *rest])
@@ -263,17 +266,17 @@ def _bcache(node: Node, host: Host) -> Part:
             hint="add: lsblk --json, or /sys; --skip "
             f"{node.label} leaves it and what stands on it out",
         )
-    return Part("bcache", on, {"mode": node.get("bcache_mode")})
+    return Part("bcache", on, {"mode": node.facts.bcache_mode})
 
 
 def _drbd(node: Node, host: Host) -> Part:
     """The backing disk, then the metadata's; with peers, a card goes under it."""
-    disks, by_host = node.get("drbd_disks"), node.get("drbd_hosts") or {}
+    disks, by_host = node.facts.drbd_disks, node.facts.drbd_hosts or {}
     if disks is None and by_host:
         disks = _this_hosts(node, by_host, host)
     if disks is None:
-        told = node.get("drbd_backing")
-        disks = (told,) if told else tuple(node.get("slaves") or ())
+        told = node.facts.drbd_backing
+        disks = (told,) if told else tuple(node.facts.slaves or ())
         if not disks:
             raise SourceError(
                 "what this DRBD device stands on, no source tells",
@@ -286,13 +289,13 @@ def _drbd(node: Node, host: Host) -> Part:
             path=node.label,
             hint=f"--skip {node.label} leaves it and what stands on it out",
         )
-    if (node.get("drbd_peers") or 0) > 1:
+    if (node.facts.drbd_peers or 0) > 1:
         host.note(
-            f"{node.label}: {node.get('drbd_peers')} peers, whose threads are alike; one "
+            f"{node.label}: {node.facts.drbd_peers} peers, whose threads are alike; one "
             "connection is modelled"
         )
     return Part(
-        "drbd", tuple(host.node(one) for one in disks), {"protocol": node.get("drbd_protocol")}
+        "drbd", tuple(host.node(one) for one in disks), {"protocol": node.facts.drbd_protocol}
     )
 
 
@@ -329,7 +332,7 @@ def _unshared(node: Node, slaves: Sequence[str], host: Host) -> str:
     counts: dict[int, int] = {}
     for other in host.nodes():
         if (other.kname or "").startswith("bcache"):
-            for name in other.get("slaves") or ():
+            for name in other.facts.slaves or ():
                 below = host.find(name)
                 counts[id(below)] = counts.get(id(below), 0) + 1
     fewest = min(slaves, key=lambda name: counts.get(id(host.find(name)), 0))
@@ -343,35 +346,35 @@ def _unshared(node: Node, slaves: Sequence[str], host: Host) -> str:
 
 def _array(node: Node, host: Host) -> Part:
     """An md array: members by slot."""
-    level = str(node.get("md_level"))
+    level = str(node.facts.md_level)
     kind = f"md-{level}"
-    members: Mapping[int, str] = node.get("md_members") or {}
+    members: Mapping[int, str] = node.facts.md_members or {}
     if not members:
-        members = dict(enumerate(node.get("slaves") or ()))
+        members = dict(enumerate(node.facts.slaves or ()))
     if not members:
         raise SourceError(
             "an md array whose members no source tells",
             path=node.label,
             hint="add: cat /proc/mdstat, or /sys",
         )
-    disks = max(node.get("md_disks") or 0, max(members) + 1)
+    disks = max(node.facts.md_disks or 0, max(members) + 1)
     if disks > 4096:
         raise SourceError(
             "an md array with an impossible number of members", path=node.label, value=disks
         )
     keys: dict[str, Any] = {}
-    chunk = node.get("md_chunk_bytes")
+    chunk = node.facts.md_chunk_bytes
     if chunk and kind in _CHUNKED:
         keys["chunk"] = chunk
     elif kind in _CHUNKED and kind != "md-linear":
         host.note("md arrays whose chunk no source tells: 512 KiB, mdadm's default, is assumed")
     if kind == "md-raid10":
-        keys["layout"] = node.get("md_raid10") or _layout(node.get("md_layout"))
-        if node.get("md_raid10") is None and node.get("md_layout") is None:
+        keys["layout"] = node.facts.md_raid10 or _layout(node.facts.md_layout)
+        if node.facts.md_raid10 is None and node.facts.md_layout is None:
             host.note(
                 "md raid10 arrays whose layout no source tells: n2, mdadm's default, is assumed"
             )
-    if node.get("md_bitmap") and _has(kind, "bitmap"):
+    if node.facts.md_bitmap and _has(kind, "bitmap"):
         keys["bitmap"] = "internal"
     empty = tuple(i for i in range(disks) if i not in members)
     if empty and level in ("raid4", "raid5", "raid6"):
@@ -379,8 +382,8 @@ def _array(node: Node, host: Host) -> Part:
     if level in ("raid0", "raid1", "linear"):
         empty = ()
     on = tuple(_named(host, members[i], node) for i in sorted(members))
-    if node.get("md_container"):
-        keys["container"] = str(node.get("md_container"))
+    if node.facts.md_container:
+        keys["container"] = node.facts.md_container
     return Part(kind, on, keys, empty=empty)
 
 

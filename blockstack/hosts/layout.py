@@ -5,11 +5,11 @@ stands on a device needs, and noted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from blockstack.base.units import format_bytes, parse_bytes
-from blockstack.hosts.host import Host, Node
+from blockstack.hosts.draft import DraftDevice
+from blockstack.hosts.model.host import Host
 from blockstack.kinds import KINDS
 from blockstack.stack.keys import topology_keys
 
@@ -18,21 +18,8 @@ FIRST_SECTORS = 2048  # where partitioning tools begin: 1 MiB
 _EXACT_ON_DM = ("dm-crypt", "dm-integrity", "dm-snapshot", "dm-snapshot-origin", "dm-thin")
 
 
-@dataclass
-class Planned:
-    """A device of the stack to be, by its name there; ``table``: its places are those of a dm
-    table."""
-
-    name: str
-    kind: str
-    on: list[str]
-    keys: dict[str, Any]
-    node: Node | None = None
-    table: bool = False
-
-
 def sized(
-    devices: Mapping[str, Planned], order: Sequence[str], host: Host
+    devices: Mapping[str, DraftDevice], order: Sequence[str], host: Host
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each device's name and its complete keys, bottom up.
 
@@ -43,19 +30,19 @@ def sized(
         yield name, _keys(devices[name], sizes.get(name, 0), placed.get(name))
 
 
-def _told(one: Planned) -> tuple[int | None, bool]:
+def _told(one: DraftDevice) -> tuple[int | None, bool]:
     """Sectors, and whether they are exact."""
     if one.node is None:
         return None, False
-    fact = one.node.facts.get("size_sectors")
-    if fact is None or not fact.value:
+    size, told = one.node.facts.size_sectors, one.node.told
+    if not size:
         return None, False
-    rounded = one.node.facts.get("size_rounded")
-    return fact.value, not (rounded is not None and fact.source == rounded.source)
+    rounded = told.get("size_rounded")
+    return size, rounded is None or told["size_sectors"].source != rounded.source
 
 
 def _needs(
-    devices: Mapping[str, Planned], order: Sequence[str], host: Host
+    devices: Mapping[str, DraftDevice], order: Sequence[str], host: Host
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Sizes by device, starts by partition: from the top down."""
     need: dict[str, int] = {}
@@ -94,7 +81,7 @@ def _needs(
 
 
 def _lay_out(
-    devices: Mapping[str, Planned],
+    devices: Mapping[str, DraftDevice],
     parts: Sequence[str],
     sizes: Mapping[str, int],
     starts: dict[str, int],
@@ -110,7 +97,7 @@ def _lay_out(
     unknown = []
     for name in parts:
         node = devices[name].node
-        start = node.get("start_sectors") if node else None
+        start = node.facts.start_sectors if node else None
         if start is None:
             unknown.append(name)
         else:
@@ -124,7 +111,7 @@ def _lay_out(
     return free
 
 
-def _spread(one: Planned, size: int) -> Iterator[tuple[str, int]]:
+def _spread(one: DraftDevice, size: int) -> Iterator[tuple[str, int]]:
     """How much of each lower device a device of that size needs."""
     n = max(len(one.on), 1)
     if "table" in one.keys:
@@ -156,7 +143,7 @@ def _text(sectors: int) -> str | int:
     return sectors * 512 if "," in text else text
 
 
-def _keys(one: Planned, size: int, start: int | None) -> dict[str, Any]:
+def _keys(one: DraftDevice, size: int, start: int | None) -> dict[str, Any]:
     """The kind's keys: sizes in bytes, as a config has them."""
     keys = dict(one.keys)
     entry = KINDS[one.kind]

@@ -10,7 +10,7 @@ from typing import Any
 
 from blockstack.base.errors import BlockstackError
 from blockstack.base.hints import listed
-from blockstack.hosts.host import Host, Node
+from blockstack.hosts.model.host import Host, Node
 from blockstack.hosts.readers import queue
 from blockstack.kinds import KINDS
 from blockstack.stack import Stack
@@ -151,6 +151,6 @@ def _disks_told(stack: Stack, name: str, nodes: Mapping[str, Node]) -> bool:
     for lower in stack.devices[name].on:
         device = stack.devices[lower]
         low = device.on[0] if device.kind == "partition" else lower
-        if low not in nodes or "limit.max_segments" not in nodes[low].facts:
+        if low not in nodes or nodes[low].queue.max_segments is None:
             return False
     return True

@@ -1,247 +1,24 @@
-"""Sources as users give them: what each is, and which reader reads it. A new format is one entry.
+"""Sources as users give them: what each is, and all that they say of one host.
 
 A source is a file, a folder, an archive, ``-`` (standard input) or ``/sys`` itself.
 """
 
 import os
-import re
 import stat
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from blockstack.base.errors import BlockstackError
-from blockstack.hosts.host import Host, SourceError
-from blockstack.hosts.readers import (
-    dmsetup,
-    drbd,
-    folders,
-    listing,
-    lsblk,
-    lvm,
-    md,
-    mounts,
-    plans,
-    probert,
-    sans,
-    sysfs,
-    udev,
-)
-from blockstack.hosts.tree import FolderTree, Tree, bounded, decode, read_archive
+from blockstack.hosts import folders
+from blockstack.hosts.formats import HEAD, by_name, recognise
+from blockstack.hosts.model.host import Host, SourceError
+from blockstack.hosts.model.tree import FolderTree, Tree, bounded, decode, read_archive
+from blockstack.hosts.readers import sysfs
 
-_HEAD = 1 << 16  # characters that a format is recognised by
-_LINE, _LINES = 500, 1000  # of a text that is not JSON: no pattern meets an endless line
 _ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 MAX_FILES = 2_000
 _CONTRADICTS = "has more than one"
-
-
-@dataclass(frozen=True)
-class Format:
-    """One text format.
-
-    ``looks`` is asked about the first characters of a text, in the registry's order.
-    """
-
-    name: str
-    looks: Callable[[str], bool]
-    read: Callable[[str, Host], None]
-    doc: str
-
-
-def _has(pattern: str) -> Callable[[str], bool]:
-    compiled = re.compile(pattern, re.MULTILINE)
-    return lambda head: compiled.search(head) is not None
-
-
-def _json_with(*keys: str) -> Callable[[str], bool]:
-    def looks(head: str) -> bool:
-        return head.lstrip()[:1] in ("{", "[") and any(f'"{k}"' in head for k in keys)
-
-    return looks
-
-
-def _refuse_lsblk(text: str, host: Host) -> None:
-    raise lsblk.usage_error(text)
-
-
-def _lsblk_tree(head: str) -> bool:
-    """A table whose first column is NAME, with a column that only lsblk has (zpool, zramctl,
-    swapon and losetup print NAME, too)."""
-    header = next((line for line in head.split("\n") if line.startswith("NAME ")), "")
-    return (
-        bool(
-            {"MAJ:MIN", "FSTYPE", "MOUNTPOINT", "MOUNTPOINTS", "TYPE", "DISC-GRAN", "PHY-SEC"}
-            & set(header.split())
-        )
-        and "PRIO" not in header.split()
-    )
-
-
-_plan = _has(r'^[ \t]*(?:- *)?"?(storage|config|storage_pools|storage_volumes)"?:(\s|$)')
-
-
-_json_plan = _json_with("config", "storage_pools", "storage_volumes")
-
-
-def _is_status(head: str) -> bool:
-    """``dmsetup status`` has a table's form, with figures instead of devices."""
-    rows = re.findall(
-        r"^.+: \d+ \d+ (linear|thin-pool|thin|snapshot|crypt)( .*)?$", head, re.MULTILINE
-    )
-    return any(
-        (target == "linear" and not args.strip())
-        or (target == "crypt" and not args.strip())
-        or (target == "snapshot" and re.match(r" (\d+/\d+ \d+|Invalid)", args))
-        for target, args in rows
-    )
-
-
-FORMATS: tuple[Format, ...] = (
-    Format("lsblk-json", _json_with("blockdevices"), lsblk.read_json_tree, "lsblk --json -O -b"),
-    Format(
-        "losetup",
-        lambda h: (
-            _json_with("loopdevices")(h)
-            or h.startswith("/dev/loop")
-            or "BACK-FILE" in h.partition("\n")[0]
-        ),
-        mounts.read_losetup,
-        "losetup -a, losetup --json",
-    ),
-    Format("lvm-json", _json_with("report"), lvm.read_report, "lvs/vgs/pvs --reportformat json"),
-    Format(
-        "drbd-status",
-        _json_with("node-id", "peer-node-id"),
-        drbd.read_status,
-        "drbdsetup status --json",
-    ),
-    Format(
-        "drbd-config",
-        _has(r'^[ \t]*(resource[ \t]+"?[^\s{"]+"?|_this_host)[ \t]*\{'),
-        drbd.read_config,
-        "drbdsetup show, drbdadm dump",
-    ),
-    Format("probert", _json_with("blockdev", "DEVPATH"), probert.read_dump, "probert's JSON"),
-    Format(
-        "nvme-json",
-        _json_with("Devices", "hosts", "HostNQN", "hostnqn"),
-        sans.read_nvme,
-        "nvme list -v -o json",
-    ),
-    Format(
-        "udev",
-        _has(r"^E: SUBSYSTEM=block$|\AP: /devices/"),
-        udev.read_db,
-        "udevadm info --export-db",
-    ),
-    Format(
-        "multipath",
-        _has(r"^(\S.* )?dm-\d+ +\S.*\n\[?size=|^={5} paths list ={5}"),
-        sans.read_multipath,
-        "multipath -ll",
-    ),
-    Format(
-        "iscsiadm",
-        _has(r"Attached scsi disk|^[ \t]*Iface Netdev:|^tcp: \[\d+\] "),
-        sans.read_iscsi,
-        "iscsiadm -m session -P 3",
-    ),
-    Format(
-        "lsscsi",
-        _has(r"^\[\d+:\d+:\d+:\d+\]\s+\S+ .*/dev/"),
-        sans.read_lsscsi,
-        "lsscsi --transport",
-    ),
-    Format("sysfs-lines", _has(r"\A/sys/\S+(=| -> )"), listing.read_lines, "a capture's sysfs"),
-    Format("lsblk-refused", _has(r"^.*lsblk: invalid option"), _refuse_lsblk, "lsblk's usage"),
-    Format(
-        "lsblk-pairs",
-        _has(r'^(?:[A-Z0-9:%_-]+="[^"\n]*" )*K?NAME="'),
-        lsblk.read_pairs,
-        "lsblk -O -P -b",
-    ),
-    Format("lsblk-tree", _lsblk_tree, lsblk.read_tree, "lsblk, lsblk -f"),
-    Format("mdstat", _has(r"^(Personalities :|unused devices:)"), md.read_mdstat, "/proc/mdstat"),
-    Format(
-        "mdadm-export",
-        _has(r"^MD_(LEVEL|METADATA|UUID|DEVICES)="),
-        md.read_export,
-        "mdadm --detail --export",
-    ),
-    Format(
-        "mdadm-examine",
-        _has(r"^[ \t]+Magic : a92b4efc|\"magic\": ?\"a92b4efc\""),
-        md.refuse_examine,
-        "mdadm --examine (refused: one member's view)",
-    ),
-    Format(
-        "swaps",
-        _has(r"\A(Filename\s+Type\s+Size|NAME +TYPE +SIZE +USED)"),
-        mounts.read_swaps,
-        "/proc/swaps, swapon --show",
-    ),
-    Format(
-        "mountinfo",
-        _has(r"^\d+ \d+ \d+:\d+ \S+ \S+ .* - \S+ \S+"),
-        mounts.read_mountinfo,
-        "/proc/self/mountinfo",
-    ),
-    Format(
-        "storage-plan",
-        lambda h: _plan(h) or _json_plan(h),
-        plans.read_yaml,
-        "storage config of curtin or subiquity, ansible's storage variables (YAML, JSON)",
-    ),
-    Format(
-        "dmsetup-info",
-        _has(r"^[ \t]*Name[ \t]+Maj[ \t]+Min\s"),
-        dmsetup.read_info,
-        "dmsetup info -c",
-    ),
-    Format("dmsetup-deps", _has(r": \d+ dependenc(y|ies)\s*:"), dmsetup.read_deps, "dmsetup deps"),
-    Format(
-        "dmsetup-ls",
-        _has(r"\A[^\n:\[]*\S[ \t]+\(\d+(, |:)\d+\)$"),
-        dmsetup.read_ls,
-        "dmsetup ls --tree",
-    ),
-    Format("blockdev", _has(r"\ARO +RA +SSZ +BSZ"), mounts.read_blockdev, "blockdev --report"),
-    Format("sys-listing", _has(r"\A\s*/sys/block/?:"), listing.read_ls, "ls -lanR /sys/block"),
-    Format(
-        "dmsetup-status",
-        _is_status,
-        dmsetup.refuse_status,
-        "dmsetup status (refused: says no devices)",
-    ),
-    Format(
-        "dmsetup-table",
-        _has(r"^(.+: )?\d+ \d+ [a-z][a-z0-9-]*( |$)|\ANo devices found"),
-        dmsetup.read_table,
-        "dmsetup table",
-    ),
-    Format("uname", _has(r"\ALinux (version )?\S+"), mounts.read_uname, "uname -a, /proc/version"),
-    Format(
-        "mounts",
-        _has(r"^\S+ (on )?/\S* (type )?\S+ \S+"),
-        mounts.read_mounts,
-        "/proc/mounts, mount",
-    ),
-)
-
-
-def by_name(name: str) -> Format | None:
-    """The registry's entry of that name."""
-    return next((f for f in FORMATS if f.name == name), None)
-
-
-def recognise(text: str) -> Format | None:
-    """The format of a text, by its first characters."""
-    head = text[:_HEAD]
-    if head.lstrip()[:1] not in ("{", "["):
-        head = "\n".join(line[:_LINE] for line in head.split("\n")[:_LINES])
-    return next((f for f in FORMATS if f.looks(head)), None)
 
 
 def is_source(path: str | Path) -> bool:
@@ -255,7 +32,7 @@ def is_source(path: str | Path) -> bool:
         if where.suffix == ".toml" or not where.is_file():
             return False
         with where.open("rb") as stream:
-            head = stream.read(_HEAD)
+            head = stream.read(HEAD)
     except (OSError, ValueError):
         return False
     return (

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from blockstack.commands.mkfs import mount_keys
-from blockstack.hosts.host import RANK, Host, Node, SourceError, Use
-from blockstack.hosts.host_plan import UNKNOWN, Plan
-from blockstack.hosts.layout import Planned
+from blockstack.hosts.draft import UNKNOWN, Draft, DraftDevice
+from blockstack.hosts.model.host import Host, Node, SourceError, Use
 from blockstack.kinds import KINDS
 from blockstack.stack.checks import is_filesystem, uses_nic
 
@@ -15,40 +14,40 @@ NIC = "net0"
 NO_TYPE = "file system of unknown type"
 
 
-def add_uses(plan: Plan) -> None:
+def add_uses(draft: Draft) -> None:
     """One source per file system and swap area; the best source's word for each device."""
     best: dict[tuple[str, str], Use] = {}
-    host = plan.host
+    host = draft.host
     for use in host.uses:
         node = host.find(use.on[0]) if use.on else None
-        key = (use.kind, plan.name_of(node) if node else use.where)
+        key = (use.kind, draft.name_of(node) if node else use.where)
         held = best.get(key)
-        if held is None or (RANK[use.source], -len(use.where)) > (
-            RANK[held.source],
+        if held is None or (use.source.rank, -len(use.where)) > (
+            held.source.rank,
             -len(held.where),
         ):
             best[key] = use
     for (_, device), use in best.items():
         node = host.find(use.on[0]) if use.on else None
-        members = (node.get("fs_members") if node else None) or use.on
+        members = (node.facts.fs_members if node else None) or use.on
         nodes = [n for one in members if (n := host.find(one))]
         kind, keys = _mounted(use, _fs_kind(use, node, host))
-        name = _free_name(plan, "swap-" + device if use.kind == "swap" else use.where)
-        if plan.skips(kind, name, use.where):
-            plan.omit(name, f"skipped ({kind}); its device is read and written raw")
-        elif kind not in KINDS and UNKNOWN in plan.skip:
-            plan.unknown[name] = (kind, True)
+        name = _free_name(draft, "swap-" + device if use.kind == "swap" else use.where)
+        if draft.skips(kind, name, use.where):
+            draft.omit(name, f"skipped ({kind}); its device is read and written raw")
+        elif kind not in KINDS and UNKNOWN in draft.skip:
+            draft.unknown[name] = (kind, True)
             why = (
                 "its type no source tells"
                 if kind == NO_TYPE
                 else (f"{kind}: no such kind in the registry")
             )
-            plan.left[name] = f"{why}; its device is read and written raw"
+            draft.left[name] = f"{why}; its device is read and written raw"
         else:
             if kind not in KINDS:
-                plan.unknown[name] = (kind, False)
-            plan.devices[name] = Planned(
-                name, kind, list(dict.fromkeys(plan.name_of(n) for n in nodes)), keys
+                draft.unknown[name] = (kind, False)
+            draft.devices[name] = DraftDevice(
+                name, kind, list(dict.fromkeys(draft.name_of(n) for n in nodes)), keys
             )
 
 
@@ -61,9 +60,9 @@ def _mounted(use: Use, kind: str) -> tuple[str, dict[str, Any]]:
         return str(why), {}
 
 
-def _free_name(plan: Plan, wanted: str) -> str:
+def _free_name(draft: Draft, wanted: str) -> str:
     name = "_".join(wanted.split())[:190] or "mount"
-    while name in plan.devices or name in plan.left:
+    while name in draft.devices or name in draft.left:
         name += "~"
     return name
 
@@ -72,36 +71,36 @@ def _fs_kind(use: Use, node: Node | None, host: Host) -> str:
     """The driver that serves a file system's type."""
     if use.kind == "swap":
         return "swap"
-    fstype = use.fstype or str(node.get("fstype", "") if node else "")
+    fstype = use.fstype or ((node.facts.fstype if node else None) or "")
     if fstype in ("ext2", "ext3") and not host.release.startswith("2."):
         host.note(f"{fstype}: served by the ext4 driver, as in kernels since 4.3")
         return "ext4"
     return fstype or NO_TYPE
 
 
-def add_loops_and_networks(plan: Plan, order: Iterable[str]) -> None:
+def add_loops_and_networks(draft: Draft, order: Iterable[str]) -> None:
     """Loop devices onto the file system that holds their file; a card under network devices."""
     mounts = {
         n: d
-        for n, d in plan.devices.items()
+        for n, d in draft.devices.items()
         if d.kind in KINDS and is_filesystem(KINDS[d.kind]) and n.startswith("/")
     }
     for name in list(order):
-        one = plan.devices[name]
+        one = draft.devices[name]
         if one.kind == "loop":
-            _loop(plan, one, mounts)
-        if uses_nic(KINDS[one.kind]) or (one.node and one.node.get("drbd_peers")):
-            _network(plan, one)
-    plan.drop_left_out()
+            _loop(draft, one, mounts)
+        if uses_nic(KINDS[one.kind]) or (one.node and one.node.facts.drbd_peers):
+            _network(draft, one)
+    draft.drop_left_out()
 
 
-def _loop(plan: Plan, one: Planned, mounts: Mapping[str, Planned]) -> None:
-    file = str(one.node.get("backing_file", "")) if one.node else ""
-    place = _mount_of(file.removesuffix(" (deleted)"), (*mounts, *plan.host.elsewhere))
+def _loop(draft: Draft, one: DraftDevice, mounts: Mapping[str, DraftDevice]) -> None:
+    file = (one.node.facts.backing_file if one.node else None) or ""
+    place = _mount_of(file.removesuffix(" (deleted)"), (*mounts, *draft.host.elsewhere))
     if place in mounts:
         one.on = [place]
         return
-    where = plan.host.elsewhere.get(place)
+    where = draft.host.elsewhere.get(place)
     why = (
         f"{file} lies on {where} ({place}), which stands on no block device"
         if where
@@ -109,9 +108,9 @@ def _loop(plan: Plan, one: Planned, mounts: Mapping[str, Planned]) -> None:
         if file
         else "which file it stands on is not told"
     )
-    if "loop" in plan.skip or UNKNOWN in plan.skip:
-        plan.omit(one.name, why)
-        del plan.devices[one.name]
+    if "loop" in draft.skip or UNKNOWN in draft.skip:
+        draft.omit(one.name, why)
+        del draft.devices[one.name]
         return
     raise SourceError(
         f"a loop device: {why}",
@@ -126,13 +125,13 @@ def _mount_of(file: str, places: Iterable[str]) -> str:
     return max(above, key=len, default="") if file else ""
 
 
-def _network(plan: Plan, one: Planned) -> None:
-    card = str(one.node.get("netdev", NIC)) if one.node else NIC
-    if card not in plan.devices:
+def _network(draft: Draft, one: DraftDevice) -> None:
+    card = (one.node.facts.netdev if one.node else None) or NIC
+    if card not in draft.devices:
         driver = "loopback" if card == "lo" else "generic"
-        plan.devices[card] = Planned(card, "nic", [], {"driver": driver})
+        draft.devices[card] = DraftDevice(card, "nic", [], {"driver": driver})
         if driver == "generic":
-            plan.host.note(
+            draft.host.note(
                 f"{card}: which driver the network card has is not told; modelled as "
                 '"generic", whose depth is a lower bound'
             )

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from blockstack.base.errors import BlockstackError
 from blockstack.hosts.build import build
-from blockstack.hosts.host import Host
-from blockstack.hosts.sniff import FORMATS, read_text
-from blockstack.hosts.tree import decode
+from blockstack.hosts.formats import FORMATS
+from blockstack.hosts.model.host import Host
+from blockstack.hosts.model.tree import decode
+from blockstack.hosts.sniff import read_text
 
 atheris = importlib.import_module("atheris")  # an optional tool: not among the extras
 

@@ -12,9 +12,10 @@ from places import ROOT
 
 from blockstack.base.errors import BlockstackError
 from blockstack.hosts.build import build
-from blockstack.hosts.host import Host
-from blockstack.hosts.sniff import read_sources, read_text, recognise
-from blockstack.hosts.tree import decode
+from blockstack.hosts.formats import recognise
+from blockstack.hosts.model.host import Host
+from blockstack.hosts.model.tree import decode
+from blockstack.hosts.sniff import read_sources, read_text
 
 SAMPLES = Path(os.environ.get("BLOCKSTACK_SAMPLES", ROOT.parent / "shared/samples"))
 FOLDERS = (
@@ -54,14 +55,14 @@ def test_the_ceph_node_of_a_sosreport():
     on = {node.label: node for node in host.nodes()}
     osd = next(name for name in on if name.startswith("ceph--"))
     crypt = next(name for name in on if name.startswith("crypt-48858aa1"))
-    assert on[osd].get("table")[0][2] == "linear"
-    assert host.find(on[osd].get("table")[0][3]) is on[crypt]
-    assert host.find(on[crypt].get("table")[0][6]) is on["bcache1"]
-    assert (on["bcache1"].get("bcache_backing"), set(on["bcache1"].get("slaves"))) == (
+    assert on[osd].facts.table[0][2] == "linear"
+    assert host.find(on[osd].facts.table[0][3]) is on[crypt]
+    assert host.find(on[crypt].facts.table[0][6]) is on["bcache1"]
+    assert (on["bcache1"].facts.bcache_backing, set(on["bcache1"].facts.slaves)) == (
         "vdc",
         {"vdb2", "vdc"},
     )
-    assert on["vdb2"].get("parent") == "vdb" and on["vdb"].get("transport") == "virtio"
+    assert on["vdb2"].facts.parent == "vdb" and on["vdb"].facts.transport == "virtio"
     assert "cryptsetup:88244ad9" not in repr(host)
 
 

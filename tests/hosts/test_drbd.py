@@ -5,8 +5,9 @@ import json
 import pytest
 
 from blockstack.hosts.build import build
-from blockstack.hosts.host import Host, SourceError
-from blockstack.hosts.sniff import read_text, recognise
+from blockstack.hosts.formats import recognise
+from blockstack.hosts.model.host import Host, SourceError
+from blockstack.hosts.sniff import read_text
 
 SECRET = "correct-horse"
 SHOW_9 = f"""resource "data" {{

@@ -164,11 +164,11 @@ def test_probert_bcache_by_uuid_and_lvm_by_group():
     host = read(json.dumps({"storage": PROBERT}))
     bcache = host.find("bcache0")
     assert (
-        bcache.get("bcache_backing"),
-        bcache.get("bcache_caches"),
-        bcache.get("bcache_mode"),
+        bcache.facts.bcache_backing,
+        bcache.facts.bcache_caches,
+        bcache.facts.bcache_mode,
     ) == ("/dev/vda1", ("/dev/vdb",), "writeback")
-    assert host.find("vda").get("size_sectors") == 10737418240 // 512
+    assert host.find("vda").facts.size_sectors == 10737418240 // 512
     plain = {k: v for k, v in PROBERT.items() if k != "bcache"}
     plain["blockdev"] = {k: v for k, v in PROBERT["blockdev"].items() if "bcache" not in k}
     found = stack(json.dumps(plain))
@@ -283,7 +283,7 @@ def test_multipath_and_the_transport_of_its_paths(text):
         "\tAttached scsi disk sdf\tState: running\n"
     )
     host = read(text, iscsi)
-    assert list(host.find("dm-2").get("slaves")) == ["sdc", "sdf"]
+    assert list(host.find("dm-2").facts.slaves) == ["sdc", "sdf"]
     found = build(host)
     assert links(found)["mpatha"][0] == "sdc" and kinds(found)["sdc"] == "iscsi"
     assert found.stack.nic_of("sdc").name == "eth1"
@@ -324,7 +324,7 @@ def test_nvme_in_both_schemas_and_over_tcp():
     }
     assert kinds(stack(old)) == {"nvme0n1": "nvme"}
     assert kinds(stack(json.dumps(shared))) == {"nvme1n1": "nvme"}
-    assert read(json.dumps(new)).find("nvme1n1").get("nvme_transport") == "tcp"
+    assert read(json.dumps(new)).find("nvme1n1").facts.nvme_transport == "tcp"
     with pytest.raises(BlockstackError, match="without namespaces"):
         read('[{"hostnqn": "x", "subsystems": []}]')
 
@@ -358,7 +358,7 @@ E: ID_PART_ENTRY_SIZE=4096
     part = found.stack.devices["vdb1"]
     assert (part.offset_sectors, part.size_sectors) == (2048, 4096)
     host = read("[0:0:0:1] disk fc:0x500,0x1 /dev/sdc\n[1:0:0:0] disk iqn.x:1,t,0x1 /dev/sdd\n")
-    assert (host.find("sdc").get("transport"), host.find("sdd").get("transport")) == ("fc", "iscsi")
+    assert (host.find("sdc").facts.transport, host.find("sdd").facts.transport) == ("fc", "iscsi")
 
 
 HEAD = INFO.splitlines()[0] + "\n"
@@ -575,7 +575,7 @@ def test_losetup_and_swapon_as_tables():
         "NAME       SIZELIMIT OFFSET AUTOCLEAR RO BACK-FILE         DIO LOG-SEC\n"
         "/dev/loop0         0      0         1  1 /srv/a file.img    0     512\n"
     )
-    assert read(loops).find("loop0").get("backing_file") == "/srv/a file.img"
+    assert read(loops).find("loop0").facts.backing_file == "/srv/a file.img"
     swaps = "NAME      TYPE      SIZE USED PRIO\n/dev/sda1 partition   8G   0B   -2\n"
     assert kinds(stack(swaps))["swap-sda1"] == "swap"
 

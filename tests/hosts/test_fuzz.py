@@ -14,14 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blockstack.base.errors import BlockstackError
-from blockstack.hosts import tree as trees
+from blockstack.hosts import folders
 from blockstack.hosts.build import build
-from blockstack.hosts.host import Host
-from blockstack.hosts.readers import folders
+from blockstack.hosts.formats import FORMATS
+from blockstack.hosts.model import tree as trees
+from blockstack.hosts.model.host import Host
+from blockstack.hosts.model.tree import FolderTree, MemoryTree, decode, read_archive
 from blockstack.hosts.readers.common import read_json
-from blockstack.hosts.readers.plans import load_yaml
-from blockstack.hosts.sniff import FORMATS, read_sources, read_text, read_tree
-from blockstack.hosts.tree import FolderTree, MemoryTree, decode, read_archive
+from blockstack.hosts.readers.installer import load_yaml
+from blockstack.hosts.sniff import read_sources, read_text, read_tree
 
 QUICK = settings(
     max_examples=60,

@@ -20,10 +20,11 @@ from host_sources import (
 
 from blockstack.base.errors import BlockstackError
 from blockstack.hosts.build import build
-from blockstack.hosts.host import Host, canonical
-from blockstack.hosts.naming import disk_of_partition, name_of_number
+from blockstack.hosts.formats import FORMATS, recognise
+from blockstack.hosts.model.host import Host, canonical
+from blockstack.hosts.model.naming import disk_of_partition, name_of_number
 from blockstack.hosts.readers import queue
-from blockstack.hosts.sniff import FORMATS, read_sources, recognise
+from blockstack.hosts.sniff import read_sources
 from blockstack.kernel import PROFILES
 from blockstack.kernel.choose import kernel_for
 
@@ -220,7 +221,7 @@ def test_bcache_roles_from_links(tmp_path):
         },
     )
     node = tree_host(tmp_path).find("bcache0")
-    assert node.get("bcache_backing") == "vdb" and node.get("bcache_caches") == ("vdc",)
+    assert node.facts.bcache_backing == "vdb" and node.facts.bcache_caches == ("vdc",)
 
 
 def test_mounts_swaps_and_the_file_under_a_loop(tmp_path):

@@ -4,9 +4,9 @@ import io
 import tarfile
 
 from blockstack.hosts.build import build
-from blockstack.hosts.host import Host
+from blockstack.hosts.model.host import Host
+from blockstack.hosts.model.tree import FolderTree
 from blockstack.hosts.sniff import read_text, read_tree
-from blockstack.hosts.tree import FolderTree
 
 KEY = "deadbeefcafe0123" * 4
 PCI = "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block"

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from blockstack.hosts.host import SourceError
+from blockstack.hosts.model.host import SourceError
 
 MAX_DEPTH = 500
 MAX_COLUMNS = 200

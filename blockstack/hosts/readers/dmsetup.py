@@ -6,8 +6,9 @@ is read: nothing that leaves this module holds it, error messages included.
 
 import re
 
-from blockstack.hosts.host import Host, Node, SourceError
-from blockstack.hosts.naming import is_kernel_name
+from blockstack.hosts.model.facts import DMSETUP, Facts
+from blockstack.hosts.model.host import Host, Node, SourceError
+from blockstack.hosts.model.naming import is_kernel_name
 
 _ROW = re.compile(
     r"(?:(?P<name>.+?): )?(?P<start>\d{1,18}) (?P<length>\d{1,18}) "
@@ -56,11 +57,10 @@ def read_table(text: str, host: Host, only: str = "") -> None:
             for word in row[3:]:
                 if _NUMBER.match(word):
                     host.node(word)
-        node.put("table", rows, "dmsetup")
-        node.put("size_sectors", sum(int(r[1]) for r in rows), "dmsetup")
+        node.tell(DMSETUP, Facts(table=rows, size_sectors=sum(int(r[1]) for r in rows)))
     for name in empty:
         host.note(f"{name}: has no dm table (suspended or never loaded)")
-        host.node(f"mapper/{name}").put("dm_empty", True, "dmsetup")
+        host.node(f"mapper/{name}").tell(DMSETUP, Facts(dm_empty=True))
 
 
 def row_of(start: str, length: str, target: str, args: str) -> list[str]:
@@ -85,7 +85,7 @@ def read_info(text: str, host: Host) -> None:
         match = _INFO.match(line)
         if match:
             node = host.node(f"{match[2]}:{match[3]}", f"mapper/{match[1]}")
-            node.put("dm_uuid", match[4], "dmsetup")
+            node.tell(DMSETUP, Facts(dm_uuid=match[4]))
 
 
 def read_deps(text: str, host: Host) -> None:
@@ -106,7 +106,7 @@ def read_deps(text: str, host: Host) -> None:
                 else f"mapper/{word}"
             )
             host.node(on[-1])
-        host.node(f"mapper/{match['name']}").put("slaves", tuple(on) or None, "dmsetup")
+        host.node(f"mapper/{match['name']}").tell(DMSETUP, Facts(slaves=tuple(on) or None))
 
 
 def read_ls(text: str, host: Host) -> None:
@@ -136,7 +136,7 @@ def read_ls(text: str, host: Host) -> None:
             nodes[id(above)] = above
             on.setdefault(id(above), {})[next(iter(node.names))] = None
     for identity, lower in on.items():
-        nodes[identity].put("slaves", tuple(lower), "dmsetup")
+        nodes[identity].tell(DMSETUP, Facts(slaves=tuple(lower)))
 
 
 def refuse_status(text: str, host: Host) -> None:

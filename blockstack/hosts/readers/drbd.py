@@ -3,14 +3,15 @@
 
 ``show`` tells of this host (``_this_host``); ``dump`` of every host of a resource, and in a comment
 of the host that it was run on. Where nothing tells which host this is, both hosts' disks are kept
-under their names, and a recipe decides when all sources are read. Secrets are never kept.
+under their names, and `kinds_of` decides when all sources are read. Secrets are never kept.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from blockstack.hosts.host import Host, Node, SourceError
+from blockstack.hosts.model.facts import DRBD, Facts
+from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.readers.common import read_json, rows_of, sectors, text_of, whole
 
 _TOKEN = re.compile(r'#[^\n]*|"([^"\n]*)"|([{};])|([^\s{};"#]+)|"')
@@ -99,15 +100,13 @@ def _resource(resource: _Section, common: _Section, local: Mapping[str, str], ho
             if node is None:
                 continue
             found += 1
-            node.put("drbd_protocol", protocol, "drbd")
-            node.put("drbd_peers", peers, "drbd")
+            node.tell(DRBD, Facts(drbd_protocol=protocol, drbd_peers=peers))
             disks = _disks(said)
             if one and name not in local:
-                known = node.get("drbd_hosts") or {}
-                node.put("drbd_hosts", dict.fromkeys(names), "drbd")
-                node.facts["drbd_hosts"].value = {**node.get("drbd_hosts"), **known, one: disks}
+                known = node.facts.drbd_hosts or dict.fromkeys(names)
+                node.tell(DRBD, Facts(drbd_hosts={**known, one: disks}), again=True)
             else:
-                node.put("drbd_disks", disks, "drbd")
+                node.tell(DRBD, Facts(drbd_disks=disks))
     return found
 
 
@@ -196,13 +195,12 @@ def read_status(text: str, host: Host) -> None:
                 continue
             found += 1
             node = _node(minor, name, str(whole(device.get("volume"), 65535) or 0), host)
-            node.put("drbd_peers", peers, "drbd")
-            node.put("size_sectors", sectors(device.get("size"), 1024), "drbd")
+            node.tell(DRBD, Facts(drbd_peers=peers, size_sectors=sectors(device.get("size"), 1024)))
             backing = text_of(device.get("backing_dev"))
             if backing.startswith("/dev/"):
-                node.put("drbd_backing", backing, "drbd")
+                node.tell(DRBD, Facts(drbd_backing=backing))
             if device.get("client") is True:
-                node.put("drbd_disks", (), "drbd")
+                node.tell(DRBD, Facts(drbd_disks=()))
     if not found:
         raise SourceError(
             "drbdsetup status: no device",

@@ -3,9 +3,10 @@
 import posixpath
 import re
 
-from blockstack.hosts.host import Host, SourceError
+from blockstack.hosts.model.facts import CAPTURE
+from blockstack.hosts.model.host import Host, SourceError
+from blockstack.hosts.model.tree import MemoryTree
 from blockstack.hosts.readers import sysfs
-from blockstack.hosts.tree import MemoryTree
 
 _FOLDER = re.compile(r"(/sys[^:\n]*):\Z")
 _LINK = re.compile(r"l[rwx-]{9}\S*\s.*?\s(\S+) -> (\S+)\Z")
@@ -68,4 +69,4 @@ def read_lines(text: str, host: Host) -> None:
             tree.add_file(clean, value.encode("utf-8", "replace"))
     if not tree.names("sys"):
         raise SourceError("no sysfs in this capture", hint="make it with: blockstack capture | sh")
-    sysfs.read(tree.below("sys"), host, "capture")
+    sysfs.read(tree.below("sys"), host, CAPTURE)

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
-from blockstack.hosts.host import Host, Node, SourceError
-from blockstack.hosts.naming import disk_of_partition, is_kernel_name
+from blockstack.hosts.model.facts import LSBLK, Facts
+from blockstack.hosts.model.host import Host, Node, SourceError
+from blockstack.hosts.model.naming import disk_of_partition, is_kernel_name
 from blockstack.hosts.readers import queue
 from blockstack.hosts.readers.common import (
     cells_of,
@@ -85,9 +86,9 @@ def _kind(row: Mapping[str, Any], above: Mapping[str, Any]) -> str:
 
 def _level(node: Node, kind: str) -> None:
     """TYPE of an md array is its level (util-linux lsblk.c get_type: md/level)."""
-    node.put("type", kind, "lsblk")
+    node.tell(LSBLK, Facts(device_type=kind))
     if kind in MD_LEVELS and (node.kname or "").startswith("md"):
-        node.put("md_level", kind, "lsblk")
+        node.tell(LSBLK, Facts(md_level=kind))
 
 
 def read_pairs(text: str, host: Host) -> None:
@@ -135,14 +136,14 @@ def _note(row: Mapping[str, Any], host: Host) -> Node:
     node = host.node(*[n for n in names if n])
     size = rounded_sectors(row.get("size"))
     if size is not None:
-        node.put("size_sectors", size[0], "lsblk", exact=size[1])
-        if not size[1]:
-            node.put("size_rounded", True, "lsblk")
-    node.put("start_sectors", whole(row.get("start")), "lsblk")
-    node.put("fstype", text_of(row.get("fstype")), "lsblk")
+        told = Facts(size_sectors=size[0], size_rounded=None if size[1] else True)
+        node.tell(LSBLK, told, exact=size[1])
+    node.tell(
+        LSBLK, Facts(start_sectors=whole(row.get("start")), fstype=text_of(row.get("fstype")))
+    )
     _transport(row, node)
     if kind != "part":
-        queue.from_lsblk(node, row)
+        node.tell(LSBLK, queue.from_lsblk(row))
     _mounts(row, node, host)
     return node
 
@@ -153,13 +154,9 @@ def _stand(node: Node, below: Node | None, kind: str) -> None:
         return
     name = next(iter(below.names))
     if kind == "part" and not node.mapped:
-        node.put("parent", name, "lsblk")
-        return
-    held = node.facts.get("slaves")
-    if held is None:
-        node.put("slaves", (name,), "lsblk")
-    elif held.source == "lsblk" and name not in held.value:
-        held.value = (*held.value, name)
+        node.tell(LSBLK, Facts(parent=name))
+    else:
+        node.stand_on(name, LSBLK)
 
 
 def _transport(row: Mapping[str, Any], node: Node) -> None:
@@ -168,7 +165,7 @@ def _transport(row: Mapping[str, Any], node: Node) -> None:
     if "virtio" in subsystems:
         tran = "virtio-scsi" if "scsi" in subsystems else "virtio"
     words = {"sata": "ata", "spi": "scsi"}
-    node.put("transport", words.get(tran, tran), "lsblk")
+    node.tell(LSBLK, Facts(transport=words.get(tran, tran)))
 
 
 def _mounts(row: Mapping[str, Any], node: Node, host: Host) -> None:
@@ -179,9 +176,9 @@ def _mounts(row: Mapping[str, Any], node: Node, host: Host) -> None:
     for place in dict.fromkeys(p for p in places if p):
         on = (next(iter(node.names)),)
         if place == "[SWAP]":
-            host.use("swap", "swap", place, on, "lsblk")
+            host.use("swap", "swap", place, on, LSBLK)
         else:
-            host.use("fs", fstype, place, on, "lsblk")
+            host.use("fs", fstype, place, on, LSBLK)
 
 
 def read_tree(text: str, host: Host) -> None:

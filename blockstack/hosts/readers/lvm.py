@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from blockstack.hosts.host import Host, SourceError, mapper_name
+from blockstack.hosts.model.facts import LVM, Facts, Source
+from blockstack.hosts.model.host import Host, SourceError, mapper_name
 from blockstack.hosts.readers.common import read_json, rounded_sectors, rows_of, text_of, whole
 
 _EXTENT = re.compile(r"\(\d+\)\Z")
@@ -71,24 +72,32 @@ def _logical(row: Mapping[str, Any], rows: Rows, host: Host) -> None:
     node = host.node(mapper_name(group, volume))
     size = rounded_sectors(row.get("lv_size"))
     if size is not None:
-        node.put("size_sectors", size[0], "lvm", exact=size[1])
+        node.tell(LVM, Facts(size_sectors=size[0]), exact=size[1])
     segment = text_of(row.get("segtype")) or _LETTERS.get(attr[:1], "linear")
-    node.put("lvm_segtype", segment.partition("_")[0], "lvm")
-    node.put("lvm_stripe_bytes", whole(row.get("stripe_size")) or None, "lvm")
+    node.tell(
+        LVM,
+        Facts(
+            lvm_segtype=segment.partition("_")[0],
+            lvm_stripe_bytes=whole(row.get("stripe_size")) or None,
+        ),
+    )
     if attr[:1] in ("s", "S"):
-        node.put("lvm_problem", "a snapshot whose origin this report does not tell", "lvm")
+        node.tell(LVM, Facts(lvm_problem="a snapshot whose origin this report does not tell"))
     inner = _inner(row, group, volume, segment, rows)
     devices = [_EXTENT.sub("", d) for d in text_of(row.get("devices")).split(",") if d.strip()]
     if inner:
-        node.put("slaves", tuple(inner), "lvm")
+        node.tell(LVM, Facts(slaves=tuple(inner)))
     elif devices:
-        node.put(
-            "slaves",
-            tuple(d if d.startswith("/") else mapper_name(group, d.strip("[]")) for d in devices),
-            "lvm",
+        node.tell(
+            LVM,
+            Facts(
+                slaves=tuple(
+                    d if d.startswith("/") else mapper_name(group, d.strip("[]")) for d in devices
+                )
+            ),
         )
     else:
-        node.put("lvm_group", group, "lvm")
+        node.tell(LVM, Facts(lvm_group=group))
 
 
 def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str, rows: Rows) -> list[str]:
@@ -124,13 +133,13 @@ def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str, rows: 
     return named(*(f"{volume}_{mark}_{i}" for i in images))
 
 
-def volume(host: Host, group: str, name: str, size: Any, source: str) -> None:
+def volume(host: Host, group: str, name: str, size: Any, source: Source) -> None:
     """A logical volume of which only name, group and size are told (probert, curtin)."""
     node = host.node(mapper_name(group, name))
     found = rounded_sectors(size)
     if found is not None:
-        node.put("size_sectors", found[0], source)
-    node.put("lvm_group", group, source)
+        node.tell(source, Facts(size_sectors=found[0]))
+    node.tell(source, Facts(lvm_group=group))
 
 
 def groups(host: Host, group: str, devices: Iterable[str]) -> None:

@@ -7,7 +7,8 @@ are spares and (F) failed; replacements (R) count as members.
 import re
 from collections.abc import Iterable, Mapping
 
-from blockstack.hosts.host import Host, Node, SourceError
+from blockstack.hosts.model.facts import MDADM, MDSTAT, Facts, Source
+from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.readers.common import sectors, whole
 
 _ARRAY = re.compile(r"(md\S*) : (.*)\Z")
@@ -40,7 +41,7 @@ def _array(name: str, head: str, body: list[str], host: Host) -> None:
     for member, _, _ in _MEMBER.findall(head):
         host.node(member)
     if not words or words[0] != "active":
-        node.put("md_inactive", True, "mdstat")
+        node.tell(MDSTAT, Facts(md_inactive=True))
         return
     level = next((w for w in words[1:4] if w in LEVELS), None)
     if level is None:
@@ -72,14 +73,19 @@ def _members(
     copies = re.search(r"(\d{1,2}) (near|far|offset)-copies", text)
     blocks = re.match(r"\s*(\d{1,18}) blocks", text)
     container = re.search(r"super external:/(md[^/\s]*)/", text)
-    node.put("md_level", level, "mdstat")
-    node.put("md_disks", disks, "mdstat")
-    node.put("md_members", slots or None, "mdstat")
-    node.put("md_chunk_bytes", int(chunk[1]) * 1024 if chunk else None, "mdstat")
-    node.put("md_raid10", f"{copies[2][0]}{copies[1]}" if copies else None, "mdstat")
-    node.put("md_bitmap", "bitmap:" in text, "mdstat")
-    node.put("md_container", container[1] if container else None, "mdstat")
-    node.put("size_sectors", sectors(blocks[1], 1024) if blocks else None, "mdstat")
+    node.tell(
+        MDSTAT,
+        Facts(
+            md_level=level,
+            md_disks=disks,
+            md_members=slots or None,
+            md_chunk_bytes=int(chunk[1]) * 1024 if chunk else None,
+            md_raid10=f"{copies[2][0]}{copies[1]}" if copies else None,
+            md_bitmap="bitmap:" in text,
+            md_container=container[1] if container else None,
+            size_sectors=sectors(blocks[1], 1024) if blocks else None,
+        ),
+    )
     of = _alias(level, slots.values())
     known = host.find(of)
     if known is None or known.kname is None:
@@ -107,10 +113,10 @@ def read_export(text: str, host: Host) -> None:
             hint="an inactive array has none; take: mdadm --detail --export /dev/mdN",
         )
     for array in arrays:
-        export(array, host, "mdadm")
+        export(array, host, MDADM)
 
 
-def export(array: Mapping[str, str], host: Host, source: str, kname: str = "") -> None:
+def export(array: Mapping[str, str], host: Host, source: Source, kname: str = "") -> None:
     """One array in MD_* words, from mdadm or from udev's database."""
     level = array.get("MD_LEVEL", "")
     roles = {k.removesuffix("_ROLE"): v for k, v in array.items() if k.endswith("_ROLE")}
@@ -137,15 +143,19 @@ def export(array: Mapping[str, str], host: Host, source: str, kname: str = "") -
         )
     node = host.node(*names)
     if level in ("container", ""):
-        node.put("md_inactive", True, source)
+        node.tell(source, Facts(md_inactive=True))
         return
-    node.put("md_level", level, source)
-    node.put("md_disks", whole(array.get("MD_DEVICES")), source)
     for member in members.values():
         host.node(member)
-    node.put("md_members", members or None, source)
-    container = array.get("MD_CONTAINER", "")
-    node.put("md_container", container.removeprefix("/dev/") or None, source)
+    node.tell(
+        source,
+        Facts(
+            md_level=level,
+            md_disks=whole(array.get("MD_DEVICES")),
+            md_members=members or None,
+            md_container=array.get("MD_CONTAINER", "").removeprefix("/dev/"),
+        ),
+    )
 
 
 def refuse_examine(text: str, host: Host) -> None:

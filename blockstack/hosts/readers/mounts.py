@@ -2,7 +2,8 @@
 
 import re
 
-from blockstack.hosts.host import Host, SourceError
+from blockstack.hosts.model.facts import BLOCKDEV, LOSETUP, MOUNTS, Facts
+from blockstack.hosts.model.host import Host, SourceError
 from blockstack.hosts.readers.common import (
     cells_of,
     columns_of,
@@ -45,7 +46,7 @@ def _mount(host: Host, fstype: str, target: str, source: str, number: str, optio
     source = _OCTAL.sub(lambda m: chr(int(m[1], 8)), source)
     host.elsewhere.pop(target, None)  # mounted over
     if fstype in _NETWORK:
-        host.use("fs", fstype, target, (), "mounts", options)
+        host.use("fs", fstype, target, (), MOUNTS, options)
     elif source.startswith("/dev/") and source != "/dev/root":
         members = source.split(":")  # bcachefs names all its members
         names = [m for m in members if m]
@@ -53,10 +54,10 @@ def _mount(host: Host, fstype: str, target: str, source: str, number: str, optio
             host.node(number, names[0]) if len(names) == 1 else host.node(number)
         for one in names:
             host.node(one)
-        host.use("fs", fstype, target, names, "mounts", options)
+        host.use("fs", fstype, target, names, MOUNTS, options)
     elif number:
         host.node(number)
-        host.use("fs", fstype, target, (number,), "mounts", options)
+        host.use("fs", fstype, target, (number,), MOUNTS, options)
     elif fstype in ("zfs", "glusterfs", "ceph", "cifs", "9p", "virtiofs"):
         host.note(f"{target}: a {fstype} mount names no block device; it is not modelled")
         host.elsewhere[target] = fstype
@@ -75,7 +76,7 @@ def read_swaps(text: str, host: Host) -> None:
             continue
         if words[1] == "partition":
             host.node(words[0])
-            host.use("swap", "swap", "[SWAP]", (words[0],), "mounts")
+            host.use("swap", "swap", "[SWAP]", (words[0],), MOUNTS)
         else:
             host.note(
                 f"{words[0]}: a swap file is not modelled; its writes go to the device under "
@@ -89,7 +90,9 @@ def read_losetup(text: str, host: Host) -> None:
         data = read_json(text, "losetup --json")
         for row in rows_of(data.get("loopdevices") if isinstance(data, dict) else None):
             if text_of(row.get("name")):
-                host.node(row["name"]).put("backing_file", text_of(row.get("back-file")), "losetup")
+                host.node(row["name"]).tell(
+                    LOSETUP, Facts(backing_file=text_of(row.get("back-file")))
+                )
         return
     head, _, rest = text.partition("\n")
     if "BACK-FILE" in head:
@@ -97,12 +100,12 @@ def read_losetup(text: str, host: Host) -> None:
         for line in rest.splitlines():
             cells = cells_of(line, columns)
             if cells.get("NAME"):
-                host.node(cells["NAME"]).put("backing_file", cells.get("BACK-FILE"), "losetup")
+                host.node(cells["NAME"]).tell(LOSETUP, Facts(backing_file=cells.get("BACK-FILE")))
         return
     for line in text.splitlines():
         match = re.match(r"(/dev/loop\d+): .*?\((.*?)\)", line)
         if match:
-            host.node(match[1]).put("backing_file", match[2], "losetup")
+            host.node(match[1]).tell(LOSETUP, Facts(backing_file=match[2]))
 
 
 def read_blockdev(text: str, host: Host) -> None:
@@ -112,9 +115,9 @@ def read_blockdev(text: str, host: Host) -> None:
         if len(words) == 7 and words[0] in ("ro", "rw") and words[6].startswith("/dev/"):
             node = host.node(words[6])
             size = sectors(words[5], 1)
-            node.put("size_sectors", size, "blockdev")
+            node.tell(BLOCKDEV, Facts(size_sectors=size))
             if words[4].isdigit() and int(words[4][:18]):
-                node.put("start_sectors", sectors(words[4]), "blockdev")
+                node.tell(BLOCKDEV, Facts(start_sectors=sectors(words[4])))
 
 
 def read_uname(text: str, host: Host) -> None:

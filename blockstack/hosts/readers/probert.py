@@ -7,7 +7,8 @@ to its backing device by UUID, and to its caches by the set's UUID.
 import re
 from typing import Any
 
-from blockstack.hosts.host import Host, SourceError
+from blockstack.hosts.model.facts import PROBERT, Facts
+from blockstack.hosts.model.host import Host, SourceError
 from blockstack.hosts.readers import lvm, udev
 from blockstack.hosts.readers.common import read_json, rows_of, sectors, table_of, text_of
 
@@ -40,11 +41,10 @@ def read_dump(text: str, host: Host) -> None:
     for crypt in table_of(storage.get("dmcrypt")).values():
         name, below = (text_of(table_of(crypt).get(k)) for k in ("name", "blkdevs_used"))
         if name and below:
-            host.node(f"mapper/{name}").put("slaves", (below,), "probert")
-            host.node(f"mapper/{name}").put("type", "crypt", "probert")
+            host.node(f"mapper/{name}").tell(PROBERT, Facts(slaves=(below,), device_type="crypt"))
     for name, entry in table_of(storage.get("filesystem")).items():
         if host.find(name):
-            host.node(name).put("fstype", text_of(table_of(entry).get("TYPE")), "probert")
+            host.node(name).tell(PROBERT, Facts(fstype=text_of(table_of(entry).get("TYPE"))))
     _mounts(rows_of(storage.get("mount")), host)
     for pool in table_of(table_of(storage.get("zfs")).get("zpools")):
         host.note(f"{pool}: a ZFS pool is not modelled")
@@ -52,14 +52,18 @@ def read_dump(text: str, host: Host) -> None:
 
 def _device(name: str, entry: dict[str, Any], host: Host) -> None:
     properties = {k: v for k, v in entry.items() if isinstance(v, str)}
-    node = udev.device({"DEVNAME": name, "SUBSYSTEM": "block", **properties}, host, "probert")
+    node = udev.device({"DEVNAME": name, "SUBSYSTEM": "block", **properties}, host, PROBERT)
     if node is None:
         return
     attrs = table_of(entry.get("attrs"))
-    node.put("size_sectors", sectors(attrs.get("size"), 1), "probert")  # probert has bytes
-    node.put("start_sectors", sectors(attrs.get("start")), "probert")
-    if node.get("size_sectors") == 0:
-        node.put("md_inactive", True if name.startswith("/dev/md") else None, "probert")
+    node.tell(
+        PROBERT,
+        Facts(
+            size_sectors=sectors(attrs.get("size"), 1), start_sectors=sectors(attrs.get("start"))
+        ),
+    )
+    if node.facts.size_sectors == 0:
+        node.tell(PROBERT, Facts(md_inactive=True if name.startswith("/dev/md") else None))
 
 
 def _nvme(controllers: dict[str, Any], devices: dict[str, Any], host: Host) -> None:
@@ -69,7 +73,7 @@ def _nvme(controllers: dict[str, Any], devices: dict[str, Any], host: Host) -> N
     for name in devices:
         match = re.fullmatch(r"/dev/(nvme\d+)n\d+", name)
         if match:
-            host.node(name).put("nvme_transport", over.get(match[1]) or common, "probert")
+            host.node(name).tell(PROBERT, Facts(nvme_transport=over.get(match[1]) or common))
 
 
 def _maps(multipath: dict[str, Any], host: Host) -> None:
@@ -88,8 +92,7 @@ def _maps(multipath: dict[str, Any], host: Host) -> None:
         if node is not None:
             for device in devices:
                 host.node(device)
-            node.put("slaves", tuple(devices), "probert")
-            node.put("type", "mpath", "probert")
+            node.tell(PROBERT, Facts(slaves=tuple(devices), device_type="mpath"))
 
 
 def _bcache(bcache: dict[str, Any], devices: dict[str, Any], host: Host) -> None:
@@ -105,18 +108,19 @@ def _bcache(bcache: dict[str, Any], devices: dict[str, Any], host: Host) -> None
             continue
         superblock = table_of(backing.get("superblock"))
         node = host.node(name)
-        node.put("bcache_backing", below, "probert")
+        node.tell(PROBERT, Facts(bcache_backing=below))
         mode = re.search(r"\[(\w+)\]", text_of(superblock.get("dev.data.cache_mode")))
-        node.put("bcache_mode", mode[1] if mode else None, "probert")
-        node.put(
-            "bcache_caches",
-            tuple(
-                c
-                for c in caches.get(text_of(superblock.get("cset.uuid")), ())
-                if c and host.find(c)
-            )
-            or None,
-            "probert",
+        node.tell(
+            PROBERT,
+            Facts(
+                bcache_mode=mode[1] if mode else None,
+                bcache_caches=tuple(
+                    c
+                    for c in caches.get(text_of(superblock.get("cset.uuid")), ())
+                    if c and host.find(c)
+                )
+                or None,
+            ),
         )
 
 
@@ -127,7 +131,7 @@ def _lvm(report: dict[str, Any], host: Host) -> None:
     for entry in table_of(report.get("logical_volumes")).values():
         row = table_of(entry)
         if text_of(row.get("volgroup")) and text_of(row.get("name")):
-            lvm.volume(host, row["volgroup"], row["name"], row.get("size"), "probert")
+            lvm.volume(host, row["volgroup"], row["name"], row.get("size"), PROBERT)
 
 
 def _mounts(rows: list[dict[str, Any]], host: Host) -> None:
@@ -136,7 +140,7 @@ def _mounts(rows: list[dict[str, Any]], host: Host) -> None:
         row, depth = todo.pop()
         source, target = text_of(row.get("source")), text_of(row.get("target"))
         if source.startswith("/dev/") and target and host.find(source):
-            host.use("fs", text_of(row.get("fstype")), target, (source,), "probert")
+            host.use("fs", text_of(row.get("fstype")), target, (source,), PROBERT)
         elif source.startswith("/dev/") and target:
             host.note(f"{target}: mounted from {source}, of which the dump tells nothing")
         if depth < MAX_DEPTH:

@@ -1,14 +1,14 @@
 """Queue limits as sysfs, lsblk and others print them, in the names and units of the kernel's
-``struct queue_limits``: one fact per limit, so that sysfs wins limit by limit."""
+``struct queue_limits``."""
 
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from blockstack.hosts.host import Node
+from blockstack.hosts.model.facts import QueueFacts
+from blockstack.hosts.model.host import Node
 from blockstack.hosts.readers.common import rounded_sectors, whole
 
-PREFIX = "limit."
 #: file → (limit, the limit's units in one unit of the file): 6.1 block/blk-sysfs.c
 SYSFS: Mapping[str, tuple[str, Fraction]] = {
     f"queue/{name}": (limit, Fraction(unit))
@@ -45,37 +45,33 @@ LSBLK: Mapping[str, str] = {
 _DISCARDS = ("disc-aln", "disc-gran", "disc-max")  # printed as sizes
 
 
-def note(node: Node, limit: str, value: int | None, source: str) -> None:
-    """One limit of a device's queue, in the kernel's units."""
-    node.put(PREFIX + limit, value, source)
+def from_sysfs(texts: Mapping[str, str | None]) -> QueueFacts:
+    """Limits from the texts of a device's files; -1 (misaligned) and text that is no number tell
+    nothing."""
+    numbers = {name: whole(text, 2**64 - 1) for name, text in texts.items()}
+    return QueueFacts(
+        **{
+            SYSFS[name][0]: int(number * SYSFS[name][1])
+            for name, number in numbers.items()
+            if number is not None
+        }
+    )
 
 
-def from_sysfs(node: Node, name: str, text: str | None, source: str) -> None:
-    """One file of a device's folder; -1 (misaligned) and text that is no number tell nothing."""
-    number = whole(text, 2**64 - 1)
-    if number is not None:
-        limit, unit = SYSFS[name]
-        note(node, limit, int(number * unit), source)
-
-
-def from_lsblk(node: Node, row: Mapping[str, Any]) -> None:
-    """A row's columns; a size that is rounded (without -b) tells nothing."""
+def from_lsblk(row: Mapping[str, Any]) -> QueueFacts:
+    """Limits from a row's columns; a size that is rounded (without -b) tells nothing."""
+    found: dict[str, int] = {}
     for column, limit in LSBLK.items():
         value = row.get(column)
-        if column not in _DISCARDS:
-            note(node, limit, whole(value), "lsblk")
-            continue
         number = whole(value)
-        if number is None and rounded_sectors(value) == (0, True):
+        if column in _DISCARDS and number is None and rounded_sectors(value) == (0, True):
             number = 0  # "0B"
         if number is not None:
-            note(node, limit, number // 512 if limit == "max_discard_sectors" else number, "lsblk")
+            found[limit] = number // 512 if limit == "max_discard_sectors" else number
+    return QueueFacts(**found)
 
 
 def told(node: Node) -> dict[str, int]:
     """Limit → value, of all that the sources say."""
-    return {
-        key.removeprefix(PREFIX): fact.value
-        for key, fact in node.facts.items()
-        if key.startswith(PREFIX)
-    }
+    values = {name: getattr(node.queue, name) for name in QueueFacts.__slots__}
+    return {name: value for name, value in values.items() if value is not None}

@@ -4,7 +4,8 @@
 import re
 from typing import Any
 
-from blockstack.hosts.host import Host, Node, SourceError
+from blockstack.hosts.model.facts import ISCSIADM, LSSCSI, MULTIPATH, NVME, Facts
+from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.readers.common import read_json, rows_of, sectors, text_of
 
 _MAP = re.compile(r"(?:(?:[a-z]+: )?(\S+) \((.+?)\) |(\S.*?) )(dm-\d+) +\S")
@@ -19,13 +20,12 @@ def read_multipath(text: str, host: Host) -> None:
         found, path = _MAP.match(line), _PATH.match(line)
         if found and not path:
             node, paths = host.node(found[4], f"mapper/{found[1] or found[3]}"), {}
-            node.put("type", "mpath", "multipath")
+            node.tell(MULTIPATH, Facts(device_type="mpath"))
         elif path and node is not None and path[1] not in ("-", "#:#:#:#"):
             paths[next(iter(host.node(path[1], path[2]).names))] = None
-            node.put("slaves", (), "multipath")
-            node.facts["slaves"].value = tuple(paths)
+            node.tell(MULTIPATH, Facts(slaves=tuple(paths)), again=True)
         elif node is not None and "queue_mode bio" in line:
-            node.put("queue_mode", "bio", "multipath")
+            node.tell(MULTIPATH, Facts(queue_mode="bio"))
     if node is None:
         raise SourceError("multipath -ll: no device", hint="take it as root: multipath -ll")
 
@@ -42,8 +42,7 @@ def read_iscsi(text: str, host: Host) -> None:
         if match:
             disks += 1
             node = host.node(match[1])
-            node.put("transport", "iscsi", "iscsiadm")
-            node.put("netdev", card, "iscsiadm")
+            node.tell(ISCSIADM, Facts(transport="iscsi", netdev=card))
     if not disks:
         raise SourceError(
             "iscsiadm: sessions, but no disks",
@@ -71,10 +70,11 @@ def read_lsscsi(text: str, host: Host) -> None:
         if fields[1] == "disk":
             node = host.node(fields[-1])
             for field in fields[2:-1]:
-                node.put(
-                    "transport",
-                    next((w for start, w in words if field.startswith(start)), None),
-                    "lsscsi",
+                node.tell(
+                    LSSCSI,
+                    Facts(
+                        transport=next((w for start, w in words if field.startswith(start)), None)
+                    ),
                 )
     if not found:
         raise SourceError("lsscsi: no device", hint="take it with: lsscsi --transport")
@@ -121,6 +121,7 @@ def _namespace(row: dict[str, Any], name: str, transport: str, host: Host) -> in
     if not re.fullmatch(r"(/dev/)?nvme\d+n\d+", name):
         return 0
     node = host.node(name)
-    node.put("nvme_transport", transport, "nvme")
-    node.put("size_sectors", sectors(row.get("PhysicalSize"), 1), "nvme")
+    node.tell(
+        NVME, Facts(nvme_transport=transport, size_sectors=sectors(row.get("PhysicalSize"), 1))
+    )
     return 1

@@ -7,10 +7,11 @@ partitions are folders inside it. ``slaves`` and ``bcache`` links tell what stan
 import posixpath
 import re
 
-from blockstack.hosts.host import Host, Node
+from blockstack.hosts.model.facts import CAPTURE, SYSFS, Facts, Source
+from blockstack.hosts.model.host import Host, Node
+from blockstack.hosts.model.tree import Tree
 from blockstack.hosts.readers import queue
 from blockstack.hosts.readers.common import sectors, whole
-from blockstack.hosts.tree import Tree
 
 _MEMBER = re.compile(r"rd(\d{1,4})\Z")
 
@@ -31,7 +32,7 @@ def looks(tree: Tree) -> str | None:
     return None
 
 
-def read(tree: Tree, host: Host, source: str = "sysfs") -> None:
+def read(tree: Tree, host: Host, source: Source = SYSFS) -> None:
     """Facts of all block devices below a sysfs root."""
     folders = _folders(tree)
     for folder in folders:
@@ -63,7 +64,7 @@ def _folders(tree: Tree) -> list[str]:
     return list(found)
 
 
-def _device(tree: Tree, at: str, host: Host, source: str) -> None:
+def _device(tree: Tree, at: str, host: Host, source: Source) -> None:
     kname = posixpath.basename(at)
     if tree.text(f"{at}/hidden") == "1":
         return
@@ -74,19 +75,28 @@ def _device(tree: Tree, at: str, host: Host, source: str) -> None:
         number if re.fullmatch(r"\d{1,8}:\d{1,8}", number) else "",
         f"mapper/{mapped}" if mapped else "",
     )
-    node.put("size_sectors", sectors(tree.text(f"{at}/size")), source)
-    node.put("dm_uuid", tree.text(f"{at}/dm/uuid"), source)
-    node.put("path", at, source)
-    node.put("transport", transport_of(at), source)
+    node.tell(
+        source,
+        Facts(
+            size_sectors=sectors(tree.text(f"{at}/size")),
+            dm_uuid=tree.text(f"{at}/dm/uuid"),
+            transport=transport_of(at),
+        ),
+    )
     if tree.has(f"{at}/partition"):
-        node.put("parent", posixpath.basename(posixpath.dirname(at)), source)
-        node.put("start_sectors", whole(tree.text(f"{at}/start")), source)
-    if source == "capture" or tree.has(f"{at}/slaves"):  # a listing may not have followed the link
-        node.put("slaves", tuple(tree.names(f"{at}/slaves")), source)
+        node.tell(
+            source,
+            Facts(
+                parent=posixpath.basename(posixpath.dirname(at)),
+                start_sectors=whole(tree.text(f"{at}/start")),
+            ),
+        )
+    if source is CAPTURE or tree.has(f"{at}/slaves"):  # a listing may not have followed the link
+        node.tell(source, Facts(slaves=tuple(tree.names(f"{at}/slaves"))))
     if not tree.has(f"{at}/partition"):  # a partition's queue is its disk's
-        for name in queue.SYSFS:
-            queue.from_sysfs(node, name, tree.text(f"{at}/{name}"), source)
-    node.put("backing_file", tree.text(f"{at}/loop/backing_file"), source)
+        texts = {name: tree.text(f"{at}/{name}") for name in queue.SYSFS}
+        node.tell(source, queue.from_sysfs(texts))
+    node.tell(source, Facts(backing_file=tree.text(f"{at}/loop/backing_file")))
     _host_driver(tree, at, node, source)
     _bcache(tree, at, kname, node, source)
     if tree.has(f"{at}/md"):
@@ -112,7 +122,7 @@ def transport_of(path: str) -> str | None:
     return None
 
 
-def _host_driver(tree: Tree, at: str, node: Node, source: str) -> None:
+def _host_driver(tree: Tree, at: str, node: Node, source: Source) -> None:
     """The SCSI host's or the NVMe controller's driver, where the tree tells it."""
     match = re.search(r"(?:.*/)?(host\d+)/", at)
     if match:
@@ -121,47 +131,53 @@ def _host_driver(tree: Tree, at: str, node: Node, source: str) -> None:
             f"{above}/scsi_host/{match[1]}/proc_name"
         )
         driver = tree.link(f"{posixpath.dirname(above)}/driver")
-        node.put(
-            "host_driver",
-            proc if proc and proc != "<NULL>" else driver and posixpath.basename(driver),
+        node.tell(
             source,
+            Facts(
+                host_driver=proc
+                if proc and proc != "<NULL>"
+                else driver and posixpath.basename(driver)
+            ),
         )
     controllers = re.findall(r"nvme\d+", posixpath.dirname(at))
     for name in dict.fromkeys(controllers):
-        node.put("nvme_transport", tree.text(f"class/nvme/{name}/transport"), source)
+        node.tell(source, Facts(nvme_transport=tree.text(f"class/nvme/{name}/transport")))
     subsystem = re.search(r"(.*/nvme-subsys\d+)/", at + "/")
     for name in tree.names(subsystem[1]) if subsystem else ():
         if re.match(r"nvme\d+\Z", name):
-            node.put(
-                "nvme_transport",
-                tree.text(f"{subsystem[1]}/{name}/transport") if subsystem else None,
+            node.tell(
                 source,
+                Facts(
+                    nvme_transport=tree.text(f"{subsystem[1]}/{name}/transport")
+                    if subsystem
+                    else None
+                ),
             )
 
 
-def _bcache(tree: Tree, at: str, kname: str, node: Node, source: str) -> None:
+def _bcache(tree: Tree, at: str, kname: str, node: Node, source: Source) -> None:
     """``bcacheN/bcache`` leads to the backing device's folder; its set's caches are links."""
     link = tree.link(f"{at}/bcache")
     if link is None or not kname.startswith("bcache"):
         return
     backing = posixpath.basename(posixpath.dirname(link))
-    node.put("bcache_backing", backing, source)
+    node.tell(source, Facts(bcache_backing=backing))
     mode = re.search(r"\[(\w+)\]", tree.text(f"{at}/bcache/cache_mode") or "")
-    node.put("bcache_mode", mode[1] if mode else None, source)
+    node.tell(source, Facts(bcache_mode=mode[1] if mode else None))
     base = posixpath.normpath(posixpath.join(at, link))
     caches = []
     for name in tree.names(f"{base}/cache"):
         target = tree.link(f"{base}/cache/{name}") if name.startswith("cache") else None
         if target:
             caches.append(posixpath.basename(posixpath.dirname(target)))
-    node.put("bcache_caches", tuple(caches) or None, source)
+    node.tell(source, Facts(bcache_caches=tuple(caches) or None))
 
 
-def _md(tree: Tree, at: str, node: Node, source: str) -> None:
+def _md(tree: Tree, at: str, node: Node, source: Source) -> None:
     """Personality, chunk, layout and members by role (Documentation/admin-guide/md.rst)."""
     level = tree.text(f"{at}/level")
     if not level:  # an inactive array has none
-        node.put("md_inactive", True, source)
+        node.tell(source, Facts(md_inactive=True))
         return
     members: dict[int, str] = {}
     for name in tree.names(at):
@@ -169,20 +185,26 @@ def _md(tree: Tree, at: str, node: Node, source: str) -> None:
         target = tree.link(f"{at}/{name}/block") if match else None
         if match and target:
             members[int(match[1])] = posixpath.basename(target)
-    node.put("md_level", level, source)
-    node.put("md_members", members or None, source)
-    node.put("md_disks", whole((tree.text(f"{at}/raid_disks") or "").split(" ")[0]), source)
-    node.put("md_chunk_bytes", whole(tree.text(f"{at}/chunk_size")), source)
-    node.put("md_layout", whole(tree.text(f"{at}/layout")), source)
-    location = tree.text(f"{at}/bitmap/location")
-    node.put("md_bitmap", None if location is None else location not in ("none", ""), source)
-    version = tree.text(f"{at}/metadata_version") or ""
-    node.put(
-        "md_container",
-        version.removeprefix("external:/").partition("/")[0]
-        if version.startswith("external:/")
-        else None,
+    node.tell(
         source,
+        Facts(
+            md_level=level,
+            md_members=members or None,
+            md_disks=whole((tree.text(f"{at}/raid_disks") or "").split(" ")[0]),
+            md_chunk_bytes=whole(tree.text(f"{at}/chunk_size")),
+            md_layout=whole(tree.text(f"{at}/layout")),
+        ),
+    )
+    location = tree.text(f"{at}/bitmap/location")
+    node.tell(source, Facts(md_bitmap=None if location is None else location not in ("none", "")))
+    version = tree.text(f"{at}/metadata_version") or ""
+    node.tell(
+        source,
+        Facts(
+            md_container=version.removeprefix("external:/").partition("/")[0]
+            if version.startswith("external:/")
+            else None
+        ),
     )
 
 
@@ -199,4 +221,4 @@ def _multi_device_file_systems(tree: Tree, host: Host) -> None:
                 if target:
                     members.append(posixpath.basename(target))
             for member in members:
-                host.node(member).put("fs_members", tuple(members), "sysfs")
+                host.node(member).tell(SYSFS, Facts(fs_members=tuple(members)))

@@ -4,7 +4,8 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-from blockstack.hosts.host import Host, Node, SourceError
+from blockstack.hosts.model.facts import DMSETUP, UDEV, Facts, Source
+from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.readers import md
 from blockstack.hosts.readers.common import sectors
 from blockstack.hosts.readers.sysfs import transport_of
@@ -19,14 +20,14 @@ def read_db(text: str, host: Host) -> None:
             key, eq, value = line.removeprefix("E: ").partition("=")
             if line.startswith("E: ") and eq:
                 properties[key] = value
-        found |= device(properties, host, "udev") is not None
+        found |= device(properties, host, UDEV) is not None
     if not found:
         raise SourceError(
             "udev's database without block devices", hint="take it with: udevadm info --export-db"
         )
 
 
-def device(properties: Mapping[str, str], host: Host, source: str) -> Node | None:
+def device(properties: Mapping[str, str], host: Host, source: Source) -> Node | None:
     """Facts from the properties of one device; None: not a block device.
 
     Links below /dev/disk are no names here: all paths of a multipath device share them.
@@ -42,18 +43,28 @@ def device(properties: Mapping[str, str], host: Host, source: str) -> Node | Non
         f"mapper/{mapped}" if mapped else "",
     )
     path = properties.get("DEVPATH", "")
-    node.put("dm_uuid", properties.get("DM_UUID"), source)
-    node.put("fstype", properties.get("ID_FS_TYPE"), source)
-    node.put("transport", transport_of(path), source)
+    node.tell(
+        source,
+        Facts(
+            dm_uuid=properties.get("DM_UUID"),
+            fstype=properties.get("ID_FS_TYPE"),
+            transport=transport_of(path),
+        ),
+    )
     if properties.get("ID_PATH", "").startswith("ip-") and "-iscsi-" in properties["ID_PATH"]:
-        node.put("transport", "iscsi", "dmsetup")  # the session's own path says so, too
+        node.tell(DMSETUP, Facts(transport="iscsi"))  # the session's own path says so, too
     if properties.get("DEVTYPE") == "partition" and not mapped:
-        node.put("parent", posixpath.basename(posixpath.dirname(path)), source)
-        node.put("start_sectors", sectors(properties.get("ID_PART_ENTRY_OFFSET")), source)
-        node.put("size_sectors", sectors(properties.get("ID_PART_ENTRY_SIZE")), source)
+        node.tell(
+            source,
+            Facts(
+                parent=posixpath.basename(posixpath.dirname(path)),
+                start_sectors=sectors(properties.get("ID_PART_ENTRY_OFFSET")),
+                size_sectors=sectors(properties.get("ID_PART_ENTRY_SIZE")),
+            ),
+        )
     elif re.match(r"part\d+-", properties.get("DM_UUID", "")):
         disk = properties.get("ID_PART_ENTRY_DISK", "")
-        node.put("slaves", (disk,) if disk else None, source)
+        node.tell(source, Facts(slaves=(disk,) if disk else None))
     if properties.get("MD_LEVEL") and properties.get("DEVTYPE") != "partition":
         md.export(properties, host, source, kname=name)
     return node

@@ -2,41 +2,16 @@
 
 Readers put facts here; nothing is decided before all sources are read. A device is one node
 however many names it has (``8:0``, ``sda``, ``mapper/vg-lv``); of two sources that tell the same
-field, the one that stands nearer to the kernel wins (`RANK`).
+field, the one that stands nearer to the kernel wins (`facts.SOURCES`).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from blockstack.base.errors import BlockstackError
-
-#: whose word counts: what the kernel itself says, then the tools that configured it, then those
-#: that collect from others, then plans for a host that may not exist yet
-RANK: Mapping[str, int] = {
-    "dmsetup": 70,
-    "sysfs": 60,
-    "capture": 60,
-    "mdadm": 56,
-    "drbd": 56,
-    "mdstat": 55,
-    "blockdev": 54,
-    "losetup": 52,
-    "multipath": 50,
-    "lvm": 48,
-    "nvme": 46,
-    "iscsiadm": 46,
-    "lsscsi": 44,
-    "mounts": 42,
-    "udev": 40,
-    "lsblk": 30,
-    "probert": 28,
-    "curtin": 10,
-    "ansible": 10,
-}
-#: taken off a rank when the tool rounds (lsblk without -b)
-ROUNDED = 25
+from blockstack.hosts.model.facts import ROUNDED, Facts, QueueFacts, Source
 
 _NUMBER = re.compile(r"(\d{1,8}):(\d{1,8})\Z")
 _SPLIT_NAMES = ("cciss/", "ida/", "rd/", "etherd/")  # drivers whose disk names hold a slash
@@ -69,16 +44,18 @@ def mapper_name(group: str, volume: str) -> str:
     return f"mapper/{group.replace('-', '--')}-{volume.replace('-', '--')}"
 
 
-@dataclass
-class Fact:
-    """One field's value, and who told it."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who told a fact, and how much that counts."""
 
-    value: Any
+    source: Source
     rank: int
-    source: str
 
 
-@dataclass
+_FACTS, _QUEUE = Facts.__slots__, QueueFacts.__slots__
+
+
+@dataclass(slots=True)
 class Node:
     """One block device.
 
@@ -86,26 +63,58 @@ class Node:
     ----------
     names : dict used as an ordered set
         Canonical names: ``8:0``, ``sda``, ``mapper/vg-lv``, ``disk/by-id/...``.
-    facts : mapping of field to Fact
+    facts : Facts
+    queue : QueueFacts
+    told : mapping of field to Told
+        Of both; a field that no source tells is not in it.
     """
 
     names: dict[str, None] = field(default_factory=dict)
-    facts: dict[str, Fact] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
+    queue: QueueFacts = field(default_factory=QueueFacts)
+    told: dict[str, Told] = field(default_factory=dict)
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """The value of a field, or ``default``."""
-        fact = self.facts.get(key)
-        return default if fact is None else fact.value
+    def tell(
+        self,
+        source: Source,
+        said: Facts | QueueFacts,
+        *,
+        exact: bool = True,
+        again: bool = False,
+    ) -> None:
+        """Note what ``source`` says: a higher rank replaces a lower one, the first of equals stays.
 
-    def put(self, key: str, value: Any, source: str, *, exact: bool = True) -> None:
-        """Note what ``source`` says; a higher rank replaces a lower one, the first of equals
-        stays."""
-        if value is None or value == "":
-            return
-        rank = RANK[source] - (0 if exact else ROUNDED)
-        held = self.facts.get(key)
-        if held is None or rank > held.rank:
-            self.facts[key] = Fact(value, rank, source)
+        Parameters
+        ----------
+        source : Source
+        said : Facts or QueueFacts
+            Fields that are None or an empty text say nothing.
+        exact : bool
+            False: the tool has rounded, and loses to any that has not.
+        again : bool
+            What the same source said before is replaced, too.
+        """
+        by = Told(source, source.rank - (0 if exact else ROUNDED))
+        for name in said.__slots__:
+            value = getattr(said, name)
+            if value is None or value == "":
+                continue
+            held = self.told.get(name)
+            if held is None or by.rank > held.rank or (again and by == held):
+                self.put(name, value, by)
+
+    def put(self, name: str, value: object, by: Told) -> None:
+        """Set a field, whoever told it before."""
+        setattr(self.facts if name in _FACTS else self.queue, name, value)
+        self.told[name] = by
+
+    def stand_on(self, name: str, source: Source) -> None:
+        """One more device under this one, of a source that names them one by one."""
+        held, known = self.told.get("slaves"), self.facts.slaves or ()
+        if held is None or held.source != source:
+            self.tell(source, Facts(slaves=(name,)))
+        elif name not in known:
+            self.facts.slaves = (*known, name)
 
     @property
     def number(self) -> str | None:
@@ -140,7 +149,7 @@ class Use:
     fstype: str
     where: str
     on: tuple[str, ...]
-    source: str
+    source: Source
     options: tuple[str, ...] = ()
 
 
@@ -221,7 +230,7 @@ class Host:
         fstype: str,
         where: str,
         on: Iterable[str],
-        source: str,
+        source: Source,
         options: str = "",
     ) -> None:
         """A mount or a swap area; ``options`` as mount writes them, with commas."""
@@ -233,10 +242,11 @@ class Host:
         for n in other.names:
             node.names[n] = None
             self._by_name[n] = node
-        for key, fact in other.facts.items():
-            held = node.facts.get(key)
-            if held is None or fact.rank > held.rank:
-                node.facts[key] = fact
+        for record, names in ((other.facts, _FACTS), (other.queue, _QUEUE)):
+            for name in names:
+                by, held = other.told.get(name), node.told.get(name)
+                if by is not None and (held is None or by.rank > held.rank):
+                    node.put(name, getattr(record, name), by)
         del self._nodes[id(other)]
 
     def _check_identity(self, node: Node) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from blockstack.base.units import format_bytes
-from blockstack.hosts.host import SourceError
+from blockstack.hosts.model.host import SourceError
 
 MAX_FILE_BYTES = 64 << 20
 MAX_ARCHIVE_BYTES = 1 << 30

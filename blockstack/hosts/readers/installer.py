@@ -6,7 +6,8 @@ Only the fields that say what stands on what are read: never a key or a password
 from collections.abc import Iterable
 from typing import Any
 
-from blockstack.hosts.host import Host, SourceError, mapper_name
+from blockstack.hosts.model.facts import ANSIBLE, CURTIN, Facts
+from blockstack.hosts.model.host import Host, SourceError, mapper_name
 from blockstack.hosts.readers import lvm
 from blockstack.hosts.readers.common import rounded_sectors, rows_of, table_of, text_of
 
@@ -143,110 +144,117 @@ class _Curtin:
 
 
 def _curtin(actions: list[dict[str, Any]], host: Host) -> None:
-    plan = _Curtin(actions)
+    config = _Curtin(actions)
     for row in actions:
         kind = text_of(row.get("type"))
         reader = _ACTIONS.get(kind)
         if reader is not None:
-            reader(row, plan, host)
+            reader(row, config, host)
         elif kind not in _PASSED:
             host.note(f"{_name(row)}: an action of type {kind or '?'} is not modelled")
 
 
-def _disk(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
-    name = plan.device(_name(row))
+def _disk(row: dict[str, Any], config: _Curtin, host: Host) -> None:
+    name = config.device(_name(row))
     node = host.node(name)
-    node.put("disk", True, "curtin")
-    node.put("size_sectors", _size(row), "curtin")
+    node.tell(CURTIN, Facts(is_disk=True, size_sectors=_size(row)))
     if text_of(row.get("path")).startswith("iscsi:"):
-        node.put("transport", "iscsi", "curtin")
+        node.tell(CURTIN, Facts(transport="iscsi"))
     if text_of(row.get("multipath")):
         path = text_of(row.get("path")) or f"{_name(row)}-path"
-        host.node(path).put("disk", True, "curtin")
-        node.put("slaves", (path,), "curtin")
-        node.put("type", "mpath", "curtin")
+        host.node(path).tell(CURTIN, Facts(is_disk=True))
+        node.tell(CURTIN, Facts(slaves=(path,), device_type="mpath"))
 
 
-def _partition(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
+def _partition(row: dict[str, Any], config: _Curtin, host: Host) -> None:
     if row.get("flag") == "extended":
         host.note(f"{_name(row)}: an extended partition only holds others; it is left out")
         return
     node = host.node(_name(row))
-    node.put("parent", plan.device(row.get("device")), "curtin")
-    node.put("size_sectors", _size(row), "curtin")
-    node.put("start_sectors", _size(row, "offset"), "curtin")
+    node.tell(
+        CURTIN,
+        Facts(
+            parent=config.device(row.get("device")),
+            size_sectors=_size(row),
+            start_sectors=_size(row, "offset"),
+        ),
+    )
 
 
-def _raid(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
+def _raid(row: dict[str, Any], config: _Curtin, host: Host) -> None:
     devices = row.get("devices")
-    members = [plan.device(d) for d in devices] if isinstance(devices, list) else []
+    members = [config.device(d) for d in devices] if isinstance(devices, list) else []
     level = str(row.get("raidlevel", "")).removeprefix("raid")
     words = {"stripe": "0", "mirror": "1"}
-    node = host.node(plan.device(_name(row)))
+    node = host.node(config.device(_name(row)))
     for member in members:
         host.node(member)
     level = words.get(level, level)
-    node.put("md_level", f"raid{level}" if level.isdigit() else level, "curtin")
-    node.put("md_members", dict(enumerate(members)) or None, "curtin")
+    node.tell(
+        CURTIN,
+        Facts(
+            md_level=f"raid{level}" if level.isdigit() else level,
+            md_members=dict(enumerate(members)) or None,
+        ),
+    )
 
 
-def _bcache(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
-    node = host.node(plan.device(_name(row)))
-    backing = plan.device(row.get("backing_device"))
+def _bcache(row: dict[str, Any], config: _Curtin, host: Host) -> None:
+    node = host.node(config.device(_name(row)))
+    backing = config.device(row.get("backing_device"))
     host.node(backing)
-    node.put("bcache_backing", backing, "curtin")
+    node.tell(CURTIN, Facts(bcache_backing=backing))
     if row.get("cache_device"):
-        cache = plan.device(row.get("cache_device"))
+        cache = config.device(row.get("cache_device"))
         host.node(cache)
-        node.put("bcache_caches", (cache,), "curtin")
-    node.put("bcache_mode", text_of(row.get("cache_mode")), "curtin")
+        node.tell(CURTIN, Facts(bcache_caches=(cache,)))
+    node.tell(CURTIN, Facts(bcache_mode=text_of(row.get("cache_mode"))))
 
 
-def _group(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
+def _group(row: dict[str, Any], config: _Curtin, host: Host) -> None:
     devices = row.get("devices")
     lvm.groups(
         host,
         text_of(row.get("name")) or "vg",
-        [plan.device(d) for d in devices] if isinstance(devices, list) else [],
+        [config.device(d) for d in devices] if isinstance(devices, list) else [],
     )
 
 
-def _volume(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
-    group = table_of(plan.rows.get(str(row.get("volgroup"))))
+def _volume(row: dict[str, Any], config: _Curtin, host: Host) -> None:
+    group = table_of(config.rows.get(str(row.get("volgroup"))))
     lvm.volume(
         host,
         text_of(group.get("name")) or "vg",
         text_of(row.get("name")) or _name(row),
         row.get("size"),
-        "curtin",
+        CURTIN,
     )
 
 
-def _crypt(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
-    node = host.node(plan.device(_name(row)))
-    below = plan.device(row.get("volume"))
+def _crypt(row: dict[str, Any], config: _Curtin, host: Host) -> None:
+    node = host.node(config.device(_name(row)))
+    below = config.device(row.get("volume"))
     host.node(below)
-    node.put("slaves", (below,), "curtin")
-    node.put("type", "crypt", "curtin")
+    node.tell(CURTIN, Facts(slaves=(below,), device_type="crypt"))
 
 
-def _format(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
+def _format(row: dict[str, Any], config: _Curtin, host: Host) -> None:
     if row.get("fstype") == "swap":
-        device = plan.device(row.get("volume"))
+        device = config.device(row.get("volume"))
         host.node(device)
-        host.use("swap", "swap", "[SWAP]", (device,), "curtin")
+        host.use("swap", "swap", "[SWAP]", (device,), CURTIN)
 
 
-def _mount(row: dict[str, Any], plan: _Curtin, host: Host) -> None:
-    formatted = table_of(plan.rows.get(str(row.get("device"))))
+def _mount(row: dict[str, Any], config: _Curtin, host: Host) -> None:
+    formatted = table_of(config.rows.get(str(row.get("device"))))
     if formatted.get("type") != "format" or formatted.get("fstype") == "swap":
         return
-    device = plan.device(formatted.get("volume"))
+    device = config.device(formatted.get("volume"))
     host.node(device)
     fstype = {"fat32": "vfat", "fat16": "vfat", "fat": "vfat"}.get(
         text_of(formatted.get("fstype")), text_of(formatted.get("fstype"))
     )
-    host.use("fs", fstype, text_of(row.get("path")) or _name(row), (device,), "curtin")
+    host.use("fs", fstype, text_of(row.get("path")) or _name(row), (device,), CURTIN)
 
 
 _PASSED = ("nvme_controller", "device")
@@ -313,12 +321,11 @@ def _disks(row: dict[str, Any], key: str, owner: str) -> list[str]:
 def _pool(name: str, row: dict[str, Any], host: Host) -> None:
     disks = _disks(row, "disks", name)
     for disk in disks:
-        host.node(disk).put("disk", True, "ansible")
+        host.node(disk).tell(ANSIBLE, Facts(is_disk=True))
     level = text_of(row.get("raid_level"))
     if level:
         array = host.node(f"md/{name}")
-        array.put("md_level", level, "ansible")
-        array.put("md_members", dict(enumerate(disks)) or None, "ansible")
+        array.tell(ANSIBLE, Facts(md_level=level, md_members=dict(enumerate(disks)) or None))
         disks = [f"md/{name}"]
     if row.get("encryption") is True:
         disks = [_encrypted(d, host) for d in disks]
@@ -331,15 +338,14 @@ def _pool(name: str, row: dict[str, Any], host: Host) -> None:
 def _encrypted(device: str, host: Host) -> str:
     name = f"mapper/luks-{device.rpartition('/')[2]}"
     host.node(device)
-    host.node(name).put("slaves", (device,), "ansible")
-    host.node(name).put("type", "crypt", "ansible")
+    host.node(name).tell(ANSIBLE, Facts(slaves=(device,), device_type="crypt"))
     return name
 
 
 def _lvm_volume(group: str, row: dict[str, Any], host: Host) -> None:
     name = str(row.get("name"))
     device = mapper_name(group, name)
-    lvm.volume(host, group, name, row.get("size"), "ansible")
+    lvm.volume(host, group, name, row.get("size"), ANSIBLE)
     for key, kind in (
         ("raid_level", str(row.get("raid_level"))),
         ("cached", "cache"),
@@ -348,19 +354,24 @@ def _lvm_volume(group: str, row: dict[str, Any], host: Host) -> None:
         ("deduplication", "vdo"),
     ):
         if row.get(key):
-            host.node(device).put("lvm_segtype", kind, "ansible")
+            host.node(device).tell(ANSIBLE, Facts(lvm_segtype=kind))
     _on_top(device, row, host)
 
 
 def _plain_volume(name: str, row: dict[str, Any], host: Host) -> None:
     disks = _disks(row, "disks", name)
     for disk in disks:
-        host.node(disk).put("disk", True, "ansible")
+        host.node(disk).tell(ANSIBLE, Facts(is_disk=True))
     device = disks[0] if disks else ""
     if row.get("type") == "raid" or row.get("raid_level"):
         device = f"md/{name}"
-        host.node(device).put("md_level", text_of(row.get("raid_level")) or "raid1", "ansible")
-        host.node(device).put("md_members", dict(enumerate(disks)) or None, "ansible")
+        host.node(device).tell(
+            ANSIBLE,
+            Facts(
+                md_level=text_of(row.get("raid_level")) or "raid1",
+                md_members=dict(enumerate(disks)) or None,
+            ),
+        )
     if device:
         _on_top(device, row, host)
 
@@ -369,6 +380,4 @@ def _on_top(device: str, row: dict[str, Any], host: Host) -> None:
     if row.get("encryption") is True:
         device = _encrypted(device, host)
     if text_of(row.get("mount_point")).startswith("/"):
-        host.use(
-            "fs", text_of(row.get("fs_type")) or "xfs", row["mount_point"], (device,), "ansible"
-        )
+        host.use("fs", text_of(row.get("fs_type")) or "xfs", row["mount_point"], (device,), ANSIBLE)

@@ -1,17 +1,13 @@
-"""What a device's name, number and transport say about its kind.
+"""What a device's name and number say about it.
 
 Names are those of the kernel's drivers; fixed numbers are those of
 Documentation/admin-guide/devices.txt.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
-
-from blockstack.hosts.host import Host, Node
 
 #: kernel name of a whole disk → kind, where the name alone tells it
-_BY_NAME: tuple[tuple[str, str], ...] = (
+NAMED_DISKS: tuple[tuple[str, str], ...] = (
     (r"vd[a-z]+", "virtio-blk"),
     (r"ram\d+", "brd"),
     (r"zram\d+", "zram"),
@@ -34,14 +30,6 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"rnbd\d+", "rnbd"),
     (r"etherd!.*", "aoe"),
 )
-#: SCSI host drivers (scsi_host/hostN/proc_name) that the registry knows by another name
-_HOST_DRIVERS: Mapping[str, str] = {
-    "ahci": "ahci",
-    "megaraid_sas": "megasas",
-    "virtio_scsi": "virtio-scsi",
-    "Virtio SCSI HBA": "virtio-scsi",
-}
-_TRANSPORT_DRIVERS: Mapping[str, str] = {"ata": "ahci", "virtio-scsi": "virtio-scsi"}
 _PARTITION = re.compile(
     r"((?:sd|vd|hd|xvd|dasd)[a-z]+|(?:nvme\d+n|mmcblk|md|loop|nbd|nullb|bcache|"
     r"pmem|rbd|cciss!c\d+d|zram|ram)\d+p|md_d\d+p)(\d+)\Z"
@@ -94,54 +82,6 @@ def is_kernel_name(name: str) -> bool:
         re.fullmatch(pattern, name)
         for pattern in (
             r"sd[a-z]+|nvme\d+(c\d+)?n\d+|md[_d]*\d+|dm-\d+|loop\d+",
-            *(p for p, _ in _BY_NAME),
+            *(p for p, _ in NAMED_DISKS),
         )
     )
-
-
-def leaf(node: Node, host: Host) -> tuple[str, dict[str, Any]] | None:
-    """Kind and keys of a disk that stands on nothing; None: nothing tells what it is."""
-    name = node.kname or ""
-    transport = str(node.get("transport", ""))
-    if re.fullmatch(r"nvme\d+(c\d+)?n\d+", name):
-        over = str(node.get("nvme_transport", "pcie"))
-        if transport == "nvme-fabrics" and over == "pcie":
-            over = "fabrics"
-        return ("nvme", {}) if over in ("pcie", "apple-nvme") else (f"nvme-{over}", {})
-    if re.fullmatch(r"sd[a-z]+", name):
-        if transport == "iscsi":
-            return "iscsi", {}
-        return "scsi", {"driver": _scsi_driver(node, name, transport, host)}
-    for pattern, kind in _BY_NAME:
-        if re.fullmatch(pattern, name):
-            return kind, {}
-    return None
-
-
-def _scsi_driver(node: Node, name: str, transport: str, host: Host) -> str:
-    told = str(node.get("host_driver", ""))
-    driver = _HOST_DRIVERS.get(told) or (None if told else _TRANSPORT_DRIVERS.get(transport))
-    if driver == "ahci" and not told:
-        host.note("SATA disks: the host driver is not told; ahci is assumed")
-    if driver is None:
-        host.note(
-            f"SCSI disks behind {told or transport or 'an unknown driver'}: the registry has "
-            'no such host driver; modelled as "generic", whose depth is a lower bound'
-        )
-    return driver or "generic"
-
-
-def dm_kind(node: Node) -> str | None:
-    """A dm device's kind by its UUID's prefix or lsblk's type; None: neither tells.
-
-    LVM and others put a prefix before the UUID (dm-uuid-PREFIX-...); it says who made the device,
-    and only for crypt and multipath which target it has.
-    """
-    uuid, kind = str(node.get("dm_uuid", "")), str(node.get("type", ""))
-    if uuid.startswith("CRYPT-") or kind == "crypt":
-        return "dm-crypt"
-    if uuid.startswith("mpath-") or kind == "mpath":
-        return "dm-multipath"
-    if re.match(r"part\d+-", uuid) or kind == "part":
-        return "dm-linear"
-    return None

@@ -6,38 +6,13 @@ sos names a file after the command that wrote it: ``sos_commands/devicemapper/dm
 import re
 from collections.abc import Iterator
 
-from blockstack.hosts.tree import Tree
+from blockstack.hosts.formats import FORMATS
+from blockstack.hosts.model.tree import Tree
 
-#: path's end → format; the first that matches counts. Paths without an entry are passed over.
-FILES: tuple[tuple[str, str], ...] = (
-    (r"proc/self/mountinfo|(sos_commands/.*)?mountinfo", "mountinfo"),
-    (r"proc/(self/)?mounts|mount_-l|(.*/)?findmnt_mounts|proc/1/mounts", "mounts"),
-    (r"proc/swaps|swapon(_-s|_--summary.*)?", "swaps"),
-    (r"proc/mdstat", "mdstat"),
-    (r"proc/version|uname_-a|uname", "uname"),
-    (r"dmsetup_table(_--showkeys)?", "dmsetup-table"),
-    (r"dmsetup_info_-c(_.*)?", "dmsetup-info"),
-    (r"dmsetup_deps(_.*)?", "dmsetup-deps"),
-    (r"dmsetup_ls(_--tree)?", "dmsetup-ls"),
-    (r"lsblk_.*(-O.*-P|-P.*-O).*|lsblk_-P.*", "lsblk-pairs"),
-    (r"lsblk_.*(--json|-J).*", "lsblk-json"),
-    (r"lsblk", "lsblk-tree"),
-    (r"losetup_(-a|--all|-l|--json)", "losetup"),
-    (r"blockdev_--report", "blockdev"),
-    (r"mdadm_--detail_--export.*|mdadm_-D.*_--export.*", "mdadm-export"),
-    (r"multipath_(-v4_)?-ll", "multipath"),
-    (r"drbdsetup_status_--json.*", "drbd-status"),
-    (r"drbdsetup_show.*|drbdadm_dump", "drbd-config"),
-    (r"iscsiadm_-m_session_-P_3", "iscsiadm"),
-    (r"lsscsi(_.*)?", "lsscsi"),
-    (r"udevadm_info_--export-db|udevadm_info_-e", "udev"),
-    (r"(lvs|vgs|pvs)_.*json.*|(lvs|vgs|pvs)\.json", "lvm-json"),
-    (r"nvme_list.*json.*|nvme_list\.json", "nvme-json"),
-    (r"sysblock_listing|ls_-lanR_\.sys\.block", "sys-listing"),
-    (r"blockstack-sysfs", "sysfs-lines"),
-)
 _ENTRIES = tuple(
-    (re.compile(rf"(?:.*/)?(?:{pattern})(?:\.txt|\.json)?\Z"), name) for pattern, name in FILES
+    (re.compile(rf"(?:.*/)?(?:{form.files})(?:\.txt|\.json)?\Z"), form.name)
+    for form in FORMATS
+    if form.files
 )
 #: what an archive's reader must keep
 _SYSFS = re.compile(

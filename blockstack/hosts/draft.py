@@ -1,22 +1,35 @@
 """The devices of a stack to be: which are in, which are left out and why."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from blockstack.base.errors import BlockstackError
 from blockstack.base.hints import listed
-from blockstack.hosts.host import Host, Node
-from blockstack.hosts.layout import Planned
+from blockstack.hosts.model.host import Host, Node
 
 UNKNOWN = "unknown"  # --skip's word for every kind that the registry lacks
 
 
 @dataclass
-class Plan:
+class DraftDevice:
+    """A device of the stack to be, by its name there; ``table``: its places are those of a dm
+    table."""
+
+    name: str
+    kind: str
+    on: list[str]
+    keys: dict[str, Any]
+    node: Node | None = None
+    table: bool = False
+
+
+@dataclass
+class Draft:
     """A host's devices by name; what is left out, each with its reason."""
 
     host: Host
     skip: frozenset[str]
-    devices: dict[str, Planned] = field(default_factory=dict)
+    devices: dict[str, DraftDevice] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)  # of nodes, by identity
     left: dict[str, str] = field(default_factory=dict)  # name of what is left out → why
     unknown: dict[str, tuple[str, bool]] = field(default_factory=dict)  # name → kind, skipped

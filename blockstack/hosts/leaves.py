@@ -1,0 +1,65 @@
+"""What a device's name, transport and UUID say about its kind, where no table tells it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from blockstack.hosts.model.host import Host, Node
+from blockstack.hosts.model.naming import NAMED_DISKS
+
+#: SCSI host drivers (scsi_host/hostN/proc_name) that the registry knows by another name
+_HOST_DRIVERS: Mapping[str, str] = {
+    "ahci": "ahci",
+    "megaraid_sas": "megasas",
+    "virtio_scsi": "virtio-scsi",
+    "Virtio SCSI HBA": "virtio-scsi",
+}
+_TRANSPORT_DRIVERS: Mapping[str, str] = {"ata": "ahci", "virtio-scsi": "virtio-scsi"}
+
+
+def leaf(node: Node, host: Host) -> tuple[str, dict[str, Any]] | None:
+    """Kind and keys of a disk that stands on nothing; None: nothing tells what it is."""
+    name = node.kname or ""
+    transport = node.facts.transport or ""
+    if re.fullmatch(r"nvme\d+(c\d+)?n\d+", name):
+        over = node.facts.nvme_transport or "pcie"
+        if transport == "nvme-fabrics" and over == "pcie":
+            over = "fabrics"
+        return ("nvme", {}) if over in ("pcie", "apple-nvme") else (f"nvme-{over}", {})
+    if re.fullmatch(r"sd[a-z]+", name):
+        if transport == "iscsi":
+            return "iscsi", {}
+        return "scsi", {"driver": _scsi_driver(node, name, transport, host)}
+    for pattern, kind in NAMED_DISKS:
+        if re.fullmatch(pattern, name):
+            return kind, {}
+    return None
+
+
+def _scsi_driver(node: Node, name: str, transport: str, host: Host) -> str:
+    told = node.facts.host_driver or ""
+    driver = _HOST_DRIVERS.get(told) or (None if told else _TRANSPORT_DRIVERS.get(transport))
+    if driver == "ahci" and not told:
+        host.note("SATA disks: the host driver is not told; ahci is assumed")
+    if driver is None:
+        host.note(
+            f"SCSI disks behind {told or transport or 'an unknown driver'}: the registry has "
+            'no such host driver; modelled as "generic", whose depth is a lower bound'
+        )
+    return driver or "generic"
+
+
+def dm_kind(node: Node) -> str | None:
+    """A dm device's kind by its UUID's prefix or lsblk's type; None: neither tells.
+
+    LVM and others put a prefix before the UUID (dm-uuid-PREFIX-...); it says who made the device,
+    and only for crypt and multipath which target it has.
+    """
+    uuid, kind = node.facts.dm_uuid or "", node.facts.device_type or ""
+    if uuid.startswith("CRYPT-") or kind == "crypt":
+        return "dm-crypt"
+    if uuid.startswith("mpath-") or kind == "mpath":
+        return "dm-multipath"
+    if re.match(r"part\d+-", uuid) or kind == "part":
+        return "dm-linear"
+    return None
