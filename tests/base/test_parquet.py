@@ -71,6 +71,7 @@ def test_chunk_by_chunk(tmp_path, pq, monkeypatch):
     assert sizes == [100] * 10
 
 
+@pytest.mark.slow
 def test_bad_rows_and_files(tmp_path, pq):
     import pyarrow as pa
 
@@ -111,6 +112,7 @@ def test_bad_rows_and_files(tmp_path, pq):
     assert source.returncode == 2 and b"pipe" in source.stderr
 
 
+@pytest.mark.slow
 def test_replay_and_latencies(csv, tmp_path, pq):
     cli.invoke(app, ["convert", str(csv), str(tmp_path / "b.parquet")])
     out = tmp_path / "lat.parquet"

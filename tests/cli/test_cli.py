@@ -147,6 +147,7 @@ def test_max_layers_json():
     assert row["layers"] > 0 and row["bytes_per_layer"] == 176
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["depth", "headroom"])
 @pytest.mark.parametrize("ending", ["svg", "png"])
 def test_plots_are_written_and_the_same_each_time(tmp_path, name, ending):
@@ -167,6 +168,7 @@ OWN_TRACE = """        Depth    Size   Location
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

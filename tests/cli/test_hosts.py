@@ -4,6 +4,7 @@ import json
 
 import pytest
 from host_sources import INFO, LSBLK, TABLE
+from pace import one_quick
 from typer.testing import CliRunner
 
 from blockstack.cli import app
@@ -21,6 +22,7 @@ def sources(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_import_writes_a_config_that_loads(sources):
     out = sources / "host.toml"
     result = call(
@@ -93,6 +95,7 @@ size = "100 GiB"
 )
 
 
+@pytest.mark.slow
 def test_check_one_row_per_host_and_status_1(sources):
     (sources / "deep.toml").write_text(DEEP)
     (sources / "bad").write_text("hello world\n")
@@ -140,9 +143,9 @@ def without_boot(sources, *skip):
     return [(sources / "odd.json", *skip), (out,)]
 
 
-@pytest.mark.parametrize("skip", [("--skip", "unknown"), ("--skip", "/boot"), ("--skip", "oddfs")])
-def test_nothing_fits_for_certain_when_something_was_left_out(sources, skip):
-    for host in without_boot(sources, *skip):
+@pytest.mark.parametrize("left", one_quick(["unknown", "/boot", "oddfs"]))
+def test_nothing_fits_for_certain_when_something_was_left_out(sources, left):
+    for host in without_boot(sources, "--skip", left):
         run = call("run", *host, "--bios", 500, "--json")
         assert run.exit_code == 3
         data = json.loads(run.stdout)
@@ -158,6 +161,7 @@ def test_nothing_fits_for_certain_when_something_was_left_out(sources, skip):
         assert layers.exit_code == 3 and "≤" in layers.stdout
 
 
+@pytest.mark.slow
 def test_every_other_command_agrees(sources, tmp_path):
     (_, host) = without_boot(sources, "--skip", "unknown")
     compared = call("compare", *host, *host, "--json")

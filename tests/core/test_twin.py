@@ -11,6 +11,7 @@ import strategies
 from grow_plans import Node, Shape, plain
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from pace import one_quick
 from strategies import DEPTH_FIRST, TREES, DrawnPlan, as_columns
 
 from blockstack.engine.plan.arrays import (
@@ -99,6 +100,7 @@ def test_counters(data: st.DataObject) -> None:
         same(twin, core_engine.run(arrays, workload, count=BIOS, irq=irq))
 
 
+@pytest.mark.slow
 @examples(100)
 @given(st.data())
 def test_counters_with_a_rule_per_op(data: st.DataObject) -> None:
@@ -136,6 +138,7 @@ def test_generator_far_out(data: st.DataObject) -> None:
     same(twin, core_engine.run(drawn.arrays, spec, first=first, count=4, irq=irq))
 
 
+@pytest.mark.slow
 @examples(25)
 @given(st.data())
 def test_generator(data: st.DataObject) -> None:
@@ -147,6 +150,7 @@ def test_generator(data: st.DataObject) -> None:
         assert core_engine.replay(drawn.arrays, spec, index) == twin
 
 
+@pytest.mark.slow
 @examples(40)
 @given(st.data())
 def test_limit_is_usable_to_the_last_byte(data: st.DataObject) -> None:
@@ -161,6 +165,7 @@ def test_limit_is_usable_to_the_last_byte(data: st.DataObject) -> None:
         assert [n > 0 for n in twin.overflows] == [less == 1 and bio >= 0 for bio in twin.peak_bio]
 
 
+@pytest.mark.slow
 @examples(40)
 @given(st.data())
 def test_threads_and_ranges(data: st.DataObject) -> None:
@@ -177,8 +182,8 @@ def test_threads_and_ranges(data: st.DataObject) -> None:
     same(whole, core_engine.run_in_parts(drawn.arrays, spec, parts, irq=irq))
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("worker", [0, 1])
+@pytest.mark.parametrize("rule", one_quick(RULES))
+@pytest.mark.parametrize("worker", one_quick([0, 1]))
 @pytest.mark.parametrize(("split", "pieces"), [(LOOP, 3000), (REST_MAPPED, 3000), (REST, 300)])
 def test_long_lists(rule: int, worker: int, split: int, pieces: int) -> None:
     """One bio in thousands of pieces: lists and stacks grow far beyond what a drawn plan needs."""

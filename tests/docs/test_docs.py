@@ -48,6 +48,7 @@ def test_config_reference_is_current():
     assert (ROOT / "docs/config.md").read_text().splitlines() == list(lines())
 
 
+@pytest.mark.slow
 def test_history_is_current():
     """Made by: python -m docs._make.pages. Its quick sections whole, and rows of the slow one."""
     page = (ROOT / "docs/2005-and-now.md").read_text()

@@ -5,6 +5,7 @@ import re
 import shlex
 
 import pytest
+from pace import one_quick
 from places import ROOT
 from typer.testing import CliRunner
 
@@ -16,7 +17,7 @@ from docs._make import recipes as make
 RECIPES = ROOT / "docs" / "recipes"
 
 
-@pytest.mark.parametrize("name", make.RECIPES)
+@pytest.mark.parametrize("name", one_quick(make.RECIPES))
 def test_page_is_current(name):
     """Made by: python -m docs._make.recipes"""
     text = (RECIPES / f"{name}.md").read_text()
@@ -26,6 +27,7 @@ def test_page_is_current(name):
     assert make.page(name) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dm-layer", "replication", "raid5-small-writes", "cache-hits"])
 def test_a_rows_command_gives_the_row(name):
     variant = make.RECIPES[name][-1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pace import one_quick
 
 import blockstack as bs
 from blockstack.engine.depth.bound import Bound
@@ -232,6 +233,7 @@ def check_against_the_bound(stack, rule, rw, kernel):
         assert counters.peak_bytes[root] == bound[root].bytes
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     stack=stacks(),
@@ -380,6 +382,7 @@ def test_memory_is_constant_in_the_number_of_bios(old):
     assert int(many.visits.sum()) == 200_000 * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("disks", "profile", "copies"),
     [
@@ -537,7 +540,7 @@ def test_max_layers_knows_flat_rules_and_completion(new):
 CONFIGS = sorted(Path("configs").glob("*.toml"))
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", one_quick(CONFIGS), ids=lambda p: p.stem)
 def test_every_config_runs(path):
     case = bs.load(path)
     kernel = load_kernel(case.kernel)

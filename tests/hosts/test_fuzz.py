@@ -299,6 +299,7 @@ def test_any_json(value, key):
     swallow(json.dumps({key: value}))
 
 
+@pytest.mark.slow
 def test_deep_nesting_and_alias_bombs_end():
     swallow('{"blockdevices":' + '[{"name":"a","children":' * 5000 + "[]" + "}]" * 5000 + "}")
     bomb = "storage_pools: &a0 [x]\n" + "".join(
@@ -395,6 +396,7 @@ def test_counts_and_sizes_are_bounded(tmp_path, monkeypatch):
         FolderTree(tmp_path).text("big")
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.binary(max_size=600), st.integers(0, 10**6))
 def test_damaged_archives(tmp_path, raw, seed):
@@ -433,6 +435,7 @@ def test_bytes_decode_to_something_printable():
     assert isinstance(io.StringIO(decode(bytes(range(256)))).read(), str)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     [

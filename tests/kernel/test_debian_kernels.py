@@ -18,7 +18,7 @@ from blockstack.kernel.extract.build import extract, write_table
 from blockstack.kernel.extract.compare import compare
 from blockstack.scenario.config import load_config
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.slow]  # neither loop runs it
 
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 #: package names and which of those that apt knows: the oldest 6.1 (the shipped table is of a new

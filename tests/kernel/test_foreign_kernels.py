@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from pace import one_quick
 from places import ROOT
 
 from blockstack.base.calls import Cut
@@ -205,6 +206,7 @@ def explained(kernel, name="nvme-lvm-luks.toml"):
     return explain(case.stack, kernel=kernel, workload=case.workload)
 
 
+@pytest.mark.slow
 def test_a_whole_foreign_table_gives_the_shipped_figures(tmp_path: Path):
     mine, shipped = explained(without(tmp_path)), explained(load_kernel("linux-6.1-x86_64"))
     assert mine.worst.peak_bytes == shipped.worst.peak_bytes
@@ -213,13 +215,15 @@ def test_a_whole_foreign_table_gives_the_shipped_figures(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "nvme_queue_rq",
-        "dm_submit_bio_remap",
-        "ext4_iomap_begin",
-        "dd_insert_requests",
-        "blk_mq_dispatch_rq_list",
-    ],
+    one_quick(
+        (
+            "nvme_queue_rq",
+            "dm_submit_bio_remap",
+            "ext4_iomap_begin",
+            "dd_insert_requests",
+            "blk_mq_dispatch_rq_list",
+        )
+    ),
 )
 def test_a_missing_anchor_or_indirect_call_is_named(tmp_path: Path, name):
     """At least, and by name: never a smaller number that looks exact."""
@@ -230,12 +234,14 @@ def test_a_missing_anchor_or_indirect_call_is_named(tmp_path: Path, name):
     assert any(not task.exact for task in found.tasks)
 
 
+@pytest.mark.slow
 def test_a_driver_that_the_kernel_lacks_is_an_error(tmp_path: Path):
     kernel = without(tmp_path, files={"drivers/nvme/host/pci.c"})
     with pytest.raises(UnsupportedKind, match=r"has no nvme: .* no function of drivers/nvme"):
         explained(kernel)
 
 
+@pytest.mark.slow
 def test_an_unread_version_is_an_assumption_of_the_verdict(tmp_path: Path):
     found = explained(without(tmp_path, kernel="Linux 6.3.0 (test)"))
     assert found.fits is True
@@ -253,6 +259,7 @@ def test_refused_versions_name_the_covered_ones(tmp_path: Path):
         without(tmp_path, kernel="Linux 4.19.0 (test)")
 
 
+@pytest.mark.slow
 def test_a_dropped_kind_is_an_error_that_says_why(tmp_path: Path):
     kernel = without(tmp_path, functions={"linear_make_request"}, kernel="Linux 6.12.1 (test)")
     assert kernel.generation.name == "6.12"

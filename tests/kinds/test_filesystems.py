@@ -6,6 +6,7 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
+from pace import one_quick, quick_where
 
 from blockstack.base.calls import Path
 from blockstack.engine.depth.explain import explain
@@ -128,7 +129,7 @@ def test_allocation_below_xfs_bmapi_adds_about_two_kilobytes() -> None:
     assert 1600 <= sum(step.bytes for step in below) <= 2200
 
 
-@pytest.mark.parametrize(("kind", "name", "kernel_name"), list(ways(BLOCK)))
+@pytest.mark.parametrize(("kind", "name", "kernel_name"), quick_where(ways(BLOCK), KERNELS[-1]))
 def test_ways_are_complete(kind: str, name: str, kernel_name: str) -> None:
     path = way(kind, name, kernel_name)
     assert path.steps
@@ -266,7 +267,8 @@ def test_reiser4_and_nfsd_of_2_6_are_lower_bounds() -> None:
             assert not way(kind, name, k, deepest=True).exact
 
 
-@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.slow
+@pytest.mark.parametrize("version", one_quick([3, 4]))
 @pytest.mark.parametrize("k", KERNELS[2:])
 def test_nfs_of_6_1_is_complete(k: str, version: int) -> None:
     """The client's ways end in the card's driver, the server's in the exported file system's."""

@@ -239,6 +239,7 @@ def capacity(*words, status=0):
     return json.loads(run.stdout)
 
 
+@pytest.mark.slow
 def test_capacity_takes_a_job_file(tmp_path):
     path = tmp_path / "job.fio"
     path.write_text(
@@ -267,6 +268,7 @@ def test_capacity_takes_a_job_file(tmp_path):
     capacity("--section", "fast", status=2)
 
 
+@pytest.mark.slow
 def test_jobs_at_once_share_the_stack(tmp_path):
     path = tmp_path / "two.fio"
     head = "[global]\nioengine=libaio\ndirect=1\nbs=4k\n"

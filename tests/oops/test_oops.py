@@ -184,6 +184,7 @@ def test_any_text(text):
         assert error.path.startswith("trace")
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from([TABLE, OOPS, TABLE + OOPS]), st.data())
 def test_damaged_traces(text, data):

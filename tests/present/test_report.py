@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from pace import one_quick
 from PIL import Image, ImageChops, ImageStat
 from places import ROOT
 from typer.testing import CliRunner
@@ -96,7 +97,7 @@ def _broad():
     return stack
 
 
-@pytest.mark.parametrize("make", [_few, _deep, _broad])
+@pytest.mark.parametrize("make", one_quick([_few, _deep, _broad]))
 def test_nothing_overlaps_on_the_stack_map(make):
     found = stack_map(
         make(),
@@ -179,6 +180,7 @@ def test_the_page_says_what_was_left_out(tmp_path, monkeypatch):
     assert "every task: what was left out may make it deeper: /srv" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_there(pack, name):
     assert (pack / "figures" / f"{name}.png").stat().st_size > 10_000
@@ -186,6 +188,7 @@ def test_every_figure_is_there(pack, name):
     assert json.loads((pack / "data" / f"{name}.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_page_stands_alone(pack):
     text = (pack / "index.html").read_text()
     page = _Page()
@@ -206,6 +209,7 @@ def seed_subject():
 
 
 # the grid and the rates of many runs take long, and draw with the same code
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FIGURES.keys() - {"heat", "load", "tornado-iops"}))
 def test_same_inputs_same_bytes(pack, seed_subject, name, tmp_path):
     figure = draw(name, seed_subject)
@@ -227,6 +231,7 @@ def difference(a, b):
 TOLERANCE = 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_look_as_they_did(pack, name):
     """Made anew by `python -m docs._make.pages figures`: look at them before they are kept."""
@@ -236,6 +241,7 @@ def test_figures_look_as_they_did(pack, name):
         assert difference(found.resize(golden.size), golden.convert("L")) < TOLERANCE
 
 
+@pytest.mark.slow
 def test_another_picture_is_not_tolerated(pack):
     """A stack that fits, a lever less: the measure sees it."""
     for name in ("depth", "tornado"):
@@ -297,6 +303,7 @@ CONTRAST = """() => {
   return least; }"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_page_is_readable(pack, opened, width, scheme):
@@ -319,6 +326,7 @@ def test_the_page_is_readable(pack, opened, width, scheme):
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
 
 
+@pytest.mark.slow
 def test_every_figure_shows_something(pack, opened):
     page = opened(pack / "index.html")
     shown = page.evaluate("""async () => { const found = {};
@@ -335,6 +343,7 @@ def test_every_figure_shows_something(pack, opened):
     assert all(width > 300 and colours > 30 for width, colours in shown.values()), shown
 
 
+@pytest.mark.slow
 def test_tables_sort_figures_open_and_layers_tell_their_bytes(pack, opened):
     page = opened(pack / "index.html")
     head = page.locator("table.sortable").first.get_by_role("button", name="peak B")
@@ -382,6 +391,7 @@ def fleet(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_several_hosts_on_one_page(fleet):
     text = (fleet / "index.html").read_text()
     page = _Page()
@@ -397,6 +407,7 @@ def test_several_hosts_on_one_page(fleet):
     assert json.loads((fleet / "data/web-1-2/growth.json").read_text())["points"]
 
 
+@pytest.mark.slow
 def test_several_hosts_in_a_browser(fleet, opened):
     page = opened(fleet / "index.html", 390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -424,6 +435,7 @@ def test_command_line(tmp_path):
     assert bad.exit_code == 2
 
 
+@pytest.mark.slow
 def test_hosts_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.setattr("blockstack.present.review.report.FIGURES", {"memory": FIGURES["memory"]})
     lsblk = tmp_path / "web.json"

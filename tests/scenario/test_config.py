@@ -229,6 +229,7 @@ def big_config(n: int) -> str:
     return "".join(reversed(lines))
 
 
+@pytest.mark.slow
 def test_ten_thousand_devices() -> None:
     def seconds(n: int) -> float:
         text = big_config(n)
@@ -292,6 +293,7 @@ device = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.fixed_dictionaries(

@@ -34,7 +34,7 @@ FILES = {path.name.removesuffix(".json.gz"): path for path in sorted(SHIPPED.glo
 NO_FRAMES = ("f2fs_", "nfs4_")
 
 
-@pytest.fixture(scope="module", params=FILES)
+@pytest.fixture(scope="module", params=[pytest.param(f, marks=pytest.mark.slow) for f in FILES])
 def golden(request):
     """One file's measurements, its validation, and the figures recorded beside them."""
     measured = load_measurements(FILES[request.param])
@@ -483,6 +483,7 @@ def _small(tmp_path, **change):
     return path
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path):
     picture = tmp_path / "a.svg"
     path = _small(tmp_path)
@@ -611,6 +612,7 @@ def test_traced_path_of_a_small_table():
     assert traced_path(table, ["nobody", "a"], {}).missing == ("nobody",)
 
 
+@pytest.mark.slow
 def test_command_line_fails_when_a_bound_does_not_hold(tmp_path):
     call = ["validate", str(_small(tmp_path, max_bytes=9000))]
     found = CliRunner().invoke(app, call, env={"COLUMNS": "160"})

@@ -81,6 +81,7 @@ def test_one_ssd_is_the_network_that_its_figures_say():
     assert result.iops < station(result, "sda media").ceiling_iops == pytest.approx(40e3, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "depth"),
     [("nvme-lvm-luks", 16), ("configs/iscsi-6.1.toml", 8), ("snapshot", 2), ("dm-md-iscsi", 4)],
@@ -368,6 +369,7 @@ def test_command_line(tmp_path):
         assert blockstack(config, "--bios", "1k", *bad).exit_code == 2, bad
 
 
+@pytest.mark.slow
 def test_tables_fit_80_columns():
     """Names wrap, figures do not."""
     for name, words in (("drbd", ["--cpu"]), ("nvme-lvm-luks", ["--until-knee"])):
@@ -400,6 +402,7 @@ def test_bad_service_figures_are_refused(service, path):
 # --- Independent implementations -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_raid5_beside_simpy():
     """Sixteen bios in flight on md raid5, written down again as SimPy processes: which two or
     three members, how many requests, in which order, is this test's own knowledge of raid5."""
@@ -453,6 +456,7 @@ def test_raid5_beside_simpy():
     assert done[0] / 0.5 == pytest.approx(ours.iops, rel=0.03)
 
 
+@pytest.mark.slow
 def test_iscsi_beside_ciw():
     """An open load on dm-linear over iSCSI, as a Ciw network of eight nodes."""
     ciw = pytest.importorskip("ciw", reason="Ciw is not installed (extra: dev)")

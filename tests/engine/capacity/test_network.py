@@ -114,6 +114,7 @@ def test_drbd_c_waits_for_the_slower_of_two_disks():
         assert station(result, name).visits_per_bio == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write_ns", [50e3, 500e3])
 def test_drbd_b_waits_for_the_peers_memory_and_a_for_neither(write_ns):
     service = CONSTANT.replace("200 us", f"{write_ns / 1e3:g} us")
@@ -130,6 +131,7 @@ def test_drbd_b_waits_for_the_peers_memory_and_a_for_neither(write_ns):
         assert station(result, "d of the peer media").visits_per_bio == pytest.approx(1, rel=0.01)
 
 
+@pytest.mark.slow
 def test_drbd_a_fills_its_send_buffer():
     """64 KiB of 4 KiB writes are under way for a round trip: 16 in a closed network of a delay and
     the link (exact MVA up to the link's constant service)."""
@@ -157,6 +159,7 @@ def test_a_peer_that_is_slow_holds_the_writes_back():
     assert station(result, "r peer buffer").utilisation > 0.5
 
 
+@pytest.mark.slow
 def test_what_drbd_does_not_send():
     """Reads are local, an empty flush is not waited for, without a card there is no peer."""
     read = found(drbd(CONSTANT, 'rw = "randread"', protocol="C"), bios=200)

@@ -96,6 +96,7 @@ def test_rates_follow_the_bottleneck():
         bs.iops_levers(stack, reads, opened, kernel="linux-6.1-x86_64")
 
 
+@pytest.mark.slow
 def test_alike_devices_are_one_lever():
     stack = bs.Stack("two")
     for name in ("a", "b"):
