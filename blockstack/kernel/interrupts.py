@@ -17,10 +17,10 @@ structures; the frames of ``do_IRQ`` and its helpers are assumed, and every row 
 from blockstack.base.calls import Path
 from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.rows import RowSource
-from blockstack.kinds.disks.scsi import old_completion, old_scsi_path
-from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_2_6
+from blockstack.kinds.disks.scsi import completion_v2_6, scsi_path_v2_6
+from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_V2_6
 from blockstack.kinds.network.nic import E1000_XMIT
-from blockstack.kinds.shared.tcp import BACKLOG_2_6_18, NET_CUTS, NET_FILES
+from blockstack.kinds.shared.tcp import BACKLOG_V2_6_18, NET_CUTS, NET_FILES
 
 # An interrupt in kernel mode: the CPU pushes eflags, cs and eip (12); entry.S the vector
 # (orig_eax, 4); SAVE_ALL es, ds and seven registers (36). 2.6.24 saves %fs, too (include/asm-x86/
@@ -68,8 +68,8 @@ _HANDLERS = (
 # Receive: backlog -> IP -> TCP, which answers through the card or hands the data to iSCSI, whose
 # response completes a command.
 _NET_RX = (
-    BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["answers"]).then(E1000_XMIT),
-    BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["data"]),
+    BACKLOG_V2_6_18.then(RECEIVE_ISCSI_V2_6["answers"]).then(E1000_XMIT),
+    BACKLOG_V2_6_18.then(RECEIVE_ISCSI_V2_6["data"]),
 )
 
 
@@ -82,7 +82,7 @@ def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
 
 def _block_done(generation: str) -> Path:
     """The block softirq: completion, then the queue is run again for the next request."""
-    scsi = old_scsi_path(generation, ())
+    scsi = scsi_path_v2_6(generation, ())
     done = "sd_rw_intr" if generation == "2.6.18" else "sd_done"
     return Path(
         ("blk_done_softirq",),
@@ -132,7 +132,7 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
         Step("__do_softirq", table.frame("__do_softirq")),
     )
     softirqs = (_block_done(rows.generation.name), *_NET_RX)
-    done = rows.spine(old_completion(rows.generation.name), rows.generation.endio_link)
+    done = rows.spine(completion_v2_6(rows.generation.name), rows.generation.endio_link)
     own = CallPath(done.steps[1:], done.missing)  # its root is a stack of its own: not here
     return {
         "softirq": CallPath((*entry, *leave)) + _deepest(rows, softirqs),

@@ -6,13 +6,13 @@ from blockstack.kinds.model import Calls, Kind
 from blockstack.kinds.shared.tcp import receive
 from blockstack.kinds.shared.threads import kthread
 
-NFSD_RECEIVE_26 = receive("svc_tcp_data_ready", old=True, files=("net/sunrpc/svcsock.c",))
-NFSD_RECEIVE = receive(
-    "svc_data_ready", old=False, files=("net/sunrpc/svcsock.c", "net/sunrpc/svc_xprt.c")
+_RECEIVE_V2_6 = receive("svc_tcp_data_ready", generation="2.6.18", files=("net/sunrpc/svcsock.c",))
+_RECEIVE_V6_1 = receive(
+    "svc_data_ready", generation="6.1", files=("net/sunrpc/svcsock.c", "net/sunrpc/svc_xprt.c")
 )
 
 #: way of a server's thread to the file operation that it ends in
-SERVED = {
+_SERVED = {
     "read": "read",
     "readv": "read",
     "write": "write",
@@ -27,7 +27,7 @@ _SVC_FILES = (
 )
 
 
-def nfsd_26(generation: str) -> dict[str, Path]:
+def _entries_v2_6(generation: str) -> dict[str, Path]:
     """The server's thread of 2.6, down to the exported file system's operation.
 
     No table has fs/nfsd: its own functions are missing, every path is a lower bound. The threads
@@ -56,7 +56,7 @@ _READV = ("nfsd_readv", "vfs_iter_read", "do_iter_read?", "do_iter_readv_writev?
 _WRITEV = ("nfsd_vfs_write", "vfs_iter_write", "do_iter_write?", "do_iter_readv_writev?")
 
 
-def nfsd_61(version: int) -> dict[str, Path]:
+def _entries_v6_1(version: int) -> dict[str, Path]:
     """The server's thread of 6.1, down to the exported file system's operation.
 
     A version 4 request is a compound; its reads run while the answer is encoded. A write that the
@@ -85,14 +85,14 @@ def nfsd_61(version: int) -> dict[str, Path]:
 
 def _nfsd() -> Kind:
     """The server; its functions are in the 6.1 tables only."""
-    old = {gen: nfsd_26(gen) for gen in ("2.6.18", "2.6.24")}
-    ways = {3: {**old, "6.1": nfsd_61(3)}, 4: {"6.1": nfsd_61(4)}}
+    v2_6 = {gen: _entries_v2_6(gen) for gen in ("2.6.18", "2.6.24")}
+    ways = {3: {**v2_6, "6.1": _entries_v6_1(3)}, 4: {"6.1": _entries_v6_1(4)}}
     calls = {
         version: {
             gen: Calls(
                 ops=NFS_OPS,
-                file_ops=SERVED if gen == "6.1" else {},
-                options={"receive": NFSD_RECEIVE if gen == "6.1" else NFSD_RECEIVE_26},
+                file_ops=_SERVED if gen == "6.1" else {},
+                options={"receive": _RECEIVE_V6_1 if gen == "6.1" else _RECEIVE_V2_6},
             )
             for gen in of
         }
