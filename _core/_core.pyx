@@ -10,53 +10,36 @@ from collections import deque
 import numpy as np
 
 from libc.math cimport floor, log, log1p, pow
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
+
+from common.mix cimport *
+from common.numbers cimport *
+from common.ops cimport *
+from common.plan cimport *
+from common.rows cimport *
+from submit.state cimport *
 
 cdef extern from "<stdlib.h>" nogil:
     int posix_memalign(void **, size_t, size_t)
 
-include "types.pxi"
-include "mix.pxi"
-include "draw.pxi"
-include "emit.pxi"
-include "raid456.pxi"
-include "segments.pxi"
-include "map.pxi"
-include "build.pxi"
-include "irq.pxi"
-include "jobs.pxi"
-include "one_child.pxi"
-include "recursive.pxi"
-include "serialised.pxi"
-include "engine.pxi"
-include "threads.pxi"
-include "door.pxi"
-include "source.pxi"
-include "replay.pxi"
-
-
-cdef void _fail(State *s) except *:
-    """Raise what stopped a state."""
-    if s.why == BAD_MEMORY:
-        raise MemoryError(f"a list of bios could not grow (at most {int(MAX_QUEUE)} bios)")
-    if s.why == BAD_NESTING:
-        raise RecursionError(f"more than {int(MAX_NESTING)} nested make_request calls")
-    if s.why == BAD_LINK:
-        raise ValueError(f"child, wchild: position {s.bad_pos} needs a link that is -1 "
-                         f"for op {s.bad_op}")
-    if s.why == BAD_DISCARD:
-        raise ValueError(f"op_kind[{s.bad_pos}]: a raid4/5/6 takes no discard")
-
-
-cdef tuple _open(arrays, source, first, count):
-    """Both doors: a checked source and a checked plan for bios [first, first + count)."""
-    if first < 0 or count < 0 or first + count > 1 << 62:
-        raise ValueError(f"first, count: must be in [0, 2**62], got {first}, {count}")
-    threshold = _column("root_threshold", arrays.root_threshold, "uint32", len(arrays.roots))
-    cdef _Source src = _Source(source, len(threshold), threshold, first, count)
-    return src, _Plan(arrays, src.most)
+include "submit/draw.pxi"
+include "submit/emit.pxi"
+include "submit/raid456.pxi"
+include "submit/segments.pxi"
+include "submit/map.pxi"
+include "submit/build.pxi"
+include "submit/irq.pxi"
+include "submit/jobs.pxi"
+include "submit/one_child.pxi"
+include "submit/recursive.pxi"
+include "submit/serialised.pxi"
+include "submit/engine.pxi"
+include "submit/threads.pxi"
+include "submit/door.pxi"
+include "submit/source.pxi"
+include "submit/open.pxi"
+include "submit/replay.pxi"
 
 
 cdef dict _merge(Worker *workers, int threads, const Plan *p):
@@ -81,7 +64,7 @@ cdef dict _merge(Worker *workers, int threads, const Plan *p):
         s = &workers[w].state
         settle(s)
         for i in range(s.count):
-            v[5 * <size_t>s.keys[i].pos + s.keys[i].op] += s.nodes[i].visits + 1
+            v[NOPS * <size_t>s.keys[i].pos + s.keys[i].op] += s.nodes[i].visits + 1
             c[s.keys[i].pos] += s.nodes[i].sectors
         for t in range(p.T):
             o[t] += s.overflows[t]

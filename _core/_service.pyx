@@ -7,18 +7,21 @@
 import numpy as np
 
 from libc.math cimport floor, sqrt
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-include "service_types.pxi"
-include "mix.pxi"
-include "service_heap.pxi"
-include "service_draw.pxi"
-include "service_station.pxi"
-include "service_flow.pxi"
-include "service_loop.pxi"
-include "service_door.pxi"
+from common.mix cimport *
+from common.numbers cimport *
+from common.ops cimport *
+from common.service cimport *
+from events.state cimport *
+
+include "events/heap.pxi"
+include "events/draw.pxi"
+include "events/station.pxi"
+include "events/flow.pxi"
+include "events/loop.pxi"
+include "events/door.pxi"
 
 HISTOGRAM_SLOTS = SLOTS
 TABLE_QUANTILES = QUANTILES

@@ -31,6 +31,7 @@ from blockstack.engine.plan.arrays import (
     DrawSpec,
     PlanArrays,
 )
+from blockstack.engine.plan.rows import ALIGNED_READ, CopiesRow, MappingRow, ParityRow, words
 
 RULES = (RECURSIVE, FIFO, TWO_LIST, LIFO)
 DEVICE_SECTORS = 1 << 31  # 1 TiB
@@ -48,7 +49,7 @@ class Device:
     split: int = LOOP
     immediate: int = 0
     offset: int = 2048  # sectors added by the device above
-    raid: tuple[int, ...] = ()
+    row: MappingRow | None = None
     worker: bool = False  # `below` is reached by a worker too
     max_sectors: int = 0
 
@@ -82,14 +83,14 @@ def partition(below: Device) -> Device:
 
 
 def raid10(below: list[Device], chunk: int) -> Device:
-    numbers = (len(below), 2, 1, 0, chunk, 0, 0, 0)
-    return Device(RAID10, below, raid=numbers)
+    row = CopiesRow(disks=len(below), near=2, far=1, offset=0, chunk=chunk, stride=0)
+    return Device(RAID10, below, row=row)
 
 
 def raid5(below: list[Device], chunk: int) -> Device:
     """Aligned reads go past the stripe cache; all else is the worker's."""
-    numbers = (len(below), 1, chunk, 5, 1, 0, 2, 0)
-    return Device(RAID456, below, raid=numbers, worker=True)
+    row = ParityRow(len(below), 1, chunk, level=5, rmw=1, failed=0, flags=ALIGNED_READ)
+    return Device(RAID456, below, row=row, worker=True)
 
 
 def chain(depth: int) -> Device:
@@ -220,7 +221,7 @@ def plan_of(root: Device, rule: int) -> PlanArrays:
         self_bytes=np.zeros(count, dtype=np.int32),
         **_links(rows),
         **_segments(rows),
-        raid=np.array([d.raid or (0,) * 8 for d in devices], dtype=np.int64).reshape(-1),
+        mapping=np.array([words(d.row) for d in devices], dtype=np.int64).reshape(-1),
         roots=_i32([0]),
         root_threshold=np.array([WORST], dtype=np.uint32),
         rule=np.full(NOPS, rule, dtype=np.uint8),

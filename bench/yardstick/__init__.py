@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack.engine.plan.arrays import MOST, NLIMITS, NOPS, DrawSpec, PlanArrays
+from blockstack.engine.plan import arrays as numbers
+from blockstack.engine.plan import rows
+from blockstack.engine.plan.arrays import NLIMITS, NOPS, DrawSpec, PlanArrays
 from blockstack.engine.plan.core import RunCounters
 
 HERE = Path(__file__).parent
@@ -27,7 +29,7 @@ FLAGS = tuple(
 SHARED = ("-shared", "-fPIC", "-x", "c", "-")
 _POINTERS = tuple(
     "op_kind split immediate queue task max_sectors through peak child_start child wchild "  # noqa: SIM905
-    "child_offset seg_start seg_begin seg_end seg_first seg_width seg_chunk raid entry "
+    "child_offset seg_start seg_begin seg_end seg_first seg_width seg_chunk mapping entry "
     "task_entry task_limit".split()
 )
 
@@ -66,13 +68,14 @@ def compiler() -> str | None:
 
 @cache
 def build(
-    name: str, headers: tuple[str, ...], sources: tuple[str, ...], *libraries: str
+    name: str, headers: tuple[str, ...], sources: tuple[str, ...], *libraries: str, before: str = ""
 ) -> ctypes.CDLL:
-    """A shared library of this folder's C files, compiled once per text and compiler."""
+    """A shared library of this folder's C files after ``before``, compiled once per text and
+    compiler."""
     gcc = compiler()
     if gcc is None:
         raise RuntimeError("the yardstick needs a C compiler (gcc)")
-    text = b"".join((HERE / file).read_bytes() for file in (*headers, *sources))
+    text = before.encode() + b"".join((HERE / file).read_bytes() for file in (*headers, *sources))
     digest = hashlib.sha256(text + repr((gcc, FLAGS)).encode()).hexdigest()[:16]
     cache_dir = Path(os.environ.get("XDG_CACHE_HOME") or tempfile.gettempdir())
     folder = cache_dir / f"blockstack-yardstick-{os.getuid()}"
@@ -82,15 +85,34 @@ def build(
     built = folder / f"{name}-{digest}.so"
     if not built.exists():
         fresh = folder / f"{name}-{digest}.{os.getpid()}"
-        unit = "".join(f'#include "{HERE / file}"\n' for file in sources)
+        unit = before + "".join(f'#include "{HERE / file}"\n' for file in sources)
         command = [gcc, *FLAGS, *SHARED, "-o", str(fresh), *libraries]
         subprocess.run(command, input=unit.encode(), check=True)
         fresh.replace(built)
     return ctypes.CDLL(str(built))
 
 
+def contract() -> str:
+    """The plan's numbers and the rows of its mappings as C, from what the package has in Python."""
+    constants = {
+        name: value
+        for module in (numbers, rows)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, int)
+    }
+    records = {record.__name__.removesuffix("Row").lower(): record for record in rows.ROWS.values()}
+    lines = ["#include <stdint.h>"]
+    lines += [f"#define {name} {value}" for name, value in constants.items()]
+    for name, record in records.items():
+        fields = " ".join(f"int64_t {field};" for field in record._fields)
+        lines.append(f"struct {name}_row {{ {fields} }};")
+    members = " ".join(f"struct {name}_row {name};" for name in records)
+    lines.append(f"union mapping_row {{ int64_t words[{rows.ROW_WORDS}]; {members} }};")
+    return "\n".join(lines) + "\n"
+
+
 def _library() -> ctypes.CDLL:
-    return build("yardstick", HEADERS, SOURCES)
+    return build("yardstick", HEADERS, SOURCES, before=contract())
 
 
 def _plan(arrays: PlanArrays, max_sectors: NDArray[np.int64]) -> _Plan:
@@ -127,7 +149,9 @@ def run(arrays: PlanArrays, spec: DrawSpec, *, first: int = 0, count: int) -> Ru
     columns = (visits, sectors, overflows, peak, peak_bio)
     out = _Counters(*(column.ctypes.data for column in columns))
     # the benchmark's limits are lengths, the same for every operation
-    max_sectors = arrays.limit.reshape(-1, NOPS, NLIMITS)[:, 0, MOST].copy()
+    max_sectors = arrays.limit.reshape(-1, NOPS, NLIMITS)[
+        :, 0, rows.LimitRow._fields.index("most")
+    ].copy()
     plan, draw = _plan(arrays, max_sectors), _draw(spec)
     status = _library().yardstick_run(
         ctypes.byref(plan),

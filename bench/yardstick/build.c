@@ -75,14 +75,15 @@ static void fill(struct engine *e, const struct plan *p, size_t pos, u32 op)
             n->kin = 1;
     }
     if (n->kind == RAID10) {
-        const i64 *r = p->raid + 8 * pos;
-        n->chunk = (u64)r[4];
-        n->width = (u32)r[0];
+        const struct copies_row *r = &p->mapping[pos].copies;
+        n->chunk = (u64)r->chunk;
+        n->width = (u32)r->disks;
         n->width_inv = inverse(n->width);
-        n->delta = inverse((u64)(r[1] * r[2]));
-    } else if (n->kind == RAID456 && op == READ && (p->raid[8 * pos + 6] & 2)
-               && !p->raid[8 * pos + 5]) {
-        n->chunk = (u64)p->raid[8 * pos + 2];
+        n->delta = inverse((u64)(r->near * r->far));
+    } else if (n->kind == RAID456 && op == READ) {
+        const struct parity_row *r = &p->mapping[pos].parity;
+        if (r->flags & ALIGNED_READ && !r->failed)
+            n->chunk = (u64)r->chunk;
     }
     n->chunk_inv = inverse(n->chunk);
     n->how = how_of(n);

@@ -75,11 +75,11 @@ INLINE size_t segments_call(struct engine *e, struct node *n, size_t top, u64 se
 
 INLINE size_t raid10_far(struct engine *e, const struct node *n, size_t top, u64 disk, u64 at, u64 nr)
 {
-    const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
-    u64 stride = r[3] ? n->chunk : (u64)r[5];
-    for (i64 left = r[2]; left; left--) {
+    const struct copies_row *r = &e->plan->mapping[n->pos].copies;
+    u64 stride = r->offset ? n->chunk : (u64)r->stride;
+    for (i64 left = r->far; left; left--) {
         top = hand(e, n, top, disk, at, nr);
-        disk += (u64)r[1];
+        disk += (u64)r->near;
         if (disk >= n->width)
             disk -= n->width;
         at += stride;
@@ -90,8 +90,8 @@ INLINE size_t raid10_far(struct engine *e, const struct node *n, size_t top, u64
 static size_t raid10_read(struct engine *e, const struct node *n, size_t top, u64 disk, u64 at,
                           u64 nr, u64 wanted)
 {
-    const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
-    u64 far = (u64)r[2], close = far == 1 ? wanted : wanted / far;
+    const struct copies_row *r = &e->plan->mapping[n->pos].copies;
+    u64 far = (u64)r->far, close = far == 1 ? wanted : wanted / far;
     disk += close;
     if (disk >= n->width) {
         disk -= n->width;
@@ -99,28 +99,28 @@ static size_t raid10_read(struct engine *e, const struct node *n, size_t top, u6
     }
     if (far > 1) {
         wanted -= close * far;
-        disk = (disk + wanted * (u64)r[1]) % n->width;
-        at += wanted * (r[3] ? n->chunk : (u64)r[5]);
+        disk = (disk + wanted * (u64)r->near) % n->width;
+        at += wanted * (r->offset ? n->chunk : (u64)r->stride);
     }
     return hand(e, n, top, disk, at, nr);
 }
 
 struct place { u64 disk, at; };
 
-INLINE struct place raid10_place(const struct node *n, const i64 *r, u64 sector)
+INLINE struct place raid10_place(const struct node *n, const struct copies_row *r, u64 sector)
 {
-    u64 near = (u64)r[1], number = over(sector, n->chunk, n->chunk_inv);
+    u64 near = (u64)r->near, number = over(sector, n->chunk, n->chunk_inv);
     u64 stripe = over(number * near, n->width, n->width_inv);
     u64 disk = number * near - stripe * n->width;
-    if (r[3])
-        stripe *= (u64)r[2];
+    if (r->offset)
+        stripe *= (u64)r->far;
     return (struct place){ disk, stripe * n->chunk + sector - number * n->chunk };
 }
 
-INLINE size_t raid10_copies(struct engine *e, const struct node *n, const i64 *r, size_t top,
+INLINE size_t raid10_copies(struct engine *e, const struct node *n, const struct copies_row *r, size_t top,
                             struct place place, u64 region, u64 nr)
 {
-    u64 near = (u64)r[1], copies = near * (u64)r[2];
+    u64 near = (u64)r->near, copies = near * (u64)r->far;
     if (n->op == READ)
         return raid10_read(e, n, top, place.disk, place.at, nr,
                            region - over(region, copies, n->delta) * copies);
@@ -136,7 +136,7 @@ INLINE size_t raid10_copies(struct engine *e, const struct node *n, const i64 *r
 
 INLINE size_t raid10_piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr)
 {
-    const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
+    const struct copies_row *r = &e->plan->mapping[n->pos].copies;
     return raid10_copies(e, n, r, top, raid10_place(n, r, sector), sector >> 7, nr);
 }
 
@@ -144,15 +144,15 @@ INLINE size_t raid10_piece(struct engine *e, const struct node *n, size_t top, u
 static size_t raid10_pieces(struct engine *e, const struct node *n, size_t top, u64 sector, u64 end,
                             u64 stop)
 {
-    const i64 *r = e->plan->raid + 8 * (size_t)n->pos;
+    const struct copies_row *r = &e->plan->mapping[n->pos].copies;
     struct place place = raid10_place(n, r, sector);
-    u64 down = r[3] ? n->chunk * (u64)r[2] : n->chunk;
+    u64 down = r->offset ? n->chunk * (u64)r->far : n->chunk;
     top = raid10_copies(e, n, r, top, place, sector >> 7, stop - sector);
     place.at += stop - sector - n->chunk;
     while (stop < end) {
         sector = stop;
         stop = end - sector < n->chunk ? end : sector + n->chunk;
-        place.disk += (u64)r[1];
+        place.disk += (u64)r->near;
         if (place.disk >= n->width) {
             place.disk -= n->width;
             place.at += down;

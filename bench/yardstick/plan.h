@@ -1,6 +1,8 @@
 /* The yardstick: the submission engines by hand in C, as fast as we can write them.
  * Same plan arrays, same generator, same counters as blockstack._core; no door, no interrupts,
- * one root, and the kinds that the benchmark's topologies use. */
+ * one root, and the kinds that the benchmark's topologies use. The numbers of the plan (READ, FIFO,
+ * RAID10 ...) and `union mapping_row` come before this file: contract() in __init__.py writes them
+ * from blockstack/engine/plan. */
 #ifndef BLOCKSTACK_YARDSTICK_PLAN_H
 #define BLOCKSTACK_YARDSTICK_PLAN_H
 #include <stddef.h>
@@ -18,11 +20,6 @@ typedef uint64_t u64;
 #define INLINE static inline __attribute__((always_inline))
 #define APART static __attribute__((noinline))
 
-enum { READ, WRITE, FLUSH, DISCARD, FUA, NOPS };
-enum { RECURSIVE, FIFO, TWO_LIST, LIFO };
-enum { LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456 };
-enum { LOOP, FRONT, REST, REST_MAPPED };
-
 struct plan {                           /* filled through ctypes: see bench/yardstick/__init__.py */
     i64 positions, tasks;
     const u8 *op_kind, *split, *immediate;
@@ -33,7 +30,8 @@ struct plan {                           /* filled through ctypes: see bench/yard
     const i32 *seg_start;
     const i64 *seg_begin, *seg_end;
     const i32 *seg_first, *seg_width;
-    const i64 *seg_chunk, *raid;
+    const i64 *seg_chunk;
+    const union mapping_row *mapping;
     const i32 *entry, *task_entry, *task_limit;
     i32 root, rule;
 };

@@ -3,11 +3,16 @@
 
 struct raid { u64 disks, parity, data, chunk, level, failed, live; int rmw, full, bypass, here; };
 
-INLINE struct raid raid_of(const i64 *r)
+INLINE struct raid raid_of(const struct parity_row *r)
 {
-    u64 all = ((u64)1 << r[0]) - 1;
-    return (struct raid){ (u64)r[0], (u64)r[1], (u64)(r[0] - r[1]), (u64)r[2], (u64)r[3], (u64)r[5],
-                          all & ~(u64)r[5], r[4] != 0, r[6] & 1, (r[6] & 2) != 0, (r[6] & 4) != 0 };
+    u64 all = ((u64)1 << r->disks) - 1;
+    return (struct raid){ .disks = (u64)r->disks, .parity = (u64)r->parity,
+                          .data = (u64)(r->disks - r->parity), .chunk = (u64)r->chunk,
+                          .level = (u64)r->level, .failed = (u64)r->failed,
+                          .live = all & ~(u64)r->failed, .rmw = r->rmw != 0,
+                          .full = (r->flags & FULL_STRIPE_IN_CALLER) != 0,
+                          .bypass = (r->flags & ALIGNED_READ) != 0,
+                          .here = (r->flags & READ_IN_CALLER) != 0 };
 }
 
 INLINE u64 first_parity(const struct raid *r, u64 stripe)
@@ -71,7 +76,7 @@ static size_t write_row(struct engine *e, const struct node *n, size_t top, cons
 
 size_t raid456_piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr)
 {
-    struct raid r = raid_of(e->plan->raid + 8 * (size_t)n->pos);
+    struct raid r = raid_of(&e->plan->mapping[n->pos].parity);
     u64 end = sector + nr, at = sector & ~(u64)7;
     if (n->op == READ && r.bypass && (end - 1) / r.chunk == sector / r.chunk) {
         u64 c = sector / r.chunk, s = c / r.data;

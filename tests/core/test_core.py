@@ -50,6 +50,7 @@ from blockstack.engine.plan.arrays import (
     WRITE,
     IrqSpec,
 )
+from blockstack.engine.plan.rows import ALIGNED_READ, FULL_STRIPE_IN_CALLER
 
 # --- hand-computed ---
 
@@ -152,7 +153,7 @@ def test_flush_goes_to_every_child_once(rule):
 @every_rule
 def test_raid5_small_write_reads_then_writes_in_the_worker(rule):
     """One 4 KiB block: rmw costs 2 reads, rcw 2; a tie is a reconstruct-write."""
-    plan = make(raid5(flags=1), rule=rule, tasks=2)
+    plan = make(raid5(flags=FULL_STRIPE_IN_CALLER), rule=rule, tasks=2)
     calls = core.replay(plan, one(WRITE, 0, 8), 0)
     # Stripe 0: parity on member 3, data on 0, 1, 2; the bio overwrites member 0.
     assert [(c.position, c.op) for c in calls] == [
@@ -165,10 +166,12 @@ def test_raid5_small_write_reads_then_writes_in_the_worker(rule):
 
 @every_rule
 def test_raid5_full_stripe_in_the_caller_and_degraded_read(rule):
-    full = core.replay(make(raid5(flags=1), rule=rule, tasks=2), one(WRITE, 0, 48), 0)
+    full = core.replay(
+        make(raid5(flags=FULL_STRIPE_IN_CALLER), rule=rule, tasks=2), one(WRITE, 0, 48), 0
+    )
     assert sum(c.task == 1 for c in full) == 0
     assert len(full) == 1 + 2 * 4  # two rows of 4 KiB in a chunk of 8 KiB
-    degraded = make(raid5(flags=2, failed=1), rule=rule, tasks=2)
+    degraded = make(raid5(flags=ALIGNED_READ, failed=1), rule=rule, tasks=2)
     calls = core.replay(degraded, one(READ, 0, 8), 0)
     assert [c.position for c in calls] == [0, 8, 7, 6]
 

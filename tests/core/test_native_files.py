@@ -7,9 +7,14 @@ import networkx as nx
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+CORE = ROOT / "_core"
 NATIVE = {
-    "yardstick": sorted((ROOT / "bench" / "yardstick").glob("*.[ch]")),
-}
+    name: [
+        CORE / module,
+        *(f for folder in ("common", name) for f in sorted((CORE / folder).glob("*.p*"))),
+    ]
+    for name, module in (("submit", "_core.pyx"), ("events", "_service.pyx"))
+} | {"yardstick": sorted((ROOT / "bench" / "yardstick").glob("*.[ch]"))}
 LEANS = re.compile(r'^\s*#?include "(?P<include>[\w/.]+)"|^from (?P<cimport>[\w.]+) cimport', re.M)
 CALL = re.compile(r"(?<![\w.>])(\w+)\(")
 #: a function's name and body's begin, at the left edge

@@ -33,6 +33,13 @@ from blockstack.engine.plan.arrays import (
     WRITE,
     PlanArrays,
 )
+from blockstack.engine.plan.rows import (
+    ALIGNED_READ,
+    FULL_STRIPE_IN_CALLER,
+    READ_IN_CALLER,
+    CopiesRow,
+    ParityRow,
+)
 
 RULES = (RECURSIVE, FIFO, TWO_LIST, LIFO)
 ENGINES = (reference, core_engine)
@@ -302,11 +309,13 @@ def test_same_bios_under_every_rule(data: st.DataObject) -> None:
 
 # --- layouts ---------------------------------------------------------------------------------
 
+EVERY_FLAG = FULL_STRIPE_IN_CALLER | ALIGNED_READ | READ_IN_CALLER
 
-def array_of(kind: int, raid: list[int]) -> PlanArrays:
+
+def array_of(kind: int, row: CopiesRow | ParityRow) -> PlanArrays:
     """One md array over leaves, and nothing else."""
-    disks = raid[0]
-    top = Node(0, 0, 10_000, kind, [*raid, *[0] * (8 - len(raid))])
+    disks = row.disks
+    top = Node(0, 0, 10_000, kind, row)
     top.children = [[d + 1, d + 1, 0] for d in range(disks)]
     return plain([top, *[Node(0, 1, 10_000) for _ in range(disks)]], RECURSIVE)
 
@@ -333,7 +342,7 @@ def places(engine: Any, arrays: PlanArrays, op: int, sector: int, nr: int) -> li
 def test_raid10_copies(engine: Any, disks: int, near: int, far: int, offset: int) -> None:
     """Each chunk has near*far copies on as many disks, and no place is used twice."""
     chunk, stride = 8, 1024
-    arrays = array_of(RAID10, [disks, near, far, offset, chunk, stride])
+    arrays = array_of(RAID10, CopiesRow(disks, near, far, offset, chunk, stride))
     used: list[tuple[int, int]] = []
     for number in range(3 * disks):
         copies = places(engine, arrays, WRITE, number * chunk, chunk)
@@ -348,7 +357,7 @@ def test_raid10_copies(engine: Any, disks: int, near: int, far: int, offset: int
 def test_raid456_layout(engine: Any, level: int, disks: int) -> None:
     """A full-stripe write covers every disk once, at the row where its chunks are read."""
     parity, chunk = 2 if level == 6 else 1, 8
-    arrays = array_of(RAID456, [disks, parity, chunk, level, 1, 0, 7])
+    arrays = array_of(RAID456, ParityRow(disks, parity, chunk, level, 1, 0, EVERY_FLAG))
     data = disks - parity
     for stripe in range(2 * disks):
         first = stripe * data
@@ -361,9 +370,9 @@ def test_raid456_layout(engine: Any, level: int, disks: int) -> None:
 
 def test_left_symmetric() -> None:
     """The usual picture: parity walks down from the last disk, data goes on behind it."""
-    arrays = array_of(RAID456, [4, 1, 8, 5, 1, 0, 7])
+    arrays = array_of(RAID456, ParityRow(4, 1, 8, 5, 1, 0, EVERY_FLAG))
     disks = [places(reference, arrays, READ, chunk * 8, 8)[0][0] for chunk in range(12)]
     assert disks == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]
-    arrays = array_of(RAID456, [5, 2, 8, 6, 1, 0, 7])
+    arrays = array_of(RAID456, ParityRow(5, 2, 8, 6, 1, 0, EVERY_FLAG))
     disks = [places(reference, arrays, READ, chunk * 8, 8)[0][0] for chunk in range(6)]
     assert disks == [1, 2, 3, 0, 1, 2]

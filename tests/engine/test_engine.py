@@ -17,6 +17,7 @@ from blockstack.engine.plan.arrays import NOPS, OP_NAMES
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import run
 from blockstack.engine.plan.demand import demand_of, source_of
+from blockstack.engine.plan.rows import CopiesRow, ParityRow
 from blockstack.engine.study.nesting import with_layers, without_layers
 from blockstack.kernel import load_kernel
 
@@ -302,7 +303,9 @@ def _kernel(name):
 
 
 def _splits(plan):
-    return any(p.shape.segments or p.shape.raid[4] or p.shape.raid[2] for p in plan.positions)
+    return any(
+        p.shape.segments or isinstance(p.shape.row, ParityRow | CopiesRow) for p in plan.positions
+    )
 
 
 def test_bound_names_the_heaviest_not_the_deepest_nested(old):

@@ -22,6 +22,7 @@ from blockstack.engine.plan.arrays import (
     DrawSpec,
     PlanArrays,
 )
+from blockstack.engine.plan.rows import LimitRow, ParityRow, words
 
 RULES = (RECURSIVE, FIFO, TWO_LIST, LIFO)
 RULE_IDS = ("recursive", "fifo", "two-list", "lifo")
@@ -42,7 +43,7 @@ def limits(rows) -> np.ndarray:
 
 
 def at_most(sectors, *, memory=0, chunk=0, physical=1, logical=1, how=LIMIT_REST):
-    return sectors, memory, chunk, physical, logical, how
+    return LimitRow(sectors, memory, chunk, physical, logical, how)
 
 
 def make(nodes, *, rule=FIFO, tasks=1, **changes) -> PlanArrays:
@@ -80,7 +81,7 @@ def make(nodes, *, rule=FIFO, tasks=1, **changes) -> PlanArrays:
         seg_first=i32(columns[2]),
         seg_width=i32(columns[3]),
         seg_chunk=columns[4].copy(),
-        raid=np.array([o.get("raid", [0] * 8) for o in options], dtype=np.int64).reshape(-1),
+        mapping=np.array([words(o.get("row")) for o in options], dtype=np.int64).reshape(-1),
         roots=i32([0]),
         root_threshold=np.array([ALL], dtype=np.uint32),
         rule=np.full(NOPS, rule, dtype=np.uint8),
@@ -158,6 +159,6 @@ def tree(split):
 
 
 def raid5(*, flags, failed=0):
-    numbers = [4, 1, 16, 5, 1, failed, flags, 0]
+    row = ParityRow(disks=4, parity=1, chunk=16, level=5, rmw=1, failed=failed, flags=flags)
     leaves = [(LEAF, [])] * 4 + [(LEAF, [], {"task": 1})] * 4
-    return [(RAID456, [1, 2, 3, 4], {"raid": numbers, "jobs": [5, 6, 7, 8]}), *leaves]
+    return [(RAID456, [1, 2, 3, 4], {"row": row, "jobs": [5, 6, 7, 8]}), *leaves]

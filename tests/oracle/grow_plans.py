@@ -37,6 +37,14 @@ from blockstack.engine.plan.arrays import (
     SNAPSHOT_ORIGIN,
     PlanArrays,
 )
+from blockstack.engine.plan.rows import (
+    CacheRow,
+    CopiesRow,
+    MappingRow,
+    ParityRow,
+    SnapshotRow,
+    words,
+)
 
 Pick = Callable[[int, int], int]  # an integer between two bounds, both included
 ALL_KINDS = (REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, PATHS, CACHE)
@@ -67,7 +75,7 @@ class Node:
     level: int
     need: int  # sectors
     kind: int = LEAF
-    raid: list[int] = field(default_factory=lambda: [0] * 8)
+    row: MappingRow | None = None
     children: list[list[int]] = field(default_factory=list)  # [child, wchild, offset]
     segments: list[list[int]] = field(default_factory=list)  # [begin, end, first, width, chunk]
 
@@ -170,7 +178,7 @@ class Grower:
         offset, chunk = self.pick(0, 1), self.pick(5, 130)
         rows = (-(-node.need // chunk) * near) // disks + 2
         stride = rows * chunk + self.pick(0, 9)
-        node.raid = [disks, near, far, offset, chunk, stride, 0, 0]
+        node.row = CopiesRow(disks, near, far, offset, chunk, stride)
         return [rows * far * chunk + far * stride] * disks
 
     def raid456(self, node: Node) -> list[int]:
@@ -180,18 +188,18 @@ class Grower:
         dead = {self.pick(0, disks - 1) for _ in range(self.pick(0, parity))}
         failed = sum(1 << d for d in dead)
         flags, rmw = self.pick(0, 7), self.pick(0, 1)
-        node.raid = [disks, parity, chunk, level, rmw, failed, flags, 0]
+        node.row = ParityRow(disks, parity, chunk, level, rmw, failed, flags)
         return [(node.need // chunk // (disks - parity) + 1) * chunk] * disks
 
     def cache(self, node: Node) -> list[int]:
         threshold = self.one_of((0, U32_MAX, U32_MAX // 2, U32_MAX // 10))
-        node.raid = [self.pick(5, 130), threshold, self.pick(0, 2), self.pick(0, 3), 0, 0, 0, 0]
+        node.row = CacheRow(self.pick(5, 130), threshold, self.pick(0, 2), self.pick(0, 3))
         return [node.need] * self.pick(2, 3)
 
     def snapshot(self, node: Node) -> list[int]:
         chunk = self.pick(5, 130)
         threshold = self.one_of((0, U32_MAX, U32_MAX // 2, U32_MAX // 10))
-        node.raid = [chunk, threshold, 0, 0, 0, 0, 0, 0]
+        node.row = SnapshotRow(chunk, threshold)
         count = 2 if node.kind == SNAPSHOT else self.pick(1, 3)
         return [(node.need // chunk + 1) * chunk] * count
 
@@ -294,7 +302,7 @@ def links(nodes: list[Node]) -> dict[str, Any]:
         "seg_first": integers([first_child[p] + seg[2] for p, seg in segs], np.int32),
         "seg_width": integers([seg[3] for _, seg in segs], np.int32),
         "seg_chunk": integers([seg[4] for _, seg in segs], np.int64),
-        "raid": integers([x for n in nodes for x in n.raid], np.int64),
+        "mapping": integers([x for n in nodes for x in words(n.row)], np.int64),
     }
 
 

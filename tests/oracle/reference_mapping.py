@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from reference_draws import Bio, hash32
 
@@ -31,7 +31,22 @@ from blockstack.engine.plan.arrays import (
     SNAPSHOT_ORIGIN,
     WRITE,
 )
+from blockstack.engine.plan.rows import (
+    ALIGNED_READ,
+    DRAINED,
+    FILLED,
+    FULL_STRIPE_IN_CALLER,
+    READ_IN_CALLER,
+    ROW_WORDS,
+    WRITE_BACK,
+    WRITE_THROUGH,
+    CacheRow,
+    CopiesRow,
+    ParityRow,
+    SnapshotRow,
+)
 
+R = TypeVar("R", bound=NamedTuple)
 BLOCK = 8  # sectors: the stripe cache of raid4/5/6 works in 4 KiB blocks
 
 
@@ -41,6 +56,12 @@ class Emission(NamedTuple):
     bio: Bio
     worker: bool  # True: a job for another task
     piece: int = 0  # number of the piece it came from
+
+
+def row_of(plan: SimpleNamespace, p: int, record: type[R]) -> R:
+    """The row of a position's mapping, by name."""
+    at = ROW_WORDS * p
+    return record(*plan.mapping[at : at + len(record._fields)])
 
 
 def children_of(plan: SimpleNamespace, p: int) -> range:
@@ -64,7 +85,7 @@ def segment_at(plan: SimpleNamespace, p: int, sector: int) -> int:
 def next_boundary(plan: SimpleNamespace, bio: Bio) -> int | None:
     """First sector above ``bio.sector`` where this kind of device cuts."""
     p, sector = bio.position, bio.sector
-    kind, raid = plan.op_kind[p], plan.raid[8 * p : 8 * p + 8]
+    kind = plan.op_kind[p]
     if kind == SEGMENTS:
         s = segment_at(plan, p, sector)
         begin, chunk = plan.seg_begin[s], plan.seg_chunk[s]
@@ -74,11 +95,16 @@ def next_boundary(plan: SimpleNamespace, bio: Bio) -> int | None:
             ends.append(begin + ((sector - begin) // chunk + 1) * chunk)
         return min(ends, default=None)
     if kind == RAID10:
-        chunk = raid[4]
-    elif kind == RAID456 and bio.op == READ and raid[6] & 2 and raid[5] == 0:
-        chunk = raid[2]
-    elif kind in (SNAPSHOT_ORIGIN, SNAPSHOT, CACHE):
-        chunk = raid[0]
+        chunk = row_of(plan, p, CopiesRow).chunk
+    elif kind == RAID456 and bio.op == READ:
+        raid = row_of(plan, p, Array)
+        if raid.failed or not raid.flags & ALIGNED_READ:
+            return None
+        chunk = raid.chunk
+    elif kind in (SNAPSHOT_ORIGIN, SNAPSHOT):
+        chunk = row_of(plan, p, SnapshotRow).chunk
+    elif kind == CACHE:
+        chunk = row_of(plan, p, CacheRow).block
     else:
         return None
     return int((sector // chunk + 1) * chunk)
@@ -139,7 +165,7 @@ def map_segment(plan: SimpleNamespace, bio: Bio) -> Emission:
 def raid10_copies(plan: SimpleNamespace, bio: Bio) -> Iterator[tuple[int, int]]:
     """(disk, sector) of every copy: raid10_find_phys, drivers/md/raid10.c of 2.6.18."""
     p = bio.position
-    disks, near, far, far_offset, chunk, stride = plan.raid[8 * p : 8 * p + 6]
+    disks, near, far, far_offset, chunk, stride = row_of(plan, p, CopiesRow)
     number, inside = divmod(bio.sector, chunk)
     stripe, dev = divmod(number * near, disks)
     if far_offset:
@@ -160,16 +186,8 @@ class Row(NamedTuple):
     parity: list[int]
 
 
-class Array(NamedTuple):
-    """Parameters of a raid4/5/6."""
-
-    disks: int
-    parity: int
-    chunk: int
-    level: int
-    rmw_allowed: int
-    failed: int  # a bit per disk
-    flags: int
+class Array(ParityRow):
+    """A raid4/5/6: what follows from its row."""
 
     @property
     def data(self) -> int:
@@ -191,7 +209,7 @@ class Array(NamedTuple):
 
 def map_raid456(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
     p, op, sector, nr = bio
-    raid = Array(*plan.raid[8 * p : 8 * p + 7])
+    raid = row_of(plan, p, Array)
     slots = children_of(plan, p)
     if op == FLUSH:
         for d in sorted(raid.alive):
@@ -200,7 +218,7 @@ def map_raid456(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
         one_chunk = sector // raid.chunk == (sector + nr - 1) // raid.chunk
         stripe, dd = divmod(sector // raid.chunk, raid.data)
         disk = raid.row(stripe).data[dd]
-        if raid.flags & 2 and one_chunk and disk in raid.alive:
+        if raid.flags & ALIGNED_READ and one_chunk and disk in raid.alive:
             lower = stripe * raid.chunk + sector % raid.chunk
             yield down(plan, bio, slots[disk], bio._replace(sector=lower))
         else:
@@ -218,7 +236,7 @@ def raid456_read(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emiss
         lower = stripe * raid.chunk + block % raid.chunk
         part = bio._replace(sector=lower, nr=BLOCK)
         for d in [disk] if disk in raid.alive else raid.alive:
-            yield down(plan, bio, slots[d], part, worker=not raid.flags & 4)
+            yield down(plan, bio, slots[d], part, worker=not raid.flags & READ_IN_CALLER)
 
 
 def raid456_write(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emission]:
@@ -236,7 +254,7 @@ def raid456_write(plan: SimpleNamespace, raid: Array, bio: Bio) -> Iterator[Emis
         part = bio._replace(sector=stripe * raid.chunk + inside, nr=BLOCK)
         if len(covered) == raid.data:
             for d in raid.alive:
-                yield down(plan, bio, slots[d], part, worker=not raid.flags & 1)
+                yield down(plan, bio, slots[d], part, worker=not raid.flags & FULL_STRIPE_IN_CALLER)
             continue
         written = {row.data[d] for d in touched} | set(row.parity)
         kept = {row.data[d] for d in range(raid.data) if d not in covered}
@@ -254,7 +272,7 @@ def stripe_reads(raid: Array, written: set[int], kept: set[int]) -> set[int]:
         return sum(1 if d in raid.alive else 2 * raid.disks for d in disks)
 
     reads = kept
-    if raid.rmw_allowed and cost(written) < cost(kept):
+    if raid.rmw and cost(written) < cost(kept):
         reads = written
     return set(raid.alive) if cost(reads) >= 2 * raid.disks else reads
 
@@ -263,7 +281,7 @@ def map_origin(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
     """Before the first write to a chunk its old contents go to every snapshot."""
     p = bio.position
     real, *cows = children_of(plan, p)
-    chunk, threshold = plan.raid[8 * p], plan.raid[8 * p + 1]
+    chunk, threshold = row_of(plan, p, SnapshotRow)
     c = bio.sector // chunk
     if bio.op in (READ, FLUSH, DISCARD) or hash32(c) < threshold:
         yield down(plan, bio, real, bio)
@@ -278,7 +296,7 @@ def map_origin(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
 def map_snapshot(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
     p = bio.position
     origin, cow = children_of(plan, p)
-    chunk, threshold = plan.raid[8 * p], plan.raid[8 * p + 1]
+    chunk, threshold = row_of(plan, p, SnapshotRow)
     c = bio.sector // chunk
     if bio.op == FLUSH or hash32(c) < threshold:
         yield down(plan, bio, cow, bio)
@@ -295,8 +313,8 @@ def map_cache(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
     """Origin and cache; a worker fills the cache after a miss and drains what was written."""
     p = bio.position
     origin, cache, *_ = children_of(plan, p)
-    chunk, threshold, mode, flags = plan.raid[8 * p : 8 * p + 4]
-    fills, drains = bool(flags & 1), bool(flags & 2)
+    chunk, threshold, mode, flags = row_of(plan, p, CacheRow)
+    fills, drains = bool(flags & FILLED), bool(flags & DRAINED)
     if bio.op == DISCARD:
         yield down(plan, bio, origin, bio)
     elif bio.op == READ:
@@ -304,14 +322,14 @@ def map_cache(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
         yield down(plan, bio, cache if hit else origin, bio)
         if fills and not hit:
             yield down(plan, bio, cache, bio._replace(op=WRITE), worker=True)
-    elif mode == 0:  # write-back
+    elif mode == WRITE_BACK:
         yield down(plan, bio, cache, bio)
         if drains:
             yield down(plan, bio, cache, bio._replace(op=READ), worker=True)
             yield down(plan, bio, origin, bio._replace(op=WRITE), worker=True)
     else:  # through or around
         yield down(plan, bio, origin, bio)
-        if mode == 1:
+        if mode == WRITE_THROUGH:
             yield down(plan, bio, cache, bio)
 
 

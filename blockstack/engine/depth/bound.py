@@ -10,15 +10,23 @@ from math import gcd
 
 from blockstack.engine.plan import arrays as arr
 from blockstack.engine.plan.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE
-from blockstack.engine.plan.mapping import (
-    ALIGNED_READ,
-    CACHE_DRAINED,
-    CACHE_FILLED,
-    FULL_STRIPE_IN_CALLER,
-    READ_IN_CALLER,
-)
 from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import LayeredPath, self_calls
+from blockstack.engine.plan.rows import (
+    ALIGNED_READ,
+    DRAINED,
+    FILLED,
+    FULL_STRIPE_IN_CALLER,
+    READ_IN_CALLER,
+    WRITE_BACK,
+    WRITE_THROUGH,
+    CacheRow,
+    CopiesRow,
+    LimitRow,
+    MappingRow,
+    ParityRow,
+    SnapshotRow,
+)
 
 _BLOCK = 8  # sectors: raid4/5/6 work in pages
 _State = tuple[int, int, int, int]  # position, op, sectors, alignment
@@ -165,52 +173,54 @@ class Bound:
         a = self.plan.arrays
         lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
         worker = bool(a.context[p * arr.NOPS + op])
-        kind = int(a.op_kind[p])
-        if kind == arr.RAID456:
-            yield from self._parity(p, op, nr, worker)
+        kind, row = int(a.op_kind[p]), self._row(p)
+        if isinstance(row, ParityRow):
+            yield from self._parity(p, row, op, nr, worker)
             return
         size = self._piece(p, op, nr) if op != FLUSH else 0
         for i in range(lo, hi):
             child = int(a.wchild[i] if worker else a.child[i])
             if child >= 0 and self._takes(p, op, i - lo):
                 yield op, child, size, worker
-            if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT) and op in (WRITE, FUA):
-                chunk = int(a.raid[p * 8])
-                for job_op, job_nr in ((READ, chunk), (WRITE, chunk), (op, size)):
+            if isinstance(row, SnapshotRow) and op in (WRITE, FUA):
+                for job_op, job_nr in ((READ, row.chunk), (WRITE, row.chunk), (op, size)):
                     if a.wchild[i] >= 0 and self._copies(kind, job_op, op, i - lo):
                         yield job_op, int(a.wchild[i]), job_nr, True
-            if kind == arr.CACHE:
-                for job_op in self._cached(p, op, i - lo):
+            if isinstance(row, CacheRow):
+                for job_op in self._cached(row, op, i - lo):
                     yield job_op, int(a.wchild[i]), size, True
 
-    def _cached(self, p: int, op: int, member: int) -> tuple[int, ...]:
+    def _row(self, p: int) -> MappingRow | None:
+        return self.plan.positions[p].shape.row
+
+    @staticmethod
+    def _cached(row: CacheRow, op: int, member: int) -> tuple[int, ...]:
         """What a cache's worker does at a member after a bio: it fills, or it drains."""
-        writes, flags = (int(v) for v in self.plan.arrays.raid[p * 8 + 2 : p * 8 + 4])
         if op == READ:
-            return (WRITE,) if member == 1 and flags & CACHE_FILLED else ()
-        if op in (WRITE, FUA) and writes == 0 and flags & CACHE_DRAINED:
+            return (WRITE,) if member == 1 and row.worker & FILLED else ()
+        if op in (WRITE, FUA) and row.writes == WRITE_BACK and row.worker & DRAINED:
             return (READ,) if member == 1 else (WRITE,)
         return ()
 
     def _takes(self, p: int, op: int, member: int) -> bool:
         """Whether a snapshot's member gets the bio itself (all members of other kinds may)."""
-        kind = int(self.plan.arrays.op_kind[p])
-        threshold = int(self.plan.arrays.raid[p * 8 + 1])
-        if kind == arr.SNAPSHOT_ORIGIN:
-            return member == 0 and (op not in (WRITE, FUA) or threshold > 0)
-        if kind == arr.SNAPSHOT:
+        kind, row = int(self.plan.arrays.op_kind[p]), self._row(p)
+        if isinstance(row, SnapshotRow):
+            if kind == arr.SNAPSHOT_ORIGIN:
+                return member == 0 and (op not in (WRITE, FUA) or row.copied > 0)
             if op == READ:
-                return member == 0 or threshold > 0
-            return member == 1 and (op == FLUSH or threshold > 0)
+                return member == 0 or row.copied > 0
+            return member == 1 and (op == FLUSH or row.copied > 0)
         if kind == arr.REMAP:
             return member == 0  # a further one holds metadata
-        if kind == arr.CACHE and op != FLUSH:
+        if isinstance(row, CacheRow) and op != FLUSH:
             if member > 1:
                 return False  # its metadata's device: flushes only
-            writes = int(self.plan.arrays.raid[p * 8 + 2])
             if op in (WRITE, FUA):
-                return member == 1 if writes == 0 else member == 0 or writes == 1
-            return member == 0 or (op == READ and threshold > 0)
+                if row.writes == WRITE_BACK:
+                    return member == 1
+                return member == 0 or row.writes == WRITE_THROUGH
+            return member == 0 or (op == READ and row.hits > 0)
         return True
 
     @staticmethod
@@ -225,36 +235,39 @@ class Bound:
         return (job_op == READ and member == 0) or (job_op in (WRITE, op) and member == 1)
 
     def _parity(
-        self, p: int, op: int, nr: int, worker: bool
+        self, p: int, row: ParityRow, op: int, nr: int, worker: bool
     ) -> Iterator[tuple[int, int, int, bool]]:
         a = self.plan.arrays
-        disks, parity, chunk, _, _, failed, flags = (int(v) for v in a.raid[p * 8 : p * 8 + 7])
+        flags = row.flags
         ways: list[tuple[int, int, bool]] = []  # (op, sectors, job)
         if op == FLUSH:
             ways.append((op, 0, worker))
         elif op == READ:
             if flags & ALIGNED_READ:
-                ways.append((READ, min(nr, chunk), worker))
-            if failed or not flags & ALIGNED_READ:
+                ways.append((READ, min(nr, row.chunk), worker))
+            if row.failed or not flags & ALIGNED_READ:
                 ways.append((READ, _BLOCK, not flags & READ_IN_CALLER or worker))
         else:
             # a bio that alone covers a stripe, or completes one whose other blocks are there
-            if flags & FULL_STRIPE_IN_CALLER or (disks - parity - 1) * chunk + _BLOCK <= nr:
+            if (
+                flags & FULL_STRIPE_IN_CALLER
+                or (row.disks - row.parity - 1) * row.chunk + _BLOCK <= nr
+            ):
                 ways.append((op, _BLOCK, not flags & FULL_STRIPE_IN_CALLER or worker))
             ways += [(READ, _BLOCK, True), (op, _BLOCK, True)]
         lo, hi = int(a.child_start[p]), int(a.child_start[p + 1])
         for i in range(lo, hi):
-            if failed >> (i - lo) & 1:
+            if row.failed >> (i - lo) & 1:
                 continue
             for way_op, size, job in ways:
                 child = int(a.wchild[i] if job else a.child[i])
                 if child >= 0:
                     yield way_op, child, size, job
 
-    def _limit(self, p: int, op: int) -> tuple[int, ...]:
+    def _limit(self, p: int, op: int) -> LimitRow:
         """The queue's limits, as `PlanArrays.limit` has them."""
         at = (p * arr.NOPS + op) * arr.NLIMITS
-        return tuple(int(v) for v in self.plan.arrays.limit[at : at + arr.NLIMITS])
+        return LimitRow(*self.plan.arrays.limit[at : at + arr.NLIMITS].tolist())
 
     def _piece(self, p: int, op: int, nr: int) -> int:
         """Largest piece that one call hands on."""
@@ -275,12 +288,11 @@ class Bound:
         if kind == arr.SEGMENTS:
             rows = a.seg_chunk[a.seg_start[p] : a.seg_start[p + 1]]
             return [int(c) for c in rows if c > 0]
-        if kind == arr.RAID10:
-            return [int(a.raid[p * 8 + 4])]
-        if kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT, arr.CACHE):
-            return [int(a.raid[p * 8])]
-        if kind == arr.RAID456 and int(a.raid[p * 8 + 6]) & ALIGNED_READ:
-            return [int(a.raid[p * 8 + 2])]
+        match self._row(p):
+            case CopiesRow(chunk=chunk) | SnapshotRow(chunk=chunk) | CacheRow(block=chunk):
+                return [chunk]
+            case ParityRow(chunk=chunk, flags=flags) if flags & ALIGNED_READ:
+                return [chunk]
         return []
 
     def _pieces(self, p: int, op: int, nr: int, align: int) -> int:

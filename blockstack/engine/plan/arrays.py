@@ -27,8 +27,7 @@ LOOP, FRONT, REST, REST_MAPPED = range(4)
 CALLER, WORKER = range(2)
 #: how a queue's limits split a bio, see `PlanArrays.limit`
 NO_LIMIT, LIMIT_REST, LIMIT_FRONT, LIMIT_DISCARD = range(4)
-#: columns of a row of `PlanArrays.limit`
-MOST, MEMORY, CHUNK, PHYSICAL, LOGICAL, HOW = range(6)
+#: numbers in a row of `PlanArrays.limit`
 NLIMITS = 6
 
 
@@ -38,12 +37,10 @@ class PlanArrays(NamedTuple):
     A position is a device as it is reached on one path prefix in one task. Positions are
     numbered parents before children. Sectors have 512 bytes.
 
-    A row of ``limit``, per position and operation, in sectors: the longest piece; what the
-    segments allow (0: anything); a multiple that no piece crosses (0: none); physical and logical
-    block (powers of two); how. LIMIT_REST is get_max_io_size (6.1 block/blk-merge.c): the rest is
-    given back before the front goes on. LIMIT_FRONT is dm's max_io_len: neither block counts, the
-    front goes on first. LIMIT_DISCARD is bio_split_discard: chunk is the granularity, physical its
-    alignment.
+    A row of ``limit``, per position and operation, is a `rows.LimitRow`. LIMIT_REST is
+    get_max_io_size (6.1 block/blk-merge.c): the rest is given back before the front goes on.
+    LIMIT_FRONT is dm's max_io_len: neither block counts, the front goes on first. LIMIT_DISCARD
+    is bio_split_discard: chunk is the granularity, physical its alignment.
     """
 
     op_kind: NDArray[np.uint8]  # [P] LEAF .. CACHE
@@ -51,7 +48,7 @@ class PlanArrays(NamedTuple):
     immediate: NDArray[np.uint8]  # [P] 1: an uncut remap goes on in the same frame
     queue: NDArray[np.int32]  # [P] request queue identity
     task: NDArray[np.int32]  # [P]
-    limit: NDArray[np.int64]  # [P*NOPS*6] MOST .. HOW
+    limit: NDArray[np.int64]  # [P*NOPS*6] see `rows.LimitRow`
     context: NDArray[np.uint8]  # [P*NOPS] CALLER or WORKER
     through: NDArray[np.int32]  # [P*NOPS] bytes, entry to the nested submit
     peak: NDArray[np.int32]  # [P*NOPS] bytes, entry to the deepest local point
@@ -66,7 +63,7 @@ class PlanArrays(NamedTuple):
     seg_first: NDArray[np.int32]  # [S] index into child
     seg_width: NDArray[np.int32]  # [S] 1: linear
     seg_chunk: NDArray[np.int64]  # [S] sectors; 0: nothing is cut inside
-    raid: NDArray[np.int64]  # [P*8]
+    mapping: NDArray[np.int64]  # [P*8] a record of `rows.ROWS`, zeros after it
     roots: NDArray[np.int32]  # [R]
     root_threshold: NDArray[np.uint32]  # [R] cumulative
     rule: NDArray[np.uint8]  # [NOPS]

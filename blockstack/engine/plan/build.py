@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from blockstack.engine.plan.arrays import FLUSH, NOPS, RECURSIVE, RULE_NAMES, PlanArrays
 from blockstack.engine.plan.entries import Entries
 from blockstack.engine.plan.layers import Layers
-from blockstack.engine.plan.limits import NO_ROW, Row
+from blockstack.engine.plan.limits import NO_ROW
 from blockstack.engine.plan.mapping import SPLITS
 from blockstack.engine.plan.model import Key, Position, Task
 from blockstack.engine.plan.paths import LayeredPath
+from blockstack.engine.plan.rows import LimitRow, words
 
 #: every column's type: of ``NDArray[type]``, which is ``ndarray[shape, dtype[type]]``
 _TYPES = {name: get_args(get_args(hint)[1])[0] for name, hint in get_type_hints(PlanArrays).items()}
@@ -39,7 +40,7 @@ def build_arrays(
     tasks: Sequence[Task],
     roots: Sequence[int],
     entries: Sequence[Entries],
-    limits: Mapping[tuple[str, int], Row],
+    limits: Mapping[tuple[str, int], LimitRow],
 ) -> PlanArrays:
     """Flatten the positions; `PlanArrays` tells the columns."""
     calls = [layers.calls(p.device) for p in positions]
@@ -59,7 +60,7 @@ def build_arrays(
         "through": _bytes(p.through for p in positions),
         "peak": _bytes(p.peak for p in positions),
         "self_bytes": (layers.self_bytes(p.device) for p in positions),
-        "raid": (word for p in positions for word in p.shape.raid),
+        "mapping": (word for p in positions for word in words(p.shape.row)),
         "roots": roots,
         "root_threshold": _shares(len(roots)),
         "rule": _rules(layers),

@@ -16,10 +16,11 @@ from blockstack.engine.plan.entries import (
     worker_entry,
 )
 from blockstack.engine.plan.layers import Layers
-from blockstack.engine.plan.limits import MOST_SECTORS, Row, limit_rows
+from blockstack.engine.plan.limits import MOST_SECTORS, limit_rows
 from blockstack.engine.plan.mapping import Shape, shape_of
 from blockstack.engine.plan.model import Key, Plan, Position, Task
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
+from blockstack.engine.plan.rows import LimitRow
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
 from blockstack.stack.limit_tree import DeviceLimits, limit_tree
@@ -125,7 +126,7 @@ class _Compiler:
 
     def _limits(
         self, order: Iterable[Position], tree: Mapping[str, DeviceLimits]
-    ) -> Mapping[tuple[str, int], Row]:
+    ) -> Mapping[tuple[str, int], LimitRow]:
         """Where devices split bios; kernels to 2.6.24 build none that passes the limits."""
         if not rules_for(self.kernel.generation.name).topology:
             return {}

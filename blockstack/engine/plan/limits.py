@@ -11,6 +11,7 @@ from blockstack.base.units import SECTOR_BYTES, format_bytes
 from blockstack.engine.plan import arrays as arr
 from blockstack.engine.plan.arrays import DISCARD, FLUSH, FUA, WRITE
 from blockstack.engine.plan.mapping import Shape
+from blockstack.engine.plan.rows import LimitRow, SnapshotRow
 from blockstack.stack import Device
 from blockstack.stack.limit_tree import DeviceLimits
 from blockstack.stack.limits.numbers import (
@@ -19,8 +20,7 @@ from blockstack.stack.limits.numbers import (
     segments_sectors,
 )
 
-Row = tuple[int, int, int, int, int, int]  # MOST .. HOW of `PlanArrays.limit`
-NO_ROW: Row = (0, 0, 0, 0, 0, arr.NO_LIMIT)
+NO_ROW = LimitRow(0, 0, 0, 0, 0, arr.NO_LIMIT)
 MOST_SECTORS = 2**31 - 1  # of one bio, in the core
 #: 6.1 drivers/md/dm-crypt.c crypt_map: BIO_MAX_VECS pages of a write
 CRYPT_WRITE_SECTORS = 256 * 8
@@ -28,13 +28,13 @@ CRYPT_WRITE_SECTORS = 256 * 8
 _CUTTING = ("dm-striped", "dm-thin", "dm-snapshot", "dm-snapshot-origin")
 
 
-def limit_row(device: Device, found: DeviceLimits | None, op: int) -> Row:
+def limit_row(device: Device, found: DeviceLimits | None, op: int) -> LimitRow:
     """How a 6.1 device splits bios of one operation (a number of `OP_NAMES`).
 
     Returns
     -------
-    Row
-        Numbers in sectors, see `PlanArrays`; `NO_ROW` when it takes them as they are.
+    LimitRow
+        `NO_ROW` when it takes them as they are.
     """
     if found is None or op == FLUSH or device.kind == "partition":
         return NO_ROW
@@ -43,18 +43,12 @@ def limit_row(device: Device, found: DeviceLimits | None, op: int) -> Row:
         most, grain, offset = max_discard_grain(limits)
         if not most or not (found.splits or is_dm):
             return NO_ROW
-        return (
-            min(most, MOST_SECTORS - MOST_SECTORS % grain),
-            0,
-            grain,
-            offset,
-            1,
-            (arr.LIMIT_DISCARD),
-        )
+        most = min(most, MOST_SECTORS - MOST_SECTORS % grain)
+        return LimitRow(most, 0, grain, offset, 1, arr.LIMIT_DISCARD)
     most = min(limits.max_sectors, MOST_SECTORS)
     if found.splits:
         memory = segments_sectors(limits)
-        return (
+        return LimitRow(
             most,
             memory if memory < most else 0,
             limits.chunk_sectors,
@@ -63,13 +57,14 @@ def limit_row(device: Device, found: DeviceLimits | None, op: int) -> Row:
             arr.LIMIT_REST,
         )
     if device.kind in _CUTTING:
-        return most, 0, device.geometry.get("block_sectors", 0), 1, 1, arr.LIMIT_FRONT
+        block = device.geometry.get("block_sectors", 0)
+        return LimitRow(most, 0, block, 1, 1, arr.LIMIT_FRONT)
     if device.kind == "dm-crypt" and op in (WRITE, FUA):
-        return CRYPT_WRITE_SECTORS, 0, 0, 1, 1, arr.LIMIT_FRONT
+        return LimitRow(CRYPT_WRITE_SECTORS, 0, 0, 1, 1, arr.LIMIT_FRONT)
     return NO_ROW
 
 
-def may_split(row: Row, n_sectors: int) -> bool:
+def may_split(row: LimitRow, n_sectors: int) -> bool:
     """Whether a bio of up to so many sectors can be split by a row, wherever it begins."""
     most, memory, chunk, physical, _, how = row
     if how == arr.NO_LIMIT or n_sectors <= 1:
@@ -85,7 +80,7 @@ def limit_rows(
     tree: Mapping[str, DeviceLimits],
     ops: Sequence[int],
     max_sectors: int,
-) -> dict[tuple[str, int], Row]:
+) -> dict[tuple[str, int], LimitRow]:
     """The rows that can matter: those of devices that are given bios long enough.
 
     Parameters
@@ -99,7 +94,7 @@ def limit_rows(
 
     Returns
     -------
-    dict of (device, operation) to Row
+    dict of (device, operation) to LimitRow
     """
     longest: dict[str, int] = {}
     devices: dict[str, Device] = {}
@@ -108,8 +103,8 @@ def limit_rows(
         n_sectors = longest.setdefault(device.name, max_sectors)
         if shape.op_kind == arr.RAID456:
             n_sectors = max(n_sectors, PAGE_SECTORS)
-        elif shape.op_kind in (arr.SNAPSHOT, arr.SNAPSHOT_ORIGIN):  # copies whole chunks
-            n_sectors = max(n_sectors, shape.raid[0])
+        elif isinstance(shape.row, SnapshotRow):  # copies whole chunks
+            n_sectors = max(n_sectors, shape.row.chunk)
         for low in lower:
             longest[low] = max(longest.get(low, 0), n_sectors)
     rows = {}

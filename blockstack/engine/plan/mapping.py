@@ -1,10 +1,26 @@
-"""How a device maps a bio, as the core's numbers: op kind, segments, raid row, children."""
+"""How a device maps a bio, as the core's numbers: op kind, segments, row, children."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blockstack.base.errors import ConfigError
 from blockstack.engine.plan import arrays as arr
+from blockstack.engine.plan.rows import (
+    ALIGNED_READ,
+    DRAINED,
+    FILLED,
+    FULL_STRIPE_IN_CALLER,
+    READ_IN_CALLER,
+    WHOLE,
+    WRITE_AROUND,
+    WRITE_BACK,
+    WRITE_THROUGH,
+    CacheRow,
+    CopiesRow,
+    MappingRow,
+    ParityRow,
+    SnapshotRow,
+)
 from blockstack.kinds import Calls
 from blockstack.stack import Device, Stack
 
@@ -21,19 +37,17 @@ _KINDS = {
     "paths": arr.PATHS,
     "cache": arr.CACHE,
 }
-#: what a write does at a cache; flags of its worker: a miss fills it, what was written is drained
-CACHE_WRITES = {"writeback": 0, "writethrough": 1, "writearound": 2}
-CACHE_FILLED, CACHE_DRAINED = 1, 2
+_CACHE_WRITES = {
+    "writeback": WRITE_BACK,
+    "writethrough": WRITE_THROUGH,
+    "writearound": WRITE_AROUND,
+}
 SPLITS = {"loop": arr.LOOP, "front": arr.FRONT, "rest": arr.REST, "rest-mapped": arr.REST_MAPPED}
 _PARITY = {
     f"{owner}-raid{level}": (level, 2 if level == 6 else 1)
     for owner in ("md", "dm")
     for level in (4, 5, 6)
 }
-#: flags of a raid4/5/6 row
-FULL_STRIPE_IN_CALLER, ALIGNED_READ, READ_IN_CALLER = 1, 2, 4
-_U32 = 2**32 - 1
-_NO_RAID = (0,) * 8
 
 
 @dataclass(frozen=True)
@@ -43,14 +57,15 @@ class Shape:
     Attributes
     ----------
     op_kind : int
-    raid : tuple of 8 int
+    row : MappingRow or None
+        The mapping's own numbers.
     segments : tuple of (begin, end, first child, width, chunk), in sectors
     children : tuple of (device name, offset in sectors)
         A device is repeated where several segments lie on it.
     """
 
     op_kind: int
-    raid: tuple[int, ...] = _NO_RAID
+    row: MappingRow | None = None
     segments: tuple[tuple[int, int, int, int, int], ...] = ()
     children: tuple[tuple[str, int], ...] = ()
 
@@ -83,7 +98,7 @@ def shape_of(stack: Stack, device: Device, calls: Calls) -> Shape:
     children = tuple(
         (low.device, low.offset_sectors) for low in stack.lower(device.name) if low.role != "nic"
     )
-    return Shape(op_kind, _raid(device, op_kind, calls), (), children)
+    return Shape(op_kind, _row(device, op_kind, calls), (), children)
 
 
 def next_boundary(shape: Shape, op: int, sector: int) -> int | None:
@@ -99,13 +114,11 @@ def next_boundary(shape: Shape, op: int, sector: int) -> int | None:
             ends.append(begin + ((sector - begin) // chunk + 1) * chunk)
         return min(ends, default=None)
     chunk = 0
-    if shape.op_kind == arr.RAID10:
-        chunk = shape.raid[4]
-    elif shape.op_kind == arr.RAID456:
-        cuts = op == arr.READ and shape.raid[6] & ALIGNED_READ and not shape.raid[5]
-        chunk = shape.raid[2] if cuts else 0
-    elif shape.op_kind in (arr.SNAPSHOT, arr.SNAPSHOT_ORIGIN):
-        chunk = shape.raid[0]
+    match shape.row:
+        case CopiesRow() | SnapshotRow():
+            chunk = shape.row.chunk
+        case ParityRow(bypassed=True) if op == arr.READ:
+            chunk = shape.row.chunk
     return (sector // chunk + 1) * chunk if chunk else None
 
 
@@ -120,7 +133,7 @@ def _mapped(stack: Stack, device: Device) -> Shape:
             children=tuple((device.on[0], i * g["member_sectors"]) for i in range(g["dup"])),
         )
     children = tuple((low.device, low.offset_sectors) for low in stack.lower(device.name))
-    return Shape(arr.RAID10, _raid10(g), (), children)
+    return Shape(arr.RAID10, _copies(g), (), children)
 
 
 def _segments(device: Device) -> Shape:
@@ -134,56 +147,48 @@ def _segments(device: Device) -> Shape:
     return Shape(arr.SEGMENTS, segments=tuple(rows), children=tuple(children))
 
 
-def _raid(device: Device, op_kind: int, calls: Calls) -> tuple[int, ...]:
-    p, g = device.params, device.geometry
+def _row(device: Device, op_kind: int, calls: Calls) -> MappingRow | None:
+    p = device.params
     if op_kind == arr.RAID10:
-        return _raid10(g)
+        return _copies(device.geometry)
     if op_kind == arr.RAID456:
-        level, parity = _PARITY[device.kind]
-        o = calls.options
-        bypass = o.get("aligned_read") and (
-            not device.failed or o.get("aligned_read_degraded", True)
-        )
-        flags = (
-            FULL_STRIPE_IN_CALLER * bool(o.get("full_stripe_in_caller"))
-            + ALIGNED_READ * bool(bypass)
-            + READ_IN_CALLER * bool(o.get("read_in_caller"))
-        )
-        return (
-            len(device.on),
-            parity,
-            p["chunk"],
-            level,
-            int(bool(o.get("rmw", True))),
-            sum(1 << i for i in device.failed),
-            flags,
-            0,
-        )
+        return _parity(device, calls)
     if op_kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
-        return (p["chunk"], round(p["copied"] * _U32), 0, 0, 0, 0, 0, 0)
+        return SnapshotRow(p["chunk"], round(p["copied"] * WHOLE))
     if op_kind == arr.CACHE:
         c = calls.options["cache"]
-        return (
+        return CacheRow(
             p["block"],
-            round(p["hits"] * _U32),
-            CACHE_WRITES[c["writes"]],
-            CACHE_FILLED * c["filled"] + CACHE_DRAINED * c["drained"],
-            0,
-            0,
-            0,
-            0,
+            round(p["hits"] * WHOLE),
+            _CACHE_WRITES[c["writes"]],
+            FILLED * c["filled"] + DRAINED * c["drained"],
         )
-    return _NO_RAID
+    return None
 
 
-def _raid10(g: Mapping[str, int]) -> tuple[int, ...]:
-    return (
-        g["disks"],
-        g["near_copies"],
-        g["far_copies"],
-        g["far_offset"],
-        g["chunk_sectors"],
-        g["stride_sectors"],
-        0,
-        0,
+def _parity(device: Device, calls: Calls) -> ParityRow:
+    level, parity = _PARITY[device.kind]
+    o = calls.options
+    bypass = o.get("aligned_read") and (not device.failed or o.get("aligned_read_degraded", True))
+    return ParityRow(
+        disks=len(device.on),
+        parity=parity,
+        chunk=device.params["chunk"],
+        level=level,
+        rmw=int(bool(o.get("rmw", True))),
+        failed=sum(1 << i for i in device.failed),
+        flags=FULL_STRIPE_IN_CALLER * bool(o.get("full_stripe_in_caller"))
+        + ALIGNED_READ * bool(bypass)
+        + READ_IN_CALLER * bool(o.get("read_in_caller")),
+    )
+
+
+def _copies(g: Mapping[str, int]) -> CopiesRow:
+    return CopiesRow(
+        disks=g["disks"],
+        near=g["near_copies"],
+        far=g["far_copies"],
+        offset=g["far_offset"],
+        chunk=g["chunk_sectors"],
+        stride=g["stride_sectors"],
     )

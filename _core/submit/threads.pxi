@@ -33,7 +33,7 @@ cdef inline void run_plain(Worker *w, int rule) noexcept nogil:
     cdef State *s = &w.state
     cdef Source d = w.source[0]
     cdef u64 i, root = 0, op = 0, sector = 0, nr = 0
-    cdef Node *starts[5]
+    cdef Node *starts[NOPS]
     cdef const i32 *entry = s.plan.entry
     for op in range(NOPS):
         starts[op] = &s.nodes[s.root_node[op]]
@@ -64,13 +64,13 @@ cdef void run_range(Worker *w) noexcept nogil:
             if seq >= d.span:
                 seq -= d.span
         s.bio = i
-        n = &s.nodes[s.root_node[5 * root + op]]
+        n = &s.nodes[s.root_node[NOPS * root + op]]
         if w.irq:
             irq_begin(&s.irq, d.key, i)
-            outermost(s, n, sector, nr, s.plan.entry[5 * root + op], MIXED, True)
+            outermost(s, n, sector, nr, s.plan.entry[NOPS * root + op], MIXED, True)
             run_jobs(s, MIXED, True)
         else:
-            outermost(s, n, sector, nr, s.plan.entry[5 * root + op], MIXED, False)
+            outermost(s, n, sector, nr, s.plan.entry[NOPS * root + op], MIXED, False)
             run_jobs(s, MIXED, False)
         if rare(s.why != BAD_NONE):
             return

@@ -1,81 +1,13 @@
-# Numbers, constants and structs. The core knows positions, bytes and sectors; no names, no kernels.
+# One thread's world while bios run: nodes, lists, counters. Nobody outside the engines sees it.
 
-ctypedef uint8_t u8
-ctypedef int32_t i32
-ctypedef uint32_t u32
-ctypedef int64_t i64
-ctypedef uint64_t u64
-
-cdef extern from *:
-    """
-    static inline __attribute__((always_inline)) uint64_t bs_mulhi(uint64_t a, uint64_t b)
-    { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
-    static inline __attribute__((always_inline)) uint64_t bs_bits(uint64_t x)
-    { return (uint64_t)__builtin_popcountll(x); }
-    static inline __attribute__((always_inline)) uint64_t bs_top(uint64_t x)
-    { return 63 - (uint64_t)__builtin_clzll(x); }
-    #define bs_rare(x) __builtin_expect(!!(x), 0)
-    """
-    u64 mulhi "bs_mulhi"(u64 a, u64 b) noexcept nogil
-    u64 bits "bs_bits"(u64 x) noexcept nogil
-    u64 top_bit "bs_top"(u64 x) noexcept nogil
-    bint rare "bs_rare"(bint x) noexcept nogil
+from common.numbers cimport i32, i64, u8, u32, u64
+from common.ops cimport NOPS
+from common.plan cimport Plan
+from common.rows cimport LimitRow
 
 cdef enum:
-    NOPS = 5
-    READ = 0
-    WRITE = 1
-    FLUSH = 2
-    DISCARD = 3
-    FUA = 4
-
-cdef enum:
-    RECURSIVE = 0
-    FIFO = 1
-    TWO_LIST = 2
-    LIFO = 3
-    MIXED = 4           # the ops of one run follow different rules
-
-cdef enum:              # what a position does (PlanArrays.op_kind)
-    LEAF = 0
-    REMAP = 1
-    SEGMENTS = 2
-    MIRROR = 3
-    RAID10 = 4
-    RAID456 = 5
-    SNAPSHOT_ORIGIN = 6
-    SNAPSHOT = 7
-    PATHS = 8           # every bio takes one of the children
-    CACHE = 9           # origin and cache
-    EVERY_CHILD = 10    # internal: a flush, or a write to a mirror
-
-cdef enum:              # a cache: what a write does (raid[2]), and its worker (raid[3])
-    WRITE_BACK = 0
-    WRITE_THROUGH = 1
-    WRITE_AROUND = 2
-    FILLED = 1          # a read that misses is then written to the cache
-    DRAINED = 2         # what is written to the cache is then copied to the origin
-
-cdef enum:              # how a call whose bio straddles a boundary emits the parts
-    LOOP = 0
-    FRONT = 1
-    REST = 2
-    REST_MAPPED = 3
-
-cdef enum:              # a row of PlanArrays.limit
-    MOST = 0
-    MEMORY = 1
-    CHUNK = 2
-    PHYSICAL = 3
-    LOGICAL = 4
-    HOW = 5
-    NLIMITS = 6
-
-cdef enum:              # ... and its HOW
-    NO_LIMIT = 0
-    LIMIT_REST = 1
-    LIMIT_FRONT = 2
-    LIMIT_DISCARD = 3
+    MIXED = 4           # a rule: the ops of one run follow different ones
+    EVERY_CHILD = 10    # a mapping: a flush, or a write to a mirror
 
 cdef enum:              # what the engines do with a node without leaving their loop
     STEP_LINEAR = 0     # one child, never cut
@@ -147,7 +79,7 @@ cdef struct Node:               # one (position, op, entry class): two cache lin
     # second line
     Kid *kids
     Seg *segs
-    const i64 *limit            # NULL: the queue takes bios of any length
+    const LimitRow *limit       # NULL: the queue takes bios of any length
     u64 chunk                   # where a bio is cut: STEP_STRIPE, all kinds but SEGMENTS
     u64 chunk_inv
     u64 width_inv
@@ -156,41 +88,6 @@ cdef struct Node:               # one (position, op, entry class): two cache lin
     u32 nkids
     u32 pos
 
-cdef struct Plan:               # borrowed pointers into the checked numpy arrays
-    Py_ssize_t P
-    Py_ssize_t T
-    Py_ssize_t R
-    const u8 *op_kind
-    const u8 *split
-    const u8 *immediate
-    const i32 *queue
-    const i32 *task
-    const i64 *limit
-    const u8 *context
-    const i32 *through
-    const i32 *peak
-    const i32 *self_bytes
-    const i32 *child_start
-    const i32 *child
-    const i32 *wchild
-    const i64 *child_offset
-    const i32 *seg_start
-    const i64 *seg_begin
-    const i64 *seg_end
-    const i32 *seg_first
-    const i32 *seg_width
-    const i64 *seg_chunk
-    const i64 *raid
-    const i32 *roots
-    const u32 *root_threshold
-    const u8 *rule
-    const i32 *entry
-    const i32 *task_entry
-    const i32 *task_limit
-    const i32 *entry_class      # [R] roots with the same entry bytes share a class
-    Py_ssize_t classes
-    u64 reach                   # no sector in this run is above this
-
 cdef struct Source:             # where bios come from: drawn, or explicit columns
     bint columns
     const u8 *col_op
@@ -198,7 +95,7 @@ cdef struct Source:             # where bios come from: drawn, or explicit colum
     const i64 *col_nr
     const i32 *col_root
     u64 key
-    u32 op_threshold[5]
+    u32 op_threshold[NOPS]
     u32 op_first
     int size_mode
     const u32 *size_threshold

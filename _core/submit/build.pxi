@@ -24,11 +24,16 @@ cdef struct Builder:
     u32 bad_op
 
 
+cdef inline bint bypassed(const MappingRow *row) noexcept nogil:
+    """Whether every read of a raid4/5/6 is cut at its chunks and goes past the stripe cache."""
+    return row.parity.flags & ALIGNED_READ and row.parity.failed == 0
+
+
 cdef u32 wants(const Plan *p, u32 pos, u32 op, u32 k) noexcept nogil:
     """Which links to child k a call of (pos, op) may use."""
     cdef u8 kind = p.op_kind[pos]
-    cdef const i64 *raid = &p.raid[8 * <size_t>pos]
-    cdef u32 here = WANT_JOB if p.context[5 * <size_t>pos + op] else WANT_CHILD
+    cdef const MappingRow *row = &p.mapping[pos]
+    cdef u32 here = WANT_JOB if p.context[NOPS * <size_t>pos + op] else WANT_CHILD
     cdef bint writes = op == WRITE or op == FUA
     cdef u32 through_cache
     if kind == LEAF:
@@ -40,42 +45,44 @@ cdef u32 wants(const Plan *p, u32 pos, u32 op, u32 k) noexcept nogil:
             return here if k == 0 else 0
         if k:
             return WANT_JOB_WRITE
-        return WANT_JOB_READ | WANT_JOB | (here if raid[1] else 0)
+        return WANT_JOB_READ | WANT_JOB | (here if row.snapshot.copied else 0)
     if kind == SNAPSHOT:
         if writes:
             if k == 0:
                 return WANT_JOB_READ
-            return WANT_JOB_WRITE | WANT_JOB | (here if raid[1] else 0)
+            return WANT_JOB_WRITE | WANT_JOB | (here if row.snapshot.copied else 0)
         return here if op == READ or k == 1 else 0
     if kind == CACHE and op != FLUSH:
         if k > 1:               # its metadata's device: flushes only
             return 0
         if writes:
-            if raid[2] == WRITE_BACK:
+            if row.cache.writes == WRITE_BACK:
                 if k == 0:
-                    return WANT_JOB_WRITE if raid[3] & DRAINED else 0
-                return here | (WANT_JOB_READ if raid[3] & DRAINED else 0)
-            return here if k == 0 or raid[2] == WRITE_THROUGH else 0
+                    return WANT_JOB_WRITE if row.cache.worker & DRAINED else 0
+                return here | (WANT_JOB_READ if row.cache.worker & DRAINED else 0)
+            return here if k == 0 or row.cache.writes == WRITE_THROUGH else 0
         if k == 0:
             return here
         if op != READ:
             return 0
-        return (here if raid[1] else 0) | (WANT_JOB_WRITE if raid[3] & FILLED else 0)
+        return ((here if row.cache.hits else 0)
+                | (WANT_JOB_WRITE if row.cache.worker & FILLED else 0))
     if kind == RAID456:
-        if (raid[5] >> k) & 1:
+        if (row.parity.failed >> k) & 1:
             return 0
         if writes:
-            return WANT_JOB_READ | WANT_JOB | (here if raid[6] & 1 else 0)
-        if op == READ and not (raid[6] & 2 and raid[5] == 0):
-            through_cache = here if raid[6] & 4 else WANT_JOB
-            return through_cache | (here if raid[6] & 2 else 0)
+            return (WANT_JOB_READ | WANT_JOB
+                    | (here if row.parity.flags & FULL_STRIPE_IN_CALLER else 0))
+        if op == READ and not bypassed(row):
+            through_cache = here if row.parity.flags & READ_IN_CALLER else WANT_JOB
+            return through_cache | (here if row.parity.flags & ALIGNED_READ else 0)
         return here
     return here
 
 
 cdef u32 node_id(Builder *b, i64 pos, u32 op, u32 worker) noexcept nogil:
     """The node of (pos, op) in this class, made when it is new."""
-    cdef size_t at = 5 * <size_t>pos + op
+    cdef size_t at = NOPS * <size_t>pos + op
     cdef void *more
     cdef Key *key
     if b.ids[worker][at] >= 0:
@@ -95,7 +102,7 @@ cdef u32 node_id(Builder *b, i64 pos, u32 op, u32 worker) noexcept nogil:
     if worker:
         key.sp = b.plan.task_entry[b.plan.task[pos]]
     else:
-        key.sp = b.plan.entry[5 * b.cls_root + op]
+        key.sp = b.plan.entry[NOPS * b.cls_root + op]
     b.ids[worker][at] = <i32>b.count
     b.count += 1
     return <u32>(b.count - 1)
@@ -163,7 +170,7 @@ cdef void walk(Builder *b, State *s, u32 ops) noexcept nogil:
             b.cls_root = <int>r
             for op in range(NOPS):
                 if (ops >> op) & 1:
-                    s.root_node[5 * r + op] = node_id(b, p.roots[r], op, 0)
+                    s.root_node[NOPS * r + op] = node_id(b, p.roots[r], op, 0)
         while done < b.count and b.why == BAD_NONE:
             add_kids(b, done)
             done += 1
@@ -171,7 +178,7 @@ cdef void walk(Builder *b, State *s, u32 ops) noexcept nogil:
             return
         for i in range(first, b.count):
             if not b.keys[i].worker:
-                b.ids[0][5 * <size_t>b.keys[i].pos + b.keys[i].op] = -1
+                b.ids[0][NOPS * <size_t>b.keys[i].pos + b.keys[i].op] = -1
 
 
 cdef inline u64 inverse(u64 d, u64 reach) noexcept nogil:
@@ -234,18 +241,22 @@ cdef u8 step_of(const Plan *p, Node *n) noexcept nogil:
 
 cdef void fill_chunk(const Plan *p, Node *n) noexcept nogil:
     """Where the general call cuts a bio of any kind but SEGMENTS, and RAID10's divisors."""
-    cdef const i64 *r = &p.raid[8 * <size_t>n.pos]
+    cdef const MappingRow *row = &p.mapping[n.pos]
+    cdef u64 near
     if n.kind == RAID10:
-        n.chunk = <u64>r[4]
-        n.width = <u32>r[0]
-        if mulhi(p.reach, <u64>r[1]) == 0:
-            n.width_inv = inverse(n.width, p.reach * <u64>r[1])
-        n.delta = inverse(<u64>(r[1] * r[2]), p.reach)
+        near = <u64>row.copies.near
+        n.chunk = <u64>row.copies.chunk
+        n.width = <u32>row.copies.disks
+        if mulhi(p.reach, near) == 0:
+            n.width_inv = inverse(n.width, p.reach * near)
+        n.delta = inverse(near * <u64>row.copies.far, p.reach)
     elif n.kind == RAID456:
-        if n.op == READ and r[6] & 2 and r[5] == 0:
-            n.chunk = <u64>r[2]
-    elif n.kind == SNAPSHOT_ORIGIN or n.kind == SNAPSHOT or n.kind == CACHE:
-        n.chunk = <u64>r[0]
+        if n.op == READ and bypassed(row):
+            n.chunk = <u64>row.parity.chunk
+    elif n.kind == SNAPSHOT_ORIGIN or n.kind == SNAPSHOT:
+        n.chunk = <u64>row.snapshot.chunk
+    elif n.kind == CACHE:
+        n.chunk = <u64>row.cache.block
     n.chunk_inv = inverse(n.chunk, p.reach)
 
 
@@ -253,7 +264,7 @@ cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
     cdef Key *key = &s.keys[at]
     cdef Node *n = &s.nodes[at]
     cdef size_t pos = key.pos
-    cdef size_t row = 5 * pos + key.op
+    cdef size_t row = NOPS * pos + key.op
     cdef u32 k
     memset(n, 0, sizeof(Node))
     n.visits = <u64>0 - 1
@@ -267,8 +278,8 @@ cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
     n.rule = p.rule[key.op]
     n.task = p.task[pos]
     n.queue = <u32>p.queue[pos]
-    if n.op != FLUSH and p.limit[NLIMITS * row + HOW] != NO_LIMIT:
-        n.limit = &p.limit[NLIMITS * row]
+    if n.op != FLUSH and p.limit[row].how != NO_LIMIT:
+        n.limit = &p.limit[row]
     n.pos = key.pos
     n.kids = &s.kid_arena[key.kid]
     n.nkids = <u32>(p.child_start[pos + 1] - p.child_start[pos])
@@ -318,9 +329,9 @@ cdef bint build(State *s, const Plan *p, u32 ops) noexcept nogil:
     b.keys = <Key *>malloc(b.cap * sizeof(Key))
     b.kids = <Kid *>malloc(b.kid_cap * sizeof(Kid))
     for i in range(2):
-        b.ids[i] = <i32 *>malloc(5 * <size_t>p.P * sizeof(i32))
+        b.ids[i] = <i32 *>malloc(NOPS * <size_t>p.P * sizeof(i32))
         if b.ids[i] != NULL:
-            memset(b.ids[i], 0xFF, 5 * <size_t>p.P * sizeof(i32))
+            memset(b.ids[i], 0xFF, NOPS * <size_t>p.P * sizeof(i32))
     if b.keys == NULL or b.kids == NULL or b.ids[0] == NULL or b.ids[1] == NULL:
         b.why = BAD_MEMORY
     else:
@@ -359,7 +370,7 @@ cdef bint state_init(State *s, const Plan *p, u32 ops) noexcept nogil:
     s.part = <u32 *>malloc(s.cap * sizeof(u32))
     s.jobs = <Bio *>malloc(s.job_cap * sizeof(Bio))
     s.seg_arena = <Seg *>malloc((p.seg_start[p.P] + 1) * sizeof(Seg))
-    s.root_node = <u32 *>calloc(5 * <size_t>p.R, sizeof(u32))
+    s.root_node = <u32 *>calloc(NOPS * <size_t>p.R, sizeof(u32))
     s.peak = <i64 *>malloc(<size_t>p.T * sizeof(i64))
     s.peak_bio = <i64 *>malloc(<size_t>p.T * sizeof(i64))
     s.overflows = <u64 *>calloc(<size_t>p.T, sizeof(u64))

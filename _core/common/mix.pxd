@@ -1,6 +1,8 @@
 # SplitMix64's finaliser: a counter to a random number. Streams are functions of (seed, counter), so
 # no order of events, thread or slice can change them.
 
+from common.numbers cimport u64
+
 
 cdef inline u64 mix64(u64 z) noexcept nogil:
     z = (z ^ (z >> 30)) * <u64>0xBF58476D1CE4E5B9ULL

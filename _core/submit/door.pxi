@@ -1,18 +1,20 @@
 # The door: every array, length and index is checked here, once, so that the loops can trust them.
-# Errors are ValueError with the field's name; blockstack.engine.plan.core gives them the house's form.
+# Errors are ValueError with the field's name; blockstack.engine.plan.core gives them the house's
+# form.
 
 cdef tuple PLAN_FIELDS = (      # name, dtype, what the length is made of
     ("op_kind", "uint8", "P"), ("split", "uint8", "P"), ("immediate", "uint8", "P"),
-    ("queue", "int32", "P"), ("task", "int32", "P"), ("limit", "int64", "P30"),
+    ("queue", "int32", "P"), ("task", "int32", "P"), ("limit", "int64", "L"),
     ("context", "uint8", "P5"), ("through", "int32", "P5"), ("peak", "int32", "P5"),
     ("self_bytes", "int32", "P"), ("child_start", "int32", "P1"), ("child", "int32", "C"),
     ("wchild", "int32", "C"), ("child_offset", "int64", "C"), ("seg_start", "int32", "P1"),
     ("seg_begin", "int64", "S"), ("seg_end", "int64", "S"), ("seg_first", "int32", "S"),
-    ("seg_width", "int32", "S"), ("seg_chunk", "int64", "S"), ("raid", "int64", "P8"),
+    ("seg_width", "int32", "S"), ("seg_chunk", "int64", "S"), ("mapping", "int64", "M"),
     ("roots", "int32", "R"), ("root_threshold", "uint32", "R"), ("rule", "uint8", "5"),
     ("entry", "int32", "R5"), ("task_entry", "int32", "T"), ("task_limit", "int32", "T"),
 )
 
+cdef object LIMIT_WORDS = sizeof(LimitRow) // sizeof(i64)
 cdef object MOST_BYTES = 1 << 24            # of one frame or path: more is a mistake
 cdef object MOST_SECTORS = 1 << 46          # 32 PiB
 cdef object MOST_NR = (1 << 31) - 1
@@ -74,8 +76,8 @@ def _fields(arrays):
         sizes[size] = len(getattr(arrays, field))
     sizes["P1"] = sizes["P"] + 1
     sizes["P5"] = sizes["P"] * NOPS
-    sizes["P8"] = sizes["P"] * 8
-    sizes["P30"] = sizes["P"] * NOPS * NLIMITS
+    sizes["M"] = sizes["P"] * ROW_WORDS
+    sizes["L"] = sizes["P5"] * LIMIT_WORDS
     sizes["R5"] = sizes["R"] * NOPS
     if sizes["P"] == 0 or sizes["R"] == 0:
         raise ValueError("op_kind, roots: a plan has at least one position and one root")
@@ -132,43 +134,58 @@ def _check_segments(f):
             raise ValueError(f"seg_begin[{np.flatnonzero(wrong)[0]}]: {text}")
 
 
-def _check_raid(f):
+def _is_parity(row, count):
+    disks, parity, chunk, level, _, failed, _, _ = row
+    fine = (disks == count) & (count <= 62) & (parity >= 1) & (count > parity)
+    fine &= (parity == np.where(level == 6, 2, 1)) & (level >= 4) & (level <= 6)
+    fine &= (chunk > 0) & (chunk % 8 == 0) & (chunk <= MOST_NR)
+    return fine & (failed < np.left_shift(np.int64(1), np.minimum(count, 62)))
+
+
+def _is_copies(row, count):
+    disks, near, far, _, chunk, stride, _, _ = row
+    fine = (disks == count) & (near >= 1) & (far >= 1) & (near <= count) & (far <= count)
+    fine &= near * np.minimum(far, 1 << 20) <= count
+    return fine & (chunk >= 1) & (chunk <= MOST_NR) & (stride <= MOST_SECTORS)
+
+
+def _is_snapshot(row, count):
+    chunk, copied, *_ = row
+    return (chunk >= 1) & (chunk <= MOST_NR) & (copied <= 0xFFFFFFFF) & (count >= 1)
+
+
+def _is_cache(row, count):
+    block, hits, writes, worker, *_ = row
+    fine = (block >= 1) & (block <= MOST_NR) & (hits <= 0xFFFFFFFF) & (count >= 2)
+    return fine & (writes <= WRITE_AROUND) & (worker <= (FILLED | DRAINED))
+
+
+def _check_mapping(f):
+    """Rows that fit their position's mapping and its number of children."""
     count = np.diff(f["child_start"]).astype(np.int64)
     kind = f["op_kind"]
-    r = f["raid"].reshape(-1, 8)
-    snap = (kind == SNAPSHOT_ORIGIN) | (kind == SNAPSHOT)
-    ten, five = kind == RAID10, kind == RAID456
-    cache = kind == CACHE
-    cells = r[ten | five | snap | cache]
-    if cells.size and (cells.min() < 0 or cells[:, 0:5].max() > 1 << 62):
-        raise ValueError("raid: numbers must not be negative")
-    raid5 = (r[:, 0] == count) & (count <= 62) & (r[:, 1] >= 1) & (count > r[:, 1])
-    raid5 &= (r[:, 1] == np.where(r[:, 3] == 6, 2, 1)) & (r[:, 3] >= 4) & (r[:, 3] <= 6)
-    raid5 &= (r[:, 2] > 0) & (r[:, 2] % 8 == 0) & (r[:, 2] <= MOST_NR)
-    raid5 &= r[:, 5] < np.left_shift(np.int64(1), np.minimum(count, 62))
-    raid10 = (r[:, 0] == count) & (r[:, 1] >= 1) & (r[:, 2] >= 1) & (r[:, 1] <= count)
-    raid10 &= (r[:, 2] <= count) & (r[:, 1] * np.minimum(r[:, 2], 1 << 20) <= count)
-    raid10 &= (r[:, 4] >= 1) & (r[:, 4] <= MOST_NR) & (r[:, 5] <= MOST_SECTORS)
-    shot = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF)
-    shot &= np.where(kind == SNAPSHOT, count == 2, count >= 1)
-    two = (r[:, 0] >= 1) & (r[:, 0] <= MOST_NR) & (r[:, 1] <= 0xFFFFFFFF) & (count >= 2)
-    two &= (r[:, 2] <= WRITE_AROUND) & (r[:, 3] <= (FILLED | DRAINED))
-    for wrong, text in (
-        (five & ~raid5, "not the numbers of a raid4/5/6 of its children"),
-        (ten & ~raid10, "not the numbers of a raid10 of its children"),
-        (snap & ~shot, "not the numbers of a snapshot"),
-        (cache & ~two, "not the numbers of a cache"),
-        ((kind == REMAP) & (count < 1), "a remap has a child"),
-        (((kind == MIRROR) | (kind == PATHS)) & (count < 1), "a mirror has children"),
+    rows = f["mapping"].reshape(-1, ROW_WORDS)
+    cells = rows[(kind >= RAID10) & (kind != PATHS)]
+    if cells.size and (cells.min() < 0 or cells[:, :5].max() > 1 << 62):
+        raise ValueError("mapping: numbers must not be negative")
+    for kinds, fits, text in (
+        ((RAID456,), _is_parity, "not the numbers of a raid4/5/6 of its children"),
+        ((RAID10,), _is_copies, "not the numbers of a raid10 of its children"),
+        ((SNAPSHOT_ORIGIN, SNAPSHOT), _is_snapshot, "not the numbers of a snapshot"),
+        ((SNAPSHOT,), lambda row, count: count == 2, "not the numbers of a snapshot"),
+        ((CACHE,), _is_cache, "not the numbers of a cache"),
+        ((REMAP,), lambda row, count: count >= 1, "a remap has a child"),
+        ((MIRROR, PATHS), lambda row, count: count >= 1, "a mirror has children"),
     ):
-        if np.any(wrong):
-            raise ValueError(f"raid[{np.flatnonzero(wrong)[0] * 8}]: {text}")
+        mine = np.flatnonzero(np.isin(kind, kinds))
+        wrong = mine[~fits(rows[mine].T, count[mine])]
+        if wrong.size:
+            raise ValueError(f"mapping[{wrong[0] * ROW_WORDS}]: {text}")
 
 
 def _check_limit(rows):
     """A split must leave something on both sides of every cut."""
-    how, most, chunk = rows[:, HOW], rows[:, MOST], rows[:, CHUNK]
-    physical, logical = rows[:, PHYSICAL], rows[:, LOGICAL]
+    most, _, chunk, physical, logical, how = rows.T
     rest, discard = how == LIMIT_REST, how == LIMIT_DISCARD
     powers = (physical > 0) & (physical & (physical - 1) == 0)
     powers &= (logical > 0) & (logical & (logical - 1) == 0)
@@ -179,7 +196,7 @@ def _check_limit(rows):
         (discard & ((chunk < 1) | (physical >= chunk)), "the alignment is below the granularity"),
     ):
         if np.any(wrong):
-            raise ValueError(f"limit[{np.flatnonzero(wrong)[0] * NLIMITS}]: {text}")
+            raise ValueError(f"limit[{np.flatnonzero(wrong)[0] * LIMIT_WORDS}]: {text}")
 
 
 def _check_plan(f):
@@ -195,28 +212,32 @@ def _check_plan(f):
     _cumulative("root_threshold", f["root_threshold"])
     _check_links(f)
     _check_segments(f)
-    _check_raid(f)
-    _check_limit(f["limit"].reshape(-1, NLIMITS))
+    _check_mapping(f)
+    _check_limit(f["limit"].reshape(-1, LIMIT_WORDS))
 
 
 cdef double _reach(Plan *p, double most, double *reach) noexcept nogil:
     """Largest sector that any position can be given: parents come before children, one pass."""
     cdef Py_ssize_t i, k
-    cdef const i64 *r
+    cdef const MappingRow *row
     cdef double here, top = most
     for i in range(p.P):
         reach[i] = 0.0
     for i in range(p.R):
         reach[p.roots[i]] = most
     for i in range(p.P):
-        r = &p.raid[8 * i]
+        row = &p.mapping[i]
         here = reach[i]
         if p.op_kind[i] == RAID10:
-            here = here * (r[2] if r[3] else 1) + (r[1] + 1.0) * r[4] + <double>r[2] * (r[4] + r[5])
+            here = (here * (row.copies.far if row.copies.offset else 1)
+                    + (row.copies.near + 1.0) * row.copies.chunk
+                    + <double>row.copies.far * (row.copies.chunk + row.copies.stride))
         elif p.op_kind[i] == RAID456:
-            here += r[2] + 8.0
-        elif p.op_kind[i] >= SNAPSHOT_ORIGIN:
-            here += r[0]
+            here += row.parity.chunk + 8.0
+        elif p.op_kind[i] == SNAPSHOT_ORIGIN or p.op_kind[i] == SNAPSHOT:
+            here += row.snapshot.chunk
+        elif p.op_kind[i] == CACHE:
+            here += row.cache.block
         for k in range(p.child_start[i], p.child_start[i + 1]):
             if p.child[k] >= 0 and here + p.child_offset[k] > reach[p.child[k]]:
                 reach[p.child[k]] = here + p.child_offset[k]
@@ -262,7 +283,7 @@ cdef class _Plan:
         c.immediate = <const u8 *>_at(f["immediate"])
         c.queue = <const i32 *>_at(f["queue"])
         c.task = <const i32 *>_at(f["task"])
-        c.limit = <const i64 *>_at(f["limit"])
+        c.limit = <const LimitRow *>_at(f["limit"])
         c.context = <const u8 *>_at(f["context"])
         c.through = <const i32 *>_at(f["through"])
         c.peak = <const i32 *>_at(f["peak"])
@@ -277,7 +298,7 @@ cdef class _Plan:
         c.seg_first = <const i32 *>_at(f["seg_first"])
         c.seg_width = <const i32 *>_at(f["seg_width"])
         c.seg_chunk = <const i64 *>_at(f["seg_chunk"])
-        c.raid = <const i64 *>_at(f["raid"])
+        c.mapping = <const MappingRow *>_at(f["mapping"])
         c.roots = <const i32 *>_at(f["roots"])
         c.root_threshold = <const u32 *>_at(f["root_threshold"])
         c.rule = <const u8 *>_at(f["rule"])

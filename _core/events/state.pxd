@@ -1,61 +1,10 @@
 # Stations, visits and bios of the event loop. Time is in nanoseconds as a double: exact to 1 ns
 # for 104 days. Stations, nodes and bios are numbers; the core knows no device.
 
-ctypedef uint8_t u8
-ctypedef int32_t i32
-ctypedef uint32_t u32
-ctypedef int64_t i64
-ctypedef uint64_t u64
-
-cdef extern from *:
-    """
-    static inline __attribute__((always_inline)) int bs_top_bit(uint64_t x)
-    { return 63 - __builtin_clzll(x); }
-    static inline __attribute__((always_inline)) double bs_minus_log(double u)
-    {
-        uint64_t bits;
-        __builtin_memcpy(&bits, &u, 8);
-        double e = (double)((int64_t)(bits >> 52) - 1023), m, z, w;
-        bits = (bits & 0xFFFFFFFFFFFFFULL) | 0x3FF0000000000000ULL;
-        __builtin_memcpy(&m, &bits, 8);
-        z = (m - 1.4142135623730951) / (m + 1.4142135623730951);
-        w = z * z;
-        return -((e + 0.5) * 0.6931471805599453 + 2.0 * z * (1.0 + w * (1.0 / 3 + w * (1.0 / 5
-               + w * (1.0 / 7 + w * (1.0 / 9 + w * (1.0 / 11 + w * (1.0 / 13
-               + w * (1.0 / 15)))))))));
-    }
-    #define bs_rare(x) __builtin_expect(!!(x), 0)
-    """
-    int top_bit "bs_top_bit"(u64 x) noexcept nogil
-    double minus_log "bs_minus_log"(double u) noexcept nogil
-    bint rare "bs_rare"(bint x) noexcept nogil
+from common.numbers cimport i32, i64, u8, u32, u64
 
 cdef enum:
     NONE = 0xFFFFFFFF
-    NOPS = 5
-
-cdef enum:              # ServicePlan.kind: what a station is
-    QUEUE = 0           # `servers` servers and one FIFO
-    DELAY = 1           # never waits: a wire, a thinking user
-    TOKENS = 2          # held from one node to another: tags of a queue depth, bytes of a buffer
-
-cdef enum:              # ServicePlan.dist: what `random_ns` of a node is the mean of
-    CONSTANT = 0
-    EXPONENTIAL = 1
-    EMPIRICAL = 2       # the station's table of quantiles, scaled to the mean
-    DISK = 3            # seek and rotation, from the last sector and the time; random_ns is added
-
-cdef enum:              # ServicePlan.node_flags
-    PER_JOB = 1         # station + number of the bio's job
-    BACKGROUND = 2      # the bio completes without it (write-behind)
-    RELEASE = 4         # gives a token back
-    CALLER = 8          # runs in the submitting task: its end is the end of submission
-
-cdef enum:
-    CLOSED = 0          # jobs x depth bios circulate
-    OPEN = 1            # Poisson arrivals
-    PACED = 2           # arrivals at a constant rate
-    TRACE = 3           # arrival times are given
 
 cdef enum:
     EV_DONE = 0

@@ -9,7 +9,7 @@ cdef size_t every_child(State *s, const Node *n, size_t top, u64 sector,
     cdef u64 failed = 0
     if n.op == FLUSH:
         if s.plan.op_kind[n.pos] == RAID456:
-            failed = <u64>s.plan.raid[8 * <size_t>n.pos + 5]
+            failed = <u64>s.plan.mapping[n.pos].parity.failed
         for k in range(n.nkids):
             if k < 64 and (failed >> k) & 1:
                 continue
@@ -46,18 +46,18 @@ cdef struct Place:              # of a raid10's copy
     u64 at
 
 
-cdef inline Bio *raid10_far(const Node *n, const i64 *r, Bio *out, u64 disk, u64 at,
+cdef inline Bio *raid10_far(const Node *n, const CopiesRow *r, Bio *out, u64 disk, u64 at,
                             u64 nr) noexcept nogil:
     """A near copy and its far copies: `near` disks further on, one stride below."""
-    cdef u64 stride = n.chunk if r[3] else <u64>r[5]
-    cdef i64 left = r[2]
+    cdef u64 stride = n.chunk if r.offset else <u64>r.stride
+    cdef i64 left = r.far
     while True:
         put(n, out, disk, at, nr)
         out += 1
         left -= 1
         if left == 0:
             return out
-        disk += <u64>r[1]
+        disk += <u64>r.near
         if disk >= n.width:
             disk -= n.width
         at += stride
@@ -66,8 +66,8 @@ cdef inline Bio *raid10_far(const Node *n, const i64 *r, Bio *out, u64 disk, u64
 cdef size_t raid10_read(State *s, const Node *n, size_t top, u64 disk, u64 at, u64 nr,
                         u64 wanted) noexcept nogil:
     """Copy number `wanted` only, in the order in which a write goes to them."""
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
-    cdef u64 far = <u64>r[2]
+    cdef const CopiesRow *r = &s.plan.mapping[n.pos].copies
+    cdef u64 far = <u64>r.far
     cdef u64 close = wanted if far == 1 else wanted // far
     disk += close
     if disk >= n.width:
@@ -75,28 +75,28 @@ cdef size_t raid10_read(State *s, const Node *n, size_t top, u64 disk, u64 at, u
         at += n.chunk
     if far > 1:
         wanted -= close * far
-        disk = (disk + wanted * <u64>r[1]) % n.width
-        at += wanted * (n.chunk if r[3] else <u64>r[5])
+        disk = (disk + wanted * <u64>r.near) % n.width
+        at += wanted * (n.chunk if r.offset else <u64>r.stride)
     return hand(s, n, top, disk, at, nr, n.worker)
 
 
-cdef inline Place raid10_place(const Node *n, const i64 *r, u64 sector) noexcept nogil:
+cdef inline Place raid10_place(const Node *n, const CopiesRow *r, u64 sector) noexcept nogil:
     """raid10_find_phys, drivers/md/raid10.c (2.6.18 and 6.1): the first near copy."""
-    cdef u64 near = <u64>r[1]
+    cdef u64 near = <u64>r.near
     cdef u64 number = divide(sector, n.chunk, n.chunk_inv)
     cdef u64 stripe = divide(number * near, n.width, n.width_inv)
     cdef Place place
     place.disk = number * near - stripe * n.width
-    if r[3]:
-        stripe *= <u64>r[2]
+    if r.offset:
+        stripe *= <u64>r.far
     place.at = stripe * n.chunk + sector - number * n.chunk
     return place
 
 
-cdef inline size_t raid10_copies(State *s, const Node *n, const i64 *r, size_t top, Place place,
-                                 u64 region, u64 nr) noexcept nogil:
+cdef inline size_t raid10_copies(State *s, const Node *n, const CopiesRow *r, size_t top,
+                                 Place place, u64 region, u64 nr) noexcept nogil:
     """One copy for a read; all, in slot order, for the rest."""
-    cdef u64 near = <u64>r[1], copies = near * <u64>r[2]
+    cdef u64 near = <u64>r.near, copies = near * <u64>r.far
     cdef Bio *out
     if n.op == READ:
         return raid10_read(s, n, top, place.disk, place.at, nr,
@@ -117,16 +117,16 @@ cdef inline size_t raid10_copies(State *s, const Node *n, const i64 *r, size_t t
 
 cdef inline size_t raid10_piece(State *s, const Node *n, size_t top, u64 sector,
                                 u64 nr) noexcept nogil:
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef const CopiesRow *r = &s.plan.mapping[n.pos].copies
     return raid10_copies(s, n, r, top, raid10_place(n, r, sector), sector >> 7, nr)
 
 
 cdef size_t raid10_pieces(State *s, const Node *n, size_t top, u64 sector, u64 end,
                           u64 stop) noexcept nogil:
     """LOOP: p0, p1 .. in order, [sector, stop) is p0. One division for all chunks."""
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef const CopiesRow *r = &s.plan.mapping[n.pos].copies
     cdef Place place = raid10_place(n, r, sector)
-    cdef u64 down = n.chunk * <u64>r[2] if r[3] else n.chunk
+    cdef u64 down = n.chunk * <u64>r.far if r.offset else n.chunk
     cdef size_t before = top
     top = raid10_copies(s, n, r, top, place, sector >> 7, stop - sector)
     number(s, n, before, top, 0)
@@ -134,7 +134,7 @@ cdef size_t raid10_pieces(State *s, const Node *n, size_t top, u64 sector, u64 e
     while stop < end and s.why == BAD_NONE:
         sector = stop
         stop = end if end - sector < n.chunk else sector + n.chunk
-        place.disk += <u64>r[1]
+        place.disk += <u64>r.near
         if place.disk >= n.width:
             place.disk -= n.width
             place.at += down
@@ -148,11 +148,11 @@ cdef size_t raid10_pieces(State *s, const Node *n, size_t top, u64 sector, u64 e
 
 cdef size_t origin_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
     """dm-snapshot-origin: the first write to a chunk copies it out to every snapshot."""
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
-    cdef u64 size = <u64>r[0]
+    cdef const SnapshotRow *r = &s.plan.mapping[n.pos].snapshot
+    cdef u64 size = <u64>r.chunk
     cdef u64 chunk = sector // size
     cdef u32 k
-    if (n.op != WRITE and n.op != FUA) or hash32(chunk) < <u64>r[1]:
+    if (n.op != WRITE and n.op != FUA) or hash32(chunk) < <u64>r.copied:
         return hand(s, n, top, 0, sector, nr, n.worker)
     top = emit_job(s, top, n.kids[0].job_read, chunk * size + n.kids[0].offset, size)
     for k in range(1, n.nkids):
@@ -162,10 +162,10 @@ cdef size_t origin_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr
 
 cdef size_t snapshot_piece(State *s, const Node *n, size_t top, u64 sector,
                            u64 nr) noexcept nogil:
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
-    cdef u64 size = <u64>r[0]
+    cdef const SnapshotRow *r = &s.plan.mapping[n.pos].snapshot
+    cdef u64 size = <u64>r.chunk
     cdef u64 chunk = sector // size
-    cdef bint exception = hash32(chunk) < <u64>r[1]
+    cdef bint exception = hash32(chunk) < <u64>r.copied
     if n.op == READ:
         return hand(s, n, top, 1 if exception else 0, sector, nr, n.worker)
     if exception or n.op == FLUSH:
@@ -180,21 +180,21 @@ cdef size_t snapshot_piece(State *s, const Node *n, size_t top, u64 sector,
 cdef size_t cache_piece(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
     """Origin (child 0) and cache (child 1): which of them a bio goes to, and what the worker does
     with it later (bcache drivers/md/bcache/request.c, dm-writecache.c; 6.1)."""
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef const CacheRow *r = &s.plan.mapping[n.pos].cache
     cdef bint hit
     if n.op == DISCARD:
         return hand(s, n, top, 0, sector, nr, n.worker)
     if n.op == READ:
-        hit = hash32(sector // <u64>r[0]) < <u64>r[1]
+        hit = hash32(sector // <u64>r.block) < <u64>r.hits
         top = hand(s, n, top, 1 if hit else 0, sector, nr, n.worker)
-        if not hit and r[3] & FILLED:
+        if not hit and r.worker & FILLED:
             top = emit_job(s, top, n.kids[1].job_write, sector + n.kids[1].offset, nr)
         return top
-    if r[2] != WRITE_BACK:
+    if r.writes != WRITE_BACK:
         top = hand(s, n, top, 0, sector, nr, n.worker)
-        return hand(s, n, top, 1, sector, nr, n.worker) if r[2] == WRITE_THROUGH else top
+        return hand(s, n, top, 1, sector, nr, n.worker) if r.writes == WRITE_THROUGH else top
     top = hand(s, n, top, 1, sector, nr, n.worker)
-    if r[3] & DRAINED:
+    if r.worker & DRAINED:
         top = emit_job(s, top, n.kids[1].job_read, sector + n.kids[1].offset, nr)
         top = emit_job(s, top, n.kids[0].job_write, sector + n.kids[0].offset, nr)
     return top
@@ -263,16 +263,16 @@ cdef size_t cut_call(State *s, Node *n, size_t top, u64 sector, u64 end, u64 sto
     return piece(s, n, top, sector, stop - sector)
 
 
-cdef u64 longest(const i64 *limit, u64 sector, u64 nr) noexcept nogil:
+cdef u64 longest(const LimitRow *limit, u64 sector, u64 nr) noexcept nogil:
     """Sectors of a bio of `nr` sectors that the queue takes at once; never 0.
 
     6.1 block/blk-merge.c get_max_io_size and bio_split_rw, bio_split_discard; drivers/md/dm.c
     max_io_len.
     """
-    cdef u64 most = <u64>limit[MOST]
-    cdef u64 chunk = <u64>limit[CHUNK], physical = <u64>limit[PHYSICAL]
+    cdef u64 most = <u64>limit.most
+    cdef u64 chunk = <u64>limit.chunk, physical = <u64>limit.physical
     cdef u64 start, end
-    if limit[HOW] == LIMIT_DISCARD:
+    if limit.how == LIMIT_DISCARD:
         if nr <= most:
             return nr
         end = (sector + most - physical) % chunk if sector + most >= physical else 0
@@ -281,16 +281,16 @@ cdef u64 longest(const i64 *limit, u64 sector, u64 nr) noexcept nogil:
         end = chunk - sector % chunk
         if end < most:
             most = end
-    if limit[HOW] == LIMIT_FRONT:
+    if limit.how == LIMIT_FRONT:
         return most
     start = sector & (physical - 1)
     end = (start + most) & ~(physical - 1)
     if end > start:
         most = end - start
-    elif most & ~(<u64>limit[LOGICAL] - 1):     # 0: a bio that is no whole blocks
-        most &= ~(<u64>limit[LOGICAL] - 1)
-    if limit[MEMORY] and <u64>limit[MEMORY] < most:
-        return <u64>limit[MEMORY]
+    elif most & ~(<u64>limit.logical - 1):     # 0: a bio that is no whole blocks
+        most &= ~(<u64>limit.logical - 1)
+    if limit.memory and <u64>limit.memory < most:
+        return <u64>limit.memory
     return most
 
 
@@ -335,7 +335,7 @@ cdef size_t map_call(State *s, Node *n, u64 sector, u64 nr, size_t top) noexcept
     if n.limit != NULL:
         most = longest(n.limit, sector, nr)
         if nr > most:
-            if n.limit[HOW] == LIMIT_FRONT:
+            if n.limit.how == LIMIT_FRONT:
                 return front_first(s, n, sector, nr, most, top)
             s.cut = True
             s.resubmitted = True

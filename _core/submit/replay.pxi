@@ -81,8 +81,8 @@ cdef list _calls(State *s, _Source src, _Plan plan, u64 i):
         column(&src.c, i, &root, &op, &sector, &nr)
     else:
         draw(&src.c, i, (i * src.c.stride) % src.c.span, &root, &op, &sector, &nr, False)
-    _task(s, calls, jobs, (s.root_node[5 * root + op], sector, nr,
-                           plan.c.entry[5 * root + op], 1, -1))
+    _task(s, calls, jobs, (s.root_node[NOPS * root + op], sector, nr,
+                           plan.c.entry[NOPS * root + op], 1, -1))
     while jobs:
         node, at, count, parent = jobs.popleft()
         sp = plan.c.task_entry[s.nodes[<u32>node].task]

@@ -22,18 +22,18 @@ cdef struct Row:
 
 
 cdef inline Raid raid_of(State *s, const Node *n) noexcept nogil:
-    cdef const i64 *r = &s.plan.raid[8 * <size_t>n.pos]
+    cdef const ParityRow *r = &s.plan.mapping[n.pos].parity
     cdef Raid raid
-    raid.disks = <u64>r[0]
-    raid.parity = <u64>r[1]
+    raid.disks = <u64>r.disks
+    raid.parity = <u64>r.parity
     raid.data = raid.disks - raid.parity
-    raid.chunk = <u64>r[2]
-    raid.level = <u64>r[3]
-    raid.rmw = r[4] != 0
-    raid.failed = <u64>r[5]
-    raid.full_here = (r[6] & 1) != 0
-    raid.bypass = (r[6] & 2) != 0
-    raid.read_here = (r[6] & 4) != 0
+    raid.chunk = <u64>r.chunk
+    raid.level = <u64>r.level
+    raid.rmw = r.rmw != 0
+    raid.failed = <u64>r.failed
+    raid.full_here = (r.flags & FULL_STRIPE_IN_CALLER) != 0
+    raid.bypass = (r.flags & ALIGNED_READ) != 0
+    raid.read_here = (r.flags & READ_IN_CALLER) != 0
     return raid
 
 

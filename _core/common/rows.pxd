@@ -1,0 +1,69 @@
+# Rows of the plan whose words have a meaning of their own: per mapping, and of a queue's limits.
+# blockstack/engine/plan/rows.py has the same records for Python.
+
+from common.numbers cimport i64
+
+cdef enum:
+    ROW_WORDS = 8               # of a mapping's row, whatever the mapping
+
+cdef struct ParityRow:          # RAID456
+    i64 disks
+    i64 parity                  # members that hold P and Q of a stripe
+    i64 chunk                   # sectors
+    i64 level                   # 4: parity on the last member; 5, 6: left-symmetric
+    i64 rmw                     # read-modify-write is allowed
+    i64 failed                  # a bit per member
+    i64 flags                   # FULL_STRIPE_IN_CALLER | ALIGNED_READ | READ_IN_CALLER
+
+cdef enum:
+    FULL_STRIPE_IN_CALLER = 1   # a write of a whole stripe is issued by the caller
+    ALIGNED_READ = 2            # a read inside one chunk goes past the stripe cache
+    READ_IN_CALLER = 4          # a read through the stripe cache is issued by the caller
+
+cdef struct CopiesRow:          # RAID10
+    i64 disks
+    i64 near                    # copies side by side
+    i64 far                     # copies one stride, or one chunk, further down
+    i64 offset                  # far copies lie in the next chunk
+    i64 chunk                   # sectors
+    i64 stride                  # sectors
+
+cdef struct SnapshotRow:        # SNAPSHOT_ORIGIN, SNAPSHOT
+    i64 chunk                   # sectors
+    i64 copied                  # of 2**32 - 1: chunks that are copied out already
+
+cdef struct CacheRow:           # CACHE
+    i64 block                   # sectors
+    i64 hits                    # of 2**32 - 1: blocks that a read finds in the cache
+    i64 writes                  # WRITE_BACK .. WRITE_AROUND
+    i64 worker                  # FILLED | DRAINED
+
+cdef enum:              # where a write goes
+    WRITE_BACK = 0
+    WRITE_THROUGH = 1
+    WRITE_AROUND = 2
+
+cdef enum:              # what the worker does afterwards
+    FILLED = 1                  # a read that misses is then written to the cache
+    DRAINED = 2                 # what is written to the cache is then copied to the origin
+
+cdef union MappingRow:          # of one position: op_kind tells which, the other kinds have none
+    i64 words[ROW_WORDS]
+    ParityRow parity
+    CopiesRow copies
+    SnapshotRow snapshot
+    CacheRow cache
+
+cdef struct LimitRow:           # of one position and operation, in sectors
+    i64 most                    # the longest piece
+    i64 memory                  # what the segments allow; 0: anything
+    i64 chunk                   # no piece crosses a multiple; 0: none. LIMIT_DISCARD: granularity
+    i64 physical                # block, a power of two. LIMIT_DISCARD: the granularity's alignment
+    i64 logical                 # block, a power of two
+    i64 how                     # NO_LIMIT .. LIMIT_DISCARD
+
+cdef enum:              # how a queue's limits split a bio
+    NO_LIMIT = 0
+    LIMIT_REST = 1              # the rest is given back before the front goes on
+    LIMIT_FRONT = 2             # the front goes on first
+    LIMIT_DISCARD = 3
