@@ -173,9 +173,6 @@ _OLD_CUTS = (
     ("submit_bio", "blk_recalc_rq_segments", "not called: the jump goes to the block_dump report"),
 )
 
-# kernel/kthread.c and kernel/wait.c are in neither 2.6 table. Assumed: the frames that the same
-# functions have in the 6.1 i386 table (kthread 32, __wait_on_bit 48, __wait_on_bit_lock 32).
-_OLD_ASSUMED = {"kthread": 32, "__wait_on_bit": 48, "__wait_on_bit_lock": 32}
 # Jesper Juhl, LKML 2006-11-21, five do_IRQ dumps of 2.6.19-rc6 (8192 - 56 - bytes left): the sum
 # of this table over the same functions is 71 to 77 % of each total.
 _OLD_COMPILER = (
@@ -240,7 +237,6 @@ _READ = {
         files=_OLD_FILES,
         edges=_OLD_EDGES,
         cuts=_OLD_CUTS,
-        assumed=_OLD_ASSUMED,
         note=_OLD_COMPILER,
         roots=_old_i386(60, 4) | _IRQ_ROOTS,
         budgets=_OLD_BUDGETS,
@@ -255,8 +251,6 @@ _READ = {
         files=_OLD_FILES,
         edges=_OLD_EDGES,
         cuts=_OLD_CUTS,
-        # its table lacks drivers/ata/ahci.c. Assumed: 2.6.18's frame of the same function
-        assumed={**_OLD_ASSUMED, "ahci_qc_prep": 28},
         note=_OLD_COMPILER,
         roots=_old_i386(64, 8) | _IRQ_ROOTS,
         budgets=_OLD_BUDGETS,

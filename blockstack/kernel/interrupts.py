@@ -1,50 +1,84 @@
-"""What interrupts add on the stack of the task that they strike (kernels with shared stacks).
+"""What interrupts add on the stack of the task that they strike, in kernels of 2.6.
 
-2.6 kernels without CONFIG_4KSTACKS run hard interrupts and softirqs on the interrupted task's own
-stack (arch/i386/kernel/irq.c do_IRQ, 2.6.18). The assumed nesting is one hard interrupt on top of
-a softirq: handlers run with interrupts enabled, so deeper nesting is possible but was not seen in
-the published dumps of 2.6.19-rc6 (8192 - 56 - bytes left: 3568 to 4760 bytes, the task included).
+Kernels without CONFIG_4KSTACKS run hard interrupts and softirqs on the interrupted task's own
+stack; with it, ``do_IRQ`` and ``do_softirq`` switch to stacks of their own, and the task's keeps
+what lies above the switch (arch/i386/kernel/irq.c 2.6.18, arch/x86/kernel/irq_32.c 2.6.24). Both
+were built: ``do_IRQ@4k`` is the one that switches. The assumed nesting is one hard interrupt on
+top of a softirq: handlers run with interrupts enabled, so deeper nesting is possible but was not
+seen in the published dumps of 2.6.19-rc6 (8192 - 56 - bytes left: 3568 to 4760 bytes, the task
+included).
 
 How they compare: the chains of those dumps, summed with the 2.6.18 table and the rows below, come
 to 71 to 77 % of the published totals. The dumps' kernel was built by gcc 3.3.5, the table's by
 gcc 11 with -mregparm=3: the share of task and interrupts alike is that much larger on a kernel
 of the time.
 
-The frame tables hold no interrupt entry code. Register saves are derived from the kernel's own
-structures; the frames of ``do_IRQ`` and its helpers are assumed, and every row says so.
+Only what the assembly of entry.S pushes is not in the tables: it is summed from the kernel's own
+structures.
 """
+
+from dataclasses import replace
 
 from blockstack.base.calls import Path
 from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.rows import RowSource
-from blockstack.kinds.disks.scsi import completion_v2_6, scsi_path_v2_6
-from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_V2_6
+from blockstack.kinds.disks.scsi import old_completion, old_scsi_path
+from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_2_6
 from blockstack.kinds.network.nic import E1000_XMIT
-from blockstack.kinds.shared.tcp import BACKLOG_V2_6_18, NET_CUTS, NET_FILES
+from blockstack.kinds.shared.tcp import BACKLOG_2_6_18, NET_CUTS, NET_FILES
 
 # An interrupt in kernel mode: the CPU pushes eflags, cs and eip (12); entry.S the vector
 # (orig_eax, 4); SAVE_ALL es, ds and seven registers (36). 2.6.24 saves %fs, too (include/asm-x86/
 # ptrace.h). No esp and ss: the privilege level does not change.
 _SAVED = {"2.6.18": 52, "2.6.24": 56}
 
-# No table has arch/i386/kernel/irq.c or kernel/irq/handle.c. Assumed: twice the frames that the
-# same functions have in the 6.1 i386 table (common_interrupt 20, handle_edge_irq 20,
-# __handle_irq_event_percpu 28).
-_DO_IRQ = Step("do_IRQ", 40, "assumed")
-_FLOW = (Step("__do_IRQ", 40, "assumed"), Step("handle_IRQ_event", 56, "assumed"))
-_DO_SOFTIRQ = Step("do_softirq", 16, "assumed")
+_IRQ_FILES = (
+    "arch/i386/kernel/irq.c",
+    "arch/x86/kernel/irq_32.c",
+    "kernel/irq/handle.c",
+    "kernel/irq/chip.c",
+    "kernel/softirq.c",
+)
+_IRQ_CUTS = (
+    ("*", "note_interrupt", "only for interrupts that no handler takes"),
+    ("*", "dump_stack", "reports only"),
+)
+_HERE = "do_IRQ@8k|do_IRQ"
+# 2.6.24 do_IRQ: desc->handle_irq, by what raises the interrupt (arch/x86/kernel/io_apic_32.c,
+# i8259_32.c); to 2.6.18 __do_IRQ for all
+_FLOW = tuple(
+    ("do_IRQ@8k", handle)
+    for handle in ("handle_edge_irq", "handle_fasteoi_irq", "handle_level_irq", "__do_IRQ")
+)
+_HARD = {
+    "2.6.18": Path((_HERE, "__do_IRQ", "handle_IRQ_event"), (), _IRQ_FILES, _IRQ_CUTS),
+    "2.6.24": Path((_HERE, "handle_IRQ_event"), _FLOW, _IRQ_FILES, _IRQ_CUTS),
+}
+# irq_exit jumps to do_softirq (to 2.6.18) or calls it: its frame counts; gcc split do_softirq
+_ASKED = (
+    ("irq_exit", "do_softirq"),
+    ("do_softirq", "do_softirq"),
+    ("do_softirq", "__do_softirq"),
+)
+_SOFT = Path((_HERE, "irq_exit", ">do_softirq"), _ASKED, _IRQ_FILES, _IRQ_CUTS)
+_SWITCH = Path(
+    ("do_IRQ@4k|do_IRQ", "irq_exit", ">do_softirq@4k|do_softirq", "__do_softirq"),
+    _ASKED,
+    _IRQ_FILES,
+    _IRQ_CUTS,
+)
 
 # Hard interrupt: e1000 receives in its handler (no NAPI in this configuration) and leaves the
 # packets to the softirq; ahci finishes the command and raises the block softirq.
 _HANDLERS = (
     Path(
-        ("e1000_intr",),
+        (">e1000_intr",),
         (("e1000_intr", "e1000_clean_rx_irq"),),
         ("drivers/net/e1000/e1000_main.c", *NET_FILES),
         NET_CUTS,
     ),
     Path(
-        ("ahci_interrupt",),
+        (">ahci_interrupt",),
         (
             ("__ata_qc_complete", "ata_scsi_qc_complete"),
             ("ata_qc_complete", "ata_scsi_qc_complete"),
@@ -55,12 +89,19 @@ _HANDLERS = (
             "drivers/scsi/libata-core.c",
             "drivers/scsi/libata-scsi.c",
             "drivers/scsi/scsi.c",
+            "drivers/ata/ahci.c",
+            "drivers/ata/libata-core.c",
+            "drivers/ata/libata-scsi.c",
         ),
         (
             ("ata_scsi_qc_complete", "ata_gen_*", "only for a command that failed"),
             ("ata_scsi_qc_complete", "ata_dump_status", "only for a command that failed"),
             ("ahci_interrupt", "ata_ratelimit", "only for unexpected interrupts"),
             ("ahci_interrupt", "scnprintf", "only for error reports"),
+            ("ahci_interrupt", "ata_ehi_*", "only for an interrupt that reports an error"),
+            ("ahci_interrupt", "ata_port_abort", "only for an interrupt that reports an error"),
+            ("ahci_interrupt", "ata_port_freeze", "only for an interrupt that reports an error"),
+            ("ahci_interrupt", "sata_async_notification", "only from a port multiplier"),
         ),
     ),
 )
@@ -68,8 +109,8 @@ _HANDLERS = (
 # Receive: backlog -> IP -> TCP, which answers through the card or hands the data to iSCSI, whose
 # response completes a command.
 _NET_RX = (
-    BACKLOG_V2_6_18.then(RECEIVE_ISCSI_V2_6["answers"]).then(E1000_XMIT),
-    BACKLOG_V2_6_18.then(RECEIVE_ISCSI_V2_6["data"]),
+    BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["answers"]).then(E1000_XMIT),
+    BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["data"]),
 )
 
 
@@ -82,10 +123,10 @@ def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
 
 def _block_done(generation: str) -> Path:
     """The block softirq: completion, then the queue is run again for the next request."""
-    scsi = scsi_path_v2_6(generation, ())
+    scsi = old_scsi_path(generation, ())
     done = "sd_rw_intr" if generation == "2.6.18" else "sd_done"
     return Path(
-        ("blk_done_softirq",),
+        (">blk_done_softirq",),
         (
             *scsi.edges,
             ("__make_request", "scsi_request_fn"),
@@ -98,15 +139,30 @@ def _block_done(generation: str) -> Path:
     )
 
 
+def _paths(generation: str) -> dict[str, tuple[Path, ...]]:
+    """The paths behind `interrupt_paths`, from ``do_IRQ`` on, and the switch of 4K stacks."""
+    soft = _SOFT.then(Path(("__do_softirq",)))
+    done = old_completion(generation)
+    return {
+        "softirq": (
+            soft.then(_block_done(generation)),
+            *(soft.then(path) for path in _NET_RX),
+        ),
+        "block": (_SOFT.then(replace(done, via=done.via[1:])),),
+        "hardirq": tuple(_HARD[generation].then(handler) for handler in _HANDLERS),
+        "switch": (_SWITCH,),
+    }
+
+
 def followed_paths(generation: str) -> tuple[Path, ...]:
     """Every path that `interrupt_paths` follows: what a cut-down frame table must keep."""
     if generation not in _SAVED:
         return ()
-    return (*_HANDLERS, *_NET_RX, _block_done(generation), Path(("irq_exit", "__do_softirq")))
+    return tuple(path for paths in _paths(generation).values() for path in paths)
 
 
 def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
-    """What may come on top of a task on its own stack.
+    """What may come on top of a task on its own stack, where interrupts run there.
 
     Parameters
     ----------
@@ -121,21 +177,27 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
         the stack of devices; ``"hardirq"``: an interrupt and its deepest handler. Empty for kernels
         that always switch stacks.
     """
-    saved = _SAVED.get(rows.generation.name)
+    gen = rows.generation
+    saved = _SAVED.get(gen.name)
     if saved is None:
         return {}
-    entry = (Step("pt_regs (interrupt)", saved, "derived"), _DO_IRQ)
-    table = rows.table
-    leave = (
-        Step("irq_exit", table.frame("irq_exit")),
-        _DO_SOFTIRQ,
-        Step("__do_softirq", table.frame("__do_softirq")),
-    )
-    softirqs = (_block_done(rows.generation.name), *_NET_RX)
-    done = rows.spine(completion_v2_6(rows.generation.name), rows.generation.endio_link)
-    own = CallPath(done.steps[1:], done.missing)  # its root is a stack of its own: not here
+    entry = CallPath((Step("pt_regs (interrupt)", saved, "derived"),))
+    paths = _paths(gen.name)
     return {
-        "softirq": CallPath((*entry, *leave)) + _deepest(rows, softirqs),
-        "block": CallPath((*entry, *leave[:2])) + own,
-        "hardirq": CallPath((*entry, *_FLOW)) + _deepest(rows, _HANDLERS),
+        "softirq": entry + _deepest(rows, paths["softirq"]),
+        "block": entry + rows.spine(paths["block"][0], gen.endio_link),
+        "hardirq": entry + _deepest(rows, paths["hardirq"]),
     }
+
+
+def switch_path(rows: RowSource) -> CallPath:
+    """What an interrupt leaves on the task's stack where interrupts have stacks of their own.
+
+    The deeper of the hard interrupt's switch and the softirq's after it. Empty for kernels whose
+    platform says it in bytes.
+    """
+    saved = _SAVED.get(rows.generation.name)
+    if saved is None:
+        return CallPath()
+    entry = CallPath((Step("pt_regs (interrupt)", saved, "derived"),))
+    return entry + rows.spine(_SWITCH, "__do_softirq")

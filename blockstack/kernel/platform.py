@@ -29,7 +29,7 @@ class Platform:
     irq_stack_bytes : int
         Size of a per-CPU interrupt stack; 0 when shared.
     irq_entry_bytes : int
-        What an interrupt pushes on the task's stack before it switches (pt_regs and the entry).
+        What an interrupt leaves on the task's stack before it switches (pt_regs and the entry).
     guard : {"none", "canary", "guard-page"}
         What notices an overflow.
     offset_bytes : int
@@ -38,8 +38,8 @@ class Platform:
         Unmapped pages per stack (virtual address space only).
     irq_stacks_with_4k : bool
         Interrupt stacks come with 4K stacks only (CONFIG_4KSTACKS of 2.6).
-    irq_note : str
-        What of ``irq_entry_bytes`` is assumed.
+    irq_entry_missing : tuple of str
+        What the frame table lacks of ``irq_entry_bytes``.
     """
 
     arch: str
@@ -53,7 +53,7 @@ class Platform:
     offset_bytes: int = 0
     guard_pages: int = 0
     irq_stacks_with_4k: bool = False
-    irq_note: str = ""
+    irq_entry_missing: tuple[str, ...] = ()
 
     @property
     def limit_bytes(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from blockstack.base.errors import BlockstackError, UnknownKernel
 from blockstack.kernel.generation import GENERATIONS, SPANS, Generation, generation, generation_of
+from blockstack.kernel.interrupts import switch_path
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import FrameTable, base_name, load_table
@@ -19,13 +20,8 @@ from blockstack.version import __version__
 RULES = ("recursive", "fifo", "two-list", "lifo")
 
 
-def _i386_v2_6(thread_size_bytes: int, thread_info_bytes: int, saved_bytes: int) -> Platform:
-    """i386 of 2.6: 4K stacks (CONFIG_4KSTACKS) have interrupt stacks of their own.
-
-    ``saved_bytes``: the CPU's eflags, cs, eip and SAVE_ALL's words (include/asm-i386/ptrace.h,
-    entry.S). do_IRQ switches stacks itself, so its frame (40 bytes, assumed: see interrupts.py)
-    lies on the task's stack, too.
-    """
+def _old(thread_size_bytes: int, thread_info_bytes: int) -> Platform:
+    """i386 of 2.6: 4K stacks (CONFIG_4KSTACKS) have interrupt stacks of their own."""
     small = thread_size_bytes == 4096
     return Platform(
         "i386",
@@ -34,10 +30,9 @@ def _i386_v2_6(thread_size_bytes: int, thread_info_bytes: int, saved_bytes: int)
         0,
         "separate" if small else "shared",
         thread_size_bytes if small else 0,
-        saved_bytes + 40,
+        0,
         "none",
         irq_stacks_with_4k=True,
-        irq_note="40 bytes of do_IRQ are assumed",
     )
 
 
@@ -65,18 +60,10 @@ _X86_64 = Platform(
 # thread_info by hand from the structs: 2.6.24's restart_block holds a futex's arguments, four bytes
 # more than 2.6.18's four words (commit ce6bd420f43b)
 PROFILES: Mapping[str, Profile] = {
-    "linux-2.6.18-i386-4k": Profile(
-        "linux-2.6.18-i386.json.gz", "2.6.18", _i386_v2_6(4096, 56, 52)
-    ),
-    "linux-2.6.18-i386-8k": Profile(
-        "linux-2.6.18-i386.json.gz", "2.6.18", _i386_v2_6(8192, 56, 52)
-    ),
-    "linux-2.6.24-i386-4k": Profile(
-        "linux-2.6.24-i386.json.gz", "2.6.24", _i386_v2_6(4096, 60, 56)
-    ),
-    "linux-2.6.24-i386-8k": Profile(
-        "linux-2.6.24-i386.json.gz", "2.6.24", _i386_v2_6(8192, 60, 56)
-    ),
+    "linux-2.6.18-i386-4k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _old(4096, 56)),
+    "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _old(8192, 56)),
+    "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(4096, 60)),
+    "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(8192, 60)),
     "linux-6.1-i386": Profile(
         "linux-6.1-i386.json.gz",
         "6.1",
@@ -117,7 +104,14 @@ class Kernel:
     def make(cls, name: str, table: FrameTable, gen: Generation, platform: Platform) -> "Kernel":
         """A kernel with its generation's own rule."""
         whole = replace(table, renames=gen.other_names).with_assumed(gen.assumed)
-        return cls(name, table, gen, platform, gen.rule, RowSource(whole, gen, platform))
+        rows = RowSource(whole, gen, platform)
+        if platform.irq_stacks_with_4k:
+            switch = switch_path(rows)
+            platform = replace(
+                platform, irq_entry_bytes=switch.bytes, irq_entry_missing=switch.missing
+            )
+            rows = replace(rows, platform=platform)
+        return cls(name, table, gen, platform, gen.rule, rows)
 
     def override(
         self,

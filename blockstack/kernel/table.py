@@ -110,6 +110,10 @@ class FrameTable:
         """The same table with the functions of a module of the same build, which it lacks.
 
         A name that both have (static functions of two files) gets its file in the added rows.
+        Where ``more.meta["label"]`` says that it is one of several builds of the same source (a
+        state of a driver, a configuration), each of its names gets that label: ``do_IRQ@4k``.
+        Calls by a function that only this table has are added to its own: they lead to functions
+        that were not extracted with it.
 
         Raises
         ------
@@ -122,24 +126,29 @@ class FrameTable:
                 path=str(more.meta["kernel"]),
                 value=more.arch,
             )
+        label = str(more.meta.get("label", ""))
         names = {
-            name: f"{name}@{row[0]}" if name in self.functions else name
+            name: f"{name}@{label or row[0]}" if label or name in self.functions else name
             for name, row in more.functions.items()
         }
 
-        def rows(side: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-            return {
-                names[f]: {names.get(callee, callee): n for callee, n in called.items()}
-                for f, called in side.items()
-            }
+        def rows(
+            own: Mapping[str, Mapping[str, int]], side: Mapping[str, Mapping[str, int]]
+        ) -> dict[str, Mapping[str, int]]:
+            found = dict(own)
+            for f, called in side.items():
+                calls = {names.get(callee, callee): n for callee, n in called.items()}
+                found[names.get(f, f)] = {**calls, **own.get(names.get(f, f), {})}
+            return found
 
         added = [*self.meta.get("added", ()), f"{more.meta['kernel']}: {more.meta['provenance']}"]
+        labels = [*self.meta.get("labels", ()), *([label] if label else ())]
         return replace(
             self,
-            meta={**self.meta, "added": added},
+            meta={**self.meta, "added": added} | ({"labels": labels} if labels else {}),
             functions={**self.functions, **{names[f]: r for f, r in more.functions.items()}},
-            calls={**self.calls, **rows(more.calls)},
-            tail={**self.tail, **rows(more.tail)},
+            calls=rows(self.calls, more.calls),
+            tail=rows(self.tail, more.tail),
             indirect={**self.indirect, **{names[f]: n for f, n in more.indirect.items()}},
         )
 
@@ -157,12 +166,14 @@ class FrameTable:
 
         ``"f@file"`` asks for the definition in that file, ``"f@module"`` for that in the module,
         by whichever of the two the table tells them apart. With several clones the whole function
-        wins, then the one with the largest frame.
+        wins, then the one with the largest frame. One that has a label (`joined`) is only found
+        by it.
         """
         if name in self.functions:
             return name
         function, place = split_place(name)
-        named = self._named.get(function, [])
+        asked = ("", place.rpartition("@")[2])
+        named = [n for n in self._named.get(function, []) if self._label(n) in asked]
         # the unqualified one of several same-named functions has its file in its row only
         found = [
             n
@@ -173,6 +184,15 @@ class FrameTable:
             wanted = {place, _stem(place)}
             found = [n for n in named if wanted & {split_place(n)[1], _stem(self.functions[n][0])}]
         return max(found, key=lambda n: (base_name(n) == n, self.functions[n][1]), default=None)
+
+    @cached_property
+    def _labels(self) -> frozenset[str]:
+        return frozenset(self.meta.get("labels", ()))
+
+    def _label(self, name: str) -> str:
+        """Which of several builds of the same source a function belongs to; empty: to none."""
+        last = name.rpartition("@")[2] if self._labels else ""
+        return last if last in self._labels else ""
 
     def named(self, name: str) -> list[str]:
         """Every function of this name, in whatever file, and what gcc split off it."""

@@ -164,6 +164,39 @@ def test_a_module_joins_the_table_of_its_build():
         t.joined(table({}, meta={**t.meta, "arch": "sparc"}))
 
 
+def test_one_of_several_builds_is_found_by_its_label_only():
+    """Three states of a file system have the same names: none stands for another."""
+    t = table({"submit_bio": {}}, {"submit_bio": 8})
+    for label, n in (("2005-08", 160), ("2006-08", 24)):
+        more = table(
+            {"writepage": {"flush.isra.0": n, "submit_bio": n}, "flush.isra.0": {}},
+            {"writepage": n, "flush.isra.0": n + 4},
+            meta={**t.meta, "provenance": "reiser4", "label": label},
+        )
+        own = {name: row for name, row in more.functions.items() if name != "submit_bio"}
+        t = t.joined(replace(more, functions=own))
+    assert t.find("writepage") is None and t.find("flush") is None
+    assert t.find("writepage@2005-08") == "writepage@2005-08"
+    assert t.find("flush@2006-08") == "flush.isra.0@2006-08"
+    assert t.calls["writepage@2006-08"] == {"flush.isra.0@2006-08": 24, "submit_bio": 24}
+    assert t.frame("flush.isra.0@2005-08") == 164
+    assert sorted(t.named("writepage")) == ["writepage@2005-08", "writepage@2006-08"]
+
+
+def test_calls_into_what_was_not_extracted_are_added():
+    t = table({"wait_on_buffer": {}, "brelse": {}}, {"wait_on_buffer": 8})
+    t = replace(t, calls={"wait_on_buffer": {"brelse": 4}})
+    more = table(
+        {"wait_on_buffer": {"out_of_line": 8, "brelse": 6}},
+        {"out_of_line": 48},
+        meta={**t.meta, "provenance": "wait.o"},
+    )
+    own = {"out_of_line": more.functions["out_of_line"]}
+    whole = t.joined(replace(more, functions=own))
+    assert whole.calls["wait_on_buffer"] == {"brelse": 4, "out_of_line": 8}
+    assert whole.frame("wait_on_buffer") == 8 and whole.frame("out_of_line") == 48
+
+
 def test_a_way_through_a_rare_call_is_not_typical():
     kernel = load_kernel("linux-6.1-x86_64")
     rows = kernel.rows

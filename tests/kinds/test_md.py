@@ -142,7 +142,7 @@ def test_raid5d_completes_the_upper_bios(name: str, kernel_name: str) -> None:
     path = k.rows.spine(completion, k.generation.endio_link)
     assert path.exact
     assumed = {s.function for s in path.steps if s.source == "assumed"}
-    assert assumed == ({"async_trigger_callback"} if new(kernel_name) else {"kthread"})
+    assert assumed == ({"async_trigger_callback"} if new(kernel_name) else set())
     assert "raid5d" in functions(path)
 
 

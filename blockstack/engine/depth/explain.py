@@ -123,7 +123,7 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
         notes.append(
             f"interrupts run on the task's stack; runs assume that one strikes in "
             f"{1 / ASSUMED_IRQ_PER_HOP:.0f} make_request calls, that half of them raise "
-            "a softirq, and the frames of do_IRQ and its helpers"
+            "a softirq"
         )
     if kernel.generation.doubt:
         notes.append(f"assumed: {kernel.generation.doubt}")

@@ -33,8 +33,6 @@ class OnTop:
         Page reclaim, the scheduler: bounded by themselves, and not at the path's deepest point.
     struck_bytes : int
         For an interrupt on a shared stack: the deepest task that it may strike.
-    note : str
-        What of this is assumed.
     missing : tuple of str
         What was left out of the stack: no one knows how deep a path through it is.
     """
@@ -42,7 +40,6 @@ class OnTop:
     interrupts_bytes: int = 0
     budgets: Mapping[str, int] = field(default_factory=dict)
     struck_bytes: int = 0
-    note: str = ""
     missing: tuple[str, ...] = ()
 
 
@@ -76,10 +73,7 @@ def task_depth(
     if fits and whole > limit_bytes:
         fits = None
         struck = f" on a task {on_top.struck_bytes} bytes deep" if on_top.struck_bytes else ""
-        why.append(
-            f"fits only while no interrupt strikes{struck}: {whole} bytes with one"
-            + (f" ({on_top.note})" if on_top.note else "")
-        )
+        why.append(f"fits only while no interrupt strikes{struck}: {whole} bytes with one")
     for budget, n_bytes in on_top.budgets.items():
         if fits and whole + n_bytes > limit_bytes:
             fits = None
@@ -266,7 +260,9 @@ class StaticTasks:
                 for row in (*self._completion(layers, position), *self._own_writes(layers, i)):
                     yield position.device, row
         for device in self.plan.stack.devices.values():
-            for name, path, limit, context in layers.receptions(device):
+            source = device.kind_entry.role == "source"  # a server's thread is no position
+            sent = layers.transmissions(device) if source else ()
+            for name, path, limit, context in (*sent, *layers.receptions(device)):
                 yield device, (name, context, layered(device.name, path), limit)
 
     def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
@@ -339,10 +335,10 @@ class StaticTasks:
             return OnTop(struck_bytes=struck, missing=missing)
         budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
         if platform.irq_stacks == "separate":
-            return OnTop(platform.irq_entry_bytes, budgets, note=platform.irq_note, missing=missing)
-        return OnTop(
-            self.shared.worst_bytes, budgets, note="do_IRQ's frames are assumed", missing=missing
-        )
+            missing += platform.irq_entry_missing
+            return OnTop(platform.irq_entry_bytes, budgets, missing=missing)
+        missing += self.shared.missing
+        return OnTop(self.shared.worst_bytes, budgets, missing=missing)
 
     @cached_property
     def shared(self) -> SharedInterrupts:

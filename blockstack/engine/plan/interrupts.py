@@ -31,6 +31,11 @@ class SharedInterrupts:
         """A softirq with a hard interrupt on top."""
         return sum(path.bytes for path in self.paths.values())
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the frame table lacks of them."""
+        return tuple(name for path in self.paths.values() for name in path.missing)
+
 
 def shared_interrupts(kernel: Kernel, completion: LayeredPath) -> SharedInterrupts:
     """Interrupts of a kernel whose stacks are shared.

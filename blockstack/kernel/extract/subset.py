@@ -37,6 +37,7 @@ def paths_of(gen: Generation) -> Iterator[Path]:
             yield from calls.submit_ops.values()
             yield from (worker.path for worker in calls.worker.values())
             yield from _in_options(calls.options)
+            yield from (path for paths in calls.files.values() for path in paths)
             several = (calls.submit, calls.endio, calls.flush, calls.unplug, calls.completion)
             yield from (path for path in several if path is not None)
 

@@ -1,8 +1,5 @@
-"""Multiple devices (md): linear and the RAID levels, as mdadm builds them; one registry."""
+"""Multiple devices: linear and the RAID levels."""
 
-from blockstack.kinds.md.mirrors import RAID1, RAID10
-from blockstack.kinds.md.parity import PARITY_KINDS
-from blockstack.kinds.md.striping import LINEAR, RAID0
-from blockstack.kinds.model import Kind
+from blockstack.kinds.md.levels import MD_KINDS
 
-MD_KINDS: tuple[Kind, ...] = (LINEAR, RAID0, RAID1, RAID10, *PARITY_KINDS)
+__all__ = ["MD_KINDS"]

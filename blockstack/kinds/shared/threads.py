@@ -2,7 +2,7 @@
 
 
 def kthread(*via: str) -> tuple[str, ...]:
-    """A kernel thread's root; 2.6 tables lack ``kthread`` itself."""
+    """A kernel thread's root."""
     return ("@kthread", "kthread?", *via)
 
 
