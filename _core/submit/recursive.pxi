@@ -7,7 +7,7 @@ cdef i64 watch_of(State *s, i32 task) noexcept nogil:
     cdef i64 depth = s.peak[task]
     if s.plan.task_limit[task] < depth:
         depth = s.plan.task_limit[task]
-    return (depth << NEST_BITS) | NEST_MASK
+    return <i64>(<u64>depth << NEST_BITS) | NEST_MASK  # -1, no peak yet: C shifts no negative
 
 
 cdef void deep(State *s, i64 depth, bint count) noexcept nogil:
