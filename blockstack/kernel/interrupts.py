@@ -22,10 +22,10 @@ from dataclasses import replace
 from blockstack.base.calls import Path
 from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.rows import RowSource
-from blockstack.kinds.disks.scsi import old_completion, old_scsi_path
-from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_2_6
+from blockstack.kinds.disks.scsi import completion_v2_6, scsi_path_v2_6
+from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_V2_6
 from blockstack.kinds.network.nic import E1000_XMIT
-from blockstack.kinds.shared.tcp import BACKLOG_2_6_18, NET_CUTS, NET_FILES
+from blockstack.kinds.shared.tcp import BACKLOG_V2_6_18, NET_CUTS, NET_FILES
 
 # An interrupt in kernel mode: the CPU pushes eflags, cs and eip (12); entry.S the vector
 # (orig_eax, 4); SAVE_ALL es, ds and seven registers (36). 2.6.24 saves %fs, too (include/asm-x86/
@@ -109,8 +109,8 @@ _HANDLERS = (
 # Receive: backlog -> IP -> TCP, which answers through the card or hands the data to iSCSI, whose
 # response completes a command.
 _NET_RX = (
-    BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["answers"]).then(E1000_XMIT),
-    BACKLOG_2_6_18.then(RECEIVE_ISCSI_2_6["data"]),
+    BACKLOG_V2_6_18.then(RECEIVE_ISCSI_V2_6["answers"]).then(E1000_XMIT),
+    BACKLOG_V2_6_18.then(RECEIVE_ISCSI_V2_6["data"]),
 )
 
 
@@ -123,7 +123,7 @@ def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
 
 def _block_done(generation: str) -> Path:
     """The block softirq: completion, then the queue is run again for the next request."""
-    scsi = old_scsi_path(generation, ())
+    scsi = scsi_path_v2_6(generation, ())
     done = "sd_rw_intr" if generation == "2.6.18" else "sd_done"
     return Path(
         (">blk_done_softirq",),
@@ -142,7 +142,7 @@ def _block_done(generation: str) -> Path:
 def _paths(generation: str) -> dict[str, tuple[Path, ...]]:
     """The paths behind `interrupt_paths`, from ``do_IRQ`` on, and the switch of 4K stacks."""
     soft = _SOFT.then(Path(("__do_softirq",)))
-    done = old_completion(generation)
+    done = completion_v2_6(generation)
     return {
         "softirq": (
             soft.then(_block_done(generation)),

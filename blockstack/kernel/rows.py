@@ -101,7 +101,7 @@ class RowSource:
         peak = max(
             head + (deepest or CallPath()),
             tail,
-            self._later_peak(graph, names, link),
+            self._peak_behind_link(graph, names, link),
             key=lambda p: p.bytes,
         )
         again = self._again(path)
@@ -140,7 +140,7 @@ class RowSource:
                     steps.append(Step(f"{caller} (again)", n))
         return CallPath(tuple(steps))
 
-    def _later_peak(self, graph: CallGraph, names: list[str], link: str) -> CallPath:
+    def _peak_behind_link(self, graph: CallGraph, names: list[str], link: str) -> CallPath:
         """Deepest local point behind a link that the anchors themselves pass: dm-crypt ends its
         own clone and with it dm's (bio_endio twice in one layer)."""
         inner = [i for i, name in enumerate(names) if name == link and i + 1 < len(names)]

@@ -20,7 +20,7 @@ from blockstack.version import __version__
 RULES = ("recursive", "fifo", "two-list", "lifo")
 
 
-def _old(thread_size_bytes: int, thread_info_bytes: int) -> Platform:
+def _i386_v2_6(thread_size_bytes: int, thread_info_bytes: int) -> Platform:
     """i386 of 2.6: 4K stacks (CONFIG_4KSTACKS) have interrupt stacks of their own."""
     small = thread_size_bytes == 4096
     return Platform(
@@ -60,10 +60,10 @@ _X86_64 = Platform(
 # thread_info by hand from the structs: 2.6.24's restart_block holds a futex's arguments, four bytes
 # more than 2.6.18's four words (commit ce6bd420f43b)
 PROFILES: Mapping[str, Profile] = {
-    "linux-2.6.18-i386-4k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _old(4096, 56)),
-    "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _old(8192, 56)),
-    "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(4096, 60)),
-    "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _old(8192, 60)),
+    "linux-2.6.18-i386-4k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _i386_v2_6(4096, 56)),
+    "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _i386_v2_6(8192, 56)),
+    "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _i386_v2_6(4096, 60)),
+    "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _i386_v2_6(8192, 60)),
     "linux-6.1-i386": Profile(
         "linux-6.1-i386.json.gz",
         "6.1",

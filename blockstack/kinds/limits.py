@@ -45,7 +45,7 @@ def _sd(source: str, assumed: str = "", **values: int) -> DriverLimits:
 
 _DISK = "the disk reports neither block limits nor unmap (VPD pages B0, B2)"
 _QEMU = "seg_max 254 (QEMU's queue of 256)"
-_NEW = {
+_V6_1 = {
     "scsi/ahci": _sd(
         "ahci.h AHCI_SHT, libata-scsi.c ata_scsi_dev_config",
         _DISK,
@@ -151,15 +151,15 @@ _NEW = {
         "the file system punches holes of 4 KiB blocks",
     ),
 }
-_OLD_DISK = DriverLimits(
+_DISK_V2_6 = DriverLimits(
     "scsi_host.h SCSI_DEFAULT_MAX_SECTORS",
     {"max_hw_sectors": 1024},
     "the host driver sets no limits of its own",
     splits=False,
 )
-_OLD_QUEUE = DriverLimits("ll_rw_blk.c blk_queue_make_request", splits=False)
-_OLD = {
-    name: _OLD_DISK if name.startswith("scsi") or name == "iscsi" else _OLD_QUEUE
+_QUEUE_V2_6 = DriverLimits("ll_rw_blk.c blk_queue_make_request", splits=False)
+_V2_6 = {
+    name: _DISK_V2_6 if name.startswith("scsi") or name == "iscsi" else _QUEUE_V2_6
     for name in (
         "scsi/ahci",
         "scsi/generic",
@@ -173,9 +173,9 @@ _OLD = {
     )
 }
 _BY_GENERATION: Mapping[str, Mapping[str, DriverLimits]] = {
-    "2.6.18": _OLD,
-    "2.6.24": _OLD,
-    "6.1": _NEW,
+    "2.6.18": _V2_6,
+    "2.6.24": _V2_6,
+    "6.1": _V6_1,
 }
 _VARIANT = {"scsi": "driver", "null_blk": "mode"}
 
@@ -192,4 +192,4 @@ def driver_limits(kind: str, params: Mapping[str, Any], generation: str) -> Driv
     generation : str
     """
     name = f"{kind}/{params[_VARIANT[kind]]}" if kind in _VARIANT else kind
-    return _BY_GENERATION.get(generation, _NEW).get(name)
+    return _BY_GENERATION.get(generation, _V6_1).get(name)

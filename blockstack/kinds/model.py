@@ -154,7 +154,7 @@ class Kind:
     calls : mapping of generation to Calls
         A generation that is absent does not have the kind.
     entries : mapping of generation to mapping of name to Path
-        Sources: the ways in, e.g. ``{"write": Path, "write-direct": Path, "fsync": Path}``;
+        Sources: the entry points, e.g. ``{"write": Path, "write-direct": Path, "fsync": Path}``;
         the last anchor is the generation's ``submit_bio``.
     entry_ops : mapping of op to tuple of str
         Sources: the entries that an operation (``write``, or ``write-direct`` with O_DIRECT) may
@@ -168,7 +168,7 @@ class Kind:
         when there is one path only. ``calls`` is then what holds for its default.
     variants : mapping of word to mapping of generation to Calls
     entry_variants : mapping of word to mapping of generation to mapping of name to Path
-        Sources: the ways in of each word; a word that is absent has ``entries``.
+        Sources: the entry points of each word; a word that is absent has ``entries``.
     """
 
     name: str
@@ -201,7 +201,7 @@ class Kind:
         )
 
     def entries_for(self, generation: str, params: Mapping[str, Any]) -> Mapping[str, Path] | None:
-        """The ways in of a source with these parameters; None: ``generation`` does not have it."""
+        """Entry points of a source with these parameters; None: ``generation`` lacks it."""
         word = params.get(self.variant)
         return in_generation(self.entry_variants.get(word, self.entries), generation)
 

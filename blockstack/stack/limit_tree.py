@@ -210,7 +210,7 @@ def _md(
     made = _Making(start_limits(rules), "stacking default" if rules.topology else "new queue")
     before, after = MD_HINTS.get(device.kind, (None, None))
     if not rules.topology:
-        return _md_old(device, stack, made, found, rules)
+        return _md_v2_6(device, stack, made, found, rules)
     if before is not None:
         made.set(before(made.limits, device, rules), _level(device))
     for low in device.on:
@@ -223,7 +223,7 @@ def _md(
     return made
 
 
-def _md_old(
+def _md_v2_6(
     device: Device,
     stack: Stack,
     made: _Making,
@@ -255,7 +255,7 @@ def _dm(
 ) -> _Making:
     """dm_calculate_queue_limits: each target's devices, its hints, then the table's targets."""
     if not rules.topology:
-        return _dm_old(device, stack, found, rules)
+        return _dm_v2_6(device, stack, found, rules)
     made = _Making(start_limits(rules), "stacking default")
     hint = DM_HINTS.get(device.kind)
     for members in _targets(device, stack):
@@ -316,7 +316,7 @@ def _disk_start(stack: Stack, name: str) -> int:
     return device.offset_sectors if device.kind == "partition" else 0
 
 
-def _dm_old(
+def _dm_v2_6(
     device: Device, stack: Stack, found: Mapping[str, DeviceLimits], rules: StackRules
 ) -> _Making:
     """2.6.18 and 2.6.24 dm-table.c dm_get_device, combine_restrictions_low and

@@ -9,19 +9,19 @@ from blockstack.kinds.shared.requests import MQ_CUTS, Cuts, mq_path
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
 # The file's filesystem is the lower device: the thread's path goes on with the filesystem's own.
-_LOOP_FILES = ("drivers/block/loop.c",)
-_LOOP_CUTS: Cuts = (
+_FILES = ("drivers/block/loop.c",)
+_CUTS: Cuts = (
     ("loop_make_request", "bio_endio", "only for a device that is not bound to a file"),
     ("loop_process_work", "lo_fallocate", "only for discard and zeroing (not modelled)"),
 )
 # 2.6.18 do_lo_send_aops calls the filesystem's prepare_write; 2.6.24 by pagecache_write_begin
-_LOOP_OLD_THREAD = Path(("@kthread", "loop_thread", ">do_lo_send_aops"), files=_LOOP_FILES)
-_LOOP_2_6_24_THREAD = Path(
-    (*_LOOP_OLD_THREAD.via, "pagecache_write_begin"), files=(*_LOOP_FILES, "mm/filemap.c")
+_THREAD_V2_6_18 = Path(("@kthread", "loop_thread", ">do_lo_send_aops"), files=_FILES)
+_THREAD_V2_6_24 = Path(
+    (*_THREAD_V2_6_18.via, "pagecache_write_begin"), files=(*_FILES, "mm/filemap.c")
 )
 # 6.1 drivers/block/loop.c do_req_filebacked, per operation; the file system's own part follows
-_LOOP_RUN = (*kworker("loop_workfn"), "loop_process_work")
-_LOOP_VIA = {
+_RUN = (*kworker("loop_workfn"), "loop_process_work")
+_VIA = {
     "read": ("vfs_iter_read", "do_iter_read?", "do_iter_readv_writev?"),
     "write": ("vfs_iter_write", "do_iter_write?", "do_iter_readv_writev?"),
     "read-direct": ("lo_rw_aio",),
@@ -30,34 +30,34 @@ _LOOP_VIA = {
 }
 
 
-def _loop_old(thread: Path) -> Calls:
+def _calls_v2_6(thread: Path) -> Calls:
     # loop_make_request only queues the bio for "loopN" (a kernel_thread of its own); the thread
     # calls bio_endio itself
     worker = Worker("loop", thread)
     return Calls(
-        submit=Path((">loop_make_request",), files=_LOOP_FILES, cuts=_LOOP_CUTS),
+        submit=Path((">loop_make_request",), files=_FILES, cuts=_CUTS),
         worker={"read": worker, "write": worker},
-        unplug=Path(("loop_unplug",), files=_LOOP_FILES),
+        unplug=Path(("loop_unplug",), files=_FILES),
         ops=("read", "write"),
-        completion=Path(("@kthread", "loop_thread", "bio_endio"), files=_LOOP_FILES),
+        completion=Path(("@kthread", "loop_thread", "bio_endio"), files=_FILES),
     )
 
 
-def _loop(*, direct: bool) -> Calls:
+def _calls_v6_1(*, direct: bool) -> Calls:
     suffix = "-direct" if direct else ""
     words = {"read": "read" + suffix, "write": "write" + suffix, "flush": "fsync"}
     workers = {
         op: Worker(
             "loop",
             Path(
-                (*_LOOP_RUN, *_LOOP_VIA[word]),
-                files=(*_LOOP_FILES, *WORK_FILES, "fs/read_write.c", "fs/sync.c"),
-                cuts=_LOOP_CUTS,
+                (*_RUN, *_VIA[word]),
+                files=(*_FILES, *WORK_FILES, "fs/read_write.c", "fs/sync.c"),
+                cuts=_CUTS,
             ),
         )
         for op, word in words.items()
     }
-    path = mq_path("loop_queue_rq", (), _LOOP_FILES, cuts=_LOOP_CUTS)
+    path = mq_path("loop_queue_rq", (), _FILES, cuts=_CUTS)
     return Calls(
         submit=path,
         worker={**workers, "discard": workers["write"], "fua": workers["write"]},
@@ -73,8 +73,8 @@ def _loop(*, direct: bool) -> Calls:
                 "blk_update_request",
                 "bio_endio",
             ),
-            files=(*_LOOP_FILES, *WORK_FILES),
-            cuts=MQ_CUTS + _LOOP_CUTS,
+            files=(*_FILES, *WORK_FILES),
+            cuts=MQ_CUTS + _CUTS,
         ),
         note=(
             "direct I/O to the file"
@@ -85,8 +85,11 @@ def _loop(*, direct: bool) -> Calls:
     )
 
 
-_LOOP_26 = {"2.6.18": _loop_old(_LOOP_OLD_THREAD), "2.6.24": _loop_old(_LOOP_2_6_24_THREAD)}
-_LOOP_MODES = {False: {**_LOOP_26, "6.1": _loop(direct=False)}, True: {"6.1": _loop(direct=True)}}
+_CALLS_V2_6 = {"2.6.18": _calls_v2_6(_THREAD_V2_6_18), "2.6.24": _calls_v2_6(_THREAD_V2_6_24)}
+_MODES = {
+    False: {**_CALLS_V2_6, "6.1": _calls_v6_1(direct=False)},
+    True: {"6.1": _calls_v6_1(direct=True)},
+}
 LOOP = Kind(
     "loop",
     "stacked",
@@ -106,7 +109,7 @@ LOOP = Kind(
         ),
     ),
     verb="loop",
-    calls=_LOOP_MODES[False],
+    calls=_MODES[False],
     variant="direct",
-    variants=_LOOP_MODES,
+    variants=_MODES,
 )

@@ -6,8 +6,8 @@ from blockstack.kinds.params import sectors
 
 #: through 0: the core adds the start sector and goes on in the same frame (generic_make_request's
 #: blk_partition_remap to 2.6.24; submit_bio_noacct in 6.1); shares its disk's queue
-_PARTITION_CALLS = Calls(submit=None, immediate=True, ops=ALL_OPS)
-_PARTITION_OLD = Calls(submit=None, immediate=True, ops=("read", "write", "flush", "fua"))
+_CALLS_V6_1 = Calls(submit=None, immediate=True, ops=ALL_OPS)
+_CALLS_V2_6 = Calls(submit=None, immediate=True, ops=("read", "write", "flush", "fua"))
 PARTITION = Kind(
     "partition",
     "stacked",
@@ -18,6 +18,6 @@ PARTITION = Kind(
         Param("start", sectors(0), REQUIRED, "first sector on the disk"),
         Param("size", sectors(), None, "length; absent: to the disk's end"),
     ),
-    calls={"2.6.18": _PARTITION_OLD, "2.6.24": _PARTITION_OLD, "6.1": _PARTITION_CALLS},
+    calls={"2.6.18": _CALLS_V2_6, "2.6.24": _CALLS_V2_6, "6.1": _CALLS_V6_1},
     verb="partition",
 )

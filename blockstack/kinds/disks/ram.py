@@ -5,9 +5,9 @@ from blockstack.kinds.disks.common import ALL_OPS, SIZE
 from blockstack.kinds.model import Calls, Kind
 from blockstack.kinds.shared.requests import with_cuts
 
-_RAM_FILES = ("drivers/block/rd.c", "mm/filemap.c", "lib/radix-tree.c")
-_RAM_OLD = Calls(
-    submit=Path((">rd_make_request",), files=_RAM_FILES),
+_RD_FILES = ("drivers/block/rd.c", "mm/filemap.c", "lib/radix-tree.c")
+_RD = Calls(
+    submit=Path((">rd_make_request",), files=_RD_FILES),
     inline_completion=True,
     ops=("read", "write"),
     note="rd.c of 2.6.18 and 2.6.24 answers to the name: brd.c came with 2.6.25",
@@ -22,8 +22,8 @@ BRD = Kind(
     params=(SIZE,),
     verb="brd",
     calls={
-        "2.6.18": _RAM_OLD,
-        "2.6.24": _RAM_OLD,
+        "2.6.18": _RD,
+        "2.6.24": _RD,
         # drivers/block/brd.c 6.1: no cache to flush; a flush bio is empty and ends at once
         "6.1": Calls(
             submit=_BRD_SUBMIT,

@@ -13,13 +13,13 @@ from blockstack.kinds.shared.requests import (
     Cuts,
     Edges,
     mq_path,
-    old_request_path,
+    request_path_v2_6,
     with_cuts,
 )
 
-_OLD_FILES = ("drivers/scsi/scsi_lib.c", "drivers/scsi/scsi.c", "drivers/scsi/sd.c")
-_FILES = (*_OLD_FILES, "drivers/scsi/scsi_error.c")
-_OLD_LIBATA = (
+_FILES_V2_6 = ("drivers/scsi/scsi_lib.c", "drivers/scsi/scsi.c", "drivers/scsi/sd.c")
+_FILES_V6_1 = (*_FILES_V2_6, "drivers/scsi/scsi_error.c")
+_LIBATA_V2_6 = (
     "drivers/scsi/libata-scsi.c",
     "drivers/scsi/libata-core.c",
     "drivers/scsi/ahci.c",
@@ -27,9 +27,9 @@ _OLD_LIBATA = (
     "drivers/ata/libata-core.c",
     "drivers/ata/ahci.c",
 )
-_LIBATA = ("drivers/ata/[libata.ko]", "drivers/ata/[libahci.ko]")
+_LIBATA_V6_1 = ("drivers/ata/[libata.ko]", "drivers/ata/[libahci.ko]")
 
-_OLD_CUTS: Cuts = (
+_CUTS_V2_6: Cuts = (
     ("scsi_dispatch_cmd", "__scsi_done", "only for a device that is gone or a host that is down"),
     ("scsi_dispatch_cmd", "scsi_queue_insert", "only when the host refuses the command"),
     ("scsi_request_fn", "scsi_kill_request", "only for a device that is gone"),
@@ -40,7 +40,7 @@ _OLD_CUTS: Cuts = (
     ("*", "scsi_requeue_command", "only after an error or a short transfer"),
     ("scsi_run_queue", "scsi_run_queue", "starved devices: the loop calls request_fn in turn"),
 )
-_CUTS: Cuts = (
+_CUTS_V6_1: Cuts = (
     ("*", "scsi_done", "only for a command that is refused: completed at once"),
     ("scsi_queue_rq", "scsi_done_internal", "only for a command that is refused"),
     ("scsi_queue_rq", "scsi_run_queue_async", "only when the host refuses: asynchronous"),
@@ -54,13 +54,13 @@ _CUTS: Cuts = (
 )
 
 # q->prep_rq_fn: scsi_prep_fn and through it sd_init_command in 2.6.18; sd_prep_fn in 2.6.24
-_OLD_PREP: dict[str, Edges] = {
+_PREP_V2_6: dict[str, Edges] = {
     "2.6.18": (("elv_next_request", "scsi_prep_fn"), ("scsi_prep_fn", "sd_init_command")),
     "2.6.24": (("elv_next_request", "sd_prep_fn"),),
 }
 
 
-def old_scsi_path(
+def scsi_path_v2_6(
     generation: str,
     host: tuple[str, ...],
     files: tuple[str, ...] = (),
@@ -69,16 +69,16 @@ def old_scsi_path(
     entry: str = "__make_request",
 ) -> Path:
     """sd of 2.6.18 or 2.6.24 down to the host driver's queuecommand (first anchor of ``host``)."""
-    return old_request_path(
+    return request_path_v2_6(
         (">scsi_request_fn", "scsi_dispatch_cmd", *host),
-        (*_FILES, *files),
-        edges=_OLD_PREP[generation] + edges,
-        cuts=_OLD_CUTS,
+        (*_FILES_V6_1, *files),
+        edges=_PREP_V2_6[generation] + edges,
+        cuts=_CUTS_V2_6,
         entry=entry,
     )
 
 
-def scsi_path(
+def scsi_path_v6_1(
     host: tuple[str, ...], files: tuple[str, ...] = (), *, edges: Edges = (), cuts: Cuts = ()
 ) -> Path:
     """sd of 6.1 down to the host driver's queuecommand (first anchor of ``host``)."""
@@ -86,22 +86,22 @@ def scsi_path(
     return mq_path(
         "scsi_queue_rq",
         host,
-        (*_FILES, *DMA_FILES, *files),
+        (*_FILES_V6_1, *DMA_FILES, *files),
         edges=base + edges,
-        cuts=_CUTS + DMA_CUTS + cuts,
+        cuts=_CUTS_V6_1 + DMA_CUTS + cuts,
     )
 
 
-def old_completion(generation: str) -> Path:
+def completion_v2_6(generation: str) -> Path:
     """Block softirq: request done, up to the bio (2.6.18 and 2.6.24)."""
     # 2.6.18: scsi_finish_command calls cmd->done = sd_rw_intr, which goes on; in 2.6.24 sd_done
     # only counts good bytes and returns
     sd_done = (">sd_rw_intr",) if generation == "2.6.18" else ()
-    return old_request_path(
+    return request_path_v2_6(
         (">scsi_request_fn",),
-        (*_FILES, "kernel/softirq.c"),
-        edges=_OLD_PREP[generation],
-        cuts=_OLD_CUTS,
+        (*_FILES_V6_1, "kernel/softirq.c"),
+        edges=_PREP_V2_6[generation],
+        cuts=_CUTS_V2_6,
         entry="__make_request",
     ).replace_via(
         (
@@ -120,7 +120,7 @@ def old_completion(generation: str) -> Path:
 
 
 #: 6.1: BLOCK_SOFTIRQ of a host with one hardware queue (block/blk-mq.c blk_mq_raise_softirq)
-COMPLETION = Path(
+COMPLETION_V6_1 = Path(
     (
         "@softirq",
         "__do_softirq",
@@ -134,7 +134,7 @@ COMPLETION = Path(
         "blk_update_request",
         "bio_endio",
     ),
-    files=(*_FILES, "kernel/softirq.c"),
+    files=(*_FILES_V6_1, "kernel/softirq.c"),
     cuts=MQ_CUTS,
 )
 
@@ -145,21 +145,21 @@ _NOT_A_DISCARD: Cuts = (
 )
 
 
-def scsi_calls(path: Path, note: str = "") -> Calls:
+def scsi_calls_v6_1(path: Path, note: str = "") -> Calls:
     """6.1: reads and writes never insert a flush; flush and FUA do."""
     flush = with_cuts(path, _NOT_A_DISCARD)
     return Calls(
         submit=with_cuts(flush, NOT_A_FLUSH),
         submit_ops={"flush": flush, "fua": flush, "discard": with_cuts(path, NOT_A_FLUSH)},
         ops=("read", "write", "flush", "discard", "fua"),
-        completion=COMPLETION,
+        completion=COMPLETION_V6_1,
         note=note,
     )
 
 
 # To 2.6.18 a flush is a request of its own, executed from the caller (drivers/scsi/sd.c
 # sd_issue_flush); 2.6.24 sends an empty barrier bio down instead (no issue_flush_fn any more).
-_OLD_FLUSH = (
+_FLUSH_V2_6_18 = (
     "sd_issue_flush",
     "sd_sync_cache",
     "scsi_execute_req",
@@ -169,7 +169,7 @@ _OLD_FLUSH = (
 )
 
 
-def old_scsi_calls(
+def scsi_calls_v2_6(
     generation: str,
     host: tuple[str, ...],
     files: tuple[str, ...] = (),
@@ -178,16 +178,16 @@ def old_scsi_calls(
     note: str = "",
 ) -> Calls:
     """sd of 2.6.18 or 2.6.24. FUA is a barrier bio: the drive's FUA bit or flushes around it."""
-    path = old_scsi_path(generation, host, files, edges=edges)
-    unplug = old_scsi_path(generation, host, files, edges=edges, entry="generic_unplug_device")
+    path = scsi_path_v2_6(generation, host, files, edges=edges)
+    unplug = scsi_path_v2_6(generation, host, files, edges=edges, entry="generic_unplug_device")
     return Calls(
         submit=path,
         unplug=unplug,
-        flush=path.replace_via((*_OLD_FLUSH, "scsi_dispatch_cmd", *host))
+        flush=path.replace_via((*_FLUSH_V2_6_18, "scsi_dispatch_cmd", *host))
         if generation == "2.6.18"
         else None,
         ops=("read", "write", "flush", "fua"),
-        completion=old_completion(generation),
+        completion=completion_v2_6(generation),
         note=note,
     )
 
@@ -220,28 +220,28 @@ _MEGASAS_EDGES: Edges = (
 
 _HOSTS: dict[str, dict[str, Calls]] = {
     "ahci": {
-        "2.6.18": old_scsi_calls("2.6.18", _AHCI, _OLD_LIBATA, edges=_AHCI_EDGES, note=_NOTE),
-        "2.6.24": old_scsi_calls("2.6.24", _AHCI, _OLD_LIBATA, edges=_AHCI_EDGES, note=_NOTE),
-        "6.1": scsi_calls(scsi_path(_AHCI, _LIBATA, edges=_AHCI_EDGES)),
+        "2.6.18": scsi_calls_v2_6("2.6.18", _AHCI, _LIBATA_V2_6, edges=_AHCI_EDGES, note=_NOTE),
+        "2.6.24": scsi_calls_v2_6("2.6.24", _AHCI, _LIBATA_V2_6, edges=_AHCI_EDGES, note=_NOTE),
+        "6.1": scsi_calls_v6_1(scsi_path_v6_1(_AHCI, _LIBATA_V6_1, edges=_AHCI_EDGES)),
     },
     "generic": {
-        "2.6.18": old_scsi_calls("2.6.18", (">queuecommand",), note=_UNKNOWN_HOST),
-        "2.6.24": old_scsi_calls("2.6.24", (">queuecommand",), note=_UNKNOWN_HOST),
-        "6.1": scsi_calls(scsi_path((">queuecommand",))),
+        "2.6.18": scsi_calls_v2_6("2.6.18", (">queuecommand",), note=_UNKNOWN_HOST),
+        "2.6.24": scsi_calls_v2_6("2.6.24", (">queuecommand",), note=_UNKNOWN_HOST),
+        "6.1": scsi_calls_v6_1(scsi_path_v6_1((">queuecommand",))),
     },
     # the driver is in all three (megaraid_sas.c since 2.6.13), not in the tables of 2.6
     "megasas": {
-        "2.6.18": old_scsi_calls("2.6.18", (">megasas_queue_command",), note=_NOTE),
-        "2.6.24": old_scsi_calls("2.6.24", (">megasas_queue_command",), note=_NOTE),
-        "6.1": scsi_calls(
-            scsi_path(
+        "2.6.18": scsi_calls_v2_6("2.6.18", (">megasas_queue_command",), note=_NOTE),
+        "2.6.24": scsi_calls_v2_6("2.6.24", (">megasas_queue_command",), note=_NOTE),
+        "6.1": scsi_calls_v6_1(
+            scsi_path_v6_1(
                 (">megasas_queue_command",), ("drivers/scsi/megaraid/",), edges=_MEGASAS_EDGES
             )
         ),
     },
     "virtio-scsi": {
-        "6.1": scsi_calls(
-            scsi_path(_VIRTIO, ("drivers/scsi/virtio_scsi.c", "drivers/virtio/virtio_ring.c"))
+        "6.1": scsi_calls_v6_1(
+            scsi_path_v6_1(_VIRTIO, ("drivers/scsi/virtio_scsi.c", "drivers/virtio/virtio_ring.c"))
         ),
     },
 }

@@ -23,7 +23,7 @@ _JOBS: dm.Edges = tuple(
 
 def _kcopyd(file: str, callback: str) -> Worker:
     """The thread that copies between origin and cache and calls the target back."""
-    return dm.new_worker(
+    return dm.worker_v6_1(
         "kcopyd",
         dm.KCOPYD,
         files=(*_COPY_FILES, file),
@@ -51,7 +51,7 @@ _WRITEBACK: dict[str, tuple[str, ...]] = {
 
 def _writecache() -> Calls:
     threads = {
-        f"{work} of dm-writecache": dm.new_worker(
+        f"{work} of dm-writecache": dm.worker_v6_1(
             work, work, *via, "dm_io", files=_WRITECACHE_FILES, cuts=_SYNC
         ).path
         for work, via in _WRITEBACK.items()
@@ -80,7 +80,7 @@ def _writecache() -> Calls:
             "__dm_io_complete",
             "bio_endio",
         ),
-        cuts=dm.NEW_ENDIO.cuts,
+        cuts=dm.ENDIO_V6_1.cuts,
         files=("kernel/kthread.c", *dm.CORE, dm.MD + "dm-writecache.c"),
     )
     return Calls(
@@ -142,7 +142,7 @@ _STEPS = (
 def _cache(writes: str) -> Calls:
     threads = {}
     for step in _STEPS:
-        threads[f"{step} of dm-cache"] = dm.new_worker(
+        threads[f"{step} of dm-cache"] = dm.worker_v6_1(
             step,
             step,
             files=_CACHE_FILES,
@@ -156,7 +156,7 @@ def _cache(writes: str) -> Calls:
         edges=_POLICY,
         ends=(("clone_endio", "cache_end_io"),),
     )
-    flush = dm.new_worker(
+    flush = dm.worker_v6_1(
         "dm-cache",
         "__commit",
         "issue_op",

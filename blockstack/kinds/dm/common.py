@@ -4,7 +4,7 @@ Every target is called by dm.c through its ``map`` function, and every lower bio
 itself completes through dm.c's ``clone_endio``; the targets differ in what ``map`` calls.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from blockstack.base.calls import Path
 from blockstack.kinds.model import Calls, Worker
@@ -23,20 +23,25 @@ FUA = (
 
 # ---- 2.6.18 and 2.6.24: dm_request clones all the pieces of a bio in one call ----
 
-_OLD_CUTS: Cuts = tuple(
+_CUTS_V2_6: Cuts = tuple(
     ("dm_table_put", callee, "the last reference: only when dmsetup replaces the table meanwhile")
     for callee in ("table_destroy", "kfree", "vfree", "free_devices", "dm_put_target_type")
 )
-OLD_ENDIO = Path(("clone_endio@drivers/md/dm.c", "dec_pending@drivers/md/dm.c"), files=CORE)
-OLD_FLUSH = Path(("dm_flush_all", "dm_table_flush_all"), files=CORE, cuts=_OLD_CUTS)
-OLD_UNPLUG = Path(("dm_unplug_all", "dm_table_unplug_all"), files=CORE, cuts=_OLD_CUTS)
-# 2.6.24 has blk_unplug between dm and the lower queue's unplug_fn (block/ll_rw_blk.c)
-OLD_UNPLUG_24 = Path(
-    ("dm_unplug_all", "dm_table_unplug_all", "blk_unplug"), files=CORE, cuts=_OLD_CUTS
-)
+ENDIO_V2_6 = Path(("clone_endio@drivers/md/dm.c", "dec_pending@drivers/md/dm.c"), files=CORE)
+#: issue_flush_fn, which 2.6.24 no longer has
+FLUSH_V2_6: Mapping[str, Path] = {
+    "2.6.18": Path(("dm_flush_all", "dm_table_flush_all"), files=CORE, cuts=_CUTS_V2_6)
+}
+#: 2.6.24 has blk_unplug between dm and the lower queue's unplug_fn (block/ll_rw_blk.c)
+UNPLUG_V2_6: Mapping[str, Path] = {
+    generation: Path(
+        ("dm_unplug_all", "dm_table_unplug_all", *between), files=CORE, cuts=_CUTS_V2_6
+    )
+    for generation, between in (("2.6.18", ()), ("2.6.24", ("blk_unplug",)))
+}
 
 
-def old_map(
+def map_v2_6(
     target: str,
     *own: str,
     files: Iterable[str] = (),
@@ -53,11 +58,11 @@ def old_map(
     elif not any(caller == "__map_bio" for caller, _ in edges):
         edges = (("__map_bio", target), *edges)
     return Path(
-        via, edges=edges, files=(*CORE, *(MD + f for f in files), *others), cuts=_OLD_CUTS + cuts
+        via, edges=edges, files=(*CORE, *(MD + f for f in files), *others), cuts=_CUTS_V2_6 + cuts
     )
 
 
-def old_worker(
+def worker_v2_6(
     name: str,
     work: str,
     *own: str,
@@ -88,7 +93,7 @@ _NO_ZONES: Cuts = tuple(
         ("__dm_io_complete", "dm_is_zone_write"),
     )
 )
-_NEW_CUTS: Cuts = (
+_CUTS_V6_1: Cuts = (
     *_NO_ZONES,
     ("*", "dm_stats_account_io", "only after dmsetup message @stats_create"),
     ("*", "__set_swap_bios_limit", "only when a target's limit_swap_bios changed"),
@@ -97,18 +102,18 @@ _NEW_CUTS: Cuts = (
 _STARTS = ("dm_io_acct", "bdev_end_io_acct", "only at completion")
 _ENDS = ("dm_io_acct", "bdev_start_io_acct", "only at submission")
 RW_CUTS: Cuts = (
-    *_NEW_CUTS,
+    *_CUTS_V6_1,
     _STARTS,
     _FLUSH_ONLY,
     ("dm_submit_bio", "__send_duplicate_bios", _ABNORMAL),
     ("dm_submit_bio", "bio_split_to_limits", _ABNORMAL),
 )
-DISCARD_CUTS: Cuts = (*_NEW_CUTS, _STARTS, _FLUSH_ONLY)
-FLUSH_CUTS: Cuts = (*_NEW_CUTS, _STARTS, ("dm_submit_bio", "bio_split_to_limits", _ABNORMAL))
-NEW_ENDIO = Path(("clone_endio", "__dm_io_complete"), files=CORE, cuts=(*_NEW_CUTS, _ENDS))
+DISCARD_CUTS: Cuts = (*_CUTS_V6_1, _STARTS, _FLUSH_ONLY)
+FLUSH_CUTS: Cuts = (*_CUTS_V6_1, _STARTS, ("dm_submit_bio", "bio_split_to_limits", _ABNORMAL))
+ENDIO_V6_1 = Path(("clone_endio", "__dm_io_complete"), files=CORE, cuts=(*_CUTS_V6_1, _ENDS))
 
 
-def new_map(
+def map_v6_1(
     target: str,
     *own: str,
     op: str = "read",
@@ -152,7 +157,7 @@ def new_map(
 KCOPYD = "do_work@dm_mod|do_work@drivers/md/dm-kcopyd.c"
 
 
-def new_worker(
+def worker_v6_1(
     name: str,
     work: str,
     *own: str,
@@ -190,11 +195,11 @@ def remapping(
     ``ends`` are the indirect calls of ``clone_endio`` (the target's ``end_io``).
     """
     paths = {
-        op: new_map(target, op=op, files=files, cuts=cuts, edges=edges)
+        op: map_v6_1(target, op=op, files=files, cuts=cuts, edges=edges)
         for op in ("read", "discard", "flush")
     }
     endio = Path(
-        NEW_ENDIO.via, edges=ends, cuts=NEW_ENDIO.cuts, files=(*CORE, *(MD + f for f in files))
+        ENDIO_V6_1.via, edges=ends, cuts=ENDIO_V6_1.cuts, files=(*CORE, *(MD + f for f in files))
     )
     return Calls(
         submit=paths["read"],

@@ -15,10 +15,10 @@ from blockstack.kinds.params import choice, size_bytes
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
 _FILE = ("dm-crypt.c",)
-_CRYPTO_OLD = ("crypto/cipher.c", "crypto/aes.c")
+_CRYPTO_V2_6 = ("crypto/cipher.c", "crypto/aes.c")
 _CRYPTO = ("crypto/",)
 # aes-cbc-essiv, what cryptsetup made then: dm-crypt.c -> crypto/cipher.c -> crypto/aes.c
-_CBC_OLD: dm.Edges = (
+_CBC: dm.Edges = (
     ("crypt_convert", "cbc_encrypt_iv"),
     ("crypt_convert", "crypt_iv_essiv_gen"),
     ("crypt", "cbc_process_encrypt"),
@@ -45,29 +45,29 @@ def _two_ends(crypt_pending: str, files: tuple[str, ...]) -> Path:
     )
 
 
-_KCRYPTD_18 = Path(
+_KCRYPTD_V2_6_18 = Path(
     kworker("kcryptd_do_work"),
-    edges=_CBC_OLD,
-    files=(*WORK_FILES, *dm.CORE, dm.MD + "dm-crypt.c", *_CRYPTO_OLD),
+    edges=_CBC,
+    files=(*WORK_FILES, *dm.CORE, dm.MD + "dm-crypt.c", *_CRYPTO_V2_6),
 )
-_DECRYPTED_18 = Path(
+_DECRYPTED_V2_6_18 = Path(
     (
-        *_KCRYPTD_18.via,
+        *_KCRYPTD_V2_6_18.via,
         "dec_pending@drivers/md/dm-crypt.c|dec_pending",
         "bio_endio",
         ">clone_endio@drivers/md/dm.c",
         "dec_pending@drivers/md/dm.c",
     ),
-    files=_KCRYPTD_18.files,
+    files=_KCRYPTD_V2_6_18.files,
 )
-_OLD_18 = Calls(
-    completion=_DECRYPTED_18,
-    options={"tasks": {"kcryptd": _KCRYPTD_18}},
-    submit=dm.old_map(
+_V2_6_18 = Calls(
+    completion=_DECRYPTED_V2_6_18,
+    options={"tasks": {"kcryptd": _KCRYPTD_V2_6_18}},
+    submit=dm.map_v2_6(
         "crypt_map",
         files=_FILE,
-        others=_CRYPTO_OLD,
-        edges=_CBC_OLD,
+        others=_CRYPTO_V2_6,
+        edges=_CBC,
         cuts=(
             (
                 "crypt",
@@ -77,17 +77,17 @@ _OLD_18 = Calls(
         ),
     ),
     endio=_two_ends("dec_pending@drivers/md/dm-crypt.c|dec_pending", (dm.MD + "dm-crypt.c",)),
-    flush=dm.OLD_FLUSH,
-    unplug=dm.OLD_UNPLUG,
+    flush=dm.FLUSH_V2_6["2.6.18"],
+    unplug=dm.UNPLUG_V2_6["2.6.18"],
     ops=("read", "write", "flush", "fua"),
     note=_NOTE,
 )
-_KCRYPTD_24 = dm.old_worker("kcryptd", "kcryptd_do_crypt", files=_FILE)
-_OLD_24 = Calls(
-    submit=dm.old_map("crypt_map", files=_FILE),
-    worker={"read": _KCRYPTD_24, "write": _KCRYPTD_24},
+_KCRYPTD_V2_6_24 = dm.worker_v2_6("kcryptd", "kcryptd_do_crypt", files=_FILE)
+_V2_6_24 = Calls(
+    submit=dm.map_v2_6("crypt_map", files=_FILE),
+    worker={"read": _KCRYPTD_V2_6_24, "write": _KCRYPTD_V2_6_24},
     endio=_two_ends("crypt_dec_pending", (dm.MD + "dm-crypt.c",)),
-    unplug=dm.OLD_UNPLUG_24,
+    unplug=dm.UNPLUG_V2_6["2.6.24"],
     ops=("read", "write"),
     note=_NOTE + "; reads go down from kcryptd's io queue (kcryptd_do_work), a little less deep",
 )
@@ -132,11 +132,11 @@ _DECRYPTS: dm.Cuts = (
     ("crypt_convert", "crypto_skcipher_encrypt", "only for writes"),
 )
 
-_READ = dm.new_map(
+_READ = dm.map_v6_1(
     "crypt_map", "kcryptd_io_read", "dm_submit_bio_remap", files=_FILE, cuts=_QUEUED + _PLAIN
 )
-_WRITE_QUEUED = dm.new_map("crypt_map", files=_FILE, cuts=_QUEUED + _PLAIN + _NO_READ)
-_WRITE_INLINE = dm.new_map(
+_WRITE_QUEUED = dm.map_v6_1("crypt_map", files=_FILE, cuts=_QUEUED + _PLAIN + _NO_READ)
+_WRITE_INLINE = dm.map_v6_1(
     "crypt_map",
     "kcryptd_queue_crypt",
     "kcryptd_crypt_write_convert",
@@ -149,8 +149,8 @@ _WRITE_INLINE = dm.new_map(
 )
 # crypt_map remaps an empty flush or a discard before anything else
 _BARE: dm.Cuts = (*_NO_READ, ("crypt_map", "kcryptd_queue_crypt", "only for writes with data"))
-_EMPTY_FLUSH = dm.new_map("crypt_map", op="flush", files=_FILE, cuts=_BARE)
-_DISCARD = dm.new_map("crypt_map", op="discard", files=_FILE, cuts=_BARE)
+_EMPTY_FLUSH = dm.map_v6_1("crypt_map", op="flush", files=_FILE, cuts=_BARE)
+_DISCARD = dm.map_v6_1("crypt_map", op="discard", files=_FILE, cuts=_BARE)
 _DMCRYPT_WRITE = Worker(
     "dmcrypt_write",
     Path(
@@ -162,7 +162,7 @@ _DMCRYPT_WRITE = Worker(
 _ENDIO_QUEUED = Path(
     ("crypt_endio", "crypt_dec_pending", "bio_endio", ">clone_endio", "__dm_io_complete"),
     files=(*dm.CORE, dm.MD + "dm-crypt.c"),
-    cuts=_QUEUED + dm.NEW_ENDIO.cuts,
+    cuts=_QUEUED + dm.ENDIO_V6_1.cuts,
 )
 _ENDIO_INLINE = Path(
     (
@@ -176,7 +176,7 @@ _ENDIO_INLINE = Path(
     ),
     edges=_XTS,
     files=(*dm.CORE, dm.MD + "dm-crypt.c", *_CRYPTO),
-    cuts=_PLAIN + _SYNC + _XTS_CUTS + _DECRYPTS + dm.NEW_ENDIO.cuts,
+    cuts=_PLAIN + _SYNC + _XTS_CUTS + _DECRYPTS + dm.ENDIO_V6_1.cuts,
 )
 
 
@@ -195,11 +195,11 @@ _DECRYPTED = Path(
         "__dm_io_complete",
     ),
     files=_KCRYPTD_FILES,
-    cuts=_PLAIN + _SYNC + dm.NEW_ENDIO.cuts,
+    cuts=_PLAIN + _SYNC + dm.ENDIO_V6_1.cuts,
 )
 
 
-def _new(read_queue: bool, write_queue: bool) -> Calls:
+def _calls_v6_1(read_queue: bool, write_queue: bool) -> Calls:
     """6.1 with or without its work queues."""
     write = _WRITE_QUEUED if write_queue else _WRITE_INLINE
     return Calls(
@@ -258,10 +258,10 @@ CRYPT_KINDS = (
                 "bytes that are encrypted as one (512, 1024, 2048 or 4096): the logical block",
             ),
         ),
-        calls={"2.6.18": _OLD_18, "2.6.24": _OLD_24, "6.1": _new(True, True)},
+        calls={"2.6.18": _V2_6_18, "2.6.24": _V2_6_24, "6.1": _calls_v6_1(True, True)},
         variant="workqueue",
         variants={
-            word: {"2.6.18": _OLD_18, "2.6.24": _OLD_24, "6.1": _new(*mode)}
+            word: {"2.6.18": _V2_6_18, "2.6.24": _V2_6_24, "6.1": _calls_v6_1(*mode)}
             for word, mode in _MODES.items()
         },
     ),

@@ -6,21 +6,25 @@ from blockstack.kinds.model import Calls, Kind
 _OPS = ("read", "write", "flush", "discard", "fua")
 
 # delay_bio puts every bio on a list; a timer wakes kdelayd, which submits (dm-delay.c)
-_DELAY_24 = dm.old_worker("kdelayd", "flush_expired_bios", files=("dm-delay.c",))
-_DELAY_NEW = dm.new_worker(
+_KDELAYD_V2_6_24 = dm.worker_v2_6("kdelayd", "flush_expired_bios", files=("dm-delay.c",))
+_KDELAYD_V6_1 = dm.worker_v6_1(
     "kdelayd", "flush_expired_bios", "dm_submit_bio_remap", files=("dm-delay.c", "dm.c")
 )
 _DELAY = {
     "2.6.24": Calls(
-        submit=dm.old_map("delay_map", files=("dm-delay.c",)),
-        worker={"read": _DELAY_24, "write": _DELAY_24},
-        endio=dm.OLD_ENDIO,
-        unplug=dm.OLD_UNPLUG_24,
+        submit=dm.map_v2_6("delay_map", files=("dm-delay.c",)),
+        worker={"read": _KDELAYD_V2_6_24, "write": _KDELAYD_V2_6_24},
+        endio=dm.ENDIO_V2_6,
+        unplug=dm.UNPLUG_V2_6["2.6.24"],
         ops=("read", "write"),
         note="the delay is not zero",
     ),
     "6.1": dm.remapping(
-        "delay_map", "dm-delay.c", worker=_DELAY_NEW, worker_ops=_OPS, note="the delay is not zero"
+        "delay_map",
+        "dm-delay.c",
+        worker=_KDELAYD_V6_1,
+        worker_ops=_OPS,
+        note="the delay is not zero",
     ),
 }
 DELAY = Kind(

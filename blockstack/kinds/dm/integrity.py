@@ -31,7 +31,7 @@ _INTEGRITY_ENDIO = Path(
         "__dm_io_complete",
     ),
     files=(*dm.CORE, dm.MD + "dm-integrity.c"),
-    cuts=dm.NEW_ENDIO.cuts,
+    cuts=dm.ENDIO_V6_1.cuts,
 )
 _INTEGRITY_NOTE = (
     "what goes on in the workers shares one task, that of the reads, which is the "
@@ -41,14 +41,14 @@ _INTEGRITY_NOTE = (
 
 def _integrity(*, journal: bool) -> Calls:
     cuts = () if journal else _NO_JOURNAL
-    worker = dm.new_worker(
+    worker = dm.worker_v6_1(
         "dm-integrity-offload",
         "integrity_bio_wait",
         "dm_integrity_map_continue",
         files=_INTEGRITY_FILES,
         cuts=cuts + _MATCH,
     )
-    write = dm.new_map(
+    write = dm.map_v6_1(
         "dm_integrity_map",
         "dm_integrity_map_continue",
         op="write",
@@ -56,14 +56,14 @@ def _integrity(*, journal: bool) -> Calls:
         cuts=cuts + _MAP_ONLY,
     )
     paths = {
-        op: dm.new_map("dm_integrity_map", op=op, files=_INTEGRITY_FILES, cuts=cuts + _MAP_ONLY)
+        op: dm.map_v6_1("dm_integrity_map", op=op, files=_INTEGRITY_FILES, cuts=cuts + _MAP_ONLY)
         for op in ("read", "flush")
     }
     in_worker = ("read", "flush", "write", "fua") if journal else ("read", "flush")
     # dm-integrity.c 6.1: commit_work and writer_work with a journal, the bitmap's two without;
     # tags are read and written by metadata_wq, and made anew by recalc_wq; each is a work queue
     threads = {
-        f"{work} of dm-integrity": dm.new_worker(
+        f"{work} of dm-integrity": dm.worker_v6_1(
             work, work, *via, files=_INTEGRITY_FILES, cuts=_MATCH
         ).path
         for work, via in (

@@ -4,8 +4,8 @@ import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
 from blockstack.kinds.model import Calls, Kind
 
-_MIRROR_OLD_FILES = ("dm-raid1.c", "dm-io.c")
-_MIRROR_NOTE = (
+_FILES_V2_6 = ("dm-raid1.c", "dm-io.c")
+_NOTE = (
     "the region log is kept in memory (core log); a bio is not cut at region "
     "boundaries; reads of regions out of sync (then kmirrord) are left out"
 )
@@ -15,10 +15,10 @@ _NO_RECOVERY: dm.Cuts = tuple(
 )
 
 
-def _mirror_old(work: str, io: str, *, late: bool) -> Calls:
+def _calls_v2_6(generation: str, work: str, io: str) -> Calls:
     """Reads of clean regions in the caller; writes on kmirrord through dm-io (dm-raid1.c), which
     drops the barrier of a write: so fua is not passed on."""
-    worker = dm.old_worker("kmirrord", work, io, files=_MIRROR_OLD_FILES, cuts=_NO_RECOVERY)
+    worker = dm.worker_v2_6("kmirrord", work, io, files=_FILES_V2_6, cuts=_NO_RECOVERY)
     # dm-io's bios end in dm-io.c, then the mirror's write_callback ends dm's own clone
     endio = Path(
         (
@@ -29,24 +29,24 @@ def _mirror_old(work: str, io: str, *, late: bool) -> Calls:
             ">clone_endio@drivers/md/dm.c",
             "dec_pending@drivers/md/dm.c",
         ),
-        files=(*dm.CORE, *(dm.MD + f for f in _MIRROR_OLD_FILES)),
+        files=(*dm.CORE, *(dm.MD + f for f in _FILES_V2_6)),
     )
     return Calls(
-        submit=dm.old_map("mirror_map", files=_MIRROR_OLD_FILES),
+        submit=dm.map_v2_6("mirror_map", files=_FILES_V2_6),
         worker={"write": worker},
         endio=endio,
-        unplug=dm.OLD_UNPLUG_24 if late else dm.OLD_UNPLUG,
-        flush=None if late else dm.OLD_FLUSH,
-        ops=("read", "write") if late else ("read", "write", "flush"),
-        note=_MIRROR_NOTE,
+        unplug=dm.UNPLUG_V2_6[generation],
+        flush=dm.FLUSH_V2_6.get(generation),
+        ops=("read", "write", "flush") if generation in dm.FLUSH_V2_6 else ("read", "write"),
+        note=_NOTE,
     )
 
 
-def _mirror_new() -> Calls:
+def _calls_v6_1() -> Calls:
     """6.1: as before, with the region hash in dm-region-hash.c; kmirrord is a workqueue."""
     files = ("dm-raid1.c", "dm-region-hash.c", "dm-io.c", "[dm_mirror.ko]", "[dm_mod.ko]")
     sync = (("dm_io", "sync_io", "do_write passes a callback: dm-io does not wait"),)
-    worker = dm.new_worker(
+    worker = dm.worker_v6_1(
         "kmirrord", "do_mirror", "do_write", "dm_io", files=files, cuts=_NO_RECOVERY + sync
     )
     endio = Path(
@@ -59,19 +59,19 @@ def _mirror_new() -> Calls:
             "__dm_io_complete",
         ),
         files=(*dm.CORE, *(dm.MD + f for f in files)),
-        cuts=dm.NEW_ENDIO.cuts,
+        cuts=dm.ENDIO_V6_1.cuts,
     )
     return Calls(
-        submit=dm.new_map("mirror_map", files=files),
+        submit=dm.map_v6_1("mirror_map", files=files),
         submit_ops={
-            op: dm.new_map("mirror_map", op=path, files=files)
+            op: dm.map_v6_1("mirror_map", op=path, files=files)
             for op, path in (("flush", "flush"), ("fua", "flush"), ("discard", "discard"))
         },
         worker=dict.fromkeys(("write", "flush", "fua", "discard"), worker),
         endio=endio,
         split="front",
         ops=("read", "write", "flush", "discard", "fua"),
-        note=f"{_MIRROR_NOTE}; {dm.FUA}",
+        note=f"{_NOTE}; {dm.FUA}",
     )
 
 
@@ -83,10 +83,10 @@ MIRROR = Kind(
     "dm mirror target: writes go to every member from kmirrord",
     verb="dm",
     calls={
-        "2.6.18": _mirror_old(
-            "do_work@drivers/md/dm-raid1.c|do_work", "dm_io_async_bvec", late=False
+        "2.6.18": _calls_v2_6(
+            "2.6.18", "do_work@drivers/md/dm-raid1.c|do_work", "dm_io_async_bvec"
         ),
-        "2.6.24": _mirror_old("do_mirror@drivers/md/dm-raid1.c|do_mirror", "dm_io", late=True),
-        "6.1": _mirror_new(),
+        "2.6.24": _calls_v2_6("2.6.24", "do_mirror@drivers/md/dm-raid1.c|do_mirror", "dm_io"),
+        "6.1": _calls_v6_1(),
     },
 )

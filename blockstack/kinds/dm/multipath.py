@@ -89,10 +89,10 @@ _REQUESTS = Calls(
 )
 
 
-def _old(*, late: bool) -> Calls:
+def _calls_v2_6(generation: str) -> Calls:
     """2.6.18 and 2.6.24: map_io picks a path, dm.c submits the clone."""
     files = ("dm-mpath.c", "dm-round-robin.c")
-    path = dm.old_map(
+    path = dm.map_v2_6(
         "multipath_map",
         files=files,
         edges=(
@@ -102,7 +102,7 @@ def _old(*, late: bool) -> Calls:
         ),
     )
     endio = replace(
-        dm.OLD_ENDIO,
+        dm.ENDIO_V2_6,
         edges=(("clone_endio@drivers/md/dm.c", "multipath_end_io"),),
         files=(*dm.CORE, dm.MD + "dm-mpath.c"),
         cuts=(("multipath_end_io", "fail_path", "only for a path that fails"),),
@@ -110,14 +110,14 @@ def _old(*, late: bool) -> Calls:
     return Calls(
         submit=path,
         endio=endio,
-        flush=None if late else dm.OLD_FLUSH,
-        unplug=dm.OLD_UNPLUG_24 if late else dm.OLD_UNPLUG,
-        ops=("read", "write") if late else ("read", "write", "flush", "fua"),
+        flush=dm.FLUSH_V2_6.get(generation),
+        unplug=dm.UNPLUG_V2_6[generation],
+        ops=("read", "write", "flush", "fua") if generation in dm.FLUSH_V2_6 else ("read", "write"),
         note="bio-based, as always to 2.6.30; all paths usable",
     )
 
 
-_OLD = {"2.6.18": _old(late=False), "2.6.24": _old(late=True)}
+_V2_6 = {generation: _calls_v2_6(generation) for generation in dm.UNPLUG_V2_6}
 
 MULTIPATH_KINDS = (
     Kind(
@@ -135,8 +135,8 @@ MULTIPATH_KINDS = (
                 "rq: requests are cloned (the default of 6.1); bio: bios are, as always to 2.6.30",
             ),
         ),
-        calls={**_OLD, "6.1": _REQUESTS},
+        calls={**_V2_6, "6.1": _REQUESTS},
         variant="queue_mode",
-        variants={"rq": {**_OLD, "6.1": _REQUESTS}, "bio": {**_OLD, "6.1": _BIO}},
+        variants={"rq": {**_V2_6, "6.1": _REQUESTS}, "bio": {**_V2_6, "6.1": _BIO}},
     ),
 )

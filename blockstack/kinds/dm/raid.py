@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 
 import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
-from blockstack.kinds.md.levels import BITMAP_WORDS, failed_members, layout
+from blockstack.kinds.md.mirrors import raid1_calls, raid10_calls
+from blockstack.kinds.md.params import BITMAP_WORDS, failed_members, layout
 from blockstack.kinds.md.parity import parity_calls
-from blockstack.kinds.md.v6_1 import RAID0, raid1_new, raid10_new
-from blockstack.kinds.md.v6_12 import later_md
+from blockstack.kinds.md.striping import RAID0
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice, sectors
 
@@ -21,7 +21,7 @@ def under_dm(calls: Calls) -> Calls:
     to complete behind md's bio (dm-raid.c, md_handle_request)."""
 
     def path(md: Path, op: str) -> Path:
-        own = dm.new_map("raid_map", "md_handle_request", op=op, files=("dm-raid.c",))
+        own = dm.map_v6_1("raid_map", "md_handle_request", op=op, files=("dm-raid.c",))
         return own.then(md.replace_via(md.via[2:]))
 
     def ends(md: Path) -> Path:
@@ -30,7 +30,7 @@ def under_dm(calls: Calls) -> Calls:
             (*md.via, *goes_on, ">clone_endio", "__dm_io_complete"),
             files=(*dm.CORE, *md.files),
             edges=md.edges,
-            cuts=md.cuts + dm.NEW_ENDIO.cuts,
+            cuts=md.cuts + dm.ENDIO_V6_1.cuts,
         )
 
     assert calls.submit is not None and calls.endio is not None
@@ -109,9 +109,9 @@ DM_RAID_KINDS = (
         "dm raid target, raid0: md's below dm",
         verb="dm",
         params=(_CHUNK,),
-        calls=_below_dm(later_md({"6.1": RAID0})),
+        calls=_below_dm(RAID0.calls),
     ),
-    _kind(1, "mirror", 2, lambda *, bitmap: later_md(raid1_new(bitmap=bitmap), clones=True)),
+    _kind(1, "mirror", 2, raid1_calls),
     _parity(4, 2),
     _parity(5, 2),
     _parity(6, 4),
@@ -119,7 +119,7 @@ DM_RAID_KINDS = (
         10,
         "raid10",
         2,
-        lambda *, bitmap: later_md(raid10_new(bitmap=bitmap), clones=True),
+        raid10_calls,
         (_CHUNK, Param("layout", layout, "n2", 'copies: "n2" near, "f2" far, "o2" offset')),
     ),
 )

@@ -4,37 +4,37 @@ import blockstack.kinds.dm.common as dm
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import sectors
 
-_BARRIER_18 = "2.6.18 forwards a barrier (fua) like a write; 2.6.24 refuses it (dm_request, dm.c)"
+_BARRIER = "2.6.18 forwards a barrier (fua) like a write; 2.6.24 refuses it (dm_request, dm.c)"
 
 
 def _remap(target: str, file: str, cuts: dict[str, dm.Cuts] | None = None) -> dict[str, Calls]:
     """linear and striped: ``map`` changes device and sector, dm.c submits the clone."""
     cuts = cuts or {}
-    old = dm.old_map(target, files=(file,))
-    new = {
-        op: dm.new_map(target, op=op, files=(file,), cuts=cuts.get(op, ()))
+    v2_6 = dm.map_v2_6(target, files=(file,))
+    v6_1 = {
+        op: dm.map_v6_1(target, op=op, files=(file,), cuts=cuts.get(op, ()))
         for op in ("read", "discard", "flush")
     }
     return {
         "2.6.18": Calls(
-            submit=old,
-            endio=dm.OLD_ENDIO,
-            flush=dm.OLD_FLUSH,
-            unplug=dm.OLD_UNPLUG,
+            submit=v2_6,
+            endio=dm.ENDIO_V2_6,
+            flush=dm.FLUSH_V2_6["2.6.18"],
+            unplug=dm.UNPLUG_V2_6["2.6.18"],
             ops=("read", "write", "flush", "fua"),
-            note=_BARRIER_18,
+            note=_BARRIER,
         ),
         "2.6.24": Calls(
-            submit=old,
-            endio=dm.OLD_ENDIO,
-            unplug=dm.OLD_UNPLUG_24,
+            submit=v2_6,
+            endio=dm.ENDIO_V2_6,
+            unplug=dm.UNPLUG_V2_6["2.6.24"],
             ops=("read", "write"),
-            note=_BARRIER_18,
+            note=_BARRIER,
         ),
         "6.1": Calls(
-            submit=new["read"],
-            submit_ops={"discard": new["discard"], "flush": new["flush"], "fua": new["flush"]},
-            endio=dm.NEW_ENDIO,
+            submit=v6_1["read"],
+            submit_ops={"discard": v6_1["discard"], "flush": v6_1["flush"], "fua": v6_1["flush"]},
+            endio=dm.ENDIO_V6_1,
             split="front",
             ops=("read", "write", "flush", "discard", "fua"),
             note=dm.FUA,

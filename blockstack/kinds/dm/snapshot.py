@@ -9,8 +9,8 @@ from blockstack.base.calls import Path
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import fraction, sectors
 
-_OLD_FILES = ("dm-snap.c", "dm-exception-store.c", "kcopyd.c", "dm-io.c")
-_NEW_FILES = (
+_FILES_V2_6 = ("dm-snap.c", "dm-exception-store.c", "kcopyd.c", "dm-io.c")
+_FILES_V6_1 = (
     "dm-snap.c",
     "dm-snap-persistent.c",
     "dm-kcopyd.c",
@@ -32,7 +32,7 @@ _HEADER: dm.Cuts = tuple(
 )
 
 # kcopyd.c: process_jobs runs each kind of job through a pointer; a finished job calls dm-snap.c
-_OLD_EDGES: dm.Edges = (
+_EDGES_V2_6: dm.Edges = (
     ("process_jobs", "run_complete_job"),
     ("process_jobs", "run_io_job"),
     ("process_jobs", "run_pages_job"),
@@ -41,14 +41,14 @@ _OLD_EDGES: dm.Edges = (
     ("persistent_commit", "commit_callback"),
 )
 _PREPARE: dm.Edges = (("__find_pending_exception", "persistent_prepare"),)
-_KCOPYD_OLD = dm.old_worker(
+_KCOPYD_V2_6 = dm.worker_v2_6(
     "kcopyd",
     "do_work@drivers/md/kcopyd.c|do_work",
-    files=_OLD_FILES,
-    edges=_OLD_EDGES,
+    files=_FILES_V2_6,
+    edges=_EDGES_V2_6,
     cuts=_VALID + _HEADER,
 )
-_NEW_EDGES: dm.Edges = (
+_EDGES_V6_1: dm.Edges = (
     ("process_jobs", "run_complete_job"),
     ("process_jobs", "run_io_job"),
     ("process_jobs", "run_pages_job"),
@@ -57,8 +57,8 @@ _NEW_EDGES: dm.Edges = (
     ("persistent_commit_exception", "commit_callback"),
     ("persistent_commit_exception", "pending_complete"),
 )
-_KCOPYD = dm.new_worker(
-    "kcopyd", dm.KCOPYD, files=_NEW_FILES, edges=_NEW_EDGES, cuts=_VALID + _HEADER
+_KCOPYD_V6_1 = dm.worker_v6_1(
+    "kcopyd", dm.KCOPYD, files=_FILES_V6_1, edges=_EDGES_V6_1, cuts=_VALID + _HEADER
 )
 
 
@@ -99,30 +99,30 @@ _ZERO: dm.Cuts = (
 )
 
 
-def _old(target: str, *, late: bool) -> Calls:
+def _calls_v2_6(generation: str, target: str) -> Calls:
     """Kernels to 2.6.3x. A write that finds all its copies just finished is submitted by
     origin_map itself (__origin_write, dm-snap.c): that way is the deeper one, and stays in."""
-    path = dm.old_map(target, files=_OLD_FILES, edges=_PREPARE, cuts=_VALID)
-    read = dm.old_map(target, files=_OLD_FILES, cuts=_VALID + _NO_COPY)
+    path = dm.map_v2_6(target, files=_FILES_V2_6, edges=_PREPARE, cuts=_VALID)
+    read = dm.map_v2_6(target, files=_FILES_V2_6, cuts=_VALID + _NO_COPY)
     return Calls(
         submit=path,
         submit_ops={"read": read},
-        worker={"write": _KCOPYD_OLD},
-        endio=dm.OLD_ENDIO,
-        flush=None if late else dm.OLD_FLUSH,
-        unplug=dm.OLD_UNPLUG_24 if late else dm.OLD_UNPLUG,
-        ops=("read", "write") if late else ("read", "write", "flush", "fua"),
+        worker={"write": _KCOPYD_V2_6},
+        endio=dm.ENDIO_V2_6,
+        flush=dm.FLUSH_V2_6.get(generation),
+        unplug=dm.UNPLUG_V2_6[generation],
+        ops=("read", "write", "flush", "fua") if generation in dm.FLUSH_V2_6 else ("read", "write"),
         note=_NOTE,
     )
 
 
-def _new(target: str) -> Calls:
+def _calls_v6_1(target: str) -> Calls:
     """6.1. A write of a whole chunk is submitted by snapshot_map itself (start_full_bio)."""
     prepare = (("__insert_pending_exception", "persistent_prepare_exception"),)
 
     def path(op: str, cuts: dm.Cuts) -> Path:
-        return dm.new_map(
-            target, op=op, files=_NEW_FILES, cuts=_VALID + cuts, edges=prepare, remaps=False
+        return dm.map_v6_1(
+            target, op=op, files=_FILES_V6_1, cuts=_VALID + cuts, edges=prepare, remaps=False
         )
 
     return Calls(
@@ -132,8 +132,8 @@ def _new(target: str) -> Calls:
             "flush": path("flush", _NO_COPY + _ZERO),
             "fua": path("flush", (_ZERO[0],)),
         },
-        worker={"write": _KCOPYD},
-        endio=dm.NEW_ENDIO,
+        worker={"write": _KCOPYD_V6_1},
+        endio=dm.ENDIO_V6_1,
         split="front",
         ops=("read", "write", "flush", "fua"),
         note=f"{_NOTE}; discards are refused, as without discard_zeroes_cow; {dm.FUA}",
@@ -142,9 +142,9 @@ def _new(target: str) -> Calls:
 
 def _calls(target: str) -> dict[str, Calls]:
     return {
-        "2.6.18": _old(target, late=False),
-        "2.6.24": _old(target, late=True),
-        "6.1": _new(target),
+        "2.6.18": _calls_v2_6("2.6.18", target),
+        "2.6.24": _calls_v2_6("2.6.24", target),
+        "6.1": _calls_v6_1(target),
     }
 
 

@@ -11,12 +11,12 @@ _FLAKEY: dm.Cuts = (
 )
 
 # dm-zero.c: map fills the clone and ends it at once
-_ZERO = Path(
+_ZERO_V6_1 = Path(
     (">dm_submit_bio", "__map_bio", ">zero_map", "bio_endio", ">clone_endio", "__dm_io_complete"),
     files=(*dm.CORE, dm.MD + "dm-zero.c"),
     cuts=dm.RW_CUTS,
 )
-_ZERO_OLD = Path(
+_ZERO_V2_6 = Path(
     (
         ">dm_request",
         "__split_bio",
@@ -28,8 +28,10 @@ _ZERO_OLD = Path(
     ),
     files=(*dm.CORE, dm.MD + "dm-zero.c"),
 )
-_ZERO_CALLS = Calls(submit=_ZERO, inline_completion=True, split="front", ops=("read", "write"))
-_ZERO_OLD_CALLS = replace(_ZERO_CALLS, submit=_ZERO_OLD, split="loop")
+_ZERO_CALLS_V6_1 = Calls(
+    submit=_ZERO_V6_1, inline_completion=True, split="front", ops=("read", "write")
+)
+_ZERO_CALLS_V2_6 = replace(_ZERO_CALLS_V6_1, submit=_ZERO_V2_6, split="loop")
 TESTING_KINDS = (
     Kind(
         "dm-flakey",
@@ -51,6 +53,6 @@ TESTING_KINDS = (
         (0, 0),
         "dm zero target: completes inside the submit call",
         verb="dm",
-        calls={"2.6.18": _ZERO_OLD_CALLS, "2.6.24": _ZERO_OLD_CALLS, "6.1": _ZERO_CALLS},
+        calls={"2.6.18": _ZERO_CALLS_V2_6, "2.6.24": _ZERO_CALLS_V2_6, "6.1": _ZERO_CALLS_V6_1},
     ),
 )

@@ -34,7 +34,7 @@ _THIN_FILES = (
     "[dm_thin_pool.ko]",
     "persistent-data/",
 )
-_THIN_WORKER = dm.new_worker(
+_THIN_WORKER = dm.worker_v6_1(
     "dm-thin",
     "do_worker",
     files=(*_THIN_FILES, "dm.c", "dm-kcopyd.c"),

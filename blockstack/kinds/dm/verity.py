@@ -23,15 +23,15 @@ _VERIFIED = Path(
         "__dm_io_complete",
         "bio_endio",
     ),
-    cuts=(*_VERITY_CUTS, *dm.NEW_ENDIO.cuts),
+    cuts=(*_VERITY_CUTS, *dm.ENDIO_V6_1.cuts),
     files=(*WORK_FILES, *dm.CORE, *(dm.MD + f for f in _VERITY)),
 )
 _VERITY_THREADS = {
-    f"{work} of dm-verity": dm.new_worker(work, work, files=_VERITY, cuts=_VERITY_CUTS).path
+    f"{work} of dm-verity": dm.worker_v6_1(work, work, files=_VERITY, cuts=_VERITY_CUTS).path
     for work in ("verity_work", "verity_prefetch_io")
 }
 _VERITY_CALLS = Calls(
-    submit=dm.new_map("verity_map", files=_VERITY, cuts=_VERITY_CUTS, remaps=False),
+    submit=dm.map_v6_1("verity_map", files=_VERITY, cuts=_VERITY_CUTS, remaps=False),
     endio=Path(("verity_end_io",), files=(dm.MD + "dm-verity-target.c",), cuts=_VERITY_CUTS),
     endio_stops=True,
     completion=_VERIFIED,

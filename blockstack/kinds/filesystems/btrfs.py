@@ -10,9 +10,9 @@ the trees (``-tree``).
 from collections.abc import Mapping
 from dataclasses import replace
 
+import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts, Edges, cut_rows, source_calls
-from blockstack.kinds.filesystems.vfs_v6_1 import FSYNC, Fs61, discard_61, entries_61, thread_61
 from blockstack.kinds.model import Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import with_cuts
@@ -225,8 +225,8 @@ BTRFS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _fs(cuts: Cuts) -> Fs61:
-    return Fs61(
+def _fs(cuts: Cuts) -> v6_1.Fs:
+    return v6_1.Fs(
         read=(">btrfs_file_read_iter", "filemap_read"),
         write=_WRITE_TO,
         dio_read=_DIO_READ,
@@ -245,27 +245,27 @@ def _fs(cuts: Cuts) -> Fs61:
     )
 
 
-def btrfs_61(*, compress: bool) -> dict[str, Path]:
-    """Ways in of btrfs."""
+def _entries(*, compress: bool) -> dict[str, Path]:
+    """Entry points of btrfs."""
     fs = _fs(_BTRFS_CUTS if compress else _BTRFS_CUTS + _COMPRESSED)
-    ways = entries_61(fs)
+    ways = v6_1.entries(fs)
     ways["worker"] = replace(
         ways["writeback"],
         via=(*kworker("btrfs_work_helper"), "submit_bio"),
         edges=_WORKS,
         files=ways["writeback"].files + WORK_FILES,
     )
-    ways["journal"] = thread_61(
+    ways["journal"] = v6_1.thread(
         "transaction_kthread", _FILES, "btrfs_commit_transaction", cuts=ways["writeback"].cuts
     )
-    ways["cleaner"] = thread_61("cleaner_kthread", _FILES, cuts=ways["writeback"].cuts)
+    ways["cleaner"] = v6_1.thread("cleaner_kthread", _FILES, cuts=ways["writeback"].cuts)
     # btrfs_sync_log and btrfs_commit_transaction end with the super blocks
     ways["flush"] = replace(
-        ways["fsync"], via=(*FSYNC, ">btrfs_sync_file", "write_all_supers", "submit_bio")
+        ways["fsync"], via=(*v6_1.FSYNC, ">btrfs_sync_file", "write_all_supers", "submit_bio")
     )
-    ways["discard"] = discard_61((">btrfs_ioctl", "btrfs_trim_fs"), fs)
+    ways["discard"] = v6_1.discard((">btrfs_ioctl", "btrfs_trim_fs"), fs)
     for name in ("read", "readv", "fault", "write", "writev", "read-direct", "readv-direct"):
-        # a lookup below the data's read: it changes no tree, whatever the way in does
+        # a lookup below the data's read: it changes no tree, whatever the entry point does
         ways[name + "-csum"] = with_cuts(
             _again(ways[name], _CSUM_VIA, _CSUM),
             _READ_CUTS + (() if name.endswith("-direct") else _WINDOW),
@@ -301,7 +301,7 @@ def _again(way: Path, end: tuple[str, ...], allowed: Cuts) -> Path:
 
 def _btrfs() -> Kind:
     """btrfs, plain or with compressed files."""
-    ways = {word: {"6.1": btrfs_61(compress=word != "none")} for word in _COMPRESSORS}
+    ways = {word: {"6.1": _entries(compress=word != "none")} for word in _COMPRESSORS}
     calls = {word: {"6.1": source_calls(of["6.1"], BTRFS_END)} for word, of in ways.items()}
     return Kind(
         "btrfs",

@@ -30,7 +30,7 @@ FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
 
 
 def below_vfs(entry: Path) -> Path:
-    """The part of a way in below the VFS: from the first file operation to ``submit_bio``."""
+    """The part of a entry point below the VFS: from the first file operation to ``submit_bio``."""
     return entry.from_first_indirect()
 
 
@@ -78,7 +78,7 @@ DIO_END = tuple(
     )
 )
 
-#: file operations of a loop device, and the ways in that go through the same
+#: file operations of a loop device, and the entry points that go through the same
 _FILE_OPS = {
     "read": ("read", "read-csum"),
     "write": ("write", "write-csum"),
@@ -116,8 +116,8 @@ def source_calls(
 ) -> Calls:
     """A source, and the same file system in the middle, under a loop device or a server.
 
-    ``files`` are the ways in of a server, at the file operations, and those of a loop device of
-    6.1; ``submit`` that of an older one, at the function ``loop``. ``ends``: its other
+    ``files`` are a server's entry points, at the file operations, and those of a loop device of
+    6.1; ``submit`` that of one of 2.6, at the function ``loop``. ``ends``: its other
     end_ios. ``whole``: what no file takes that was never preallocated.
     """
     served = {op: below_vfs(entries[f"{op}v"]) for op in ("read", "write")}  # nfsd: vfs_writev

@@ -1,5 +1,6 @@
-"""ext3: ways in of 2.6.18 and 2.6.24 (data=ordered, the default mode)."""
+"""ext3: entry points of 2.6.18 and 2.6.24 (data=ordered, the default mode)."""
 
+import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
 from blockstack.kinds.filesystems.common import (
     AIO_END,
     BUFFER_END,
@@ -8,7 +9,6 @@ from blockstack.kinds.filesystems.common import (
     file_system,
     source_calls,
 )
-from blockstack.kinds.filesystems.vfs_v2_6 import WAIT_BUFFER, Fs, entries_26, journal_26
 
 FILES_EXT3 = ("fs/ext3/", "fs/jbd/")
 
@@ -82,9 +82,9 @@ _CACHED_CUTS: Cuts = (
 )
 
 
-def _ext3(read: tuple[str, ...], readv: tuple[str, ...], writev: tuple[str, ...]) -> Fs:
-    journal = journal_26("kjournald", FILES_EXT3, (), "journal_commit_transaction")
-    return Fs(
+def _fs(read: tuple[str, ...], readv: tuple[str, ...], writev: tuple[str, ...]) -> v2_6.Fs:
+    journal = v2_6.thread("kjournald", FILES_EXT3, (), "journal_commit_transaction")
+    return v2_6.Fs(
         read=read,
         write=("do_sync_write", ">ext3_file_write", "generic_file_aio_write"),
         readv=readv,
@@ -96,7 +96,7 @@ def _ext3(read: tuple[str, ...], readv: tuple[str, ...], writev: tuple[str, ...]
         sync_edges=_SYNC,
         direct_edges=_DIRECT,
         writepage="ext3_ordered_writepage",
-        unplug=WAIT_BUFFER,
+        unplug=v2_6.WAIT_BUFFER,
         files=FILES_EXT3,
         cuts=_CUTS,
         read_cuts=_READ_CUTS,
@@ -105,23 +105,23 @@ def _ext3(read: tuple[str, ...], readv: tuple[str, ...], writev: tuple[str, ...]
     )
 
 
-EXT3_2_6_18 = _ext3(
+_FS_V2_6_18 = _fs(
     ("do_sync_read", ">generic_file_aio_read", "__generic_file_aio_read"),
     (">generic_file_readv", "__generic_file_aio_read"),
     (">generic_file_writev",),
 )
-EXT3_2_6_24 = _ext3(
+_FS_V2_6_24 = _fs(
     ("do_sync_read", ">generic_file_aio_read"),
     ("do_sync_readv_writev", ">generic_file_aio_read"),
     ("do_sync_readv_writev", ">ext3_file_write", "generic_file_aio_write"),
 )
-_EXT3 = {"2.6.18": entries_26(EXT3_2_6_18), "2.6.24": entries_26(EXT3_2_6_24)}
+_ENTRIES = {"2.6.18": v2_6.entries(_FS_V2_6_18), "2.6.24": v2_6.entries(_FS_V2_6_24)}
 EXT3 = file_system(
     "ext3",
     "ext3 file system, data=ordered",
-    _EXT3,
+    _ENTRIES,
     {
-        "2.6.18": source_calls(_EXT3["2.6.18"], AIO_END, ">ext3_prepare_write"),
-        "2.6.24": source_calls(_EXT3["2.6.24"], BUFFER_END, ">ext3_write_begin"),
+        "2.6.18": source_calls(_ENTRIES["2.6.18"], AIO_END, ">ext3_prepare_write"),
+        "2.6.24": source_calls(_ENTRIES["2.6.24"], BUFFER_END, ">ext3_write_begin"),
     },
 )

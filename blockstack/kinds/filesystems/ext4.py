@@ -1,5 +1,6 @@
 """ext4: data=ordered, delayed allocation."""
 
+import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.kinds.filesystems.common import (
     DIO_END,
     Cuts,
@@ -9,16 +10,15 @@ from blockstack.kinds.filesystems.common import (
     file_system,
     source_calls,
 )
-from blockstack.kinds.filesystems.vfs_v6_1 import Fs61, discard_61, entries_61, thread_61
 
-_EXT4_READ: Edges = (("read_pages", "ext4_readahead"), ("filemap_read_folio", "ext4_read_folio"))
-_EXT4_SYNC: Edges = (
+_READ: Edges = (("read_pages", "ext4_readahead"), ("filemap_read_folio", "ext4_read_folio"))
+_SYNC: Edges = (
     ("do_writepages", "ext4_writepages"),
     ("write_cache_pages", "ext4_writepage_cb"),
     ("__writeback_single_inode", "ext4_write_inode"),
     ("__mark_inode_dirty", "ext4_dirty_inode"),
 )
-_EXT4_WRITE: Edges = (
+_WRITE: Edges = (
     # ext4_da_aops; ext4_da_write_begin goes to ext4_write_begin itself when space is low
     ("generic_perform_write", "ext4_da_write_begin"),
     ("generic_perform_write", "ext4_da_write_end"),
@@ -27,7 +27,7 @@ _EXT4_WRITE: Edges = (
     ("__mark_inode_dirty", "ext4_dirty_inode"),
 )
 _NO_ALLOC = "a read maps blocks: it starts no transaction and allocates none"
-_EXT4_READ_CUTS: Cuts = tuple(
+_READ_CUTS: Cuts = tuple(
     (a, b, _NO_ALLOC)
     for a, b in (
         ("ext4_ext_map_blocks", "ext4_mb_*"),
@@ -55,7 +55,7 @@ _EXT4_READ_CUTS: Cuts = tuple(
         ("ext4_ind_map_blocks", "ext4_free_blocks"),
     )
 )
-_EXT4_CUTS: Cuts = (
+_CUTS: Cuts = (
     ("*", "ext4_ind_*", "extent-mapped files: 6.1 maps indirect blocks only on old images"),
     ("*", "ext4_xattr_*", "no extended attributes on the data path"),
     ("*", "ext4_fc_*", "no fast commit"),
@@ -95,51 +95,51 @@ _EXT4_CUTS: Cuts = (
     ("*", "ext4_orphan_*", "no truncation, no O_TMPFILE"),
     ("*", "*ext4_expand_extra_isize*", "inodes were made with their full extra size"),
 )
-EXT4_61 = Fs61(
+_FS = v6_1.Fs(
     read=(">ext4_file_read_iter", "generic_file_read_iter?", "filemap_read"),
     write=(">ext4_file_write_iter", "ext4_buffered_write_iter", "generic_perform_write"),
     dio_read=(">ext4_file_read_iter", "iomap_dio_rw", "__iomap_dio_rw"),
     dio_write=(">ext4_file_write_iter", "iomap_dio_rw", "__iomap_dio_rw"),
     fsync="ext4_sync_file",
     data=("iomap_dio_bio_iter",),
-    read_edges=_EXT4_READ,
-    write_edges=_EXT4_WRITE,
-    sync_edges=_EXT4_SYNC,
+    read_edges=_READ,
+    write_edges=_WRITE,
+    sync_edges=_SYNC,
     meta_read=(("iomap_iter", "ext4_iomap_begin"),),
     meta_write=(("iomap_iter", "ext4_iomap_begin"),),
     files=("fs/ext4/", "fs/jbd2/"),
-    cuts=_EXT4_CUTS,
-    read_cuts=_EXT4_READ_CUTS,
+    cuts=_CUTS,
+    read_cuts=_READ_CUTS,
     names=("ext4_lookup", "ext4_create", "ext4_file_open"),
 )
 
 #: fs/ext4/extents.c (6.1): a write allocates an unwritten extent of exactly its blocks, merges it
 #: with none (EXT4_GET_BLOCKS_PRE_IO in ext4_ext_insert_extent), and its end converts all of it
-_EXT4_WHOLE: Cuts = cut_rows(
+_WHOLE: Cuts = cut_rows(
     "splits an unwritten extent: only one that fallocate(2), a failed write or a lack of space "
     "(ext4_nonda_switch) left, or of a write in flight that another overlaps in part",
     "ext4_split_extent*->ext4_ext_insert_extent",
     "ext4_split_convert_extents->ext4_ext_insert_extent",
 )
-_EXT4 = {
-    "6.1": entries_61(
-        EXT4_61,
+_ENTRIES = {
+    "6.1": v6_1.entries(
+        _FS,
         {
-            "journal": thread_61("kjournald2", EXT4_61.files, "jbd2_journal_commit_transaction"),
-            "discard": discard_61((">ext4_ioctl", "ext4_trim_fs"), EXT4_61),
+            "journal": v6_1.thread("kjournald2", _FS.files, "jbd2_journal_commit_transaction"),
+            "discard": v6_1.discard((">ext4_ioctl", "ext4_trim_fs"), _FS),
         },
     )
 }
 EXT4 = file_system(
     "ext4",
     "ext4 file system, data=ordered, delayed allocation",
-    _EXT4,
+    _ENTRIES,
     {
         "6.1": source_calls(
-            _EXT4["6.1"],
+            _ENTRIES["6.1"],
             end_io("ext4_end_bio"),
             ends={"direct": DIO_END[2:]},
-            whole=_EXT4_WHOLE,
+            whole=_WHOLE,
         )
     },
 )

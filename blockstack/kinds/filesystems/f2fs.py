@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts, Edges, cut_rows, source_calls
-from blockstack.kinds.filesystems.vfs_v6_1 import FSYNC, Fs61, discard_61, entries_61, thread_61
 from blockstack.kinds.model import Kind
 
 _FILES = ("fs/f2fs/",)
@@ -76,7 +76,7 @@ _READ_CUTS: Cuts = cut_rows(
     "f2fs_alloc_nid",
     "f2fs_map_blocks->f2fs_reserve_block",
 )
-_F2FS = Fs61(
+_F2FS = v6_1.Fs(
     read=(">f2fs_file_read_iter", "filemap_read"),
     write=(">f2fs_file_write_iter", "f2fs_buffered_write_iter?", "generic_perform_write"),
     dio_read=(">f2fs_file_read_iter", "f2fs_dio_read_iter?", "__iomap_dio_rw"),
@@ -120,16 +120,22 @@ F2FS_END = Path(
 )
 
 
-def f2fs_61() -> dict[str, Path]:
-    """Ways in of f2fs."""
-    ways = entries_61(_F2FS)
+def _entries() -> dict[str, Path]:
+    """Entry points of f2fs."""
+    ways = v6_1.entries(_F2FS)
     cuts = ways["writeback"].cuts
     # with the default nobarrier=off, and flush_merge: the task itself or issue_flush_thread
     ways["flush"] = replace(
         ways["fsync"],
-        via=(*FSYNC, ">f2fs_sync_file", "f2fs_issue_flush", "blkdev_issue_flush?", "submit_bio"),
+        via=(
+            *v6_1.FSYNC,
+            ">f2fs_sync_file",
+            "f2fs_issue_flush",
+            "blkdev_issue_flush?",
+            "submit_bio",
+        ),
     )
-    trim = discard_61((">f2fs_ioctl", "f2fs_trim_fs"), _F2FS)  # ends with a checkpoint
+    trim = v6_1.discard((">f2fs_ioctl", "f2fs_trim_fs"), _F2FS)  # ends with a checkpoint
     ways["discard"] = replace(trim, via=(*trim.via[:-1], "submit_bio"), edges=_DATA)
     ways["writeback-node"] = replace(ways["writeback"], edges=_NODES)
     ways["writeback-meta"] = replace(ways["writeback"], edges=_META)
@@ -139,7 +145,7 @@ def f2fs_61() -> dict[str, Path]:
         ("checkpoint", "issue_checkpoint_thread"),
         ("cleaner", "gc_thread_func"),
     ):
-        way = thread_61(thread, _FILES, cuts=cuts)
+        way = v6_1.thread(thread, _FILES, cuts=cuts)
         # a checkpoint and the cleaner write dirty inodes' pages, too
         ways[name] = replace(way, edges=(*_DATA, _FLUSH_DATA))
     return {
@@ -148,15 +154,15 @@ def f2fs_61() -> dict[str, Path]:
     }
 
 
-_WAYS = {"6.1": f2fs_61()}
+_ENTRIES = {"6.1": _entries()}
 F2FS = Kind(
     "f2fs",
     "source",
     "remap",
     (1, 1),
     "f2fs file system",
-    entries=_WAYS,
+    entries=_ENTRIES,
     verb="f2fs",
-    calls={"6.1": source_calls(_WAYS["6.1"], F2FS_END)},
+    calls={"6.1": source_calls(_ENTRIES["6.1"], F2FS_END)},
     entry_ops=F2FS_ENTRY_OPS,
 )

@@ -6,6 +6,7 @@ Read in fs/fat, fs/buffer.c, fs/mpage.c and fs/direct-io.c of Debian's 6.1.192.
 from collections.abc import Mapping
 from dataclasses import replace
 
+import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import (
     AIO_END,
@@ -17,17 +18,7 @@ from blockstack.kinds.filesystems.common import (
     end_io,
     source_calls,
 )
-from blockstack.kinds.filesystems.raw import RAW_61
-from blockstack.kinds.filesystems.vfs_v6_1 import (
-    RECLAIM,
-    RECLAIM_CUTS,
-    RECLAIM_FILES,
-    WRITE,
-    Fs61,
-    discard_61,
-    entries_61,
-    thread_61,
-)
+from blockstack.kinds.filesystems.raw import RAW_V6_1
 from blockstack.kinds.model import Kind
 
 _FILES = ("fs/fat/", "fs/libfs.c")
@@ -93,7 +84,7 @@ _DIRECT: Edges = (
     ),
     *_TABLE,
 )
-_FAT = Fs61(
+_FAT = v6_1.Fs(
     read=(">generic_file_read_iter", "filemap_read"),
     write=(">generic_file_write_iter", "generic_perform_write"),
     dio_read=(">generic_file_read_iter", ">fat_direct_IO", "__blockdev_direct_IO"),
@@ -130,9 +121,9 @@ VFAT_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def vfat_61() -> dict[str, Path]:
-    """Ways in of vfat."""
-    ways = entries_61(_FAT)
+def _entries_v6_1() -> dict[str, Path]:
+    """Entry points of vfat."""
+    ways = v6_1.entries(_FAT)
     for names, cuts in (
         (("fsync", "msync", "writeback"), _NO_ALLOC),
         (("write-direct-meta", "aio-write"), _MAPPED),
@@ -140,7 +131,7 @@ def vfat_61() -> dict[str, Path]:
         for name in names:
             ways[name] = replace(ways[name], cuts=ways[name].cuts + cuts)
     # the tables' and directories' buffers are pages of the block device
-    ways["writeback-meta"] = replace(ways["writeback"], edges=RAW_61.sync_edges)
+    ways["writeback-meta"] = replace(ways["writeback"], edges=RAW_V6_1.sync_edges)
     # fs/buffer.c cont_expand_zero: what lies between the end of the file and a write is zeroed
     gap = (
         "generic_perform_write",
@@ -151,44 +142,44 @@ def vfat_61() -> dict[str, Path]:
         "block_write_begin",
         "submit_bio",
     )
-    ways["write-gap"] = replace(ways["write"], via=(*WRITE, ">generic_file_write_iter", *gap))
+    ways["write-gap"] = replace(ways["write"], via=(*v6_1.WRITE, ">generic_file_write_iter", *gap))
     # mm/filemap.c __generic_file_write_iter: buffered in place of direct, then written out
     ways["write-direct-grow"] = replace(
         ways["write"],
-        via=(*WRITE, ">generic_file_write_iter", "direct_write_fallback", "submit_bio"),
+        via=(*v6_1.WRITE, ">generic_file_write_iter", "direct_write_fallback", "submit_bio"),
         edges=_SYNC,
         cuts=ways["write"].cuts + _NO_ALLOC,
     )
     # mm/vmscan.c shrink_folio_list: of a file's dirty pages only kswapd writes any
-    kswapd = thread_61(
+    kswapd = v6_1.thread(
         "kswapd",
-        (*_FILES, *RECLAIM_FILES),
+        (*_FILES, *v6_1.RECLAIM_FILES),
         "balance_pgdat",
-        *RECLAIM[4:],
+        *v6_1.RECLAIM[4:],
         ">fat_writepage",
-        cuts=ways["writeback"].cuts + RECLAIM_CUTS,
+        cuts=ways["writeback"].cuts + v6_1.RECLAIM_CUTS,
     )
     ways["kswapd"] = replace(kswapd, edges=_SYNC)
-    ways["discard"] = discard_61((">fat_generic_ioctl", "fat_trim_fs"), _FAT)
+    ways["discard"] = v6_1.discard((">fat_generic_ioctl", "fat_trim_fs"), _FAT)
     return ways
 
 
-def vfat_612() -> dict[str, Path]:
+def _entries_v6_12() -> dict[str, Path]:
     """The same of 6.12, whose fat.ko has no ``->writepage`` for kswapd to call."""
-    return {name: way for name, way in vfat_61().items() if name != "kswapd"}
+    return {name: way for name, way in _entries_v6_1().items() if name != "kswapd"}
 
 
 #: fs/direct-io.c, under a file system that still uses it
 _DIO_FILE_END = replace(AIO_END, edges=(("dio_complete", "aio_complete_rw"),))
 _DIO_WAIT_END = end_io("dio_bio_end_io")
-_VFAT = {"6.1": vfat_61(), "6.12": vfat_612()}
+_ENTRIES = {"6.1": _entries_v6_1(), "6.12": _entries_v6_12()}
 VFAT = Kind(
     "vfat",
     "source",
     "remap",
     (1, 1),
     "FAT file system with long names (/boot/efi)",
-    entries=_VFAT,
+    entries=_ENTRIES,
     verb="vfat",
     entry_ops=VFAT_ENTRY_OPS,
     calls={
@@ -197,6 +188,6 @@ VFAT = Kind(
             end_io("mpage_end_io@fs/mpage.c"),
             ends={"": (BUFFER_END,), "direct": (_DIO_FILE_END, _DIO_WAIT_END)},
         )
-        for gen, ways in _VFAT.items()
+        for gen, ways in _ENTRIES.items()
     },
 )

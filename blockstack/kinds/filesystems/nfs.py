@@ -2,23 +2,13 @@
 
 from dataclasses import replace
 
+import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
+import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Cuts, Edges, below_vfs, cut_rows
-from blockstack.kinds.filesystems.vfs_v2_6 import (
-    FILES_26,
-    PDFLUSH,
-    PDFLUSH_EDGES,
-    READ_26,
-    RECLAIM_26,
-    RECLAIM_CUTS_26,
-    RECLAIM_EDGES,
-    RECLAIM_FILES_26,
-    WRITE_26,
-)
-from blockstack.kinds.filesystems.vfs_v6_1 import FILES_61, OPENAT, READ, WRITE
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param
 from blockstack.kinds.params import integer, sectors
-from blockstack.kinds.shared.tcp import TCP, TCP_2_6_18, receive
+from blockstack.kinds.shared.tcp import TCP, TCP_V2_6_18, receive
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
 _NFS_FILES = (
@@ -32,11 +22,11 @@ _NFS_FILES = (
 )
 #: an rpc task of 2.6 sends in the task that starts it: rpc_execute runs the state machine until
 #: it sleeps for the answer (net/sunrpc/sched.c); highmem pages go through sock_no_sendpage
-_SEND_26 = Path(
+_SEND_V2_6 = Path(
     ("__rpc_execute", ">call_transmit", "xprt_transmit", ">xs_tcp_send_request", "kernel_sendmsg"),
     (("xs_tcp_send_request", "sock_no_sendpage"),),
-).then(TCP_2_6_18)
-_RPC_26: Edges = (
+).then(TCP_V2_6_18)
+_RPC_V2_6: Edges = (
     ("__do_page_cache_readahead", "nfs_readpages"),
     ("read_pages", "nfs_readpages"),
     ("do_generic_mapping_read", "nfs_readpage"),
@@ -45,7 +35,7 @@ _RPC_26: Edges = (
     ("read_cache_pages", "readpage_async_filler"),
     ("__nfs_revalidate_inode", "nfs3_proc_getattr"),
 )
-_RPC_WRITE_26: Edges = (
+_RPC_WRITE_V2_6: Edges = (
     ("do_writepages", "nfs_writepages"),
     ("mpage_writepages", "nfs_writepage"),
     ("write_cache_pages", "nfs_writepages_callback"),
@@ -77,11 +67,11 @@ _CUTS: Cuts = (
 )
 
 
-def nfs_26() -> dict[str, Path]:
+def _entries_v2_6() -> dict[str, Path]:
     """The client of 2.6.18 and 2.6.24, to the nic."""
-    files = FILES_26 + _NFS_FILES
+    files = v2_6.FILES + _NFS_FILES
     buffered = (
-        *WRITE_26,
+        *v2_6.WRITE,
         "do_sync_write",
         ">nfs_file_write",
         "generic_file_aio_write",
@@ -91,27 +81,29 @@ def nfs_26() -> dict[str, Path]:
     def path(
         via: tuple[str, ...], edges: Edges, more: tuple[str, ...] = (), cuts: Cuts = ()
     ) -> Path:
-        return Path(via, edges, files + more, _CUTS + cuts).then(_SEND_26)
+        return Path(via, edges, files + more, _CUTS + cuts).then(_SEND_V2_6)
 
     return {
         "read": path(
             (
-                *READ_26,
+                *v2_6.READ,
                 "do_sync_read",
                 ">nfs_file_read",
                 "generic_file_aio_read",
                 "do_generic_mapping_read",
             ),
-            _RPC_26,
+            _RPC_V2_6,
         ),
-        "write": path(buffered, _RPC_WRITE_26),
-        "fsync": path(("@syscall", "sys_fsync", "do_fsync"), _RPC_WRITE_26),
-        "writeback": path((*PDFLUSH, "writeback_inodes"), PDFLUSH_EDGES + _RPC_WRITE_26),
+        "write": path(buffered, _RPC_WRITE_V2_6),
+        "fsync": path(("@syscall", "sys_fsync", "do_fsync"), _RPC_WRITE_V2_6),
+        "writeback": path(
+            (*v2_6.PDFLUSH, "writeback_inodes"), v2_6.PDFLUSH_EDGES + _RPC_WRITE_V2_6
+        ),
         "reclaim": path(
-            (*buffered, *RECLAIM_26, ">nfs_writepage"),
-            (*RECLAIM_EDGES, *_RPC_WRITE_26),
-            RECLAIM_FILES_26,
-            RECLAIM_CUTS_26,
+            (*buffered, *v2_6.RECLAIM, ">nfs_writepage"),
+            (*v2_6.RECLAIM_EDGES, *_RPC_WRITE_V2_6),
+            v2_6.RECLAIM_FILES,
+            v2_6.RECLAIM_CUTS,
         ),
         "rpciod": path(kworker("rpc_async_schedule"), ()),
     }
@@ -119,16 +111,16 @@ def nfs_26() -> dict[str, Path]:
 
 # sk_data_ready: 2.6 copies the answer to its pages and wakes the task that waits for it
 # (net/sunrpc/xprtsock.c xs_tcp_data_ready); 6.1 queues xprtiod's work. A server's wakes a thread.
-NFS_RECEIVE_26 = receive(
+_RECEIVE_V2_6 = receive(
     "xs_tcp_data_ready",
     "tcp_read_sock",
     ">xs_tcp_data_recv",
-    old=True,
+    generation="2.6.18",
     files=(*_NFS_FILES, "net/sunrpc/xprt.c"),
     cuts=_CUTS,
 )
-NFS_RECEIVE = receive("xs_data_ready", old=False, files=_NFS_FILES, cuts=_CUTS)
-_SEND = Path(
+_RECEIVE_V6_1 = receive("xs_data_ready", generation="6.1", files=_NFS_FILES, cuts=_CUTS)
+_SEND_V6_1 = Path(
     (
         "rpc_run_task",
         "rpc_execute?",
@@ -170,7 +162,7 @@ _ASYNC: Cuts = cut_rows(
         )
     ),
 )
-_CUTS_61: Cuts = (
+_CUTS_V6_1: Cuts = (
     *_CUTS[-3:],
     *_ASYNC,
     *cut_rows("no parallel NFS: the server gives no layouts", "*pnfs*", "*layout*", "ff_*", "bl_*"),
@@ -252,20 +244,20 @@ def _pointers(version: int) -> Edges:
     )
 
 
-def nfs_61(version: int) -> dict[str, Path]:
+def _entries_v6_1(version: int) -> dict[str, Path]:
     """The client of 6.1: data goes by rpciod; what the caller waits for (attributes, names) it
     sends itself."""
     edges = _pointers(version)
 
     def path(*via: str) -> Path:
-        return Path(via, edges, (*FILES_61, *_NFS_FILES, *_NAMES), _CUTS_61).then(_SEND)
+        return Path(via, edges, (*v6_1.FILES, *_NFS_FILES, *_NAMES), _CUTS_V6_1).then(_SEND_V6_1)
 
-    rpciod = Path(kworker("rpc_async_schedule"), (), _NFS_FILES, _CUTS_61)
+    rpciod = Path(kworker("rpc_async_schedule"), (), _NFS_FILES, _CUTS_V6_1)
     return {
-        "read": path(*READ, ">nfs_file_read"),
-        "write": path(*WRITE, ">nfs_file_write"),
-        "open": path(*OPENAT),
-        "rpciod": rpciod.then(replace(_SEND, via=_SEND.via[2:])),
+        "read": path(*v6_1.READ, ">nfs_file_read"),
+        "write": path(*v6_1.WRITE, ">nfs_file_write"),
+        "open": path(*v6_1.OPENAT),
+        "rpciod": rpciod.then(replace(_SEND_V6_1, via=_SEND_V6_1.via[2:])),
     }
 
 
@@ -286,7 +278,7 @@ _FILE_OPS = {
 
 def nfs_files(version: int) -> dict[str, tuple[Path, ...]]:
     """File operations on an NFS file, from the VFS's indirect call on to the card."""
-    ways = nfs_61(version)
+    ways = _entries_v6_1(version)
     return {
         word: tuple(below_vfs(ways[name]) for name in names) for word, names in _FILE_OPS.items()
     }
@@ -298,14 +290,14 @@ NFS_OPS = ("read", "write", "flush")
 
 def _nfs() -> Kind:
     """The client: version 4 only as 6.1 has it."""
-    old = {gen: nfs_26() for gen in ("2.6.18", "2.6.24")}
-    ways = {3: {**old, "6.1": nfs_61(3)}, 4: {"6.1": nfs_61(4)}}
+    rows = {gen: _entries_v2_6() for gen in ("2.6.18", "2.6.24")}
+    ways = {3: {**rows, "6.1": _entries_v6_1(3)}, 4: {"6.1": _entries_v6_1(4)}}
     calls = {
         version: {
             gen: Calls(
                 ops=NFS_OPS,
                 files=nfs_files(version) if gen == "6.1" else {},
-                options={"receive": NFS_RECEIVE if gen == "6.1" else NFS_RECEIVE_26},
+                options={"receive": _RECEIVE_V6_1 if gen == "6.1" else _RECEIVE_V2_6},
             )
             for gen in of
         }

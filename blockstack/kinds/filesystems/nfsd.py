@@ -6,16 +6,16 @@ from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Cuts, cut_rows
 from blockstack.kinds.filesystems.nfs import NFS_OPS, VERSION
 from blockstack.kinds.model import Calls, Kind
-from blockstack.kinds.shared.tcp import TCP_2_6_18, TCP_RECEIVED_2_6_18, UDP_2_6_18, receive
+from blockstack.kinds.shared.tcp import TCP_RECEIVED_V2_6_18, TCP_V2_6_18, UDP_V2_6_18, receive
 from blockstack.kinds.shared.threads import kthread
 
-NFSD_RECEIVE_26 = receive("svc_tcp_data_ready", old=True, files=("net/sunrpc/svcsock.c",))
-NFSD_RECEIVE = receive(
-    "svc_data_ready", old=False, files=("net/sunrpc/svcsock.c", "net/sunrpc/svc_xprt.c")
+_RECEIVE_V2_6 = receive("svc_tcp_data_ready", generation="2.6.18", files=("net/sunrpc/svcsock.c",))
+_RECEIVE_V6_1 = receive(
+    "svc_data_ready", generation="6.1", files=("net/sunrpc/svcsock.c", "net/sunrpc/svc_xprt.c")
 )
 
 #: way of a server's thread to the file operation that it ends in
-SERVED = {
+_SERVED = {
     "read": "read",
     "readv": "read",
     "write": "write",
@@ -31,8 +31,8 @@ _SVC_FILES = (
 
 
 #: the same in 2.6, where every export is read and written through vectors
-SERVED_26 = {"read": "read", "write": "write", "write-sync": "sync", "fsync": "sync"}
-_NFSD = ("@kthread", ">nfsd")
+_SERVED_V2_6 = {"read": "read", "write": "write", "write-sync": "sync", "fsync": "sync"}
+_THREAD = ("@kthread", ">nfsd")
 _SVC_CUTS: Cuts = cut_rows(
     "only when the client connects or closes",
     "svc_delete_socket",
@@ -44,7 +44,7 @@ _SVC_CUTS: Cuts = cut_rows(
 )
 
 
-def nfsd_26(generation: str) -> dict[str, Path]:
+def _entries_v2_6(generation: str) -> dict[str, Path]:
     """The server's thread of 2.6, down to the exported file system's operation.
 
     The threads are started by kernel_thread (net/sunrpc/svc.c). A read whose answer is protected
@@ -52,7 +52,7 @@ def nfsd_26(generation: str) -> dict[str, Path]:
     nfsd_sync, any other stable one in generic_osync_inode under the write itself (fs/nfsd/vfs.c).
     """
     last = {"2.6.18": (), "2.6.24": ("do_sync_readv_writev",)}[generation]
-    top = (*_NFSD, "svc_process", ">nfsd_dispatch")
+    top = (*_THREAD, "svc_process", ">nfsd_dispatch")
     write = (*top, ">nfsd3_proc_write", "nfsd_write", "nfsd_vfs_write")
     vias = {
         "read": (
@@ -67,22 +67,22 @@ def nfsd_26(generation: str) -> dict[str, Path]:
     return {name: Path(via, (), files, _SVC_CUTS) for name, via in vias.items()}
 
 
-def _network_26() -> dict[str, Path]:
+def _network_v2_6() -> dict[str, Path]:
     """The server's thread while it receives a request and sends the answer.
 
     svc_sendto sends the head by sendmsg (UDP) and the rest by sendpage (net/sunrpc/svcsock.c).
     """
-    reply = (*_NFSD, "svc_process", "svc_send")
+    reply = (*_THREAD, "svc_process", "svc_send")
     paths = {
         "reply (TCP)": Path((*reply, ">svc_tcp_sendto", "svc_sendto", ">inet_sendpage")).then(
-            replace(TCP_2_6_18, via=(">tcp_sendpage", *TCP_2_6_18.via[3:]))
+            replace(TCP_V2_6_18, via=(">tcp_sendpage", *TCP_V2_6_18.via[3:]))
         ),
         "reply (UDP)": Path(
             (*reply, ">svc_udp_sendto", "svc_sendto"),
             (("svc_sendto", "inet_sendpage"), ("inet_sendpage", "udp_sendpage")),
-        ).then(replace(UDP_2_6_18, via=UDP_2_6_18.via[3:])),
-        "request (TCP)": Path((*_NFSD, "svc_recv", ">svc_tcp_recvfrom", "svc_recvfrom")).then(
-            TCP_RECEIVED_2_6_18
+        ).then(replace(UDP_V2_6_18, via=UDP_V2_6_18.via[3:])),
+        "request (TCP)": Path((*_THREAD, "svc_recv", ">svc_tcp_recvfrom", "svc_recvfrom")).then(
+            TCP_RECEIVED_V2_6_18
         ),
     }
     edges = (("svc_sendto", "sock_sendmsg"), ("sock_sendmsg", "inet_sendmsg"))
@@ -108,7 +108,7 @@ _READV = ("nfsd_readv", "vfs_iter_read", "do_iter_read?", "do_iter_readv_writev?
 _WRITEV = ("nfsd_vfs_write", "vfs_iter_write", "do_iter_write?", "do_iter_readv_writev?")
 
 
-def nfsd_61(version: int) -> dict[str, Path]:
+def _entries_v6_1(version: int) -> dict[str, Path]:
     """The server's thread of 6.1, down to the exported file system's operation.
 
     A version 4 request is a compound; its reads run while the answer is encoded. A write that the
@@ -137,16 +137,16 @@ def nfsd_61(version: int) -> dict[str, Path]:
 
 def _nfsd() -> Kind:
     """The server: in 2.6 version 3 only."""
-    old = {gen: nfsd_26(gen) for gen in ("2.6.18", "2.6.24")}
-    ways = {3: {**old, "6.1": nfsd_61(3)}, 4: {"6.1": nfsd_61(4)}}
+    v2_6 = {gen: _entries_v2_6(gen) for gen in ("2.6.18", "2.6.24")}
+    ways = {3: {**v2_6, "6.1": _entries_v6_1(3)}, 4: {"6.1": _entries_v6_1(4)}}
     calls = {
         version: {
             gen: Calls(
                 ops=NFS_OPS,
-                file_ops=SERVED if gen == "6.1" else SERVED_26,
-                options={"receive": NFSD_RECEIVE}
+                file_ops=_SERVED if gen == "6.1" else _SERVED_V2_6,
+                options={"receive": _RECEIVE_V6_1}
                 if gen == "6.1"
-                else {"receive": NFSD_RECEIVE_26, "peer": {"senders": _network_26()}},
+                else {"receive": _RECEIVE_V2_6, "peer": {"senders": _network_v2_6()}},
             )
             for gen in of
         }

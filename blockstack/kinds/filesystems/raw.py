@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
+import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import (
     AIO_END,
@@ -14,16 +16,6 @@ from blockstack.kinds.filesystems.common import (
     end_io,
     file_system,
     source_calls,
-)
-from blockstack.kinds.filesystems.vfs_v2_6 import Fs, entries_26
-from blockstack.kinds.filesystems.vfs_v6_1 import (
-    CUTS,
-    FILES_61,
-    OPENAT,
-    Fs61,
-    cache_edges,
-    discard_61,
-    entries_61,
 )
 
 _RAW_EDGES: Edges = (
@@ -44,11 +36,11 @@ _RAW_WRITE: Edges = tuple(
 )
 
 
-def _raw_26(
+def _fs_v2_6(
     read: tuple[str, ...], write: tuple[str, ...], readv: tuple[str, ...], writev: tuple[str, ...]
-) -> Fs:
+) -> v2_6.Fs:
     """The block device's own file operations (fs/block_dev.c); no ->readpages: page by page."""
-    return Fs(
+    return v2_6.Fs(
         read=read,
         write=write,
         readv=readv,
@@ -67,27 +59,27 @@ def _raw_26(
     )
 
 
-RAW_2_6_18 = _raw_26(
+_FS_V2_6_18 = _fs_v2_6(
     (">generic_file_read", "__generic_file_aio_read"),
     (">blkdev_file_write", "generic_file_aio_write_nolock"),
     (">generic_file_readv", "__generic_file_aio_read"),
     (">generic_file_write_nolock", "generic_file_aio_write_nolock"),
 )
-RAW_2_6_24 = _raw_26(
+_FS_V2_6_24 = _fs_v2_6(
     ("do_sync_read", ">generic_file_aio_read"),
     ("do_sync_write", ">generic_file_aio_write_nolock"),
     ("do_sync_readv_writev", ">generic_file_aio_read"),
     ("do_sync_readv_writev", ">generic_file_aio_write_nolock"),
 )
 _OPEN_CUTS: Cuts = (
-    *(c for c in CUTS if c[1] != "blkdev_get_*"),
+    *(c for c in v6_1.CUTS if c[1] != "blkdev_get_*"),
     ("path_openat", "link_path_walk", "a path of one directory, in the cache"),
 )
 
 #: opening a disk whose partitions are not known yet reads its tables (block/partitions/core.c)
-OPEN_61 = Path(
+_OPEN = Path(
     (
-        *OPENAT,
+        *v6_1.OPENAT,
         "do_dentry_open",
         ">blkdev_open",
         "blkdev_get_by_dev",
@@ -98,11 +90,11 @@ OPEN_61 = Path(
         "submit_bio",
     ),
     (("filemap_read_folio", "blkdev_read_folio"), ("block_read_full_folio", "blkdev_get_block")),
-    (*FILES_61, "fs/open.c", "fs/namei.c"),
+    (*v6_1.FILES, "fs/open.c", "fs/namei.c"),
     _OPEN_CUTS,
 )
 
-RAW_61 = Fs61(
+RAW_V6_1 = v6_1.Fs(
     read=(">blkdev_read_iter", "filemap_read"),
     write=(">blkdev_write_iter", "generic_perform_write"),
     dio_read=(">blkdev_read_iter",),
@@ -110,7 +102,7 @@ RAW_61 = Fs61(
     fsync="blkdev_fsync",
     data=(),
     read_edges=(
-        *cache_edges("blkdev_readahead", "blkdev_writepages"),
+        *v6_1.cache_edges("blkdev_readahead", "blkdev_writepages"),
         ("filemap_read_folio", "blkdev_read_folio"),
         ("do_mpage_readpage", "blkdev_get_block"),
         ("block_read_full_folio", "blkdev_get_block"),
@@ -121,7 +113,7 @@ RAW_61 = Fs61(
         ("__block_write_begin_int", "blkdev_get_block"),
     ),
     sync_edges=(
-        *cache_edges("blkdev_readahead", "blkdev_writepages"),
+        *v6_1.cache_edges("blkdev_readahead", "blkdev_writepages"),
         ("__writepage", "blkdev_writepage"),
         ("__block_write_full_page", "blkdev_get_block"),
     ),
@@ -136,39 +128,41 @@ RAW_61 = Fs61(
 )
 
 #: block/fops.c since 6.6: buffered writes go through iomap (over buffer heads)
-_RAW_612 = replace(
-    RAW_61,
+_RAW_V6_12 = replace(
+    RAW_V6_1,
     write=(">blkdev_write_iter", "iomap_file_buffered_write"),
     write_edges=(("iomap_iter", "blkdev_iomap_begin"),),
 )
 
 
-def _raw_61(fs: Fs61) -> Mapping[str, Path]:
-    return entries_61(
+def _entries_v6_1(fs: v6_1.Fs) -> Mapping[str, Path]:
+    return v6_1.entries(
         fs,
         {
-            "open": OPEN_61,
-            "discard": discard_61((">blkdev_ioctl", "blkdev_common_ioctl?", "blk_ioctl_discard?")),
+            "open": _OPEN,
+            "discard": v6_1.discard(
+                (">blkdev_ioctl", "blkdev_common_ioctl?", "blk_ioctl_discard?")
+            ),
         },
     )
 
 
-_RAW = {
-    "2.6.18": entries_26(RAW_2_6_18),
-    "2.6.24": entries_26(RAW_2_6_24),
-    "6.1": _raw_61(RAW_61),
-    "6.12": _raw_61(_RAW_612),
+_ENTRIES = {
+    "2.6.18": v2_6.entries(_FS_V2_6_18),
+    "2.6.24": v2_6.entries(_FS_V2_6_24),
+    "6.1": _entries_v6_1(RAW_V6_1),
+    "6.12": _entries_v6_1(_RAW_V6_12),
 }
 RAW = file_system(
     "raw",
     "block device opened as a file",
-    _RAW,
+    _ENTRIES,
     {
-        "2.6.18": source_calls(_RAW["2.6.18"], AIO_END, ">blkdev_prepare_write"),
-        "2.6.24": source_calls(_RAW["2.6.24"], BUFFER_END, ">blkdev_write_begin"),
+        "2.6.18": source_calls(_ENTRIES["2.6.18"], AIO_END, ">blkdev_prepare_write"),
+        "2.6.24": source_calls(_ENTRIES["2.6.24"], BUFFER_END, ">blkdev_write_begin"),
         **{
             gen: source_calls(
-                _RAW[gen],
+                _ENTRIES[gen],
                 end_io("mpage_end_io@fs/mpage.c"),
                 ops=OPS,
                 ends={"": (BUFFER_END,), "direct": DIO_END[:2]},

@@ -1,19 +1,11 @@
-"""reiser4 (never merged): the VFS's part of its ways in."""
+"""reiser4 (never merged): the VFS's part of its entry points."""
 
+import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts
-from blockstack.kinds.filesystems.vfs_v2_6 import (
-    FILES_26,
-    PDFLUSH,
-    READ_26,
-    RECLAIM_26,
-    RECLAIM_EDGES,
-    RECLAIM_FILES_26,
-    WRITE_26,
-)
 from blockstack.kinds.model import Calls, Kind
 
-# reiser4 was never merged: its functions are in no table, so that every way in through them is a
+# reiser4 was never merged: its functions are in no table, so that every path through them is a
 # lower bound made of the VFS's part. The names are those of the 2.6.17-mm patch. Nobody published
 # its frames; that it refused to be built with 4K stacks until September 2005 is all that is known
 # (Hans Reiser, 2005-09-09, "List of things requested by lkml for reiser4 inclusion", item 2).
@@ -26,8 +18,8 @@ _TO_DISK = (
 )
 _OWN_WRITEPAGES: Cuts = (("do_writepages", "mpage_writepages", "reiser4 has its ->writepages"),)
 _REISER4 = {
-    "read": Path((*READ_26, ">reiser4_read", ">read_unix_file", "submit_bio"), (), FILES_26),
-    "write": Path((*WRITE_26, ">reiser4_write", ">write_unix_file", *_TO_DISK), (), FILES_26),
+    "read": Path((*v2_6.READ, ">reiser4_read", ">read_unix_file", "submit_bio"), (), v2_6.FILES),
+    "write": Path((*v2_6.WRITE, ">reiser4_write", ">write_unix_file", *_TO_DISK), (), v2_6.FILES),
     "fsync": Path(
         (
             "@syscall",
@@ -38,27 +30,27 @@ _REISER4 = {
             *_TO_DISK,
         ),
         (),
-        FILES_26,
+        v2_6.FILES,
         _OWN_WRITEPAGES,
     ),
     "writeback": Path(
-        (*PDFLUSH, "writeback_inodes", "sync_sb_inodes", ">reiser4_sync_inodes", *_TO_DISK),
+        (*v2_6.PDFLUSH, "writeback_inodes", "sync_sb_inodes", ">reiser4_sync_inodes", *_TO_DISK),
         (("pdflush", "background_writeout"),),
-        FILES_26,
+        v2_6.FILES,
         _OWN_WRITEPAGES,
     ),
-    "journal": Path(("@kthread", ">ktxnmgrd", *_TO_DISK), (), FILES_26),
+    "journal": Path(("@kthread", ">ktxnmgrd", *_TO_DISK), (), v2_6.FILES),
     "reclaim": Path(
         (
-            *WRITE_26,
+            *v2_6.WRITE,
             ">reiser4_write",
             "__alloc_pages",
-            *RECLAIM_26[1:],
+            *v2_6.RECLAIM[1:],
             ">reiser4_writepage",
             *_TO_DISK,
         ),
-        RECLAIM_EDGES,
-        FILES_26 + RECLAIM_FILES_26,
+        v2_6.RECLAIM_EDGES,
+        v2_6.FILES + v2_6.RECLAIM_FILES,
     ),
 }
 REISER4 = Kind(

@@ -2,31 +2,15 @@
 
 from collections.abc import Mapping
 
+import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
+import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Edges, end_io
-from blockstack.kinds.filesystems.vfs_v2_6 import (
-    FILES_26,
-    RECLAIM_26,
-    RECLAIM_CUTS_26,
-    RECLAIM_FILES_26,
-)
-from blockstack.kinds.filesystems.vfs_v2_6 import RECLAIM_EDGES as RECLAIM_EDGES_V2_6
-from blockstack.kinds.filesystems.vfs_v6_1 import (
-    FAULT,
-    FILES_61,
-    NO_SYNC,
-    READ,
-    RECLAIM,
-    RECLAIM_CUTS,
-    RECLAIM_EDGES,
-    RECLAIM_FILES,
-    WRITE,
-)
 from blockstack.kinds.model import Calls, Kind
 
 _FILES_V2_6 = (
-    *RECLAIM_FILES_26,
-    *FILES_26,
+    *v2_6.RECLAIM_FILES,
+    *v2_6.FILES,
     "mm/memory.c",
     "mm/page_io.c",
     "mm/swap_state.c",
@@ -35,15 +19,17 @@ _FILES_V2_6 = (
     "arch/i386/mm/fault.c",
     "arch/x86/mm/fault_32.c",
 )
-_OUT_V2_6 = (*RECLAIM_26, ">swap_writepage", "submit_bio")
+_OUT_V2_6 = (*v2_6.RECLAIM, ">swap_writepage", "submit_bio")
 _FAULT_V2_6 = ("@fault", "do_page_fault", "__handle_mm_fault|handle_mm_fault")
 
 
-def _swap_26(kswapd: tuple[str, ...]) -> Mapping[str, Path]:
+def _entries_v2_6(kswapd: tuple[str, ...]) -> Mapping[str, Path]:
     """Swap of 2.6: direct reclaim writes out in whoever allocates (mm/vmscan.c pageout)."""
     shmem = ("shrink_inactive_list", "shmem_writepage"), ("pageout", "shmem_writepage")
     return {
-        "fault": Path((*_FAULT_V2_6, *_OUT_V2_6), RECLAIM_EDGES_V2_6, _FILES_V2_6, RECLAIM_CUTS_26),
+        "fault": Path(
+            (*_FAULT_V2_6, *_OUT_V2_6), v2_6.RECLAIM_EDGES, _FILES_V2_6, v2_6.RECLAIM_CUTS
+        ),
         "reclaim": Path(
             (
                 "@syscall",
@@ -54,12 +40,12 @@ def _swap_26(kswapd: tuple[str, ...]) -> Mapping[str, Path]:
                 "generic_file_buffered_write",
                 *_OUT_V2_6,
             ),
-            (*RECLAIM_EDGES_V2_6, *shmem),
+            (*v2_6.RECLAIM_EDGES, *shmem),
             _FILES_V2_6,
-            RECLAIM_CUTS_26,
+            v2_6.RECLAIM_CUTS,
         ),
         "kswapd": Path(
-            (*kswapd, *RECLAIM_26[2:], ">swap_writepage", "submit_bio"), (), _FILES_V2_6
+            (*kswapd, *v2_6.RECLAIM[2:], ">swap_writepage", "submit_bio"), (), _FILES_V2_6
         ),
         "swap-in": Path(
             (
@@ -77,8 +63,8 @@ def _swap_26(kswapd: tuple[str, ...]) -> Mapping[str, Path]:
 
 
 _FILES_V6_1 = (
-    *FILES_61,
-    *RECLAIM_FILES,
+    *v6_1.FILES,
+    *v6_1.RECLAIM_FILES,
     "mm/memory.c",
     "mm/page_io.c",
     "mm/swap_state.c",
@@ -115,13 +101,13 @@ _COPY_FILES = (
 )
 
 
-def swap_61() -> dict[str, Path]:
+def _entries_v6_1() -> dict[str, Path]:
     """Swap of 6.1: direct reclaim still writes anonymous pages out (mm/vmscan.c pageout)."""
-    reclaim = (*RECLAIM, ">shmem_writepage", *_OUT_V6_1)
-    wanted = (*RECLAIM_EDGES, ("shmem_writepage", "swap_writepage"))
+    reclaim = (*v6_1.RECLAIM, ">shmem_writepage", *_OUT_V6_1)
+    wanted = (*v6_1.RECLAIM_EDGES, ("shmem_writepage", "swap_writepage"))
     fault = (*wanted, *_MEMCG_EDGES, ("do_fault", "shmem_fault"), ("__do_fault", "shmem_fault"))
     # from whatever the fault allocates or charges: the page, or swap-in read ahead for it
-    charged = (*RECLAIM[3:], ">shmem_writepage", *_OUT_V6_1)
+    charged = (*v6_1.RECLAIM[3:], ">shmem_writepage", *_OUT_V6_1)
     kernel = (
         ">@copy",
         "exc_page_fault",
@@ -130,17 +116,17 @@ def swap_61() -> dict[str, Path]:
         "__handle_mm_fault?",
     )
     return {
-        "fault": Path((*FAULT, *charged), fault, _FILES_V6_1, RECLAIM_CUTS),
+        "fault": Path((*v6_1.FAULT, *charged), fault, _FILES_V6_1, v6_1.RECLAIM_CUTS),
         # a system call copies to or from user memory that is swapped out (lib/iov_iter.c)
         "read-fault": Path(
-            (*READ, "filemap_read", "copy_page_to_iter", "_copy_to_iter?", *kernel, *charged),
+            (*v6_1.READ, "filemap_read", "copy_page_to_iter", "_copy_to_iter?", *kernel, *charged),
             (*fault, *_ANY_READ),
             _COPY_FILES,
-            RECLAIM_CUTS,
+            v6_1.RECLAIM_CUTS,
         ),
         "write-fault": Path(
             (
-                *WRITE,
+                *v6_1.WRITE,
                 "generic_perform_write",
                 "fault_in_iov_iter_readable",
                 "fault_in_readable?",
@@ -149,11 +135,11 @@ def swap_61() -> dict[str, Path]:
             ),
             (*fault, *_ANY_WRITE),
             _COPY_FILES,
-            RECLAIM_CUTS + NO_SYNC,
+            v6_1.RECLAIM_CUTS + v6_1.NO_SYNC,
         ),
         "reclaim": Path(
             (
-                *WRITE,
+                *v6_1.WRITE,
                 ">ext4_file_write_iter",
                 "ext4_buffered_write_iter",
                 "generic_perform_write",
@@ -163,7 +149,7 @@ def swap_61() -> dict[str, Path]:
             ),
             wanted,
             _FILES_V6_1,
-            RECLAIM_CUTS + NO_SYNC,
+            v6_1.RECLAIM_CUTS + v6_1.NO_SYNC,
         ),
         "kswapd": Path(
             (
@@ -171,28 +157,28 @@ def swap_61() -> dict[str, Path]:
                 "kthread",
                 ">kswapd",
                 "balance_pgdat",
-                *RECLAIM[4:],
+                *v6_1.RECLAIM[4:],
                 ">shmem_writepage",
                 *_OUT_V6_1,
             ),
             wanted,
             _FILES_V6_1,
-            RECLAIM_CUTS,
+            v6_1.RECLAIM_CUTS,
         ),
         "swap-in": Path(
-            (*FAULT, "do_swap_page?", "swapin_readahead", "swap_readpage", "submit_bio"),
+            (*v6_1.FAULT, "do_swap_page?", "swapin_readahead", "swap_readpage", "submit_bio"),
             (),
             _FILES_V6_1,
-            RECLAIM_CUTS,
+            v6_1.RECLAIM_CUTS,
         ),
     }
 
 
 _SWAP_END = end_io("end_swap_bio_write")
-_SWAP = {
-    "2.6.18": _swap_26(("@kthread", ">kswapd")),
-    "2.6.24": _swap_26(("@kthread", "kthread", ">kswapd")),
-    "6.1": swap_61(),
+_ENTRIES = {
+    "2.6.18": _entries_v2_6(("@kthread", ">kswapd")),
+    "2.6.24": _entries_v2_6(("@kthread", "kthread", ">kswapd")),
+    "6.1": _entries_v6_1(),
 }
 SWAP = Kind(
     "swap",
@@ -203,7 +189,7 @@ SWAP = Kind(
     calls={
         gen: Calls(endio=_SWAP_END, ops=("read", "write")) for gen in ("2.6.18", "2.6.24", "6.1")
     },
-    entries=_SWAP,
+    entries=_ENTRIES,
     verb="swap",
     entry_ops={
         "read": ("swap-in",),

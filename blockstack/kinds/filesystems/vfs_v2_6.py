@@ -1,4 +1,4 @@
-"""What every file system's ways in have in common: system call, page cache, writeback, reclaim.
+"""What file systems have in common in 2.6: system call, page cache, writeback, reclaim.
 
 A file system names its own functions in an `Fs`; `entries` puts the generation's VFS around them.
 The anchors are few on purpose: where several calls lead on (data or metadata, read ahead or not)
@@ -65,7 +65,7 @@ class Fs:
     more: Mapping[str, Path] = field(default_factory=dict)
 
 
-FILES_26 = (
+FILES = (
     "fs/read_write.c",
     "fs/buffer.c",
     "fs/sync.c",
@@ -79,12 +79,12 @@ FILES_26 = (
     "mm/pdflush.c",
     "kernel/wait.c",
 )
-RECLAIM_FILES_26 = ("mm/vmscan.c", "mm/page_alloc.c", "lib/radix-tree.c")
+RECLAIM_FILES = ("mm/vmscan.c", "mm/page_alloc.c", "lib/radix-tree.c")
 
-READ_26 = ("@syscall", "sys_read", "vfs_read")
-WRITE_26 = ("@syscall", "sys_write", "vfs_write")
-READV_26 = ("@syscall", "sys_readv", "do_readv_writev")
-WRITEV_26 = ("@syscall", "sys_writev", "do_readv_writev")
+READ = ("@syscall", "sys_read", "vfs_read")
+WRITE = ("@syscall", "sys_write", "vfs_write")
+READV = ("@syscall", "sys_readv", "do_readv_writev")
+WRITEV = ("@syscall", "sys_writev", "do_readv_writev")
 #: pdflush is started by kthread_run (mm/pdflush.c, 2.6.18 and 2.6.24)
 PDFLUSH = ("@kthread", "kthread", ">pdflush", "__pdflush?")
 #: fs/fs-writeback.c: pdflush_operation's two periodic jobs
@@ -94,7 +94,7 @@ PDFLUSH_EDGES: Edges = tuple(
     for job in ("background_writeout", "wb_kupdate")
 )
 #: __alloc_pages to ->writepage; pageout and shrink_page_list are inlined in most builds
-RECLAIM_26 = (
+RECLAIM = (
     "__alloc_pages",
     "try_to_free_pages",
     "shrink_zone",
@@ -105,7 +105,7 @@ RECLAIM_26 = (
 #: the entry asks for reclaim by name: the general cut that gives it a budget does not apply
 RECLAIM_EDGES: Edges = (("__alloc_pages", "try_to_free_pages"),)
 
-RECLAIM_CUTS_26: Cuts = (
+RECLAIM_CUTS: Cuts = (
     (
         "generic_file_buffered_write",
         "balance_dirty_pages_ratelimited_nr",
@@ -143,19 +143,19 @@ _NO_MIX: Cuts = (
 )
 
 
-def entries_26(fs: Fs) -> dict[str, Path]:
-    """Ways in of a 2.6.18 or 2.6.24 file system, from the root to ``submit_bio``."""
+def entries(fs: Fs) -> dict[str, Path]:
+    """Entry points of a 2.6.18 or 2.6.24 file system, from the root to ``submit_bio``."""
     dio_cuts = fs.cuts + _COMMON_CUTS + _NO_MIX
     fs = replace(fs, cuts=fs.cuts + _COMMON_CUTS + fs.cached_cuts)
-    files = FILES_26 + fs.files
+    files = FILES + fs.files
     write_edges = fs.write_edges + fs.sync_edges
     direct = ("generic_file_direct_IO?", *fs.direct, "__blockdev_direct_IO")
-    dio_read = (*READ_26, *fs.read, *direct)
-    dio_write = (*WRITE_26, *fs.write, "generic_file_direct_write", *direct)
-    buffered = (*WRITE_26, *fs.write, "generic_file_buffered_write")
+    dio_read = (*READ, *fs.read, *direct)
+    dio_write = (*WRITE, *fs.write, "generic_file_direct_write", *direct)
+    buffered = (*WRITE, *fs.write, "generic_file_buffered_write")
     found = {
         "read": Path(
-            (*READ_26, *fs.read, "do_generic_mapping_read", "submit_bio"),
+            (*READ, *fs.read, "do_generic_mapping_read", "submit_bio"),
             fs.read_edges,
             files,
             fs.cuts + fs.read_cuts,
@@ -176,15 +176,15 @@ def entries_26(fs: Fs) -> dict[str, Path]:
             fs.cuts,
         ),
         "reclaim": Path(
-            (*buffered, *RECLAIM_26, ">" + fs.writepage, "submit_bio"),
+            (*buffered, *RECLAIM, ">" + fs.writepage, "submit_bio"),
             RECLAIM_EDGES + fs.sync_edges,
-            files + RECLAIM_FILES_26,
-            fs.cuts + RECLAIM_CUTS_26,
+            files + RECLAIM_FILES,
+            fs.cuts + RECLAIM_CUTS,
         ),
     }
-    dio_readv = (*READV_26, *fs.readv, *direct, "dio_bio_submit", "submit_bio")
+    dio_readv = (*READV, *fs.readv, *direct, "dio_bio_submit", "submit_bio")
     dio_writev = (
-        *WRITEV_26,
+        *WRITEV,
         *fs.writev,
         "generic_file_direct_write",
         *direct,
@@ -193,14 +193,14 @@ def entries_26(fs: Fs) -> dict[str, Path]:
     )
     found |= {
         "readv": Path(
-            (*READV_26, *fs.readv, "do_generic_mapping_read", "submit_bio"),
+            (*READV, *fs.readv, "do_generic_mapping_read", "submit_bio"),
             fs.read_edges,
             files,
             fs.cuts + fs.read_cuts,
         ),
         "readv-direct": Path(dio_readv, (), files, dio_cuts),
         "writev": Path(
-            (*WRITEV_26, *fs.writev, "generic_file_buffered_write", "submit_bio"),
+            (*WRITEV, *fs.writev, "generic_file_buffered_write", "submit_bio"),
             write_edges,
             files,
             fs.cuts,
@@ -222,6 +222,6 @@ def entries_26(fs: Fs) -> dict[str, Path]:
     return {**found, **fs.more}
 
 
-def journal_26(thread: str, files: tuple[str, ...], edges: Edges = (), *via: str) -> Path:
+def thread(thread: str, files: tuple[str, ...], edges: Edges = (), *via: str) -> Path:
     """A file system's own thread that submits: kjournald, xfsbufd."""
-    return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), edges, FILES_26 + files)
+    return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), edges, FILES + files)

@@ -1,4 +1,4 @@
-"""What every file system's ways in have in common in 6.1: system call, page cache, writeback."""
+"""What file systems have in common in 6.1: system call, page cache, writeback, reclaim."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Cuts, Edges
 
-FILES_61 = (
+FILES = (
     "fs/read_write.c",
     "fs/buffer.c",
     "fs/sync.c",
@@ -152,7 +152,7 @@ NO_SYNC: Cuts = (
 
 
 @dataclass(frozen=True)
-class Fs61:
+class Fs:
     """One file system's functions in 6.1; the fields are those of `Fs`, the direct I/O's own.
 
     Attributes
@@ -188,9 +188,9 @@ class Fs61:
     names: tuple[str, ...] = ()
 
 
-def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Path]:
-    """Ways in of a 6.1 file system, from the root to ``submit_bio``."""
-    files, end = FILES_61 + fs.files, ("submit_bio",)
+def entries(fs: Fs, more: Mapping[str, Path] | None = None) -> dict[str, Path]:
+    """Entry points of a 6.1 file system, from the root to ``submit_bio``."""
+    files, end = FILES + fs.files, ("submit_bio",)
     cuts = CUTS + fs.cuts
     write_cuts, dio_cuts = cuts + NO_SYNC, cuts + _NO_MIX
     found = {
@@ -252,19 +252,17 @@ def entries_61(fs: Fs61, more: Mapping[str, Path] | None = None) -> dict[str, Pa
     return {**found, **(more or {})}
 
 
-def thread_61(thread: str, files: tuple[str, ...], *via: str, cuts: Cuts = CUTS) -> Path:
+def thread(thread: str, files: tuple[str, ...], *via: str, cuts: Cuts = CUTS) -> Path:
     """A file system's own thread that submits: kjournald2, xfsaild."""
-    return Path(
-        ("@kthread", "kthread", ">" + thread, *via, "submit_bio"), (), FILES_61 + files, cuts
-    )
+    return Path(("@kthread", "kthread", ">" + thread, *via, "submit_bio"), (), FILES + files, cuts)
 
 
-def discard_61(via: tuple[str, ...], fs: "Fs61 | None" = None) -> Path:
+def discard(via: tuple[str, ...], fs: "Fs | None" = None) -> Path:
     """BLKDISCARD or FITRIM to the discard bios (what other ioctls need is not counted)."""
     return Path(
         (*_ENTRY, "__x64_sys_ioctl|__ia32_sys_ioctl", *via, "blkdev_issue_discard"),
         (),
-        FILES_61 + (("fs/ioctl.c", *fs.files) if fs else ("fs/ioctl.c",)),
+        FILES + (("fs/ioctl.c", *fs.files) if fs else ("fs/ioctl.c",)),
         CUTS + (fs.cuts if fs else ()),
     )
 

@@ -1,5 +1,7 @@
-"""XFS: ways in of 2.6.18, 2.6.24 and 6.1."""
+"""XFS: entry points of 2.6.18, 2.6.24 and 6.1."""
 
+import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
+import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import (
     AIO_END,
@@ -11,8 +13,6 @@ from blockstack.kinds.filesystems.common import (
     file_system,
     source_calls,
 )
-from blockstack.kinds.filesystems.vfs_v2_6 import FILES_26, Fs, entries_26, journal_26
-from blockstack.kinds.filesystems.vfs_v6_1 import Fs61, discard_61, entries_61, thread_61
 
 FILES_XFS = ("fs/xfs/",)
 
@@ -43,7 +43,7 @@ _AIL_OPS: Edges = (
 _ALLOCATE: Edges = (*_BMAP_OPS, *_BUF_OPS, *_AIL_OPS, ("xfs_iomap", "xfs_iomap_write_allocate"))
 _META = (*_BUF_OPS, *_AIL_OPS)
 
-_CUTS_26: Cuts = (
+_CUTS_V2_6: Cuts = (
     ("*", "xfs_bmap_rtalloc", "no real-time device"),
     ("*", "xfs_rtallocate*", "no real-time device"),
     ("*", "xfs_qm_*", "no quota"),
@@ -98,7 +98,7 @@ _UNPLUG: Edges = tuple(
 )
 #: the last function before the kick; the deepest such route ends in xfs_buf_lock or xfs_buf_iowait
 _UNPLUG_VIA = ("xfs_buf_lock",)
-_XFSBUFD = journal_26("xfsbufd", FILES_XFS, (("xfsbufd", "xfs_bdstrat_cb"), *_BUF_OPS))
+_XFSBUFD = v2_6.thread("xfsbufd", FILES_XFS, (("xfsbufd", "xfs_bdstrat_cb"), *_BUF_OPS))
 
 
 def _flush(fsync: str, *end: str) -> Path:
@@ -115,12 +115,12 @@ def _flush(fsync: str, *end: str) -> Path:
             *end,
         ),
         () if end else (("blkdev_issue_flush", "@issue_flush_fn"),),
-        FILES_26 + FILES_XFS,
-        _CUTS_26,
+        v2_6.FILES + FILES_XFS,
+        _CUTS_V2_6,
     )
 
 
-XFS_2_6_18 = Fs(
+_FS_V2_6_18 = v2_6.Fs(
     read=("do_sync_read", ">xfs_file_aio_read", ">xfs_read", "__generic_file_aio_read"),
     write=("do_sync_write", ">xfs_file_aio_write", ">xfs_write"),
     readv=(">xfs_file_readv", ">xfs_read", "__generic_file_aio_read"),
@@ -138,11 +138,11 @@ XFS_2_6_18 = Fs(
     writepage="xfs_vm_writepage",
     unplug=_UNPLUG_VIA,
     files=FILES_XFS,
-    cuts=_CUTS_26,
+    cuts=_CUTS_V2_6,
     read_cuts=_READ_CUTS,
     more={"journal": _XFSBUFD, "flush": _flush(">xfs_fsync")},
 )
-XFS_2_6_24 = Fs(
+_FS_V2_6_24 = v2_6.Fs(
     read=("do_sync_read", ">xfs_file_aio_read", "xfs_read", "generic_file_aio_read"),
     write=("do_sync_write", ">xfs_file_aio_write", "xfs_write"),
     readv=("do_sync_readv_writev", ">xfs_file_aio_read", "xfs_read", "generic_file_aio_read"),
@@ -160,18 +160,18 @@ XFS_2_6_24 = Fs(
     writepage="xfs_vm_writepage",
     unplug=_UNPLUG_VIA,
     files=FILES_XFS,
-    cuts=_CUTS_26,
+    cuts=_CUTS_V2_6,
     read_cuts=_READ_CUTS,
     more={"journal": _XFSBUFD, "flush": _flush("xfs_fsync", "submit_bio")},
 )
 
-_XFS_SYNC: Edges = (
+_SYNC_V6_1: Edges = (
     ("do_writepages", "xfs_vm_writepages"),
     ("write_cache_pages", "iomap_do_writepage"),
     ("iomap_do_writepage", "xfs_map_blocks"),
     ("iomap_submit_ioend", "xfs_prepare_ioend"),
 )
-_XFS_CUTS: Cuts = (
+_CUTS_V6_1: Cuts = (
     ("*", "xfs_bmap_rtalloc", "no real-time device"),
     ("*", "xfs_rt*", "no real-time device"),
     ("*", "xfs_qm_*", "no quota"),
@@ -203,7 +203,7 @@ _XFS_CUTS: Cuts = (
     ("*", "xfs_blockgc_*", "space is left"),
     ("*", "xfs_flush_inodes", "space is left"),
 )
-XFS_61 = Fs61(
+_FS_V6_1 = v6_1.Fs(
     read=(
         ">xfs_file_read_iter",
         "xfs_file_buffered_read",
@@ -226,34 +226,34 @@ XFS_61 = Fs61(
         ("iomap_iter", "xfs_read_iomap_begin"),
     ),
     write_edges=(("iomap_iter", "xfs_buffered_write_iomap_begin"),),
-    sync_edges=_XFS_SYNC,
+    sync_edges=_SYNC_V6_1,
     meta_read=(("iomap_iter", "xfs_read_iomap_begin"),),
     meta_write=(("iomap_iter", "xfs_direct_write_iomap_begin"),),
     files=("fs/xfs/",),
-    cuts=_XFS_CUTS,
+    cuts=_CUTS_V6_1,
     fault=(">xfs_filemap_fault", "filemap_fault"),
     names=("xfs_vn_lookup", "xfs_vn_create", "xfs_file_open"),
 )
-_XFS = {
-    "2.6.18": entries_26(XFS_2_6_18),
-    "2.6.24": entries_26(XFS_2_6_24),
-    "6.1": entries_61(
-        XFS_61,
+_ENTRIES = {
+    "2.6.18": v2_6.entries(_FS_V2_6_18),
+    "2.6.24": v2_6.entries(_FS_V2_6_24),
+    "6.1": v6_1.entries(
+        _FS_V6_1,
         {
-            "journal": thread_61("xfsaild", XFS_61.files),
-            "discard": discard_61((">xfs_file_ioctl", "xfs_ioc_trim"), XFS_61),
+            "journal": v6_1.thread("xfsaild", _FS_V6_1.files),
+            "discard": v6_1.discard((">xfs_file_ioctl", "xfs_ioc_trim"), _FS_V6_1),
         },
     ),
 }
 XFS = file_system(
     "xfs",
     "XFS file system",
-    _XFS,
+    _ENTRIES,
     {
-        "2.6.18": source_calls(_XFS["2.6.18"], AIO_END, ">xfs_vm_prepare_write"),
-        "2.6.24": source_calls(_XFS["2.6.24"], BUFFER_END, ">xfs_vm_write_begin"),
+        "2.6.18": source_calls(_ENTRIES["2.6.18"], AIO_END, ">xfs_vm_prepare_write"),
+        "2.6.24": source_calls(_ENTRIES["2.6.24"], BUFFER_END, ">xfs_vm_write_begin"),
         "6.1": source_calls(
-            _XFS["6.1"],
+            _ENTRIES["6.1"],
             end_io("iomap_writepage_end_bio"),
             ends={"": (end_io("iomap_read_end_io"),), "direct": DIO_END[2:]},
         ),

@@ -1,19 +1,31 @@
 """md raid4, raid5 and raid6 (drivers/md/raid5.c; it took raid6main.c in before 2.6.18)."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from blockstack.base.calls import Path
-from blockstack.kinds.md.v2_6 import BITMAP, BITMAP_CUTS, ENDWRITE, MD, THREAD, superblock_path
-from blockstack.kinds.md.v6_1 import BITMAP as NEW_BITMAP
-from blockstack.kinds.md.v6_1 import ENTRY, FLUSH_WORKER, THREAD_FILES
-from blockstack.kinds.md.v6_1 import THREAD as NEW_THREAD
-from blockstack.kinds.md.v6_12 import later_md
-from blockstack.kinds.model import Calls, Worker
+from blockstack.kinds.md.common import (
+    BITMAP_CUTS,
+    BITMAP_V2_6,
+    BITMAP_V6_1,
+    ENDWRITE,
+    ENTRY,
+    FLUSH_WORKER,
+    MD,
+    THREAD_FILES,
+    THREAD_V2_6,
+    THREAD_V6_1,
+    calls_v6_12,
+    superblock_path,
+    with_bitmap,
+)
+from blockstack.kinds.md.params import chunk, failed_members
+from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.shared.requests import with_cuts
 
 _FILE = "drivers/md/raid5.c"
-_ENTRY_OLD = f">make_request@{_FILE}"
+_ENTRY_V2_6 = f">make_request@{_FILE}"
 
 
 def _reasons(
@@ -93,15 +105,15 @@ def _options(level: int, gen: str) -> dict[str, Any]:
     }
 
 
-def _old(level: int, gen: str, *, bitmap: bool) -> Calls:
+def _calls_v2_6(level: int, gen: str, *, bitmap: bool) -> Calls:
     """Kernels in which make_request handles the stripe itself.
 
     raid4 and raid5 share handle_stripe5; handle_stripe is inlined or a tail jump.
     """
     handler, other = ("handle_stripe6", "handle_stripe5")[:: 1 if level == 6 else -1]
-    files = (_FILE, MD, BITMAP) if bitmap else (_FILE, MD)
+    files = (_FILE, MD, BITMAP_V2_6) if bitmap else (_FILE, MD)
     cuts = (("*", other, f"raid{level} is handled by {handler}"), *_RESHAPE, *_GONE)
-    raid5d = (*THREAD, ">raid5d")
+    raid5d = (*THREAD_V2_6, ">raid5d")
     # with a bitmap: the deeper of its write and of the stripes'
     thread = Worker(
         "raid5d",
@@ -114,14 +126,14 @@ def _old(level: int, gen: str, *, bitmap: bool) -> Calls:
     options = _options(level, gen)
     # unplug_fn also runs below make_request, when it must wait for a free stripe
     options["unplug_in_submit"] = Path(
-        (_ENTRY_OLD, "get_active_stripe", f"unplug_slaves@{_FILE}", "blk_unplug?"),
+        (_ENTRY_V2_6, "get_active_stripe", f"unplug_slaves@{_FILE}", "blk_unplug?"),
         files=(_FILE, "block/ll_rw_blk.c"),
         cuts=cuts,
     )
     options["superblock"] = superblock_path("raid5d", files)
     aligned = bool(options["aligned_read"])
     return Calls(
-        submit=Path((_ENTRY_OLD, handler), files=files, cuts=(*cuts, *ENDWRITE)),
+        submit=Path((_ENTRY_V2_6, handler), files=files, cuts=(*cuts, *ENDWRITE)),
         # Where the data decide who submits a write, no op may be tied to the thread as a whole:
         # the thread is then named under FUA, which these kernels refuse.
         worker={"fua" if options["full_stripe_in_caller"] else "write": thread},
@@ -144,12 +156,12 @@ def _old(level: int, gen: str, *, bitmap: bool) -> Calls:
     )
 
 
-def _new(level: int, *, bitmap: bool) -> Calls:
+def _calls_v6_1(level: int, *, bitmap: bool) -> Calls:
     """6.1: make_request only queues; raid5d handles the stripes."""
-    files = (MD, _FILE, *((NEW_BITMAP,) if bitmap else ()))
+    files = (MD, _FILE, *((BITMAP_V6_1,) if bitmap else ()))
     thread_files = ("kernel/kthread.c", *files)
     cuts = (*_RESHAPE, *_GONE, *_LOG, *_BAD_BLOCKS, *_SUPERBLOCK, *BITMAP_CUTS)
-    stripes = (*NEW_THREAD, ">raid5d", "handle_active_stripes", "handle_stripe")
+    stripes = (*THREAD_V6_1, ">raid5d", "handle_active_stripes", "handle_stripe")
     thread = Worker(
         "raid5d",
         Path(stripes[:4] if bitmap else (*stripes, "ops_run_io"), files=thread_files, cuts=cuts),
@@ -174,15 +186,39 @@ def _new(level: int, *, bitmap: bool) -> Calls:
         split="rest",
         options={
             **_options(level, "6.1"),
-            "superblock": superblock_path("raid5d", thread_files, NEW_THREAD),
+            "superblock": superblock_path("raid5d", thread_files, THREAD_V6_1),
         },
     )
 
 
 def parity_calls(level: int, *, bitmap: bool = False) -> Mapping[str, Calls]:
     """Call paths of one level in every generation."""
+    v6_1 = _calls_v6_1(level, bitmap=bitmap)
     return {
-        "2.6.18": _old(level, "2.6.18", bitmap=bitmap),
-        "2.6.24": _old(level, "2.6.24", bitmap=bitmap),
-        **later_md({"6.1": _new(level, bitmap=bitmap)}),
+        "2.6.18": _calls_v2_6(level, "2.6.18", bitmap=bitmap),
+        "2.6.24": _calls_v2_6(level, "2.6.24", bitmap=bitmap),
+        "6.1": v6_1,
+        "6.12": calls_v6_12(v6_1),
     }
+
+
+def _parity(level: int, least: int, doc: str) -> Kind:
+    most = 2 if level == 6 else 1
+    failed = Param("failed", failed_members(most), (), "numbers of failed members, from 0")
+    # 63: the core keeps failed members as bits of a word
+    return with_bitmap(
+        f"md-raid{level}",
+        "raid456",
+        least,
+        doc,
+        most=63,
+        params=(chunk(power_of_two=True), failed),
+        calls=partial(parity_calls, level),
+    )
+
+
+PARITY_KINDS = (
+    _parity(4, 2, "md raid4: striping with a parity disk"),
+    _parity(5, 2, "md raid5: rotating parity, left-symmetric"),
+    _parity(6, 4, "md raid6: rotating P and Q, left-symmetric"),
+)

@@ -5,16 +5,16 @@ from blockstack.kinds.model import Calls, Kind, Worker
 from blockstack.kinds.network.common import SIZE
 from blockstack.kinds.shared.requests import (
     MQ_CUTS,
-    OLD_REQUEST_CUTS,
+    REQUEST_CUTS_V2_6,
     Cuts,
     mq_path,
-    old_request_path,
+    request_path_v2_6,
 )
-from blockstack.kinds.shared.tcp import TCP, TCP_2_6_18, WAKE
+from blockstack.kinds.shared.tcp import TCP, TCP_V2_6_18, WAKE
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
-_NBD_FILES = ("drivers/block/nbd.c",)
-_NBD_CUTS: Cuts = (
+_FILES = ("drivers/block/nbd.c",)
+_CUTS: Cuts = (
     ("*", "nbd_mark_nsock_dead", "only when the connection breaks"),
     ("*", "sock_shutdown", "only when the connection breaks"),
     ("*", "nbd_requeue_cmd", "only when the connection breaks"),
@@ -25,17 +25,17 @@ _NBD_CUTS: Cuts = (
     ("do_it", "nbd_end_request", "only for a request that failed"),
 )
 # 2.6.18 drivers/block/nbd.c do_nbd_request (the queue's request_fn): sends inline in the submitter
-_NBD_OLD_SEND = Path(
+_SEND_V2_6 = Path(
     (">do_nbd_request", "nbd_send_req", "sock_xmit", "kernel_sendmsg"),
-    files=_NBD_FILES,
-    cuts=_NBD_CUTS,
-).then(TCP_2_6_18)
-_NBD_OLD = old_request_path(
-    _NBD_OLD_SEND.via, _NBD_OLD_SEND.files, edges=_NBD_OLD_SEND.edges, cuts=_NBD_OLD_SEND.cuts
+    files=_FILES,
+    cuts=_CUTS,
+).then(TCP_V2_6_18)
+_SUBMIT_V2_6 = request_path_v2_6(
+    _SEND_V2_6.via, _SEND_V2_6.files, edges=_SEND_V2_6.edges, cuts=_SEND_V2_6.cuts
 )
 # drivers/block/nbd.c nbd_do_it: the nbd-client process receives in its ioctl and completes; the
 # table has no calls of nbd_ioctl (a jump table), so its whole frame counts
-_NBD_OLD_DONE = Path(
+_DONE_V2_6 = Path(
     (
         "@syscall",
         "sys_ioctl",
@@ -47,38 +47,38 @@ _NBD_OLD_DONE = Path(
         "__end_that_request_first",
         "bio_endio",
     ),
-    files=(*_NBD_FILES, "fs/ioctl.c", "block/ioctl.c"),
-    cuts=OLD_REQUEST_CUTS,
+    files=(*_FILES, "fs/ioctl.c", "block/ioctl.c"),
+    cuts=REQUEST_CUTS_V2_6,
 )
 
 
-def _nbd_old() -> Calls:
-    unplug = old_request_path(
-        _NBD_OLD_SEND.via,
-        _NBD_OLD_SEND.files,
-        edges=_NBD_OLD_SEND.edges,
-        cuts=_NBD_OLD_SEND.cuts,
+def _calls_v2_6() -> Calls:
+    unplug = request_path_v2_6(
+        _SEND_V2_6.via,
+        _SEND_V2_6.files,
+        edges=_SEND_V2_6.edges,
+        cuts=_SEND_V2_6.cuts,
         entry="generic_unplug_device",
     )
     return Calls(
-        submit=_NBD_OLD,
+        submit=_SUBMIT_V2_6,
         unplug=unplug,
         ops=("read", "write"),
-        completion=_NBD_OLD_DONE,
-        options={"receive": WAKE[True]},
+        completion=_DONE_V2_6,
+        options={"receive": WAKE["2.6.18"]},
         note="sends in the submitter; nbd-client's process completes",
     )
 
 
 # 6.1 drivers/block/nbd.c: BLK_MQ_F_BLOCKING, so that a run of the queue is always kblockd's
 # (__blk_mq_delay_run_hw_queue); with mq-deadline every request goes through such a run
-_NBD_QUEUE_CUTS: Cuts = (
+_QUEUE_CUTS_V6_1: Cuts = (
     ("__blk_mq_delay_run_hw_queue", "__blk_mq_run_hw_queue", "BLK_MQ_F_BLOCKING: kblockd runs it"),
     ("__blk_mq_try_issue_directly", "nbd_queue_rq", "only without a scheduler"),
 )
-_NBD_SEND = Path(("nbd_send_cmd?", "__sock_xmit"), files=_NBD_FILES, cuts=_NBD_CUTS).then(TCP)
-_NBD_SUBMIT = mq_path("nbd_queue_rq", (), _NBD_FILES, cuts=_NBD_CUTS + _NBD_QUEUE_CUTS)
-_NBD_WORK = Path(
+_SEND_V6_1 = Path(("nbd_send_cmd?", "__sock_xmit"), files=_FILES, cuts=_CUTS).then(TCP)
+_SUBMIT_V6_1 = mq_path("nbd_queue_rq", (), _FILES, cuts=_CUTS + _QUEUE_CUTS_V6_1)
+_WORK_V6_1 = Path(
     (
         *kworker("blk_mq_run_work_fn"),
         "__blk_mq_run_hw_queue",
@@ -87,8 +87,8 @@ _NBD_WORK = Path(
     ),
     files=WORK_FILES,
     cuts=MQ_CUTS,
-).then(_NBD_SEND)
-_NBD_DONE = Path(
+).then(_SEND_V6_1)
+_DONE_V6_1 = Path(
     (
         *kworker("recv_work"),
         "blk_mq_complete_request",
@@ -97,20 +97,20 @@ _NBD_DONE = Path(
         "blk_update_request",
         "bio_endio",
     ),
-    files=(*_NBD_FILES, *WORK_FILES),
-    cuts=MQ_CUTS + _NBD_CUTS,
+    files=(*_FILES, *WORK_FILES),
+    cuts=MQ_CUTS + _CUTS,
 )
 
 
-def _nbd() -> Calls:
-    worker = Worker("kblockd", _NBD_WORK)
+def _calls_v6_1() -> Calls:
+    worker = Worker("kblockd", _WORK_V6_1)
     ops = ("read", "write", "flush", "discard", "fua")
     return Calls(
-        submit=Path(("blk_mq_submit_bio",), _NBD_SUBMIT.edges, _NBD_FILES, _NBD_SUBMIT.cuts),
+        submit=Path(("blk_mq_submit_bio",), _SUBMIT_V6_1.edges, _FILES, _SUBMIT_V6_1.cuts),
         worker=dict.fromkeys(ops, worker),
         ops=ops,
-        completion=_NBD_DONE,
-        options={"receive": WAKE[False]},
+        completion=_DONE_V6_1,
+        options={"receive": WAKE["6.1"]},
         note="kblockd sends (BLK_MQ_F_BLOCKING with mq-deadline)",
     )
 
@@ -123,5 +123,5 @@ NBD = Kind(
     "network block device over TCP and a nic",
     params=(SIZE,),
     verb="nbd",
-    calls={"2.6.18": _nbd_old(), "2.6.24": _nbd_old(), "6.1": _nbd()},
+    calls={"2.6.18": _calls_v2_6(), "2.6.24": _calls_v2_6(), "6.1": _calls_v6_1()},
 )

@@ -7,9 +7,9 @@ from blockstack.kinds.params import choice, size_bytes
 from blockstack.kinds.shared.requests import Cuts
 from blockstack.kinds.shared.tcp import (
     BACKLOG,
-    BACKLOG_2_6_18,
+    BACKLOG_V2_6_18,
     SOFTIRQ,
-    UNKNOWN_POLL_2_6_18,
+    UNKNOWN_POLL_V2_6_18,
     gro_poll,
 )
 
@@ -47,7 +47,7 @@ _RECEIVING = {
 _NDISWRAPPER = Calls(
     submit=Path((">tx_skbuff (ndiswrapper)",)),
     options={
-        "poll": BACKLOG_2_6_18,
+        "poll": BACKLOG_V2_6_18,
         "notes": {"context": _RECEIVING},
         "dpc": Path((*SOFTIRQ, ">tasklet_action"), files=("kernel/softirq.c",)),
     },
@@ -57,11 +57,11 @@ _NDISWRAPPER = Calls(
 )
 
 
-def _driver(xmit: Path, old: Path, new: Path, note: str = "") -> dict[str, Calls]:
+def _driver(xmit: Path, v2_6: Path, v6_1: Path, note: str = "") -> dict[str, Calls]:
     """An in-tree driver: its transmit function, and how it receives to 2.6.24 and in 6.1."""
     return {
         gen: Calls(submit=xmit, options={"poll": poll}, note=note)
-        for gen, poll in (("2.6.18", old), ("2.6.24", old), ("6.1", new))
+        for gen, poll in (("2.6.18", v2_6), ("2.6.24", v2_6), ("6.1", v6_1))
     }
 
 
@@ -71,12 +71,12 @@ _DRIVERS = {
     # jumbo frames, e1000_clean_jumbo_rx_irq
     "e1000": _driver(
         E1000_XMIT,
-        BACKLOG_2_6_18,
+        BACKLOG_V2_6_18,
         gro_poll(">e1000_clean", ">e1000_clean_rx_irq", "napi_gro_receive", files=_E1000_FILES),
     ),
-    "loopback": _driver(_LOOPBACK, BACKLOG_2_6_18, BACKLOG),
+    "loopback": _driver(_LOOPBACK, BACKLOG_V2_6_18, BACKLOG),
     "generic": _driver(
-        _UNKNOWN, UNKNOWN_POLL_2_6_18, gro_poll(">poll", ">napi_gro_receive"), _UNKNOWN_NOTE
+        _UNKNOWN, UNKNOWN_POLL_V2_6_18, gro_poll(">poll", ">napi_gro_receive"), _UNKNOWN_NOTE
     ),
     "ndiswrapper": {"2.6.18": _NDISWRAPPER, "2.6.24": _NDISWRAPPER},
 }

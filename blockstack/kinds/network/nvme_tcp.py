@@ -7,8 +7,8 @@ from blockstack.kinds.shared.requests import MQ_CUTS, NOT_A_FLUSH, Cuts, unsched
 from blockstack.kinds.shared.tcp import TCP, receive
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
-_NVME_TCP_FILES = ("drivers/nvme/host/tcp.c", "drivers/nvme/host/core.c")
-_NVME_TCP_CUTS: Cuts = (
+_FILES = ("drivers/nvme/host/tcp.c", "drivers/nvme/host/core.c")
+_CUTS: Cuts = (
     ("nvme_tcp_queue_rq", "nvme_fail_nonready_command", "only while the controller is reset"),
     ("nvme_tcp_try_send", "nvme_tcp_try_send_ddgst", "digests are off (nvme connect's default)"),
     ("*", "crypto_ahash_*", "digests are off (nvme connect's default)"),
@@ -27,15 +27,15 @@ _NVME_TCP_CUTS: Cuts = (
 # 6.1 tcp.c nvme_tcp_queue_request: the first request on an idle queue is sent in the submitter when
 # it runs on the queue's CPU, else io_work on nvme_tcp_wq sends. Data go by sendpage, or by sendmsg
 # (sock_no_sendpage) where a page must not be, and before further H2CData PDUs
-_NVME_TCP_SEND = Path(
+_SEND = Path(
     ("nvme_tcp_try_send", "sock_no_sendpage", "kernel_sendmsg"),
     edges=(("kernel_sendpage", "inet_sendpage"), ("inet_sendpage", "tcp_sendpage")),
-    files=_NVME_TCP_FILES,
-    cuts=_NVME_TCP_CUTS,
+    files=_FILES,
+    cuts=_CUTS,
 ).then(TCP)
-_NVME_TCP_SUBMIT = unscheduled("nvme_tcp_queue_rq", (), _NVME_TCP_FILES).then(_NVME_TCP_SEND)
-_NVME_TCP_WORK = Path((*kworker("nvme_tcp_io_work"),), files=WORK_FILES).then(_NVME_TCP_SEND)
-_NVME_TCP_DONE = Path(
+_SUBMIT = unscheduled("nvme_tcp_queue_rq", (), _FILES).then(_SEND)
+_WORK = Path((*kworker("nvme_tcp_io_work"),), files=WORK_FILES).then(_SEND)
+_DONE = Path(
     (
         *kworker("nvme_tcp_io_work"),
         "nvme_tcp_try_recv",
@@ -48,20 +48,23 @@ _NVME_TCP_DONE = Path(
         "blk_update_request",
         "bio_endio",
     ),
-    files=(*_NVME_TCP_FILES, *WORK_FILES, "net/ipv4/tcp.c"),
-    cuts=MQ_CUTS + _NVME_TCP_CUTS,
+    files=(*_FILES, *WORK_FILES, "net/ipv4/tcp.c"),
+    cuts=MQ_CUTS + _CUTS,
 )
 
 
-def _nvme_tcp() -> Calls:
+def _calls() -> Calls:
     ops = ("read", "write", "flush", "discard", "fua")
     return Calls(
-        submit=with_cuts(_NVME_TCP_SUBMIT, NOT_A_FLUSH),
-        submit_ops={"flush": _NVME_TCP_SUBMIT, "fua": _NVME_TCP_SUBMIT},
-        worker=dict.fromkeys(ops, Worker("nvme_tcp_wq", _NVME_TCP_WORK)),
+        submit=with_cuts(_SUBMIT, NOT_A_FLUSH),
+        submit_ops={"flush": _SUBMIT, "fua": _SUBMIT},
+        worker=dict.fromkeys(ops, Worker("nvme_tcp_wq", _WORK)),
         ops=ops,
-        completion=_NVME_TCP_DONE,
-        options={"sends_in_caller": True, "receive": receive("nvme_tcp_data_ready", old=False)},
+        completion=_DONE,
+        options={
+            "sends_in_caller": True,
+            "receive": receive("nvme_tcp_data_ready", generation="6.1"),
+        },
         note="sends in the submitter on the queue's own CPU, else nvme_tcp_wq does",
     )
 
@@ -74,5 +77,5 @@ NVME_TCP = Kind(
     "NVMe disk over TCP and a nic",
     params=(SIZE,),
     verb="nvme_tcp",
-    calls={"6.1": _nvme_tcp()},
+    calls={"6.1": _calls()},
 )

@@ -29,7 +29,7 @@ _CFQ_EDGES: Edges = (
     ("elv_queue_empty", "cfq_queue_empty"),
 )
 
-OLD_REQUEST_CUTS: Cuts = (
+REQUEST_CUTS_V2_6: Cuts = (
     ("__make_request", "bio_endio", "only for a barrier that the queue refuses"),
     ("elv_next_request", "end_that_request_*", "only for a request that prep_fn killed"),
     ("elv_next_request", "end_queued_request", "only for a request that prep_fn killed"),
@@ -130,7 +130,7 @@ SPLIT_RING: Cuts = (
 )
 
 
-def old_request_path(
+def request_path_v2_6(
     via: tuple[str, ...],
     files: tuple[str, ...],
     *,
@@ -167,7 +167,7 @@ def old_request_path(
         (">" + entry, *via),
         _CFQ_EDGES + unplug + edges,
         ("block/cfq-iosched.c", *files),
-        OLD_REQUEST_CUTS + cuts,
+        REQUEST_CUTS_V2_6 + cuts,
     )
 
 

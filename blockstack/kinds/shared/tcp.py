@@ -71,7 +71,7 @@ _BACKLOG: Edges = (("release_sock", "tcp_v4_do_rcv"), ("__release_sock", "tcp_v4
 
 # Between the send call and tcp_transmit_skb the deepest way counts: a push, or, when the sender
 # works off the backlog, an acknowledgement that asks for a retransmission.
-_TO_NIC_2_6_18 = (
+_TO_NIC_V2_6_18 = (
     ">tcp_sendmsg",
     "tcp_transmit_skb",
     ">ip_queue_xmit",
@@ -95,10 +95,12 @@ _TO_NIC = (
 )
 
 #: from sock_sendmsg on (2.6.18 and 2.6.24)
-TCP_2_6_18 = Path(("sock_sendmsg", ">inet_sendmsg", *_TO_NIC_2_6_18), _BACKLOG, NET_FILES, NET_CUTS)
+TCP_V2_6_18 = Path(
+    ("sock_sendmsg", ">inet_sendmsg", *_TO_NIC_V2_6_18), _BACKLOG, NET_FILES, NET_CUTS
+)
 #: a datagram larger than the MTU is sent in fragments: net/ipv4/ip_output.c ip_fragment calls its
 #: ``output``, ip_finish_output2 (2.6.18 and 2.6.24)
-UDP_2_6_18 = Path(
+UDP_V2_6_18 = Path(
     (
         "sock_sendmsg",
         ">inet_sendmsg",
@@ -107,20 +109,20 @@ UDP_2_6_18 = Path(
         ">ip_output",
         "ip_fragment",
         ">ip_finish_output2",
-        *_TO_NIC_2_6_18[4:],
+        *_TO_NIC_V2_6_18[4:],
     ),
     (),
     (*NET_FILES, "net/ipv4/udp.c"),
     tuple(cut for cut in NET_CUTS if cut[1] not in ("ip_fragment", "udp_sendmsg")),
 )
 #: from kernel_recvmsg on, in the receiver's context: what it reads frees window, which it announces
-TCP_RECEIVED_2_6_18 = Path(
+TCP_RECEIVED_V2_6_18 = Path(
     (
         "kernel_recvmsg",
         "sock_recvmsg",
         ">sock_common_recvmsg",
         ">tcp_recvmsg",
-        *_TO_NIC_2_6_18[1:],
+        *_TO_NIC_V2_6_18[1:],
     ),
     _BACKLOG,
     NET_FILES,
@@ -159,7 +161,7 @@ def poll(*via: str, files: tuple[str, ...] = (), cuts: Cuts = ()) -> Path:
     )
 
 
-_DELIVER_2_6_18 = (">ip_rcv", ">ip_local_deliver")
+_DELIVER_V2_6_18 = (">ip_rcv", ">ip_local_deliver")
 _DELIVER = ("ip_local_deliver", "ip_local_deliver_finish?", "ip_protocol_deliver_rcu?")
 _DELIVER_LIST = (
     "netif_receive_skb_list_internal",
@@ -170,7 +172,7 @@ _DELIVER_LIST = (
     *_DELIVER,
 )
 #: a driver that only queues its packets (netif_rx): the loopback, and those without NAPI
-BACKLOG_2_6_18 = poll(">process_backlog", "netif_receive_skb", *_DELIVER_2_6_18)
+BACKLOG_V2_6_18 = poll(">process_backlog", "netif_receive_skb", *_DELIVER_V2_6_18)
 BACKLOG = poll(
     ">process_backlog",
     "__netif_receive_skb?",
@@ -180,7 +182,7 @@ BACKLOG = poll(
     *_DELIVER,
 )
 #: 2.6, a driver with NAPI that nobody names
-UNKNOWN_POLL_2_6_18 = poll(">poll", ">netif_receive_skb", *_DELIVER_2_6_18)
+UNKNOWN_POLL_V2_6_18 = poll(">poll", ">netif_receive_skb", *_DELIVER_V2_6_18)
 
 
 def gro_poll(*driver: str, files: tuple[str, ...] = ()) -> Path:
@@ -188,8 +190,19 @@ def gro_poll(*driver: str, files: tuple[str, ...] = ()) -> Path:
     return poll(*driver, *_DELIVER_LIST, files=files)
 
 
+#: what calls sk_data_ready, the last anchor before it, and the way of an answer to the card
+_RECEIVES = {
+    "2.6.18": (
+        ("tcp_data_queue", "tcp_rcv_established"),
+        "tcp_data_queue",
+        _TO_NIC_V2_6_18[1:],
+    ),
+    "6.1": (("tcp_data_ready",), "tcp_data_ready?", _TO_NIC),
+}
+
+
 def receive(
-    *ready: str, old: bool, edges: Edges = (), files: tuple[str, ...] = (), cuts: Cuts = ()
+    *ready: str, generation: str, edges: Edges = (), files: tuple[str, ...] = (), cuts: Cuts = ()
 ) -> dict[str, Path]:
     """What TCP does with a segment: ``answers`` ends at the card, ``data`` with the socket's owner.
 
@@ -197,13 +210,12 @@ def receive(
     ----------
     ready : str
         Anchors from sk_data_ready on.
-    old : bool
-        2.6.18 and 2.6.24, else 6.1.
+    generation : {"2.6.18", "6.1"}
+        2.6.24 receives as 2.6.18.
     """
-    calls = ("tcp_data_queue", "tcp_rcv_established") if old else ("tcp_data_ready",)
+    calls, last, to_nic = _RECEIVES[generation]
     own = tuple((caller, ready[0]) for caller in calls)
-    to_nic = _TO_NIC_2_6_18[1:] if old else _TO_NIC
-    data = ("tcp_rcv_established", "tcp_data_queue" if old else "tcp_data_ready?", ">" + ready[0])
+    data = ("tcp_rcv_established", last, ">" + ready[0])
     return {
         "answers": Path((">tcp_v4_rcv", *to_nic), own, (*_RX_FILES, *files), (*_RX_CUTS, *cuts)),
         "data": Path(
@@ -216,4 +228,4 @@ def receive(
 
 
 #: a socket whose owner sleeps in recvmsg(2) or its like: woken
-WAKE = {old: receive("sock_def_readable", old=old) for old in (True, False)}
+WAKE = {gen: receive("sock_def_readable", generation=gen) for gen in _RECEIVES}
