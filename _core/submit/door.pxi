@@ -154,31 +154,43 @@ def _is_snapshot(row, count):
     return (chunk >= 1) & (chunk <= MOST_NR) & (copied <= 0xFFFFFFFF) & (count >= 1)
 
 
+def _is_pair(row, count):
+    return _is_snapshot(row, count) & (count == 2)
+
+
 def _is_cache(row, count):
     block, hits, writes, worker, *_ = row
     fine = (block >= 1) & (block <= MOST_NR) & (hits <= 0xFFFFFFFF) & (count >= 2)
     return fine & (writes <= WRITE_AROUND) & (worker <= (FILLED | DRAINED))
 
 
+def _has_child(row, count):
+    return count >= 1
+
+
 def _check_mapping(f):
     """Rows that fit their position's mapping and its number of children."""
-    count = np.diff(f["child_start"]).astype(np.int64)
     kind = f["op_kind"]
+    here = np.bincount(kind, minlength=CACHE + 1).tolist()
     rows = f["mapping"].reshape(-1, ROW_WORDS)
-    cells = rows[(kind >= RAID10) & (kind != PATHS)]
-    if cells.size and (cells.min() < 0 or cells[:, :5].max() > 1 << 62):
-        raise ValueError("mapping: numbers must not be negative")
-    for kinds, fits, text in (
-        ((RAID456,), _is_parity, "not the numbers of a raid4/5/6 of its children"),
-        ((RAID10,), _is_copies, "not the numbers of a raid10 of its children"),
-        ((SNAPSHOT_ORIGIN, SNAPSHOT), _is_snapshot, "not the numbers of a snapshot"),
-        ((SNAPSHOT,), lambda row, count: count == 2, "not the numbers of a snapshot"),
-        ((CACHE,), _is_cache, "not the numbers of a cache"),
-        ((REMAP,), lambda row, count: count >= 1, "a remap has a child"),
-        ((MIRROR, PATHS), lambda row, count: count >= 1, "a mirror has children"),
+    count = np.diff(f["child_start"]).astype(np.int64)
+    for this, fits, text in (
+        (RAID456, _is_parity, "not the numbers of a raid4/5/6 of its children"),
+        (RAID10, _is_copies, "not the numbers of a raid10 of its children"),
+        (SNAPSHOT_ORIGIN, _is_snapshot, "not the numbers of a snapshot"),
+        (SNAPSHOT, _is_pair, "not the numbers of a snapshot"),
+        (CACHE, _is_cache, "not the numbers of a cache"),
+        (REMAP, _has_child, "a remap has a child"),
+        (MIRROR, _has_child, "a mirror has children"),
+        (PATHS, _has_child, "a mirror has children"),
     ):
-        mine = np.flatnonzero(np.isin(kind, kinds))
-        wrong = mine[~fits(rows[mine].T, count[mine])]
+        if not here[this]:
+            continue
+        mine = np.flatnonzero(kind == this)
+        row = rows[mine].T
+        if fits is not _has_child and (row.min() < 0 or row[:5].max() > 1 << 62):
+            raise ValueError("mapping: numbers must not be negative")
+        wrong = mine[~fits(row, count[mine])]
         if wrong.size:
             raise ValueError(f"mapping[{wrong[0] * ROW_WORDS}]: {text}")
 

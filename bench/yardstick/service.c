@@ -1,5 +1,5 @@
 /* A closed or open network of c-server queues with exponential service, by hand: the algorithm of
- * _core/service_*.pxi (4-ary heap whose root is replaced, linked queues, one counter-based stream
+ * _core/events/*.pxi (4-ary heap whose root is replaced, linked queues, one counter-based stream
  * per station, HdrHistogram counts) and nothing else. A bio visits every station in order. */
 #include <stdint.h>
 #include <stdlib.h>
