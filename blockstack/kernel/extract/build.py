@@ -13,7 +13,8 @@ from typing import Any
 
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel.extract.decode import Decoder
-from blockstack.kernel.extract.elf import Image, load_elf
+from blockstack.kernel.extract.elf import load_elf
+from blockstack.kernel.extract.image import Image
 from blockstack.kernel.extract.lists import looks_like_checkstack
 from blockstack.kernel.extract.naming import Batch, assemble, count, found_of
 from blockstack.kernel.extract.orc import Orc, orc_table

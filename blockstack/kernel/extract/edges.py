@@ -7,7 +7,7 @@ at run time. Both are edges at the depth of the instruction itself.
 import numpy as np
 import numpy.typing as npt
 
-from blockstack.kernel.extract.elf import Image, Section
+from blockstack.kernel.extract.image import Image, Section
 
 Pairs = npt.NDArray[np.int64]
 #: how far from a static key its code lies

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from blockstack.kernel.extract.elf import Image
 from blockstack.kernel.extract.flow import Flow
+from blockstack.kernel.extract.image import Image
 from blockstack.kernel.extract.scan import Range
 
 #: a callee: an address of the same image, or the name of an undefined symbol

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from blockstack.kernel.extract.elf import Image
+from blockstack.kernel.extract.image import Image
 
 #: arch/x86/include/asm/orc_types.h: the register that the depth is counted from, and the entry's
 #: type. Both numberings have changed (types in 6.4, registers by 7.3)

@@ -9,8 +9,8 @@ import numpy as np
 from blockstack.kernel.extract import ops
 from blockstack.kernel.extract.decode import Decoder
 from blockstack.kernel.extract.edges import edges_of, jump_table
-from blockstack.kernel.extract.elf import Image, Symbol
 from blockstack.kernel.extract.flow import IGNORED, NORETURN, PLAIN, POINTER, RETURN, Flow, Walk
+from blockstack.kernel.extract.image import Image, Symbol
 from blockstack.kernel.extract.ops import Event
 
 #: ftrace's entry, and the stack protector's end: neither is a call of the C code

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
-from blockstack.kernel.extract.elf import Image
+from blockstack.kernel.extract.image import Image
 from blockstack.kernel.extract.naming import Found
 from blockstack.kernel.table import base_name, load_table, plain_name
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 pytest.importorskip("iced_x86", reason="the extra 'frames' is not installed")
 
 from blockstack.kernel.extract import flow, ops
-from blockstack.kernel.extract.elf import Image, Section, Symbol
 from blockstack.kernel.extract.flow import Walk
+from blockstack.kernel.extract.image import Image, Section, Symbol
 from blockstack.kernel.extract.orc import orc_sentence, orc_table
 from blockstack.kernel.extract.scan import ranges_of, text_bounds
 
