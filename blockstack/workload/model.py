@@ -25,38 +25,11 @@ from blockstack.workload.draw import (
     zipf_constants,
 )
 from blockstack.workload.sizes import Sizes, parse_bs, parse_bssplit
+from blockstack.workload.words import FIO_HINTS, RW_WORDS, check_share, whole
 
-# fio's words: (random, reads, writes, discards); mixed words divide by rwmixread
-RW_WORDS: Mapping[str, str] = {
-    "read": "r",
-    "write": "w",
-    "trim": "d",
-    "rw": "rw",
-    "readwrite": "rw",
-    "trimwrite": "dw",
-    "randread": "r",
-    "randwrite": "w",
-    "randtrim": "d",
-    "randrw": "rw",
-    "randtrimwrite": "dw",
-}
 _ZIPF = re.compile(r"zipf:([0-9]{1,3}(?:\.[0-9]{1,9})?)\Z")
 _PARETO = re.compile(r"pareto:(0?\.[0-9]{1,9})\Z")
 _MAX_BIOS = 10**15
-_FIO_HINTS = {
-    "ioengine": "the kernel's path is the same for every engine: leave it out",
-    "iodepth": "depth needs none, `blockstack capacity` takes --iodepth: leave it out",
-    "numjobs": "depth needs none, `blockstack capacity` takes --numjobs: leave it out",
-    "rate_iops": "`blockstack capacity` takes --rate-iops: leave it out",
-    "thinktime": "`blockstack capacity` takes --thinktime: leave it out",
-    "filename": "the roots of the stack are the files: leave it out",
-    "runtime": "write bios = N",
-    "number_ios": "write bios = N",
-    "bsrange": 'write bs = "4 KiB-1 MiB"',
-    "blocksize": "write bs",
-    "readwrite": "write rw",
-    "randseed": "write seed",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,12 +96,12 @@ class Workload:
                 value=self.rw,
                 hint=did_you_mean(self.rw, RW_WORDS, "words"),
             )
-        _whole(self.rwmixread, "rwmixread", 0, 100)
-        _whole(self.fsync, "fsync", 0, 2**31)
-        _whole(self.bios, "bios", 1, _MAX_BIOS)
-        _whole(self.seed, "seed", 0, 2**64 - 1)
-        _share(self.fua, "fua")
-        _share(self.discard, "discard")
+        whole(self.rwmixread, "rwmixread", 0, 100)
+        whole(self.fsync, "fsync", 0, 2**31)
+        whole(self.bios, "bios", 1, _MAX_BIOS)
+        whole(self.seed, "seed", 0, 2**64 - 1)
+        check_share(self.fua, "fua")
+        check_share(self.discard, "discard")
         if not isinstance(self.direct, bool):
             raise ConfigError("must be true or false", path="direct", value=self.direct)
         if not isinstance(self.bssplit, str):
@@ -175,7 +148,7 @@ class Workload:
             Unknown keys, values that cannot be; paths start with ``path``.
         """
         known = [f.name for f in fields(cls) if f.name != "columns"]
-        for key, hint in _FIO_HINTS.items():
+        for key, hint in FIO_HINTS.items():
             if key in table:
                 raise ConfigError("unknown key", path=f"{path}.{key}", value=table[key], hint=hint)
         check_keys(table, known, path)
@@ -317,7 +290,7 @@ class Workload:
             raise ConfigError("columns are given, nothing is drawn", path="workload.columns")
         return self._spec(
             self._capacity(capacity_sectors),
-            self.seed if seed is None else _whole(seed, "seed", 0, 2**64 - 1),
+            self.seed if seed is None else whole(seed, "seed", 0, 2**64 - 1),
         )
 
     def _spec(self, capacity: NDArray[np.int64], seed: int) -> DrawSpec:
@@ -395,14 +368,3 @@ class Workload:
                 hint="use smaller bios or a larger device",
             )
         return np.ascontiguousarray(capacity)
-
-
-def _whole(value: object, path: str, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ConfigError(f"must be a whole number from {least} to {most}", path=path, value=value)
-    return value
-
-
-def _share(value: object, path: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError("must be a share from 0 to 1", path=path, value=value)

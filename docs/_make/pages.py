@@ -1,7 +1,7 @@
 """What the tool writes in ``docs/``, and the recorded bounds: ``python -m docs._make.pages``.
 
 Run it in a checkout after frames, kinds or cuts changed, and look at the difference. Parts may be
-named: ``config``, ``validation``, ``figures``, ``history``.
+named: ``config``, ``import``, ``validation``, ``figures``, ``history``.
 """
 
 import json
@@ -18,7 +18,7 @@ from blockstack.present.style import thumbnail
 from blockstack.results.validation import Validation
 from blockstack.scenario.config import load_config
 from blockstack.validation.files import kernel_for, measured_files, record, recorded, validate
-from docs._make import history
+from docs._make import history, hosts
 from docs._make.config import lines as config_lines
 
 _MARKS = ("<!-- made by python -m docs._make.pages -->", "<!-- end -->")
@@ -27,6 +27,12 @@ _MARKS = ("<!-- made by python -m docs._make.pages -->", "<!-- end -->")
 def write_config(root: Path) -> None:
     """The config reference."""
     (root / "docs/config.md").write_text("\n".join(config_lines()) + "\n")
+
+
+def write_import(root: Path) -> None:
+    """The tables of the page on importing a host."""
+    page = root / "docs/import.md"
+    page.write_text(hosts.page(page.read_text()))
 
 
 def write_history(root: Path) -> None:
@@ -127,6 +133,7 @@ README_FIGURES = ("depth",)
 #: the figures show the recorded bounds: those are written first
 PARTS = {
     "config": write_config,
+    "import": write_import,
     "validation": write_validation,
     "figures": write_figures,
     "history": write_history,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from blockstack.cli import app
 from blockstack.validation.files import SHIPPED, kernel_for, measured_files
-from docs._make import history
+from docs._make import history, hosts
 from docs._make.config import lines
 
 README = (ROOT / "README.md").read_text()
@@ -46,6 +46,12 @@ def test_readme_commands_name_real_commands_and_files():
 def test_config_reference_is_current():
     """Made by: python -m docs._make.pages config"""
     assert (ROOT / "docs/config.md").read_text().splitlines() == list(lines())
+
+
+def test_import_page_is_current():
+    """Made by: python -m docs._make.pages import"""
+    page = (ROOT / "docs/import.md").read_text()
+    assert hosts.page(page) == page
 
 
 @pytest.mark.slow

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 from blockstack import Workload
 from blockstack.base.errors import BlockstackError, ConfigError
 from blockstack.cli import app
-from blockstack.loads.fio_job import parse_bytes, parse_jobs, parse_time_us, read_jobs, waves
+from blockstack.loads.fio_job import parse_jobs, read_jobs, waves
 from blockstack.loads.fio_options import FOLLOWED, NO_INFLUENCE, NOT_FOLLOWED
+from blockstack.loads.fio_sections import parse_bytes, parse_time_us
 
 SAMPLES = Path(os.environ.get("BLOCKSTACK_SAMPLES", ROOT.parent / "shared/samples"))
 CONFIG = str(ROOT / "configs/nvme-lvm-luks.toml")
