@@ -10,6 +10,8 @@ from blockstack.base.errors import BlockstackError
 
 #: sources of a frame that a verdict must own up to
 ASSUMED_SOURCES = ("assumed", "published")
+#: fields of a task that its name and its reasons tell in JSON
+_NOT_IN_JSON = ("device", "direction", "reasons")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class TaskDepth:
         What an interrupt may put on top, on the same stack.
     budget_bytes : int
         The largest of what else may come on top (page reclaim, the scheduler); one at a time.
+    device : str
+        The device in the task's name. Not in JSON.
+    direction : {"submission", "completion", ""}
+        Which way its bios go: up from a leaf by bio_endio, or down. Not in JSON; empty: read from
+        there.
+    reasons : tuple of str
+        The parts of ``why``. Not in JSON.
     """
 
     task: str
@@ -71,6 +80,9 @@ class TaskDepth:
     how: str = "bound"
     interrupts_bytes: int = 0
     budget_bytes: int = 0
+    device: str = field(default="", compare=False)
+    direction: str = field(default="", compare=False)
+    reasons: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def headroom_bytes(self) -> int:
@@ -88,7 +100,8 @@ class TaskDepth:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return asdict(self) | {"headroom_bytes": self.headroom_bytes, "assumed": self.assumed}
+        plain = asdict(self) | {"headroom_bytes": self.headroom_bytes, "assumed": self.assumed}
+        return {name: value for name, value in plain.items() if name not in _NOT_IN_JSON}
 
 
 def judge(peak_bytes: int, limit_bytes: int, exact: bool) -> bool | None:

@@ -560,3 +560,15 @@ def test_every_config_runs(path):
     assert results[0].peak_bytes <= max(static.values())
     assert all(t.peak_bytes > 0 for t in found.tasks)
     assert case.description
+
+
+def test_a_task_tells_its_device_direction_and_reasons_as_fields():
+    """Nothing needs to read them out of the task's name or the text of its verdict."""
+    case = bs.load("configs/dm-md-iscsi.toml")
+    tasks = bs.explain(case.stack, kernel=case.kernel).tasks
+    named = {t.device for t in tasks}
+    assert named == {"fs", "md0", "sda"}
+    assert {t.task.split()[0] for t in tasks if t.direction == "completion"} == {"completion"}
+    assert {t.direction for t in tasks} == {"submission", "completion"}
+    assert any(t.reasons for t in tasks)
+    assert all("; ".join(t.reasons) == t.why for t in tasks)

@@ -90,7 +90,7 @@ class FlowMaker:
         if entry.context == "caller":
             station, flags = self.submitter()
             return station, flags and flags | CALLER
-        return self.stations.task(entry.name, self._servers(entry.name)), 0
+        return self._task(entry.work, entry.device), 0
 
     def submitter(self) -> tuple[int, int]:
         """(station, flags) of the task that brings the bios: a job, or the peer's receiver."""
@@ -98,21 +98,21 @@ class FlowMaker:
             return self.stations.task("drbd_receiver"), 0
         return self.stations.submitters, PER_JOB
 
-    def _servers(self, name: str) -> int:
-        word, _, device = name.partition(" ")
-        if word in _PER_CPU:
-            return self.stations.machine.cpus
+    def _task(self, work: str, device: str) -> int:
+        """The station of a thread or a work queue; ``device`` is empty where it serves all."""
         owner = self.plan.stack.devices.get(device)
-        return 1 if owner is None else int(owner.service.get("threads", 1))
+        threads = 1 if owner is None else int(owner.service.get("threads", 1))
+        servers = self.stations.machine.cpus if work in _PER_CPU else threads
+        return self.stations.task(work, servers, device)
 
     def _send(self, flow: Flow, device: Device, after: list[int]) -> list[int]:
         found = self.costs.transmission(device)
         if found is None:
             return after
         name, cost = found
-        task = f"{name} {device.name}" if name not in _PER_CPU else name
-        ns = self.charge(task, cost.instructions, cost.how)
-        return [flow.visit(self.stations.task(task, self._servers(task)), 0.0, ns, after=after)]
+        whose = "" if name in _PER_CPU else device.name
+        ns = self.charge(f"{name} {whose}".rstrip(), cost.instructions, cost.how)
+        return [flow.visit(self._task(name, whose), 0.0, ns, after=after)]
 
 
 @dataclass
@@ -323,9 +323,7 @@ class _Bio:
 
     def _kcryptd(self, number: int, after: list[int]) -> list[int]:
         device = self.maker.position(self.calls[number]).device
-        station = self.maker.stations.task(
-            f"kcryptd {device.name}", self.maker.stations.machine.cpus
-        )
+        station = self.maker.stations.task("kcryptd", self.maker.stations.machine.cpus, device.name)
         worker = 2 * self.maker.costs.per_function(1)  # process_one_work, kcryptd_crypt
         ns = self._crypt_ns(self.calls[number]) + self.maker.charge(
             f"kcryptd {device.name}", worker, "estimated"

@@ -148,7 +148,7 @@ def _device_choices(
 ) -> Iterator[tuple[str, _Settings]]:
     """Levers of the devices that the bios of the run came to."""
     figures = Figures(stack)
-    used = {word for station in base.stations for word in station.name.split()}
+    used = {station.device for station in base.stations}
     groups: dict[tuple[str, str], list[Device]] = {}
     for device in stack.devices.values():
         if device.name in used:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from blockstack.engine.capacity.result import (
     StationUse,
     StreamResult,
 )
-from blockstack.engine.capacity.stations import HELD
+from blockstack.engine.capacity.stations import HELD, Place
 from blockstack.engine.plan.arrays import OP_NAMES
 
 #: two-sided 95 % quantile of Student's t with 19 degrees of freedom, for 20 batches
@@ -69,17 +69,18 @@ def result_of(
         bytes_per_second=sum(op.bytes_per_second for op in ops),
         ops=ops,
         stations=stations,
-        bottleneck=full[0],
-        next_bottleneck=following[0],
-        ceiling_iops=full[1],
-        next_ceiling_iops=following[1],
+        bottleneck=full.label,
+        next_bottleneck=following.label,
+        ceiling_iops=full.ceiling_iops,
+        next_ceiling_iops=following.ceiling_iops,
+        full=full.stations,
         layers=layers,
         iops_per_core=1e9 / core_ns if core_ns else math.inf,
         laws=_laws(model, counters),
         assumed=model.assumed,
         provenance=provenance,
         rows=counters.rows if traced else None,
-        places=tuple(f"{p.name} {p.part}" for p in model.places),
+        places=tuple(p.label for p in model.places),
         streams=streams if len(streams) > 1 else (),
     )
 
@@ -191,14 +192,14 @@ def _op(
 
 
 def _use(
-    name: str, part: str, servers: int, limited: bool, row: Sequence[float], counters: Counters
+    place: Place, servers: int, limited: bool, row: Sequence[float], counters: Counters
 ) -> StationUse:
     done, here, busy, sojourn, waited, most_waiting, merged = (float(x) for x in row[:7])
     span, bios = counters.elapsed_ns, max(counters.bios, 1)
     demand, visits = busy / bios, max(done, 1.0)
     return StationUse(
-        name,
-        part,
+        place.name,
+        place.part,
         servers,
         limited,
         busy / span / (servers if limited else 1),
@@ -211,6 +212,9 @@ def _use(
         int(most_waiting),
         int(merged),
         servers / demand * 1e9 if limited and demand > 0 else math.inf,
+        place.work,
+        place.device,
+        bool(place.side),
     )
 
 
@@ -219,23 +223,27 @@ def _stations(model: Model, counters: Counters) -> tuple[StationUse, ...]:
     rows, kinds = counters.stations, model.plan.kind
     jobs = rows[: model.jobs].sum(axis=0)
     jobs[5] = rows[: model.jobs, 5].max()
-    found = [_use("submitting", "cpu", model.jobs, True, jobs, counters)]
+    found = [_use(Place("submitting", "", "cpu"), model.jobs, True, jobs, counters)]
     for i in range(model.jobs, len(rows)):
         place, servers = model.places[i], int(model.plan.servers[i])
-        found.append(
-            _use(place.name, place.part, servers, bool(kinds[i] != DELAY), rows[i], counters)
-        )
+        found.append(_use(place, servers, bool(kinds[i] != DELAY), rows[i], counters))
         if kinds[i] == TOKENS:  # a token's sojourn is not one visit's
             found[-1] = replace(found[-1], sojourn_ns=0.0)
     in_pool = rows[model.plan.pool == 0].sum(axis=0)  # this host's
     in_pool[5] = 0
-    found.append(_use("all", "cores", model.cpus, True, in_pool, counters))
+    found.append(_use(Place("all", "", "cores"), model.cpus, True, in_pool, counters))
     return tuple(s for s in found if s.visits_per_bio)
 
 
-def _bottlenecks(
-    stations: Sequence[StationUse], steady: bool
-) -> tuple[tuple[str, float], tuple[str, float]]:
+class _Bound(NamedTuple):
+    """What a rate is bounded by: in words, the rate, and the stations that are full at it."""
+
+    label: str
+    ceiling_iops: float
+    stations: tuple[str, ...] = ()
+
+
+def _bottlenecks(stations: Sequence[StationUse], steady: bool) -> tuple[_Bound, _Bound]:
     """The busiest station and the one that would be next: by what they allow, fewest bios first.
 
     Tokens count only where no server is full: a token is held while its bio waits for one.
@@ -245,16 +253,16 @@ def _bottlenecks(
     )
     busiest = max((s.utilisation for s in servers), default=0.0)
     tokens = [s for s in stations if _is_token(s) and s.utilisation > FULL]
-    groups = _peers(servers) or [("nothing", math.inf)]
+    groups = _peers(servers) or [_Bound("nothing", math.inf)]
     if busiest < FULL and tokens:
         first = max(tokens, key=lambda s: s.utilisation)
-        groups.insert(0, (first.label, first.ceiling_iops))
+        groups.insert(0, _Bound(first.label, first.ceiling_iops, (first.label,)))
     elif busiest < FULL and steady:
-        groups.insert(0, ("iodepth", groups[0][1]))
+        groups.insert(0, _Bound("iodepth", groups[0].ceiling_iops))
     return groups[0], groups[min(1, len(groups) - 1)]
 
 
-def _peers(servers: Sequence[StationUse]) -> list[tuple[str, float]]:
+def _peers(servers: Sequence[StationUse]) -> list[_Bound]:
     """Stations that would be full together (within a tenth, the members of an array) as one."""
     groups: list[list[StationUse]] = []
     for station in servers:
@@ -269,9 +277,10 @@ def _peers(servers: Sequence[StationUse]) -> list[tuple[str, float]]:
         else:
             groups.append([station])
     return [
-        (
+        _Bound(
             group[0].label + (f" and {len(group) - 1} more" if len(group) > 1 else ""),
             group[0].ceiling_iops,
+            tuple(station.label for station in group),
         )
         for group in groups
     ]
@@ -289,7 +298,7 @@ def _laws(model: Model, counters: Counters) -> tuple[Law, ...]:
         done, here, busy, sojourn, waited, _, _, left = (float(x) for x in row)
         if model.plan.kind[i] != QUEUE or model.plan.merge[i] or done < 1000 or left > done / 50:
             continue
-        name = f"{model.places[i].name} {model.places[i].part}"
+        name = model.places[i].label
         for law, one, other in (("Little", here, sojourn), ("utilisation", busy, sojourn - waited)):
             off = abs(one - other) / max(one, other, 1.0)
             worst[law] = max(worst[law], (off, name))

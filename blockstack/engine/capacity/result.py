@@ -107,6 +107,11 @@ class StationUse:
     most_waiting, merged : int
     ceiling_iops : float
         Bios per second at which its servers would all be busy.
+    work, device : str
+        The thread or work queue (empty: the device itself), and the device that it serves (empty:
+        none, or all). Not in JSON: ``name`` has both.
+    remote : bool
+        On the host that another one's writes are mirrored to. Not in JSON.
     """
 
     name: str
@@ -123,11 +128,19 @@ class StationUse:
     most_waiting: int
     merged: int
     ceiling_iops: float
+    work: str = ""
+    device: str = ""
+    remote: bool = False
 
     @property
     def label(self) -> str:
         """``sda media``."""
         return f"{self.name} {self.part}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        told = ("work", "device", "remote")
+        return {name: value for name, value in asdict(self).items() if name not in told}
 
 
 @dataclass(frozen=True)
@@ -237,6 +250,8 @@ class CapacityResult:
         Visits of the traced bios (bio, station, node, arrived, began, done), with ``places``.
     streams : tuple of StreamResult
         Each of several loads at once; empty when there is one.
+    full : tuple of str
+        Labels of the stations that ``bottleneck`` tells of. Not in JSON.
     """
 
     stack: str
@@ -264,6 +279,7 @@ class CapacityResult:
     rows: NDArray[np.float64] | None = field(default=None, repr=False)
     places: tuple[str, ...] = ()
     streams: tuple[StreamResult, ...] = ()
+    full: tuple[str, ...] = ()
 
     @property
     def counts(self) -> NDArray[np.uint64]:
@@ -279,9 +295,8 @@ class CapacityResult:
         """Busy share of each device's, and of its worker's, busiest server; 0 to 1."""
         found: dict[str, float] = {}
         for station in self.stations:
-            if station.limited:
-                name = station.name.split()[-1]  # "raid5d md0" is md0's
-                found[name] = max(station.utilisation, found.get(name, 0.0))
+            if station.limited and station.device and not station.remote:
+                found[station.device] = max(station.utilisation, found.get(station.device, 0.0))
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -309,7 +324,7 @@ class CapacityResult:
         }
         lists = {
             name: [
-                one.to_dict() if isinstance(one, OpLatency) else asdict(one)
+                one.to_dict() if isinstance(one, (OpLatency, StationUse)) else asdict(one)
                 for one in getattr(self, name)
             ]
             for name in ("ops", "stations", "layers", "laws")

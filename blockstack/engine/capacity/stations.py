@@ -34,11 +34,25 @@ class Place:
     """What a station is to the people who read a result.
 
     ``part`` says what of a device or task: ``cpu``, ``media``, ``bus``, ``queue depth``, ``send``,
-    ``receive``, ``wire``, ``cache``, or one of `HELD`.
+    ``receive``, ``wire``, ``cache``, or one of `HELD`. ``work`` is the thread or work queue (empty:
+    the device itself), ``device`` the one that it serves (empty: all); ``side`` is that of
+    `Stations`.
     """
 
-    name: str
+    work: str
+    device: str
     part: str
+    side: str = ""
+
+    @property
+    def name(self) -> str:
+        """``raid5d md0``, ``sda``, ``kblockd``, ``sda of the peer``."""
+        return " ".join(filter(None, (self.work, self.device))) + self.side
+
+    @property
+    def label(self) -> str:
+        """``sda media``."""
+        return f"{self.name} {self.part}"
 
 
 @dataclass
@@ -85,7 +99,7 @@ class Stations:
     places: list[Place] = field(default_factory=list)
     leaves: dict[str, Leaf] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
-    tasks: dict[str, int] = field(default_factory=dict)
+    tasks: dict[tuple[str, str, str], int] = field(default_factory=dict)
     buffers: dict[tuple[str, str], int] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
     side: str = ""
@@ -93,7 +107,7 @@ class Stations:
     def __post_init__(self) -> None:
         self.submitters = len(self.places)
         for job in range(self.numjobs):
-            self._add(f"job {job}", "cpu", dist=CONSTANT, pool=self._pool())
+            self._add("", "cpu", dist=CONSTANT, pool=self._pool(), work=f"job {job}")
 
     def _pool(self) -> int:
         """This side's cores; the first pool is this host's."""
@@ -103,7 +117,7 @@ class Stations:
 
     def _add(
         self,
-        name: str,
+        device: str,
         part: str,
         kind: int = QUEUE,
         dist: int = CONSTANT,
@@ -113,24 +127,28 @@ class Stations:
         lookahead: int = 1,
         disk: Disk | None = None,
         table: int = -1,
+        work: str = "",
     ) -> int:
-        self.places.append(Place(name, part))
+        place = Place(work, device, part, self.side)
+        self.places.append(place)
         return self.builder.station(
-            StationSpec(f"{name} {part}", kind, dist, servers, pool, merge, lookahead, disk, table)
+            StationSpec(place.label, kind, dist, servers, pool, merge, lookahead, disk, table)
         )
 
-    def task(self, name: str, servers: int = 1) -> int:
-        """A kernel thread, or a work queue of several."""
-        name += self.side
-        if name not in self.tasks:
-            self.tasks[name] = self._add(name, "cpu", servers=servers, pool=self._pool())
-        return self.tasks[name]
+    def task(self, work: str, servers: int = 1, device: str = "") -> int:
+        """A kernel thread, or a work queue of several; ``device`` where it serves but one."""
+        key = (work, device, self.side)
+        if key not in self.tasks:
+            self.tasks[key] = self._add(
+                device, "cpu", servers=servers, pool=self._pool(), work=work
+            )
+        return self.tasks[key]
 
     def buffer(self, device: Device, part: str, size: int) -> int:
         """Room of ``size`` that a device's bios take and give back; ``part`` is one of `HELD`."""
         key = (device.name + self.side, part)
         if key not in self.buffers:
-            self.buffers[key] = self._add(*key, TOKENS, servers=size)
+            self.buffers[key] = self._add(device.name, part, TOKENS, servers=size)
         return self.buffers[key]
 
     def link(self, nic: Device) -> Link:
@@ -138,7 +156,9 @@ class Stations:
         name = nic.name + self.side
         if name not in self.links:
             self.links[name] = Link(
-                self._add(name, "send"), self._add(name, "receive"), self._add(name, "wire", DELAY)
+                self._add(nic.name, "send"),
+                self._add(nic.name, "receive"),
+                self._add(nic.name, "wire", DELAY),
             )
         return self.links[name]
 
@@ -162,7 +182,7 @@ class Stations:
         leaf = Leaf(device, media)
         if media == "memory":
             return leaf
-        name = device.name + self.side
+        name = device.name
         depth = int(get(device, "queue_depth"))
         leaf.tags = self._add(name, "queue depth", TOKENS, servers=depth)
         merge = get(device, "scheduler", "none") == "deadline"

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from blockstack.base.errors import ConfigError
-from blockstack.engine.depth.static import StaticTasks, each_deepest, task_depth
+from blockstack.engine.depth.static import StaticTasks, TaskName, each_deepest, task_depth
 from blockstack.engine.plan.arrays import NOPS, DrawSpec, IrqSpec
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, RunCounters, replays, run
@@ -186,11 +186,11 @@ def _simulated(
         task = plan.tasks[number]
         path = _path(plan, calls, number, int(counters.peak_bytes[number]))
         path = path.lacking(sorted(bounds[number].missing))
-        name = task.name
-        if task.context == "caller":  # named as the way in that this bio took
+        name = TaskName(task.work, task.device)
+        if task.context == "caller":  # named as the entry point that this bio took
             entries = plan.entries[number]
             way = next(w for w in entries.ways if w.data and w.op == calls[0].op)
-            name = f"{way.name} {entries.source}"
+            name = TaskName(way.name, entries.source)
         yield task_depth(
             name,
             task.context,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from blockstack.base.calls import Path
 from blockstack.base.hints import listed
@@ -18,7 +19,28 @@ from blockstack.stack import Device
 
 #: md writes its superblock by pages (drivers/md/md.c md_super_write)
 SUPERBLOCK_SECTORS = 8
-_Row = tuple[str, str, LayeredPath, int]  # name, context, path, limit in bytes
+
+
+class TaskName(NamedTuple):
+    """What a task is called: an entry point, a thread, ``completion``; and the device that it
+    serves, empty where it serves all."""
+
+    what: str
+    device: str
+    more: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.device}".rstrip() + self.more
+
+
+class _Row(NamedTuple):
+    """A task of one device."""
+
+    what: str
+    context: str
+    path: LayeredPath
+    limit_bytes: int
+    direction: str = "submission"
 
 
 @dataclass(frozen=True)
@@ -44,13 +66,14 @@ class OnTop:
 
 
 def task_depth(
-    name: str,
+    name: TaskName,
     context: str,
     path: LayeredPath,
     limit_bytes: int,
     on_top: OnTop,
     reached: bool = False,
     bound_bytes: int = 0,
+    direction: str = "submission",
 ) -> TaskDepth:
     """A path on a stack, judged.
 
@@ -60,6 +83,7 @@ def task_depth(
         By a simulated bio; False: the path is the bound.
     bound_bytes : int
         For a simulated task: how deep its bound is.
+    direction : {"submission", "completion"}
 
     What may come on top never makes a fit certain: a path that fits only without it is "cannot
     tell".
@@ -91,7 +115,7 @@ def task_depth(
     if rests:
         why.append("rests on assumed or published rows: " + ", ".join(rests))
     return TaskDepth(
-        name,
+        str(name),
         context,
         depth,
         limit_bytes,
@@ -103,6 +127,9 @@ def task_depth(
         "simulated" if reached else "bound",
         on_top.interrupts_bytes + on_top.struck_bytes,
         max(on_top.budgets.values(), default=0),
+        name.device,
+        direction,
+        tuple(why),
     )
 
 
@@ -137,7 +164,7 @@ class StaticTasks:
         return Bound(self.plan, self.max_sectors, self.align_sectors)
 
     def all(self) -> tuple[TaskDepth, ...]:
-        """Submitters by way in, workers, unplug, transmission, completion."""
+        """Submitters by entry point, workers, unplug, transmission, completion."""
         return (
             *self.ways(data=True),
             *self.ways(data=False),
@@ -152,7 +179,7 @@ class StaticTasks:
         return (*self.ways(data=False), *self.plugs(), *self.unplug(), *self.beyond())
 
     def ways(self, *, data: bool) -> Iterator[TaskDepth]:
-        """One task per source and way in: its deepest path over the operations that take it."""
+        """Each source's entry points: the deepest path over the operations that take it."""
         inner = () if data else self.plan.inner
         found: dict[tuple[str, str], tuple[str, list[LayeredPath]]] = {}
         for i, (entries, position) in enumerate((*self._roots(), *inner)):
@@ -162,7 +189,7 @@ class StaticTasks:
                 paths = found.setdefault((way.name, entries.source), (way.context, []))[1]
                 paths.append(way.submit + self._below(position, way))
         for (name, source), (context, paths) in found.items():
-            yield self._depth(f"{name} {source}", context, deepest(paths))
+            yield self._depth(TaskName(name, source), context, deepest(paths))
 
     def _below(self, position: int, way: Way) -> LayeredPath:
         """The deepest path below a source's submit.
@@ -184,11 +211,11 @@ class StaticTasks:
             if task.context == "worker" and number in tasks:
                 path = task.entry + self.bound.path(tasks[number].visits)
                 path = path.lacking(sorted(tasks[number].missing))
-                yield self._depth(task.name, "worker", path)
+                yield self._depth(TaskName(task.work, task.device), "worker", path)
 
     def plugs(self) -> Iterator[TaskDepth]:
         """Writes that a driver keeps in the task's plug (md's raid1 and raid10 with a bitmap):
-        submitted below blk_finish_plug, wherever the way in or the worker ends its plug."""
+        submitted below blk_finish_plug, wherever the entry point or the worker ends its plug."""
         rows, layers = self.plan.kernel.rows, Layers(self.plan.kernel, self.plan.stack)
         for number, position in enumerate(self.plan.positions):
             callback = layers.calls(position.device).options.get("plugged")
@@ -198,23 +225,21 @@ class StaticTasks:
             below = deepest(
                 self.bound.below(c, WRITE, self.max_sectors, self.align_sectors) for c in members
             )
-            for name, source, context, path in self._plugging[position.task]:
+            more = f" (plug of {position.device.name})"
+            for name, context, path in self._plugging[position.task]:
                 flush = rows.plug_flush(path, callback)
                 if flush is not None:
-                    yield self._depth(
-                        f"{name} (plug of {position.device.name})",
-                        context,
-                        layered(source, flush) + below,
-                    )
+                    ended = layered(name.device, flush) + below
+                    yield self._depth(name._replace(more=more), context, ended)
 
     @cached_property
-    def _plugging(self) -> Mapping[int, list[tuple[str, str, str, Path]]]:
-        """Per task: ways in and workers on whose stack its bios are submitted."""
-        found: dict[int, list[tuple[str, str, str, Path]]] = {}
+    def _plugging(self) -> Mapping[int, list[tuple[TaskName, str, Path]]]:
+        """Per task: entry points and workers on whose stack its bios are submitted."""
+        found: dict[int, list[tuple[TaskName, str, Path]]] = {}
         for entries, root in (*self._roots(), *self.plan.inner):
             users = found.setdefault(self.plan.positions[root].task, [])
             users += [
-                (f"{way.name} {entries.source}", entries.source, way.context, way.path)
+                (TaskName(way.name, entries.source), way.context, way.path)
                 for way in dict.fromkeys(entries.ways)
                 if way.path is not None and way.op in (WRITE, FUA, FLUSH)
             ]
@@ -223,9 +248,8 @@ class StaticTasks:
             device, worker = position.device, layers.worker(position.device)
             for task in {key[1] for _, key, _ in position.children if key is not None}:
                 if worker is not None:
-                    found.setdefault(task, []).append(
-                        (f"{worker.name} {device.name}", device.name, "worker", worker.path)
-                    )
+                    name = TaskName(worker.name, device.name)
+                    found.setdefault(task, []).append((name, "worker", worker.path))
         return found
 
     def unplug(self) -> Iterator[TaskDepth]:
@@ -233,7 +257,7 @@ class StaticTasks:
         for entries, position in (*self._roots(), *self.plan.inner):
             if entries.unplug is not None:
                 yield self._depth(
-                    f"unplug {entries.source}",
+                    TaskName("unplug", entries.source),
                     "caller",
                     entries.unplug + self.plan.positions[position].unplug,
                 )
@@ -245,13 +269,14 @@ class StaticTasks:
     def beyond(self) -> Iterator[TaskDepth]:
         """Completion, transmission and the arrays' own writes; one row for devices alike."""
         layers = Layers(self.plan.kernel, self.plan.stack)
-        groups: dict[tuple[object, ...], tuple[dict[str, None], LayeredPath, int]] = {}
-        for device, (word, context, path, limit) in self._rows_beyond(layers):
-            key = (word, context, path.bytes, path.missing, device.kind)
-            groups.setdefault(key, ({}, path, limit))[0][device.name] = None
-        for (what, where, *_), (names, path, limit) in groups.items():
+        groups: dict[tuple[object, ...], tuple[dict[str, None], _Row]] = {}
+        for device, row in self._rows_beyond(layers):
+            key = (row.what, row.context, row.path.bytes, row.path.missing, device.kind)
+            groups.setdefault(key, ({}, row))[0][device.name] = None
+        for names, row in groups.values():
             more = f" (and {len(names) - 1} alike)" if len(names) > 1 else ""
-            yield self._depth(f"{what} {next(iter(names))}{more}", str(where), path, limit)
+            name = TaskName(row.what, next(iter(names)), more)
+            yield self._depth(name, row.context, row.path, row.limit_bytes, row.direction)
 
     def _rows_beyond(self, layers: Layers) -> Iterator[tuple[Device, _Row]]:
         """Rows of devices that serve as positions, and of whatever has a network card."""
@@ -263,7 +288,7 @@ class StaticTasks:
             source = device.kind_entry.role == "source"  # a server's thread is no position
             sent = layers.transmissions(device) if source else ()
             for name, path, limit, context in (*sent, *layers.receptions(device)):
-                yield device, (name, context, layered(device.name, path), limit)
+                yield device, _Row(name, context, layered(device.name, path), limit)
 
     def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
         """Where a leaf (or an array whose thread ends bios) calls bio_endio; what sends."""
@@ -273,22 +298,23 @@ class StaticTasks:
         for path in filter(None, (calls.completion, peer.get("completion"))):
             start = kernel.rows.spine(path, kernel.generation.endio_link)
             context = _context(path)
-            yield (
+            yield _Row(
                 "completion",
                 context,
                 layered(device.name, start) + position.completion,
                 platform.limit_of(context),
+                "completion",
             )
         for name, work in layers.calls(device).options.get("tasks", {}).items():
-            yield (
+            yield _Row(
                 name,
                 _context(work),
                 layered(device.name, kernel.rows.spine(work)),
-                (platform.limit_of(_context(work))),
+                platform.limit_of(_context(work)),
             )
         if device.nic:
             for name, sent, limit, context in layers.transmissions(device):
-                yield name, context, layered(device.name, sent), limit
+                yield _Row(name, context, layered(device.name, sent), limit)
 
     def _own_writes(self, layers: Layers, number: int) -> Iterator[_Row]:
         """What a device's own threads write: an array its superblock, dm-integrity its journal."""
@@ -311,18 +337,23 @@ class StaticTasks:
             start = layered(
                 position.device.name, kernel.rows.spine(path, kernel.generation.submit_link)
             )
-            yield name, "worker", start + below, kernel.platform.limit_bytes
+            yield _Row(name, "worker", start + below, kernel.platform.limit_bytes)
 
     def _depth(
-        self, name: str, context: str, path: LayeredPath, limit: int | None = None
+        self,
+        name: TaskName,
+        context: str,
+        path: LayeredPath,
+        limit: int | None = None,
+        direction: str = "submission",
     ) -> TaskDepth:
         limit = self.plan.kernel.platform.limit_bytes if limit is None else limit
         on_top = self.on_top(context)
-        if name.startswith("reclaim "):  # PF_MEMALLOC: reclaim does not reclaim (mm/page_alloc.c)
+        if name.what == "reclaim":  # PF_MEMALLOC: reclaim does not reclaim (mm/page_alloc.c)
             on_top = replace(
                 on_top, budgets={k: n for k, n in on_top.budgets.items() if k != "reclaim"}
             )
-        return task_depth(name, context, path, limit, on_top)
+        return task_depth(name, context, path, limit, on_top, direction=direction)
 
     def on_top(self, context: str) -> OnTop:
         """What may come on top of a task of this plan."""

@@ -232,11 +232,13 @@ class _Compiler:
     def _worker_task(self, device: Device) -> int:
         worker = self.layers.worker(device)
         assert worker is not None
-        name = f"{worker.name} {device.name}" if worker.per_device else worker.name
+        whose = device.name if worker.per_device else ""
+        name = f"{worker.name} {whose}".rstrip()
         if name not in self.workers:
             self.workers[name] = len(self.tasks)
             entry = worker_entry(self.stack, device, worker, self.layers)
-            self.tasks.append(Task(name, "worker", self.kernel.platform.limit_bytes, entry))
+            limit = self.kernel.platform.limit_bytes
+            self.tasks.append(Task(name, "worker", limit, entry, worker.name, whose))
         return self.workers[name]
 
     def _topological(self) -> list[Key]:

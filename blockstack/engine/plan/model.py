@@ -26,13 +26,16 @@ class Task:
     """A thread of execution with a stack of its own.
 
     ``entry`` is what lies on it when the block layer is entered (workers); submitters have one
-    entry per operation, in `Plan.entries`.
+    entry per operation, in `Plan.entries`. ``work`` is the worker's name, ``device`` the one device
+    that it serves (empty: all).
     """
 
     name: str
     context: str
     limit_bytes: int
     entry: LayeredPath = field(default_factory=LayeredPath)
+    work: str = ""
+    device: str = ""
 
 
 @dataclass

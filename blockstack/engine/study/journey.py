@@ -197,7 +197,7 @@ def journey(
     calls = replay(it.plan.arrays, it.source, number)
     waiting = _pending(it.plan, calls)
     visits = tuple(_visit(it.plan, call, n) for call, n in zip(calls, waiting, strict=True))
-    done = each_deepest(t for t in it.static.beyond() if t.task.startswith("completion "))
+    done = each_deepest(t for t in it.static.beyond() if t.direction == "completion")
     return Journey(
         stack.name,
         it.plan.kernel.name,

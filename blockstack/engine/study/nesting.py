@@ -1,6 +1,5 @@
 """How deep is safe: the largest number of nested layers of a kind that still fits."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -144,16 +143,26 @@ def _tasks_of(
 
     @cache
     def tasks(n: int) -> dict[str, TaskDepth]:
-        bounds = static_tasks(with_layers(stack, kind, n), kernel, workload)
-        # the uppermost of the layers put in names a raw device's tasks
+        grown = with_layers(stack, kind, n)
+        own = _under(stack, grown)
         named = (
-            replace(t, task=re.sub(rf"\+{re.escape(kind)}-\d+", "", t.task))
-            for static in bounds
+            replace(t, task=t.task.replace(t.device, own[t.device])) if t.device in own else t
+            for static in static_tasks(grown, kernel, workload)
             for t in static.all()
         )
         return {t.task: t for t in each_deepest(named)}
 
     return tasks
+
+
+def _under(stack: Stack, grown: Stack) -> dict[str, str]:
+    """Per layer put in: the device of ``stack`` that it stands on. A raw device's tasks have the
+    uppermost one's name."""
+    found: dict[str, str] = {}
+    for name, device in grown.devices.items():
+        if name not in stack.devices:
+            found[name] = found.get(device.on[0], device.on[0])
+    return found
 
 
 def _limit(
@@ -162,11 +171,7 @@ def _limit(
     """What fits for certain, and what fits while no budget is needed."""
 
     def tasks(n: int) -> dict[str, TaskDepth]:
-        return {
-            name: task
-            for name, task in every(n).items()
-            if name.startswith("completion ") == (direction == "completion")
-        }
+        return {name: task for name, task in every(n).items() if task.direction == direction}
 
     if not tasks(0):
         return LayerLimit(

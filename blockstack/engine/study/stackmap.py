@@ -29,6 +29,7 @@ SHORTEST_RUN = 4
 MOST_NODES, MOST_BESIDE = 45, 9
 #: with more nodes on each other than this, a run is of any kinds
 MOST_RANKS = 20
+_Change = tuple[str, bool, str]  # task, whether all bios change to it, its thread or work queue
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Link:
         Lower devices of this node per upper device.
     task : str
         Where bios change to a task of the upper device's own; empty: they stay on its caller.
+    work : str
+        That task's thread or work queue, without the device.
     always : bool
         Whether all of them change, or only some (what raid5 or a snapshot has to prepare).
     """
@@ -96,6 +99,7 @@ class Link:
     each: int
     task: str = ""
     always: bool = True
+    work: str = ""
 
 
 @dataclass(frozen=True)
@@ -283,22 +287,23 @@ def _detail(device: Device) -> str:
     return ""
 
 
-def _handed_over(plan: Plan) -> dict[tuple[str, str], tuple[str, bool]]:
-    """Per (upper, lower) whose bios change task: the task, and whether all of them do."""
-    found: dict[tuple[str, str], tuple[str, bool]] = {}
-    names = {
-        (p.device.name, p.task, p.completion.bytes): plan.tasks[p.task].name for p in plan.positions
+def _handed_over(plan: Plan) -> dict[tuple[str, str], _Change]:
+    """Per (upper, lower) whose bios change task: the task, whether all of them do, its work."""
+    found: dict[tuple[str, str], _Change] = {}
+    tasks = {
+        (p.device.name, p.task, p.completion.bytes): plan.tasks[p.task] for p in plan.positions
     }
     for position in plan.positions:
         for (lower, _), (caller, worker, _) in zip(
             position.shape.children, position.children, strict=True
         ):
             if worker is not None:
-                found[position.device.name, lower] = (names[worker], caller is None)
+                task = tasks[worker]
+                found[position.device.name, lower] = (task.name, caller is None, task.work)
     return found | _sent(plan)
 
 
-def _sent(plan: Plan) -> dict[tuple[str, str], tuple[str, bool]]:
+def _sent(plan: Plan) -> dict[tuple[str, str], _Change]:
     """Network devices and the task that hands their packets to the card."""
     layers = Layers(plan.kernel, plan.stack)
     found = {}
@@ -306,7 +311,7 @@ def _sent(plan: Plan) -> dict[tuple[str, str], tuple[str, bool]]:
         if device.nic is not None:
             for name, _, _, context in layers.transmissions(device):
                 if context == "worker":
-                    found[device.name, device.nic] = (f"{name} {device.name}", True)
+                    found[device.name, device.nic] = (f"{name} {device.name}", True, name)
     return found
 
 
@@ -314,10 +319,10 @@ def _links(
     graph: nx.DiGraph,
     alike: Mapping[str, str],
     number: Mapping[str, int],
-    handed: Mapping[tuple[str, str], tuple[str, bool]],
+    handed: Mapping[tuple[str, str], _Change],
 ) -> Iterable[Link]:
     each: dict[tuple[int, int], int] = {}
-    changes: dict[tuple[int, int], tuple[str, bool]] = {}
+    changes: dict[tuple[int, int], _Change] = {}
     for upper, lower in graph.edges:
         pair = (number[upper], number[lower])
         if pair[0] == pair[1]:
@@ -326,4 +331,5 @@ def _links(
         if (upper, lower) in handed:
             changes.setdefault(pair, handed[upper, lower])
     for pair, n in sorted(each.items()):
-        yield Link(*pair, n, *changes.get(pair, ("", True)))
+        task, always, work = changes.get(pair, ("", True, ""))
+        yield Link(*pair, n, task, always, work)

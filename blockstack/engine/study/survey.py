@@ -70,11 +70,7 @@ def growth(
                 with_layers(bare, kind, n), kernel=chosen, submission=rule, workload=workload
             )
             for direction in ("submission", "completion"):
-                tasks = [
-                    t
-                    for t in found.tasks
-                    if t.task.startswith("completion ") == (direction == "completion")
-                ]
+                tasks = [t for t in found.tasks if t.direction == direction]
                 if tasks:
                     worst = max(tasks, key=lambda t: t.peak_bytes)
                     points.append(

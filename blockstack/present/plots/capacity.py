@@ -164,10 +164,11 @@ def busy(
 
 def _grouped(result: CapacityResult, alike: Mapping[str, str]) -> list[list[StationUse]]:
     """Stations of alike devices together, the busiest first, inside of a group as well."""
-    groups: dict[tuple[str, str], list[StationUse]] = {}
+    groups: dict[tuple[str, str, bool, str], list[StationUse]] = {}
     for station in sorted((s for s in result.stations if s.limited), key=lambda s: -s.utilisation):
-        whose = " ".join(alike.get(word, word) for word in station.name.split())
-        groups.setdefault((whose, station.part), []).append(station)
+        whose = alike.get(station.device, station.device)
+        key = (station.work, whose, station.remote, station.part)
+        groups.setdefault(key, []).append(station)
     return list(groups.values())
 
 

@@ -58,7 +58,7 @@ def stack(
             ax,
             places[link.upper],
             places[link.lower],
-            link.task,
+            link.work,
             link.always,
             link.each if found.nodes[link.upper].count > 1 else 1,
         )
@@ -150,7 +150,7 @@ def _link(
     ax: "Axes",
     upper: tuple[float, float],
     lower: tuple[float, float],
-    task: str,
+    work: str,
     always: bool,
     each: int,
 ) -> None:
@@ -160,16 +160,16 @@ def _link(
         (upper[0], upper[1] + _HIGH / 2),
         arrowprops={
             "arrowstyle": "-|>",
-            "lw": 1.4 if task else 1.1,
+            "lw": 1.4 if work else 1.1,
             "shrinkA": 0,
             "shrinkB": 0,
-            "color": UNKNOWN if task else DIM,
-            "ls": "--" if task else "-",
+            "color": UNKNOWN if work else DIM,
+            "ls": "--" if work else "-",
         },
     )
     words = [f"{each} each"] if each > 1 else []
-    if task:
-        words.append(f"{'' if always else 'also '}{short(task.rpartition(' ')[0] or task, 18)}")
+    if work:
+        words.append(f"{'' if always else 'also '}{short(work, 18)}")
     if words:
         middle = (upper[0] + lower[0]) / 2, (upper[1] + lower[1]) / 2
         ax.text(

@@ -1,6 +1,6 @@
 """A capacity result as tables in a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rich import box
 from rich.console import RenderableType
@@ -98,17 +98,16 @@ def streams_table(result: CapacityResult) -> Table:
     return table
 
 
-def stations_table(stations: Sequence[StationUse], bottleneck: str) -> Table:
+def stations_table(stations: Sequence[StationUse], full: Collection[str]) -> Table:
     """Where the bios were: the busiest first. A wire has no servers, its queue is what is in it."""
     table = _table("station", "of", "busy", "visits", "service", "wait", "queue", "allows")
     rows = sorted(stations, key=lambda s: (not s.limited, s.ceiling_iops))
     for s in rows[:_MOST_ROWS]:
-        full = bottleneck.startswith(s.label)
         busy = f"{s.utilisation:.0%}" if s.limited else ""
         ceiling = format_count(s.ceiling_iops).strip() if s.limited else ""
         queue = max(s.mean_here - s.utilisation * s.servers, 0) if s.limited else s.mean_here
         table.add_row(
-            Text(s.label, "bold red" if full else ""),
+            Text(s.label, "bold red" if s.label in full else ""),
             f"{s.servers}" if s.limited else "",
             busy,
             f"{s.visits_per_bio:.3g}",
@@ -157,7 +156,7 @@ def view(result: CapacityResult, *, cpu: bool) -> Iterator[RenderableType]:
         yield streams_table(result)
     yield ops_table(result)
     yield bottleneck_text(result)
-    yield stations_table(result.stations, result.bottleneck)
+    yield stations_table(result.stations, result.full)
     if cpu:
         yield layers_table(result)
     yield Text(

@@ -124,7 +124,7 @@ def reasons(tasks: Sequence[TaskDepth], all_tasks: int) -> list[str]:
     """What the verdicts of some of ``all_tasks`` rest on: each reason once, with its tasks."""
     tasks_of: dict[str, list[str]] = {}
     for task in tasks:
-        for why in filter(None, task.why.split("; ")):
+        for why in task.reasons:
             tasks_of.setdefault(why, []).append(task.task)
     lines = []
     for why, names in sorted(tasks_of.items(), key=lambda item: -len(item[1])):
