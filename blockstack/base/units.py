@@ -89,3 +89,26 @@ def format_count(value: float) -> str:
         if abs(value) >= 10**power:
             return f"{value / 10**power:.3g} {prefix}"
     return f"{value:.3g} "
+
+
+def parse_count(text: str) -> int:
+    """A number of bios: ``50M``, ``2.5k`` or ``1000000``.
+
+    Raises
+    ------
+    ConfigError
+        Not a positive whole number.
+    """
+    scale = {"k": 10**3, "m": 10**6, "g": 10**9}
+    number, unit = (
+        (text[:-1], scale[text[-1].lower()]) if text and (text[-1].lower() in scale) else (text, 1)
+    )
+    try:
+        value = float(number) * unit
+    except ValueError as error:
+        raise ConfigError(
+            "not a number of bios", path="--bios", value=text, hint="write 50M, 200k or 1000000"
+        ) from error
+    if not 0 < value < 2**53 or value != int(value):
+        raise ConfigError("must be a positive whole number", path="--bios", value=text)
+    return int(value)

@@ -6,7 +6,7 @@ Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input.
 import signal
 
 from blockstack.cli import capacity, check, compare, hosts, kernel, plot, report, run, traces
-from blockstack.cli.common import app, parse_count
+from blockstack.cli.common import app
 
 __all__ = [
     "app",
@@ -16,7 +16,6 @@ __all__ = [
     "hosts",
     "kernel",
     "main",
-    "parse_count",
     "plot",
     "report",
     "run",

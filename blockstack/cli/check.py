@@ -37,6 +37,20 @@ from blockstack.scenario.config import load_config
 from blockstack.stack import Stack
 
 Load = Callable[[str], Kernel]
+#: columns of --csv, before and behind the headroom on each kernel
+_FIRST = (
+    "source",
+    "host",
+    "devices",
+    "kernel",
+    "verdict",
+    "task",
+    "peak_bytes",
+    "limit_bytes",
+    "headroom_bytes",
+    "exact",
+)
+_LAST = ("at_most", "left_out", "why")
 
 
 @dataclass
@@ -235,24 +249,7 @@ def _csv(rows: Sequence[HostRow]) -> str:
     kernels = list(dict.fromkeys(name for row in rows for name in row.headroom))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        [
-            "source",
-            "host",
-            "devices",
-            "kernel",
-            "verdict",
-            "task",
-            "peak_bytes",
-            "limit_bytes",
-            "headroom_bytes",
-            "exact",
-            *(f"headroom_bytes {k}" for k in kernels),
-            "at_most",
-            "left_out",
-            "why",
-        ]
-    )
+    writer.writerow([*_FIRST, *(f"headroom_bytes {k}" for k in kernels), *_LAST])
     for row in rows:
         d = row.deepest
         figures = (

@@ -1,31 +1,21 @@
-"""``plot``: pictures for design reviews."""
+"""``plot``: pictures for design reviews, a command per figure with the options that it takes."""
 
+import inspect
 import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
-from blockstack.base.errors import ConfigError, UnsupportedKind
-from blockstack.cli.common import (
-    ConfigArg,
-    JsonOpt,
-    KernelOpt,
-    SkipOpt,
-    ThreadOpt,
-    app,
-    bad_input,
-    open_case,
-    parse_count,
-)
-from blockstack.engine.depth.simulate import simulate
-from blockstack.kernel import PROFILES, load_kernel
+from blockstack.base.errors import ConfigError
+from blockstack.base.hints import listed
+from blockstack.cli.common import ConfigArg, JsonOpt, SkipOpt, app, bad_input, open_case
+from blockstack.kernel import Kernel
 from blockstack.present import plots
-from blockstack.present.review.figures import FIGURES, Subject, draw
-from blockstack.results.result import Result
-from blockstack.scenario.config import Config, load_config, parse_submission
+from blockstack.present.review.figures import FIGURES, OPTIONS, Figure, Subject, draw
+from blockstack.scenario.config import Config
 from blockstack.validation.files import recorded
 
 plot_app = typer.Typer(no_args_is_help=True, help="Pictures for design reviews.")
@@ -33,131 +23,98 @@ app.add_typer(plot_app, name="plot")
 OutOpt = Annotated[Path, typer.Option("-o", "--output", help="An .svg, .png or .pdf file.")]
 
 
-@plot_app.command(
-    "depth", epilog="Example: `blockstack plot depth configs/dm-md-iscsi.toml -o depth.svg`"
-)
-def plot_depth(
-    config: ConfigArg,
-    output: OutOpt = Path("depth.svg"),
-    kernel: KernelOpt = None,
-    thread_size: ThreadOpt = None,
-    submission: Annotated[
-        list[str] | None,
-        typer.Option("--submission", help="Columns; recursive beside fifo unless given."),
-    ] = None,
-    bios: Annotated[str, typer.Option("--bios")] = "20k",
-    as_json: JsonOpt = False,
-) -> None:
-    """Depth per layer as an icicle, one column per rule, with the limit as a line."""
-    with bad_input(as_json, config):
-        case, chosen = open_case(config, kernel, thread_size)
-        rules = [parse_submission(r, "--submission") for r in submission or _beside(chosen.rule)]
-        results = [
-            simulate(
-                case.stack, case.workload, kernel=chosen, submission=rule, bios=parse_count(bios)
-            )
-            for rule in rules
-        ]
-        _save(plots.depth(*results), output, results, as_json)
+def takers(flag: str) -> list[str]:
+    """The figures that take an option."""
+    return [
+        name
+        for name, row in FIGURES.items()
+        if flag in (OPTIONS[option].flag for option in row.options)
+    ]
 
 
-@plot_app.command(
-    "headroom",
-    epilog="Example: `blockstack plot headroom configs/dm-md-iscsi.toml -o headroom.png`",
-)
-def plot_headroom(
-    config: ConfigArg,
-    output: OutOpt = Path("headroom.svg"),
-    kernel: Annotated[
-        list[str] | None,
-        typer.Option("--kernel", help="Kernels; all shipped ones that can run the stack."),
-    ] = None,
-    bios: Annotated[str, typer.Option("--bios")] = "20k",
-    as_json: JsonOpt = False,
-) -> None:
-    """What is left of the stack on each kernel, recursive beside the kernel's own rule."""
-    with bad_input(as_json, config):
-        case = load_config(config)
-        results = list(_headrooms(case, kernel, parse_count(bios)))
-        if not results:
-            raise ConfigError("no shipped kernel can run this stack", path=str(config))
-        _save(plots.headroom(results), output, results, as_json)
+class _Command(TyperCommand):
+    """Tells whose an option is that the figure does not take."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typer does, once every option is the figure's own or unknown to all."""
+        for flag in (arg.partition("=")[0] for arg in args):
+            figures = takers(flag)
+            if figures and self.name not in figures:
+                with bad_input("--json" in args):
+                    raise ConfigError(
+                        f"the figure {self.name} does not take it",
+                        path=flag,
+                        hint=f"it belongs to {listed(figures)}",
+                    )
+        return super().parse_args(ctx, args)
 
 
-def _command(name: str, shows: str) -> None:
+def subject_of(case: Config, kernel: Kernel, given: dict[str, Any]) -> Subject:
+    """A case as the subject of figures; ``given`` are values of `OPTIONS`, by field."""
+    fields = {}
+    for name, value in given.items():
+        read = OPTIONS[name].read
+        fields[name] = value if read is None else read(value)
+    return Subject(
+        case.stack, case.workload, kernel, machine=case.machine, recorded=recorded, **fields
+    )
+
+
+def _add(name: str) -> None:
+    """The command of one figure: what all take, and its own options."""
+    row = FIGURES[name]
+
     def command(
-        config: ConfigArg,
-        output: OutOpt = Path(f"{name}.svg"),
-        kernel: KernelOpt = None,
-        thread_size: ThreadOpt = None,
-        skip: SkipOpt = None,
-        bios: Annotated[str, typer.Option("--bios", help="Of each run.")] = "20k",
-        kind: Annotated[
-            str, typer.Option("--kind", help="For `growth`: whose layers.")
-        ] = "dm-linear",
-        threads: Annotated[
-            int, typer.Option("--threads", min=1, help="For `memory`: how many stacks.")
-        ] = 10_000,
-        iodepth: Annotated[
-            int, typer.Option("--iodepth", min=1, help="For `latency` and `busy`.")
-        ] = 32,
-        as_json: JsonOpt = False,
+        config: Path, output: Path, skip: list[str] | None, as_json: bool, **given: Any
     ) -> None:
         with bad_input(as_json, config):
-            case, chosen = open_case(config, kernel, thread_size, skip or ())
-            figure = draw(
-                name,
-                Subject(
-                    case.stack,
-                    case.workload,
-                    chosen,
-                    parse_count(bios),
-                    kind,
-                    threads,
-                    iodepth,
-                    case.machine,
-                    recorded,
-                ),
-            )
-            _write(figure.ax, output, {"data": figure.data}, as_json)
+            kernel, size = given.pop("kernel", None), given.pop("thread_size", None)
+            case, chosen = open_case(config, kernel, size, skip or ())
+            figure = draw(name, subject_of(case, chosen, given))
+            _write(figure, output, as_json)
 
+    parameters = [
+        _parameter("config", ConfigArg),
+        _parameter("output", OutOpt, Path(f"{name}.svg")),
+        *(_of_option(option) for option in row.options),
+        _parameter("skip", SkipOpt, None),
+        _parameter("as_json", JsonOpt, False),
+    ]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
     plot_app.command(
         name,
-        help=shows,
+        cls=_Command,
+        help=row.shows,
         epilog=f"Example: `blockstack plot {name} configs/dm-md-iscsi.toml -o {name}.svg`",
     )(command)
 
 
-for _name, (_shows, _) in FIGURES.items():
-    if _name != "depth":
-        _command(_name, _shows)
+def _of_option(name: str) -> inspect.Parameter:
+    option = OPTIONS[name]
+    told = typer.Option(option.flag, help=option.help, min=option.least)
+    return _parameter(name, Annotated[option.type, told], option.default)
 
 
-def _beside(own: str) -> tuple[str, str]:
-    """The recursive rule beside a serialised one."""
-    return ("recursive", own if own != "recursive" else "fifo")
+def _parameter(
+    name: str, annotation: Any, default: Any = inspect.Parameter.empty
+) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default
+    )
 
 
-def _headrooms(case: Config, kernels: Sequence[str] | None, bios: int) -> Iterator[Result]:
-    for name in kernels or PROFILES:
-        chosen = load_kernel(name)
-        for rule in _beside(chosen.rule):
-            try:
-                yield simulate(case.stack, case.workload, kernel=chosen, submission=rule, bios=bios)
-            except UnsupportedKind as error:
-                if kernels:
-                    raise
-                Console(stderr=True).print(f"left out: {error}", style="dim")
-                break
+for _name in FIGURES:
+    _add(_name)
 
 
-def _save(ax: Any, output: Path, results: Sequence[Result], as_json: bool) -> None:
-    _write(ax, output, {"runs": [r.to_dict() for r in results]}, as_json)
-
-
-def _write(ax: Any, output: Path, data: dict[str, Any], as_json: bool) -> None:
-    plots.save(ax, str(output))
+def _write(figure: Figure, output: Path, as_json: bool) -> None:
+    console = Console(stderr=True)
+    plots.save(figure.ax, str(output))
+    for note in figure.notes:
+        console.print(note, style="dim", markup=False)
     if as_json:
-        print(json.dumps({"picture": str(output), **data}, indent=1, default=str))
+        key = "runs" if figure.runs else "data"
+        print(json.dumps({"picture": str(output), key: figure.data}, indent=1, default=str))
     else:
-        Console(stderr=True).print(f"wrote {output}", highlight=False)
+        console.print(f"wrote {output}", highlight=False)

@@ -1,7 +1,8 @@
 """``report``: the design-review pack."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 
 from blockstack.base.errors import BlockstackError
+from blockstack.base.units import parse_count
 from blockstack.cli.check import hosts_of
 from blockstack.cli.common import (
     BAD_INPUT,
@@ -22,7 +24,6 @@ from blockstack.cli.common import (
     load_chosen,
     open_case,
     open_host,
-    parse_count,
     show_notes,
 )
 from blockstack.hosts.draft import UNKNOWN
@@ -69,79 +70,92 @@ def report(
     """
     names = hosts_of(sources)
     with bad_input(as_json, Path(names[0]) if len(names) == 1 else None):
-        count = parse_count(bios)
-
-        def subject(case: Config, chosen: Kernel) -> Subject:
-            return Subject(
-                case.stack,
-                case.workload,
-                chosen,
-                count,
-                kind,
-                iodepth=iodepth,
-                machine=case.machine,
-                recorded=recorded,
-            )
-
-        if merge:
-            case, found = open_host(names, kernel, skip or ())
-            show_notes(found.notes, found.left_out)
-            hosts: list[Host | Unread] = [
-                Host(
-                    subject(case, load_chosen(case, kernel, thread_size)),
-                    case.stack.name,
-                    case.description,
-                    ", ".join(names),
-                    found.notes,
-                    found.left_out,
-                )
-            ]
-        elif len(names) == 1:
-            case, chosen = open_case(Path(names[0]), kernel, thread_size, skip or ())
-            hosts = [
-                Host(
-                    subject(case, chosen),
-                    case.name or case.stack.name,
-                    case.description,
-                    names[0],
-                    case.assumed,
-                )
-            ]
-        else:
-            hosts = [_open(name, kernel, thread_size, skip or (), subject) for name in names]
+        options = ReportOptions(
+            kernel, thread_size, tuple(skip or ()), kind, parse_count(bios), iodepth, merge
+        )
+        hosts = open_hosts(names, options)
         console = Console(stderr=True)
         with console.status("explain") as status:
             pack = write_report(hosts, output, progress=status.update)
     _show(pack, console, as_json)
 
 
-def _open(
-    source: str,
-    kernel: str | None,
-    thread_size: str | None,
-    skip: Sequence[str],
-    subject: Callable[[Config, Kernel], Subject],
-) -> Host | Unread:
+@dataclass(frozen=True)
+class ReportOptions:
+    """The options of ``report`` that say what its figures are about."""
+
+    kernel: str | None = None
+    thread_size: str | None = None
+    skip: tuple[str, ...] = ()
+    kind: str = "dm-linear"
+    bios: int = 20_000
+    iodepth: int = 32
+    merge: bool = False
+
+    def subject(self, case: Config, kernel: Kernel) -> Subject:
+        """A case as the subject of figures."""
+        return Subject(
+            case.stack,
+            case.workload,
+            kernel,
+            self.bios,
+            self.kind,
+            iodepth=self.iodepth,
+            machine=case.machine,
+            recorded=recorded,
+        )
+
+
+def open_hosts(names: Sequence[str], options: ReportOptions) -> list[Host | Unread]:
+    """The hosts of a report.
+
+    Raises
+    ------
+    BlockstackError
+        Of a single source, or of several that tell of one host; of several hosts the one that
+        cannot be read says why.
+    """
+    if options.merge:
+        return [_of_sources(names, options.skip, options, loud=True)]
+    if len(names) == 1:
+        case, chosen = open_case(Path(names[0]), options.kernel, options.thread_size, options.skip)
+        return [_of_config(case, chosen, names[0], options)]
+    return [_open(name, options) for name in names]
+
+
+def _of_config(case: Config, kernel: Kernel, source: str, options: ReportOptions) -> Host:
+    return Host(
+        options.subject(case, kernel),
+        case.name or case.stack.name,
+        case.description,
+        source,
+        case.assumed,
+    )
+
+
+def _of_sources(
+    sources: Sequence[str], skip: Sequence[str], options: ReportOptions, loud: bool = False
+) -> Host:
+    case, found = open_host(sources, options.kernel, skip)
+    if loud:
+        show_notes(found.notes, found.left_out)
+    return Host(
+        options.subject(case, load_chosen(case, options.kernel, options.thread_size)),
+        case.stack.name,
+        case.description,
+        ", ".join(sources),
+        found.notes,
+        found.left_out,
+    )
+
+
+def _open(source: str, options: ReportOptions) -> Host | Unread:
     """One host of several; what cannot be read says why."""
     try:
-        if not is_source(source):
-            case, chosen = open_case(Path(source), kernel, thread_size)
-            return Host(
-                subject(case, chosen),
-                case.name or case.stack.name,
-                case.description,
-                source,
-                case.assumed,
-            )
-        case, found = open_host([source], kernel, (*skip, UNKNOWN))
-        return Host(
-            subject(case, load_chosen(case, kernel, thread_size)),
-            case.stack.name,
-            case.description,
-            source,
-            found.notes,
-            found.left_out,
-        )
+        if is_source(source):
+            return _of_sources([source], (*options.skip, UNKNOWN), options)
+        case, chosen = open_case(Path(source), options.kernel, options.thread_size)
+        return _of_config(case, chosen, source, options)
     except BlockstackError as error:
         return Unread(source, str(error))
 

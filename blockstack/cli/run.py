@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from blockstack.base.errors import ConfigError, UnsupportedKind
+from blockstack.base.units import parse_count
 from blockstack.cli.common import (
     CANNOT_TELL,
     FITS,
@@ -27,7 +28,6 @@ from blockstack.cli.common import (
     bad_input,
     kernel_or_frames,
     open_case,
-    parse_count,
     printer,
 )
 from blockstack.cli.limits import show_limits

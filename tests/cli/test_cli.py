@@ -1,13 +1,21 @@
 """The command line: exit status, JSON keys, errors in one line."""
 
+import ast
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import blockstack as bs
+from blockstack import cli
 from blockstack.base.errors import BlockstackError
-from blockstack.cli import app, parse_count
+from blockstack.base.units import parse_count
+from blockstack.cli import app
+from blockstack.cli.plot import takers
+from blockstack.cli.waves import LoadOptions, run_waves
+from blockstack.present.review.figures import FIGURES, OPTIONS
 
 MAIN = "configs/dm-md-iscsi.toml"
 
@@ -159,6 +167,56 @@ def test_plots_are_written_and_the_same_each_time(tmp_path, name, ending):
     assert files[0].stat().st_size > 5000
     if ending == "svg":
         assert ET.parse(files[0]).getroot().tag.endswith("svg")
+
+
+def _body(function):
+    return function.body[-1].end_lineno - function.body[0].lineno + 1
+
+
+def test_bodies_of_the_commands_fit_on_a_screen():
+    """Options to a record, the record to a call; signatures are as long as there are options."""
+    functions = {
+        f"{path.name}: {node.name}": _body(node)
+        for path in Path(cli.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert len(functions) > 60 and {n: k for n, k in functions.items() if k > 40} == {}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_takes_its_own_options_only(name):
+    """Another figure's option ends the command, and says whose it is."""
+    flags = {option.flag for option in OPTIONS.values()}
+    own = {OPTIONS[option].flag for option in FIGURES[name].options}
+    told = call("plot", name, "--help").output
+    assert all((flag in told) == (flag in own) for flag in flags)
+    for flag in flags - own:
+        found = call("plot", name, MAIN, flag, "7")
+        assert found.exit_code == 2 and f"the figure {name} does not take it" in found.output
+        assert all(taker in found.output for taker in takers(flag))
+
+
+def test_an_options_figures_are_named():
+    found = call("plot", "stack", "configs/raid1.toml", "--threads", "7", "--json")
+    error = json.loads(found.stdout)["error"]
+    assert (found.exit_code, error["path"], error["hint"]) == (
+        2,
+        "--threads",
+        "it belongs to memory",
+    )
+    assert "No such option" in call("plot", "stack", "configs/raid1.toml", "--nonsense").output
+
+
+def test_loads_run_without_a_command_line():
+    case = bs.load("configs/nvme-lvm-luks.toml")
+    kernel = bs.load_kernel(case.kernel)
+    (ran,) = run_waves(case, kernel, LoadOptions(iodepth=4, bios=500, ghz=2.0))
+    assert ran.result.load.iodepth == 4 and ran.result.bios == 500 and ran.sweep is None
+    with pytest.raises(BlockstackError, match="belongs to a job file"):
+        run_waves(case, kernel, LoadOptions(section="x"))
+    with pytest.raises(BlockstackError, match="leave --iodepth, --until-knee out"):
+        run_waves(case, kernel, LoadOptions(trace=Path("x"), iodepth=4, knee=True))
 
 
 OWN_TRACE = """        Depth    Size   Location

@@ -39,7 +39,7 @@ def result_of(
     kernel: str,
     provenance: dict[str, Any],
     *,
-    traced: bool,
+    followed: bool,
     names: Sequence[str] = (),
 ) -> CapacityResult:
     """Everything that a run found."""
@@ -79,7 +79,7 @@ def result_of(
         laws=_laws(model, counters),
         assumed=model.assumed,
         provenance=provenance,
-        rows=counters.rows if traced else None,
+        rows=counters.rows if followed else None,
         places=tuple(p.label for p in model.places),
         streams=streams if len(streams) > 1 else (),
     )

@@ -247,7 +247,7 @@ class CapacityResult:
         Everything here that nobody measured or gave.
     provenance : mapping
     rows : float64 array [n, 6] or None
-        Visits of the traced bios (bio, station, node, arrived, began, done), with ``places``.
+        Visits of the followed bios (bio, station, node, arrived, began, done), with ``places``.
     streams : tuple of StreamResult
         Each of several loads at once; empty when there is one.
     full : tuple of str

@@ -42,10 +42,10 @@ class Capacity:
         *,
         names: Sequence[str] = (),
         bios: int = DEFAULT_BIOS,
-        trace: int = 0,
+        follow: int = 0,
     ) -> CapacityResult:
         """One load, or one for each of the model's workloads at once: ``bios`` measured after a
-        warm-up; the last ``trace`` are written down. ``names`` are the loads' in the result."""
+        warm-up; the last ``follow`` are written down. ``names`` are the loads' in the result."""
         loads = (load,) if isinstance(load, LoadSpec) else tuple(load)
         parts = self.model.parts
         if [one.numjobs for one in loads] != [part.jobs for part in parts]:
@@ -71,9 +71,9 @@ class Capacity:
         # first the transient: full write buffers, longest queues
         warmup = max(bios // 10, 4 * (flying + self.model.behind)) if closed else bios // 5
         arrivals = [_arrivals(one, part.templates) for one, part in zip(loads, parts, strict=True)]
-        counters = self._loop(arrivals, bios, warmup, room, trace)
+        counters = self._loop(arrivals, bios, warmup, room, follow)
         if not counters.finished and warmup:  # perhaps before the warm-up was over
-            counters, warmup = self._loop(arrivals, bios, 0, room, trace), 0
+            counters, warmup = self._loop(arrivals, bios, 0, room, follow), 0
         return result_of(
             self.model,
             loads,
@@ -81,11 +81,11 @@ class Capacity:
             self.stack,
             self.kernel.name,
             self._provenance(warmup),
-            traced=trace > 0,
+            followed=follow > 0,
             names=names,
         )
 
-    def replay(self, times_ns: NDArray[np.float64], *, trace: int = 0) -> CapacityResult:
+    def replay(self, times_ns: NDArray[np.float64], *, follow: int = 0) -> CapacityResult:
         """The bios of a model of ``every`` one, at their arrival times (ns, not falling).
 
         There is no warm-up: the stack is empty when the first bio comes, as a trace's was not.
@@ -108,7 +108,7 @@ class Capacity:
             )
         room = max(64, min(bios + 16, _MOST_BYTES // (_VISIT_BYTES * self.model.width)))
         arrivals = Load(TRACE, self.model.jobs, times_ns=times_ns)
-        counters = self._loop([arrivals], bios, 0, room, trace)
+        counters = self._loop([arrivals], bios, 0, room, follow)
         return result_of(
             self.model,
             (LoadSpec("trace", numjobs=self.model.jobs),),
@@ -116,11 +116,11 @@ class Capacity:
             self.stack,
             self.kernel.name,
             self._provenance(0),
-            traced=trace > 0,
+            followed=follow > 0,
         )
 
     def _loop(
-        self, arrivals: Sequence[Load], bios: int, warmup: int, room: int, trace: int
+        self, arrivals: Sequence[Load], bios: int, warmup: int, room: int, follow: int
     ) -> Counters:
         return run(
             self.model.plan,
@@ -130,7 +130,7 @@ class Capacity:
             batches=min(BATCHES, bios),
             seed=self.seed,
             max_flying=room,
-            trace=(warmup, trace),
+            trace=(warmup, follow),
         )
 
     def _provenance(self, warmup: int) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def capacity(
     submission: str | None = None,
     seed: int | None = None,
     bios: int = DEFAULT_BIOS,
-    trace: int = 0,
+    follow: int = 0,
 ) -> CapacityResult:
     """Rate, latencies, utilisations and the bottleneck of a stack under a workload.
 
@@ -233,7 +233,7 @@ def capacity(
         Same inputs and seed give the same result, bit for bit.
     bios : int
         Measured bios, after a warm-up.
-    trace : int
+    follow : int
         Bios whose visits are kept, for a picture.
 
     Returns
@@ -266,7 +266,7 @@ def capacity(
     )
     mode = "closed" if rate_iops is None else "open"
     return model.run(
-        LoadSpec(mode, iodepth, numjobs, rate_iops, thinktime_ns), bios=bios, trace=trace
+        LoadSpec(mode, iodepth, numjobs, rate_iops, thinktime_ns), bios=bios, follow=follow
     )
 
 

@@ -1,6 +1,7 @@
-"""The figures of a design review by name: what each one shows, how it is made, its data.
+"""The figures of a design review by name: what each one shows, how it is made, what it takes.
 
-One registry for ``blockstack plot NAME`` and ``blockstack report``: a new figure is one entry.
+One registry for ``blockstack plot NAME`` and ``blockstack report``: a new figure is one row, with
+its options; an option that no figure had is a field of `Subject` and a row of `OPTIONS`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from blockstack.base.errors import BlockstackError
+from blockstack.base.errors import BlockstackError, ConfigError, UnsupportedKind
+from blockstack.base.units import parse_count
 from blockstack.engine.capacity.knee import until_knee
 from blockstack.engine.capacity.levers import iops_levers
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
@@ -19,7 +21,7 @@ from blockstack.engine.study.journey import journey, sample_depths
 from blockstack.engine.study.levers import headroom_levers
 from blockstack.engine.study.stackmap import alike_devices, stack_map
 from blockstack.engine.study.survey import growth, headroom_grid
-from blockstack.kernel import Kernel
+from blockstack.kernel import PROFILES, Kernel, load_kernel
 from blockstack.present import plots
 from blockstack.results.validation import Validation
 from blockstack.stack import Stack
@@ -47,6 +49,10 @@ class Subject:
     threads : int
         For the memory of many stacks.
     iodepth : int
+    submissions : tuple of str
+        Rules, one column each; none: the recursive rule beside a serialised one.
+    kernels : tuple of str
+        For what shows several; none: all shipped ones that can run the stack.
     machine : Machine
     recorded : callable
         What is recorded of measured stacks: ``blockstack.validation.files.recorded``.
@@ -59,13 +65,15 @@ class Subject:
     kind: str = "dm-linear"
     threads: int = 10_000
     iodepth: int = _IODEPTH
+    submissions: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
     machine: Machine = field(default_factory=Machine)
     recorded: Callable[[], Sequence[Validation]] = tuple
 
     @property
     def rules(self) -> tuple[str, str]:
         """The recursive rule beside a serialised one."""
-        return "recursive", self.kernel.rule if self.kernel.rule != "recursive" else "fifo"
+        return _beside(self.kernel.rule)
 
     @cached_property
     def loaded(self) -> CapacityResult:
@@ -82,10 +90,70 @@ class Subject:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn figure and the data behind it."""
+    """A drawn figure and the data behind it.
+
+    Attributes
+    ----------
+    ax : Axes
+    data : object
+        Plain data for JSON.
+    notes : tuple of str
+        What it could not show, and why.
+    runs : bool
+        ``data`` are simulated runs, with their wall times.
+    """
 
     ax: "Axes"
     data: Any
+    notes: tuple[str, ...] = ()
+    runs: bool = False
+
+    @property
+    def timeless(self) -> Any:
+        """The data without wall times: the same inputs give the same file."""
+        times = ("seconds", "bios_per_second", "hops_per_second")
+        return (
+            [{k: v for k, v in run.items() if k not in times} for run in self.data]
+            if self.runs
+            else self.data
+        )
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of figures on the command line.
+
+    Attributes
+    ----------
+    flag, help : str
+    type : object
+        Of what the command line gives.
+    default : object
+    least : int or None
+    read : callable or None
+        From what is given to the field of `Subject`; None: as it is.
+    """
+
+    flag: str
+    help: str
+    type: Any
+    default: Any = None
+    least: int | None = None
+    read: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of the registry: what it shows, how it is made, the names of its `OPTIONS`."""
+
+    shows: str
+    make: Callable[[Subject], Figure]
+    options: tuple[str, ...] = ()
+
+
+def _beside(own: str) -> tuple[str, str]:
+    """The recursive rule beside a serialised one."""
+    return "recursive", own if own != "recursive" else "fifo"
 
 
 def _stack(it: Subject) -> Figure:
@@ -109,18 +177,28 @@ def _stack(it: Subject) -> Figure:
 def _depth(it: Subject) -> Figure:
     results = [
         simulate(it.stack, it.workload, kernel=it.kernel, submission=rule, bios=it.bios)
-        for rule in it.rules
+        for rule in it.submissions or it.rules
     ]
-    return Figure(plots.depth(*results), [_timeless(r.to_dict()) for r in results])
+    return Figure(plots.depth(*results), [r.to_dict() for r in results], runs=True)
 
 
-def _timeless(result: dict[str, Any]) -> dict[str, Any]:
-    """A run without its wall time: the same inputs give the same file."""
-    return {
-        k: v
-        for k, v in result.items()
-        if k not in ("seconds", "bios_per_second", "hops_per_second")
-    }
+def _headroom(it: Subject) -> Figure:
+    results, notes = [], []
+    for name in it.kernels or PROFILES:
+        kernel = load_kernel(name)
+        try:
+            results += [
+                simulate(it.stack, it.workload, kernel=kernel, submission=rule, bios=it.bios)
+                for rule in _beside(kernel.rule)
+            ]
+        except UnsupportedKind as error:
+            if it.kernels:
+                raise
+            notes.append(f"left out: {error}")
+    if not results:
+        raise ConfigError("no shipped kernel can run this stack", path=it.stack.name)
+    drawn = plots.headroom(results)
+    return Figure(drawn, [r.to_dict() for r in results], tuple(notes), runs=True)
 
 
 def _journey(it: Subject) -> Figure:
@@ -195,37 +273,76 @@ def _validated(it: Subject) -> Figure:
     return Figure(plots.validated(found), [one.to_dict() for one in found])
 
 
-#: name: what it shows, how it is made
-FIGURES: Mapping[str, tuple[str, Callable[[Subject], Figure]]] = {
-    "stack": (
+#: by the field of `Subject` that it sets; ``kernel`` and ``thread_size`` choose its kernel
+OPTIONS: Mapping[str, Option] = {
+    "kernel": Option(
+        "--kernel",
+        "A shipped kernel (`blockstack kernel list`) or the path of a frame table.",
+        str | None,
+    ),
+    "thread_size": Option("--thread-size", 'What if: "4 KiB", "8 KiB", "16 KiB".', str | None),
+    "kernels": Option(
+        "--kernel",
+        "Kernels; all shipped ones that can run the stack.",
+        list[str] | None,
+        read=lambda given: tuple(given or ()),
+    ),
+    "submissions": Option(
+        "--submission",
+        "Columns; recursive beside a serialised rule unless given.",
+        list[str] | None,
+        read=lambda given: tuple(given or ()),
+    ),
+    "bios": Option("--bios", "Of each run.", str, "20k", read=parse_count),
+    "kind": Option("--kind", "Whose layers.", str, "dm-linear"),
+    "threads": Option("--threads", "How many stacks.", int, 10_000, least=1),
+    "iodepth": Option("--iodepth", "Bios in flight.", int, _IODEPTH, least=1),
+}
+_OWN = ("kernel", "thread_size")
+
+#: a figure's name is that of its command and of its files in a report
+FIGURES: Mapping[str, Row] = {
+    "stack": Row(
         "What stands on what: bytes per layer, and where bios change to another task.",
         _stack,
+        (*_OWN, "iodepth"),
     ),
-    "depth": ("The deepest path, recursive beside serialised, layer by layer.", _depth),
-    "journey": ("The deepest bio's way down and its completions, task by task.", _journey),
-    "growth": ("Depth against the number of nested layers: submission and completion.", _growth),
-    "heat": ("Headroom on every shipped kernel and thread size.", _heat),
-    "distribution": ("How deep the bios go, and what an interrupt adds.", _distribution),
-    "pending": (
-        "Bios that wait on the task's list, first in first out beside two lists.",
-        _pending,
+    "depth": Row(
+        "The deepest path, recursive beside serialised, layer by layer.",
+        _depth,
+        (*_OWN, "submissions", "bios"),
     ),
-    "memory": ("What small stacks save over many threads.", _memory),
-    "latency": ("How long bios take, to the 99.99th percentile.", _latency),
-    "load": ("Throughput and 99th percentile against load, with the knee.", _load),
-    "busy": ("What is busy, and the rate at which it is full.", _busy),
-    "amplification": (
-        "What each layer makes of a bio: bios and sectors out per one in.",
-        _amplification,
+    "headroom": Row(
+        "What is left of the stack on each kernel, recursive beside the kernel's own rule.",
+        _headroom,
+        ("kernels", "bios"),
     ),
-    "tornado": ("What helps most against an overflow: one lever at a time.", _tornado),
-    "tornado-iops": (
+    "journey": Row("The deepest bio's way down and its completions, task by task.", _journey, _OWN),
+    "growth": Row(
+        "Depth against the number of nested layers: submission and completion.",
+        _growth,
+        (*_OWN, "kind"),
+    ),
+    "heat": Row("Headroom on every shipped kernel and thread size.", _heat),
+    "distribution": Row("How deep the bios go, and what an interrupt adds.", _distribution, _OWN),
+    "pending": Row(
+        "Bios that wait on the task's list, first in first out beside two lists.", _pending, _OWN
+    ),
+    "memory": Row("What small stacks save over many threads.", _memory, ("threads",)),
+    "latency": Row("How long bios take, to the 99.99th percentile.", _latency, (*_OWN, "iodepth")),
+    "load": Row("Throughput and 99th percentile against load, with the knee.", _load, _OWN),
+    "busy": Row("What is busy, and the rate at which it is full.", _busy, (*_OWN, "iodepth")),
+    "amplification": Row(
+        "What each layer makes of a bio: bios and sectors out per one in.", _amplification, _OWN
+    ),
+    "tornado": Row("What helps most against an overflow: one lever at a time.", _tornado, _OWN),
+    "tornado-iops": Row(
         "What helps most for the rate: every speed and number halved and doubled.",
         _tornado_iops,
+        (*_OWN, "iodepth"),
     ),
-    "validated": (
-        "How far to believe the bounds: stacks that were measured on running kernels.",
-        _validated,
+    "validated": Row(
+        "How far to believe the bounds: stacks that were measured on running kernels.", _validated
     ),
 }
 
@@ -238,4 +355,4 @@ def draw(name: str, subject: Subject) -> Figure:
     BlockstackError
         The stack has no such figure: a kernel without a kind, a load that cannot be modelled.
     """
-    return FIGURES[name][1](subject)
+    return FIGURES[name].make(subject)

@@ -296,11 +296,11 @@ def _figure(name: str, subject: Subject, folder: Path, slug: str) -> dict[str, s
     plots.save(figure.ax, str(svg))
     plots.save(figure.ax, str(svg.with_suffix(".png")))
     data = folder / "data" / slug / f"{name}.json"
-    data.write_text(json.dumps(figure.data, indent=1, default=str))
+    data.write_text(json.dumps(figure.timeless, indent=1, default=str))
     inline = base64.b64encode(svg.read_bytes()).decode()
     return {
         "name": name,
-        "caption": FIGURES[name][0],
+        "caption": FIGURES[name].shows,
         "svg": str(svg.relative_to(folder)),
         "data": str(data.relative_to(folder)),
         "png": str(svg.with_suffix(".png").relative_to(folder)),

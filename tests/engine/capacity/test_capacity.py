@@ -26,7 +26,7 @@ from blockstack.engine.plan.demand import source_of
 from blockstack.kernel import load_kernel
 from blockstack.kernel.cost import measured_costs
 from blockstack.present.export.fio_json import fio_json
-from blockstack.present.export.trace_events import trace_events
+from blockstack.present.export.perfetto import perfetto_events
 from blockstack.scenario.config import parse_config
 
 SSD = (
@@ -327,9 +327,9 @@ def test_hdr_log_is_read_by_hdrhistogram(tmp_path):
         )
 
 
-def test_trace_events_follow_a_bio():
-    result = found(case(leaf("sda", SSD)), iodepth=2, trace=3)
-    events = trace_events(result)["traceEvents"]
+def test_perfetto_events_follow_a_bio():
+    result = found(case(leaf("sda", SSD)), iodepth=2, follow=3)
+    events = perfetto_events(result)["traceEvents"]
     spans = [e for e in events if e["ph"] == "X" and e["pid"] == 1]
     assert {e["args"]["bio"] for e in spans} and all(e["dur"] > 0 for e in spans)
     names = {e["args"]["name"] for e in events if e["name"] == "thread_name"}
@@ -338,7 +338,7 @@ def test_trace_events_follow_a_bio():
     inside = [e for e in spans if e["args"]["bio"] == whole["args"]["bio"]]
     assert sum(e["dur"] for e in inside) == pytest.approx(whole["dur"], rel=1e-6)
     with pytest.raises(ConfigError, match="no bio was traced"):
-        trace_events(found(case(leaf("sda", SSD)), bios=100))
+        perfetto_events(found(case(leaf("sda", SSD)), bios=100))
 
 
 def test_command_line(tmp_path):

@@ -1,4 +1,4 @@
-"""Bios' journeys as a trace that ui.perfetto.dev and chrome://tracing read.
+"""Bios' journeys as the trace events that ui.perfetto.dev and chrome://tracing read.
 
 The Trace Event Format: complete events (``"ph": "X"``) in microseconds, one track per station.
 """
@@ -9,17 +9,17 @@ from blockstack.base.errors import ConfigError
 from blockstack.engine.capacity.result import CapacityResult
 
 
-def trace_events(result: CapacityResult) -> dict[str, Any]:
+def perfetto_events(result: CapacityResult) -> dict[str, Any]:
     """A track per station, with a waiting and a served part for each visit, and one per bio.
 
     Raises
     ------
     ConfigError
-        No bio was traced.
+        No bio was followed.
     """
     rows = result.rows
     if rows is None or not len(rows):
-        raise ConfigError("no bio was traced", path="trace", hint="run with trace=1 or more")
+        raise ConfigError("no bio was followed", path="follow", hint="run with follow=1 or more")
     start = float(rows[:, 3].min())
     tracks = sorted({int(row[1]) for row in rows})
     events: list[dict[str, Any]] = [
