@@ -192,31 +192,35 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
         out.print(Text(f"Note: {note}", "dim"))
 
 
+OopsOpt = Annotated[
+    Path | None,
+    typer.Option(
+        "--oops",
+        metavar="FILE",
+        help="A kernel's report of a stack: an oops, ftrace's stack_trace, a do_IRQ report, "
+        "a checkstack or .su list, as pasted from a log or a mail; - for standard input.",
+    ),
+]
+
+
 @app.command(
     epilog="Examples: `blockstack explain configs/dm-md-iscsi.toml --max-layers "
-    "dm-linear`, `blockstack explain --trace oops.txt --thread-size '4 KiB'`"
+    "dm-linear`, `blockstack explain --oops oops.txt --thread-size '4 KiB'`"
 )
 def explain(
     config: Annotated[
         Path | None,
         typer.Argument(
             metavar="CONFIG",
-            help="A TOML file (see configs/), or a host, as for `run`. Not with --trace.",
+            help="A TOML file (see configs/), or a host, as for `run`. Not with --oops.",
         ),
     ] = None,
     kernel: KernelOpt = None,
     submission: SubmissionOpt = None,
     thread_size: ThreadOpt = None,
+    oops: OopsOpt = None,
     trace: Annotated[
-        Path | None,
-        typer.Option(
-            "--trace",
-            metavar="FILE",
-            help="A stack trace instead: ftrace's stack_trace, an "
-            "oops, a do_IRQ report, a checkstack or .su list, "
-            "as pasted from a log or a mail; - for standard "
-            "input.",
-        ),
+        Path | None, typer.Option("--trace", hidden=True, help="What --oops was called.")
     ] = None,
     max_layers: Annotated[
         str | None,
@@ -239,13 +243,14 @@ def explain(
     ] = False,
     as_json: JsonOpt = False,
 ) -> None:
-    """The deepest path of every task, frame by frame, without simulating; or a trace explained."""
-    if trace is not None:
-        _explain_traces(config, trace, kernel, thread_size, as_json)
+    """The deepest path of every task, frame by frame, without simulating; or an oops explained."""
+    file = oops if oops is not None else trace
+    if file is not None:
+        _explain_oopses(config, file, kernel, thread_size, as_json)
     with bad_input(as_json, config):
         if config is None:
             raise ConfigError(
-                "say what to explain", path="explain", hint="give a config, or a trace with --trace"
+                "say what to explain", path="explain", hint="give a config, or --oops FILE"
             )
         case, chosen = open_case(config, kernel, thread_size, skip or ())
         rule = submission or case.overrides.submission
@@ -281,18 +286,18 @@ def explain(
     raise typer.Exit(STATUS[found.fits])
 
 
-def _explain_traces(
+def _explain_oopses(
     config: Path | None, file: Path, kernel: str | None, thread_size: str | None, as_json: bool
 ) -> NoReturn:
-    """Every trace of a text: whose frames they are, what they cost, what would fit."""
-    from blockstack.oops.explain import explain_trace
-    from blockstack.oops.read import load_traces
-    from blockstack.present.tables.oops import trace_view
+    """Every oops of a text: whose frames they are, what they cost, what would fit."""
+    from blockstack.oops.explain import explain_oops
+    from blockstack.oops.read import load_oopses
+    from blockstack.present.tables.oops import oops_view
 
     with bad_input(as_json):
         if config is not None:
             raise ConfigError(
-                "explains a config or a trace, not both",
+                "explains a config or an oops, not both",
                 path="explain",
                 value=str(config),
                 hint="leave one out",
@@ -300,14 +305,14 @@ def _explain_traces(
         size = parse_thread_size(thread_size, "--thread-size") if thread_size else None
         frames = None if kernel is None else kernel_or_frames(kernel)
         found = [
-            explain_trace(one, kernel=frames, thread_size_bytes=size) for one in load_traces(file)
+            explain_oops(one, kernel=frames, thread_size_bytes=size) for one in load_oopses(file)
         ]
     if as_json:
         print(json.dumps({"trace": str(file), "traces": [f.to_dict() for f in found]}, indent=1))
     else:
         out = printer()
         for one in found:
-            out.print(trace_view(one))
+            out.print(oops_view(one))
     answers = [f.fits for f in found if f.form != "frames"]
     raise typer.Exit(
         OVERFLOWS if False in answers else FITS if answers and None not in answers else CANNOT_TELL

@@ -18,8 +18,8 @@ from blockstack.kernel.shipped import version_of
 from blockstack.kernel.table import FrameTable
 from blockstack.kernel.traced import traced_path
 from blockstack.kinds.model import LIKE
-from blockstack.oops.read import Trace, TraceRow
-from blockstack.results.oops import ExplainedRow, LayerCost, Remedy, SizeVerdict, TraceExplanation
+from blockstack.oops.read import Oops, OopsRow
+from blockstack.results.oops import ExplainedRow, LayerCost, OopsExplanation, Remedy, SizeVerdict
 from blockstack.results.traced import TracedFrame
 
 #: stacks that x86 kernels have shipped
@@ -43,16 +43,16 @@ _OFF = {
 _MOST = 3  # layers left out at once
 
 
-def explain_trace(
-    trace: Trace, *, kernel: Kernel | FrameTable | None = None, thread_size_bytes: int | None = None
-) -> TraceExplanation:
-    """Annotate a trace and judge it.
+def explain_oops(
+    oops: Oops, *, kernel: Kernel | FrameTable | None = None, thread_size_bytes: int | None = None
+) -> OopsExplanation:
+    """Annotate an oops and judge it.
 
     Parameters
     ----------
-    trace : Trace
+    oops : Oops
     kernel : Kernel, FrameTable or None
-        Whose static depths stand beside the rows. None: the shipped kernel of the trace's
+        Whose static depths stand beside the rows. None: the shipped kernel of the oops's
         architecture that has most of its functions.
     thread_size_bytes : int or None
         None: what the text states, else the kernel's.
@@ -62,20 +62,20 @@ def explain_trace(
     BlockstackError
         An impossible thread size.
     """
-    chosen = kernel if kernel is not None else best_kernel(trace)
+    chosen = kernel if kernel is not None else best_kernel(oops)
     table = chosen.rows.table if isinstance(chosen, Kernel) else chosen
-    names = [row.function for row in reversed(trace.rows)]
-    static = _static(trace, names, table, chosen)
+    names = [row.function for row in reversed(oops.rows)]
+    static = _static(oops, names, table, chosen)
     rows = tuple(
-        _row(row, frame, table) for row, frame in zip(reversed(trace.rows), static, strict=True)
+        _row(row, frame, table) for row, frame in zip(reversed(oops.rows), static, strict=True)
     )
     whole = chosen if isinstance(chosen, Kernel) else None
     size = (
         thread_size_bytes
-        or trace.stated.thread_size_bytes
+        or oops.stated.thread_size_bytes
         or (whole.platform.thread_size_bytes if whole else _size_in(table))
     )
-    judged = _Judged(trace, rows, whole, size)
+    judged = _Judged(oops, rows, whole, size)
     return judged.explanation(_name(chosen))
 
 
@@ -85,15 +85,15 @@ def _size_in(table: FrameTable | None) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def best_kernel(trace: Trace) -> Kernel | None:
-    """The shipped kernel to lay beside a trace; None: the trace is of another architecture.
+def best_kernel(oops: Oops) -> Kernel | None:
+    """The shipped kernel to lay beside an oops; None: the oops is of another architecture.
 
     Of the generation that the text states, where there is one; then the one that has most of the
     functions, with 8 KiB before 4 where the frames are the same.
     """
-    names = {row.function for row in trace.rows}
-    fit = [name for name, p in PROFILES.items() if trace.stated.arch in ("", p.platform.arch)]
-    stated = generation_of(version_of(trace.stated.kernel))
+    names = {row.function for row in oops.rows}
+    fit = [name for name, p in PROFILES.items() if oops.stated.arch in ("", p.platform.arch)]
+    stated = generation_of(version_of(oops.stated.kernel))
     for gen in (stated.name, LIKE.get(stated.name)) if stated else ():
         same = [name for name in fit if PROFILES[name].generation == gen]
         if same:
@@ -105,7 +105,7 @@ def best_kernel(trace: Trace) -> Kernel | None:
 
 @cache
 def _loaded(name: str) -> Kernel:
-    """A shipped kernel, read once for all traces of a file."""
+    """A shipped kernel, read once for all oopses of a file."""
     return load_kernel(name)
 
 
@@ -116,11 +116,11 @@ def _name(chosen: Kernel | FrameTable | None) -> str:
 
 
 def _static(
-    trace: Trace, names: Sequence[str], table: FrameTable | None, chosen: Kernel | FrameTable | None
+    oops: Oops, names: Sequence[str], table: FrameTable | None, chosen: Kernel | FrameTable | None
 ) -> Sequence[TracedFrame | None]:
     if table is None:
         return [None] * len(names)
-    if trace.form == "frames":  # no path: every function by itself
+    if oops.form == "frames":  # no path: every function by itself
         return [traced_path(table, [name], {}).frames[0] for name in names]
     roots = {}
     if isinstance(chosen, Kernel):
@@ -132,7 +132,7 @@ def _static(
     return traced_path(table, names, roots).frames
 
 
-def _row(row: TraceRow, frame: TracedFrame | None, table: FrameTable | None) -> ExplainedRow:
+def _row(row: OopsRow, frame: TracedFrame | None, table: FrameTable | None) -> ExplainedRow:
     known = frame is not None and frame.how != "missing"
     connected = frame is not None and frame.how in ("call", "tail")
     owner = (by_file(frame.file) if connected and frame is not None else None) or (
@@ -152,16 +152,16 @@ def _row(row: TraceRow, frame: TracedFrame | None, table: FrameTable | None) -> 
 
 
 class _Judged:
-    """Costs, limits and remedies of one annotated trace; rows outermost first."""
+    """Costs, limits and remedies of one annotated oops; rows outermost first."""
 
     def __init__(
-        self, trace: Trace, rows: Sequence[ExplainedRow], kernel: Kernel | None, size: int | None
+        self, oops: Oops, rows: Sequence[ExplainedRow], kernel: Kernel | None, size: int | None
     ) -> None:
-        self.trace, self.rows, self.kernel = trace, rows, kernel
-        self.path = trace.form != "frames"
+        self.oops, self.rows, self.kernel = oops, rows, kernel
+        self.path = oops.form != "frames"
         self.size = size
         # what the bytes left were counted on
-        self.reported_size = trace.stated.thread_size_bytes or size
+        self.reported_size = oops.stated.thread_size_bytes or size
         self.static = sum(r.static_bytes or 0 for r in rows)
         self.missing = [r.function for r in rows if r.static_bytes is None]
         self.used, self.source = self._used()
@@ -177,9 +177,9 @@ class _Judged:
     def _used(self) -> tuple[int | None, str]:
         if not self.path:
             return None, ""
-        if self.trace.used_bytes is not None:
-            return self.trace.used_bytes, "reported"
-        left = self.trace.stated.bytes_left
+        if self.oops.used_bytes is not None:
+            return self.oops.used_bytes, "reported"
+        left = self.oops.stated.bytes_left
         if left is not None and self.reported_size is not None:
             limit = self._limit(self.reported_size)
             if left > limit:
@@ -196,7 +196,7 @@ class _Judged:
     def exact(self) -> bool:
         """The depth is known, not only a lower bound."""
         return self.source in ("reported", "bytes left") or (
-            self.source == "static" and not self.missing and self.trace.whole
+            self.source == "static" and not self.missing and self.oops.whole
         )
 
     def _platform(self, size: int) -> Platform:
@@ -227,7 +227,7 @@ class _Judged:
             size, limit, used, False if used > limit else True if exact else None, note
         )
 
-    def explanation(self, kernel: str) -> TraceExplanation:
+    def explanation(self, kernel: str) -> OopsExplanation:
         """Everything that was found."""
         sizes = (
             []
@@ -236,10 +236,10 @@ class _Judged:
         )
         own = next((v for v in sizes if v.thread_size_bytes == self.size), None)
         target = self._target(sizes, own)
-        return TraceExplanation(
-            self.trace.form,
-            self.trace.line,
-            self.trace.stated.title,
+        return OopsExplanation(
+            self.oops.form,
+            self.oops.line,
+            self.oops.stated.title,
             kernel,
             len(self.rows) - len(self.missing),
             len(self.rows),
@@ -352,11 +352,11 @@ class _Judged:
         return gone, False
 
     def _notes(self) -> Iterable[str]:
-        yield from self.trace.notes
-        stated = self.trace.stated
+        yield from self.oops.notes
+        stated = self.oops.stated
         if self.kernel is not None and self.path:
             yield f"static bytes and limits are those of {self.kernel.name}" + (
-                f"; the trace is of {stated.kernel}" if stated.kernel else ""
+                f"; the oops is of {stated.kernel}" if stated.kernel else ""
             )
         elif self.path and self.kernel is None and not stated.arch.startswith(("x86", "i386", "")):
             yield f"no frame table for {stated.arch}"

@@ -1,4 +1,4 @@
-"""Lines of kernel logs as people paste them: prefixes off, and what they state beside a trace."""
+"""Lines of kernel logs as people paste them: prefixes off, and what they state beside an oops."""
 
 import re
 from dataclasses import dataclass, replace
@@ -45,7 +45,7 @@ _STATED = {
 
 @dataclass(frozen=True)
 class Stated:
-    """What a text says about the trace that follows.
+    """What a text says about the oops that follows.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Stated:
     bytes_left: int | None = None
 
     def outlasting(self) -> "Stated":
-        """What also holds for the next trace of the same text."""
+        """What also holds for the next oops of the same text."""
         return replace(self, title="", bytes_left=None)
 
 

@@ -1,7 +1,7 @@
 """Stack traces out of text: ftrace's ``stack_trace``, oops and ``do_IRQ`` reports, lists of frames.
 
 People paste them into mail, quote them, cut rows out, leave the log's prefixes on and put several
-into one file. What is no trace is prose and is passed over; a row of a trace that cannot be read,
+into one file. What is no oops is prose and is passed over; a row of an oops that cannot be read,
 or rows that do not add up, are errors with the line's number.
 """
 
@@ -58,7 +58,7 @@ _REPORTERS = frozenset(
 
 
 @dataclass(frozen=True)
-class TraceRow:
+class OopsRow:
     """One row, as it stands in the text.
 
     Attributes
@@ -83,14 +83,14 @@ class TraceRow:
 
 
 @dataclass(frozen=True)
-class Trace:
-    """One trace.
+class Oops:
+    """One oops.
 
     Attributes
     ----------
     form : {"table", "calls", "frames"}
         A stack tracer's table; a chain of calls without sizes; a list of frames, no path.
-    rows : tuple of TraceRow
+    rows : tuple of OopsRow
         Innermost first, as kernels print them.
     stated : Stated
         What the text says beside the rows.
@@ -102,7 +102,7 @@ class Trace:
     """
 
     form: Form
-    rows: tuple[TraceRow, ...]
+    rows: tuple[OopsRow, ...]
     stated: Stated = field(default_factory=Stated)
     gaps: tuple[tuple[int, int | None], ...] = ()
     whole: bool = True
@@ -119,13 +119,13 @@ class Trace:
         return self.rows[0].depth_bytes if self.form == "table" else None
 
 
-def load_traces(path: Path) -> tuple[Trace, ...]:
-    """Every trace of a text file; ``-``: of the standard input.
+def load_oopses(path: Path) -> tuple[Oops, ...]:
+    """Every oops of a text file; ``-``: of the standard input.
 
     Raises
     ------
     BlockstackError
-        Unreadable, no text, no trace in it, or rows that cannot be.
+        Unreadable, no text, no oops in it, or rows that cannot be.
     """
     try:
         raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
@@ -139,11 +139,11 @@ def load_traces(path: Path) -> tuple[Trace, ...]:
             path=str(path),
             hint="give a file with a stack_trace table, an oops or a list of frames",
         )
-    return read_traces(raw.decode(errors="replace"), str(path))
+    return read_oopses(raw.decode(errors="replace"), str(path))
 
 
-def read_traces(text: str, source: str = "trace") -> tuple[Trace, ...]:
-    """Every trace of a text.
+def read_oopses(text: str, source: str = "oops") -> tuple[Oops, ...]:
+    """Every oops of a text.
 
     Parameters
     ----------
@@ -154,34 +154,34 @@ def read_traces(text: str, source: str = "trace") -> tuple[Trace, ...]:
     Raises
     ------
     BlockstackError
-        No trace, or rows that cannot be; the message has the line.
+        No oops, or rows that cannot be; the message has the line.
     """
     reader = _Reader(source)
     for number, line in enumerate(text.splitlines(), 1):
         reader.take(number, bare(line))
     reader.close()
-    if not reader.traces:
+    if not reader.oopses:
         raise BlockstackError(
             "no stack trace in this text",
             path=source,
             hint='rows look like "  0)  5064  304  get_page_from_freelist+0x2e4/0x722", " '
             '[<c0104e50>] do_IRQ+0xaf/0xd6", or lines of checkstack.pl or gcc -fstack-usage',
         )
-    return tuple(reader.traces)
+    return tuple(reader.oopses)
 
 
 class _Reader:
-    """Takes the lines one by one; a trace ends where another kind of line follows."""
+    """Takes the lines one by one; an oops ends where another kind of line follows."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.traces: list[Trace] = []
+        self.oopses: list[Oops] = []
         self.stated = Stated()
-        self.rows: list[TraceRow] = []
+        self.rows: list[OopsRow] = []
         self.indices: list[int] = []
         self.gaps: list[tuple[int, int | None]] = []
         self.form: Form | None = None
-        self.open = False  # the line before belonged to the trace
+        self.open = False  # the line before belonged to the oops
 
     def take(self, number: int, line: str) -> None:
         if self.form == "frames" or not self.rows:
@@ -202,7 +202,7 @@ class _Reader:
             self.open = False
         found = stated_by(self.stated, line)
         if found != self.stated:
-            self.close()  # what is said after a trace belongs to the next one
+            self.close()  # what is said after an oops belongs to the next one
             self.stated = found
 
     def fail(self, number: int, message: str, line: object) -> BlockstackError:
@@ -221,7 +221,7 @@ class _Reader:
     def listed(self, number: int, found: ListedFrame) -> None:
         self.start("frames")
         module = found.where if found.how == "checkstack" else ""
-        self.rows.append(TraceRow(found.name, number, None, found.bytes, module))
+        self.rows.append(OopsRow(found.name, number, None, found.bytes, module))
 
     def row(self, number: int, line: str) -> bool:
         """A numbered row: ``  0)     5064     304   get_page_from_freelist+0x2e4/0x722``."""
@@ -247,7 +247,7 @@ class _Reader:
             self.close()
         self.start(form)
         named = place.groupdict()
-        row = TraceRow(
+        row = OopsRow(
             named.get("name") or named["raw"],
             number,
             None if match["depth"] is None else int(match["depth"]),
@@ -259,7 +259,7 @@ class _Reader:
         self.indices.append(index)
         return True
 
-    def check(self, row: TraceRow, index: int, line: str) -> None:
+    def check(self, row: OopsRow, index: int, line: str) -> None:
         """Depth less size is the depth of the row below, unless rows were cut out between."""
         if row.depth_bytes is not None and (row.bytes or 0) > row.depth_bytes:
             raise self.fail(row.line, "a row is larger than the stack at it", line.strip())
@@ -294,21 +294,21 @@ class _Reader:
             self.close()
         self.start("calls")
         self.rows.append(
-            TraceRow(
+            OopsRow(
                 match["name"], number, None, None, match["module"] or "", match["stale"] is not None
             )
         )
         return True
 
     def close(self) -> None:
-        """File the trace that was being read."""
+        """File the oops that was being read."""
         if self.rows and self.form is not None and (self.form != "calls" or len(self.rows) > 1):
-            self.traces.append(self.made(self.form))
+            self.oopses.append(self.made(self.form))
         if self.rows:
             self.stated = self.stated.outlasting()
         self.rows, self.indices, self.gaps, self.form = [], [], [], None
 
-    def made(self, form: Form) -> Trace:
+    def made(self, form: Form) -> Oops:
         notes = list(self.told())
         rows = self.rows
         sure = [r for r in rows if not r.stale]
@@ -333,7 +333,7 @@ class _Reader:
             )
         if self.indices and self.indices[0]:
             notes.append(f"starts at row {self.indices[0]}")
-        return Trace(form, tuple(rows), self.stated, tuple(self.gaps), whole, tuple(notes))
+        return Oops(form, tuple(rows), self.stated, tuple(self.gaps), whole, tuple(notes))
 
     def told(self) -> Iterator[str]:
         for _, left in self.gaps:

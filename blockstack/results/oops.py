@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class ExplainedRow:
-    """One row of a trace.
+    """One row of an oops.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class SizeVerdict:
-    """Whether the trace fits a stack of one size; ``used_bytes`` without interrupts where that
+    """Whether the oops fits a stack of one size; ``used_bytes`` without interrupts where that
     size has stacks of their own for them."""
 
     thread_size_bytes: int
@@ -72,8 +72,8 @@ class Remedy:
 
 
 @dataclass(frozen=True)
-class TraceExplanation:
-    """One trace, explained.
+class OopsExplanation:
+    """One oops, explained.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ share their disks. Unknown keys are errors; an error cites the key's path, as in
 | `bs` | `4 KiB` | one size, or a range `"4 KiB-1 MiB"` in steps of its low end |
 | `bssplit` | | `"4k/60:64k/40"`, in place of `bs` |
 | `rwmixread` | 50 | per cent of reads in a mixed workload |
-| `direct` | false | O_DIRECT: which ways into the kernel the bios take |
+| `direct` | false | O_DIRECT: by which entry points the bios enter the kernel |
 | `fsync` | 0 | one flush for every so many writes |
 | `fua`, `discard` | 0 | shares of the writes, of all bios |
 | `random_distribution` | `random` | or `"zipf:1.1"`, `"pareto:0.2"` |

@@ -240,7 +240,7 @@ OWN_TRACE = """        Depth    Size   Location
         ("capacity", "A", "--iodepth", "8", "--bios", "500", "--cpu"),
         ("compare", "A", "B"),
         ("check", "A", "B"),
-        ("explain", "--trace", "T"),
+        ("explain", "--oops", "T"),
         ("kernel", "list"),
         ("--help",),
         ("run", "--help"),

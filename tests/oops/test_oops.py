@@ -13,9 +13,9 @@ from blockstack.base.errors import BlockstackError
 from blockstack.cli import app
 from blockstack.kernel import load_kernel, read_frames
 from blockstack.kernel.owners import by_file, owner_of
-from blockstack.oops.explain import best_kernel, explain_trace
+from blockstack.oops.explain import best_kernel, explain_oops
 from blockstack.oops.log_lines import bare
-from blockstack.oops.read import load_traces, read_traces
+from blockstack.oops.read import load_oopses, read_oopses
 
 PUBLISHED = ROOT.parent / "shared" / "kernel" / "published"
 needs_published = pytest.mark.skipif(
@@ -68,20 +68,20 @@ def prefixed(prefix, text=TABLE):
 )
 def test_prefixes_of_logs_and_mail(prefix):
     for text, rows in ((TABLE, 6), (OOPS, 7)):
-        (trace,) = read_traces(prefixed(prefix, text))
+        (trace,) = read_oopses(prefixed(prefix, text))
         assert len(trace.rows) == rows, prefix
     assert trace.stated.bytes_left == 492
 
 
 def test_table():
-    (trace,) = read_traces("Dear all,\n\n 1) a list of prose\n\n" + TABLE + "\nand 2) more\n")
+    (trace,) = read_oopses("Dear all,\n\n 1) a list of prose\n\n" + TABLE + "\nand 2) more\n")
     assert (trace.form, trace.used_bytes, trace.whole, trace.gaps) == ("table", 1000, True, ())
     assert [r.module for r in trace.rows] == ["", "dm_crypt", "dm_mod", "", "", ""]
     assert trace.line == 7
 
 
 def test_report_without_figures():
-    (trace,) = read_traces(OOPS)
+    (trace,) = read_oopses(OOPS)
     assert trace.form == "calls" and trace.rows[0].function == "do_IRQ"
     assert [note.split()[:3] for note in trace.notes] == [
         ["1", "rows", "marked"],
@@ -107,12 +107,12 @@ def test_report_without_figures():
 )
 def test_forms_of_a_call(line, name):
     text = f"Call Trace:\n a+0x1/0x2\n{line}\n b+0x1/0x2\n"
-    names = [r.function for trace in read_traces(text) for r in trace.rows]
+    names = [r.function for trace in read_oopses(text) for r in trace.rows]
     assert name is None or name in names
 
 
 def test_places_of_a_row():
-    (trace,) = read_traces(
+    (trace,) = read_oopses(
         TABLE.replace("crypt_map+0xad/0xf0", "crypt_map")
         .replace("__map_bio+0x4d/0x120", "0xc00000000f16b100")
         .replace("[dm_mod]", "")
@@ -122,7 +122,7 @@ def test_places_of_a_row():
 
 
 def test_several_traces_in_a_file():
-    traces = read_traces(
+    traces = read_oopses(
         TABLE + "\n" + TABLE + "\nprose\n" + OOPS + "\nCall Trace:\n a+0x1/0x2\n"
         " b+0x1/0x2\n\nCall Trace:\n c+0x1/0x2\n d+0x3/0x4\n"
     )
@@ -133,17 +133,17 @@ def test_several_traces_in_a_file():
 @pytest.mark.parametrize("cut", ["....\n", " ...\n", "[...]\n", "[snip]\n", "\n", ""])
 def test_rows_that_were_cut_out(cut):
     lines = TABLE.splitlines(keepends=True)
-    (trace,) = read_traces("".join(lines[:3]) + cut + "".join(lines[5:]))
+    (trace,) = read_oopses("".join(lines[:3]) + cut + "".join(lines[5:]))
     assert trace.gaps == ((0, 352),) and not trace.whole
-    found = explain_trace(trace)
+    found = explain_oops(trace)
     assert sum(c.bytes for c in found.layers) == found.used_bytes == 1000
     assert "they keep 352 bytes" in " ".join(found.notes)
 
 
 def test_a_cut_end():
-    (trace,) = read_traces("".join(TABLE.splitlines(keepends=True)[:5]))
+    (trace,) = read_oopses("".join(TABLE.splitlines(keepends=True)[:5]))
     assert not trace.whole and "600 bytes lie outside" in trace.notes[0]
-    (late,) = read_traces("".join(TABLE.splitlines(keepends=True)[4:]))
+    (late,) = read_oopses("".join(TABLE.splitlines(keepends=True)[4:]))
     assert late.notes == ("starts at row 2",)
 
 
@@ -159,29 +159,29 @@ def test_a_cut_end():
 )
 def test_rows_that_cannot_be(text, words, line):
     with pytest.raises(BlockstackError, match=words) as caught:
-        read_traces(text, "mail.txt")
+        read_oopses(text, "mail.txt")
     assert caught.value.path == f"mail.txt:{line}"
 
 
 def test_no_trace(tmp_path):
     for text in ("", "hello\n", "do_IRQ: stack overflow: 492\n", "1) first\n2) second\n"):
         with pytest.raises(BlockstackError, match="no stack trace"):
-            read_traces(text)
+            read_oopses(text)
     with pytest.raises(BlockstackError, match="cannot be read"):
-        load_traces(tmp_path / "none")
+        load_oopses(tmp_path / "none")
     binary = tmp_path / "b"
     binary.write_bytes(b"\x7fELF\0\0")
     with pytest.raises(BlockstackError, match="not text"):
-        load_traces(binary)
+        load_oopses(binary)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text(text):
     try:
-        read_traces(text)
+        read_oopses(text)
     except BlockstackError as error:
-        assert error.path.startswith("trace")
+        assert error.path.startswith("oops")
 
 
 @pytest.mark.slow
@@ -194,9 +194,9 @@ def test_damaged_traces(text, data):
         more = data.draw(st.sampled_from(["", "9", "\n", "0)", " ", "....\n", "\x00é", "+0x"]))
         text = text[:at] + more + text[at + data.draw(st.integers(0, 12)) :]
     try:
-        found = [explain_trace(trace) for trace in read_traces(text)]
+        found = [explain_oops(trace) for trace in read_oopses(text)]
     except BlockstackError as error:  # of a line, or more bytes left than the stack has
-        assert error.path.startswith("trace:") or error.path in ("trace", "bytes left")
+        assert error.path.startswith("oops:") or error.path in ("oops", "bytes left")
         return
     for one in found:
         json.dumps(one.to_dict())
@@ -229,8 +229,8 @@ def test_layers():
 
 
 def test_explained_table():
-    (trace,) = read_traces("THREAD_SIZE: 4096\n" + TABLE)
-    found = explain_trace(trace, kernel=load_kernel("linux-6.1-x86_64"))
+    (trace,) = read_oopses("THREAD_SIZE: 4096\n" + TABLE)
+    found = explain_oops(trace, kernel=load_kernel("linux-6.1-x86_64"))
     rows = {r.function: r for r in found.rows}
     assert rows["crypt_map"].layer == "dm-crypt" and rows["__map_bio"].layer == "dm"
     assert rows["mempool_alloc"].static_bytes == load_kernel("linux-6.1-x86_64").rows.table.frame(
@@ -248,8 +248,8 @@ def test_what_to_leave_out():
     deeper = [re.sub(r"\) +\d+", lambda m: f")     {int(m[0][1:]) + 7300}", line) for line in body]
     root = "  5)     7476    7476   ret_from_fork+1\n"
     text = "THREAD_SIZE: 8192\n" + "".join(deeper[:-1]) + root
-    (trace,) = read_traces(text)
-    found = explain_trace(trace, kernel=load_kernel("linux-6.1-x86_64"))
+    (trace,) = read_oopses(text)
+    found = explain_oops(trace, kernel=load_kernel("linux-6.1-x86_64"))
     assert found.used_bytes == 8300 and found.fits is False and found.target_bytes == 8184
     left = {r.layers: (r.how, r.left_bytes, r.fits) for r in found.remedies}
     assert left[("dm-crypt",)] == (("off",), 8100, True)
@@ -257,21 +257,21 @@ def test_what_to_leave_out():
 
 
 def test_recursive_layers_go_with_their_link():
-    (trace,) = read_traces(OOPS.replace("492", "100"))
-    found = explain_trace(trace, kernel=load_kernel("linux-2.6.18-i386-4k"))
+    (trace,) = read_oopses(OOPS.replace("492", "100"))
+    found = explain_oops(trace, kernel=load_kernel("linux-2.6.18-i386-4k"))
     assert found.used_source == "bytes left" and found.used_bytes == 4096 - 56 - 100
     assert found.fits is True and "shares below are scaled" in " ".join(found.notes)
     with pytest.raises(BlockstackError, match="more bytes left"):
-        explain_trace(
-            read_traces(OOPS.replace("492", "9000"))[0], kernel=load_kernel("linux-2.6.18-i386-4k")
+        explain_oops(
+            read_oopses(OOPS.replace("492", "9000"))[0], kernel=load_kernel("linux-2.6.18-i386-4k")
         )
 
 
 def test_interrupts_leave_a_stack_that_is_too_small_for_them():
-    (trace,) = read_traces(
+    (trace,) = read_oopses(
         "# arch: i386   THREAD_SIZE: 8192\n# kernel: 2.6.19-rc6\n" + OOPS.replace("492", "3376")
     )
-    found = explain_trace(trace)
+    found = explain_oops(trace)
     assert found.kernel.startswith("linux-2.6.18") and found.used_bytes == 8136 - 3376
     by_size = {v.thread_size_bytes: v for v in found.sizes}
     assert by_size[8192].used_bytes == 4760 and by_size[8192].fits
@@ -279,11 +279,11 @@ def test_interrupts_leave_a_stack_that_is_too_small_for_them():
 
 
 def test_the_kernel_of_the_stated_version_and_architecture():
-    (trace,) = read_traces("# arch: ppc64\n" + TABLE)
+    (trace,) = read_oopses("# arch: ppc64\n" + TABLE)
     assert best_kernel(trace) is None
-    found = explain_trace(trace)
+    found = explain_oops(trace)
     assert found.kernel == "" and found.rows[0].static_bytes is None and found.known == 0
-    (trace,) = read_traces("# arch: i386\n# kernel: 2.6.26\n" + TABLE)
+    (trace,) = read_oopses("# arch: i386\n# kernel: 2.6.26\n" + TABLE)
     assert best_kernel(trace).generation.name == "2.6.24"
 
 
@@ -298,17 +298,17 @@ USAGE = (
 
 
 def test_lists_as_traces_and_as_kernels(tmp_path):
-    (listed,) = read_traces(LIST)
+    (listed,) = read_oopses(LIST)
     assert listed.form == "frames" and listed.rows[2].bytes is None
-    found = explain_trace(listed)
+    found = explain_oops(listed)
     assert found.used_bytes is None and found.fits is None and found.sizes == ()
     (tmp_path / "a.txt").write_text(LIST)
     table = read_frames(tmp_path / "a.txt")
     assert table.arch == "x86_64" and table.frame("get_next_block") == 1976
     assert table.find("odd") is None and table.meta["varying"] == ["odd"]
     (tmp_path / "b.su").write_text(USAGE)
-    (trace,) = read_traces(TABLE)
-    rows = {r.function: r for r in explain_trace(trace, kernel=read_frames(tmp_path / "b.su")).rows}
+    (trace,) = read_oopses(TABLE)
+    rows = {r.function: r for r in explain_oops(trace, kernel=read_frames(tmp_path / "b.su")).rows}
     assert rows["__map_bio"].static_bytes == 64 and rows["__map_bio"].static_how == "frame"
     assert rows["crypt_map"].static_bytes is None
     (tmp_path / "c.txt").write_text(LIST + "not a line\n")
@@ -325,35 +325,37 @@ def run(*words):
 def test_command_line(tmp_path):
     file = tmp_path / "t.txt"
     file.write_text(TABLE)
-    shown = run("--trace", file)
+    shown = run("--oops", file)
     assert (
         shown.exit_code == 0
         and "dm-crypt" in shown.output
         and "What the layers cost" in (shown.output)
     )
-    data = json.loads(run("--trace", file, "--json", "--kernel", "linux-6.1-x86_64").stdout)
+    data = json.loads(run("--oops", file, "--json", "--kernel", "linux-6.1-x86_64").stdout)
     (one,) = data["traces"]
     assert one["used_bytes"] == 1000 and one["kernel"] == "linux-6.1-x86_64"
     (tmp_path / "k.su").write_text(USAGE)
-    assert run("--trace", file, "--kernel", tmp_path / "k.su").exit_code == 0
-    piped = CliRunner().invoke(app, ["explain", "--trace", "-", "--json"], input=TABLE)
+    assert run("--oops", file, "--kernel", tmp_path / "k.su").exit_code == 0
+    piped = CliRunner().invoke(app, ["explain", "--oops", "-", "--json"], input=TABLE)
     assert json.loads(piped.stdout)["traces"][0]["used_bytes"] == 1000
+    called_before = run("--trace", file)
+    assert called_before.stdout == shown.stdout and "--trace" not in run("--help").output
     file.write_text(OOPS.replace("492", "0"))
-    assert run("--trace", file, "--kernel", "linux-2.6.18-i386-4k").exit_code == 0
+    assert run("--oops", file, "--kernel", "linux-2.6.18-i386-4k").exit_code == 0
     file.write_text(LIST)
-    assert run("--trace", file).exit_code == 3
+    assert run("--oops", file).exit_code == 3
     file.write_text("".join(TABLE.replace("0)     1000      48", "0)     9000    8048")))
-    assert run("--trace", file, "--thread-size", "8 KiB").exit_code == 1
+    assert run("--oops", file, "--thread-size", "8 KiB").exit_code == 1
 
 
 @pytest.mark.parametrize(
     "words",
     [
         (),
-        ("--trace", "none.txt"),
-        ("recursive", "--trace", "none.txt"),
-        ("--trace", __file__, "--kernel", "none"),
-        ("--trace", __file__, "--thread-size", "5 KiB"),
+        ("--oops", "none.txt"),
+        ("recursive", "--oops", "none.txt"),
+        ("--oops", __file__, "--kernel", "none"),
+        ("--oops", __file__, "--thread-size", "5 KiB"),
     ],
 )
 def test_command_line_refuses(words):
@@ -365,8 +367,8 @@ def test_command_line_refuses(words):
 @pytest.mark.parametrize("path", sorted(PUBLISHED.glob("*.txt")), ids=lambda p: p.stem)
 def test_published(path):
     text = path.read_text()
-    (trace,) = load_traces(path)
-    found = explain_trace(trace)
+    (trace,) = load_oopses(path)
+    found = explain_oops(trace)
     stated = re.search(r"# stated_max: (\d+)", text)
     if stated:
         assert found.used_bytes == int(stated[1]) == sum(c.bytes for c in found.layers)

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from blockstack.base.units import format_bytes
 from blockstack.present.style import short
-from blockstack.results.oops import ExplainedRow, Remedy, TraceExplanation
+from blockstack.results.oops import ExplainedRow, OopsExplanation, Remedy
 
 
-def trace_view(found: TraceExplanation) -> RenderableType:
+def oops_view(found: OopsExplanation) -> RenderableType:
     """Rows with their layers, what each layer costs, which stacks it fits, what to leave out."""
     parts: list[RenderableType] = [_headline(found), _rows(found)]
     if found.form != "frames":
@@ -31,8 +31,8 @@ def trace_view(found: TraceExplanation) -> RenderableType:
     return Group(*parts)
 
 
-def _headline(found: TraceExplanation) -> Text:
-    text = Text.assemble((found.title or f"trace at line {found.line}", "bold"))
+def _headline(found: OopsExplanation) -> Text:
+    text = Text.assemble((found.title or f"oops at line {found.line}", "bold"))
     if found.used_bytes is None:
         return text.append(f": {found.of} frames, no path")
     at_least = "" if found.exact else "at least "
@@ -45,7 +45,7 @@ def _headline(found: TraceExplanation) -> Text:
     return text
 
 
-def _rows(found: TraceExplanation) -> Table:
+def _rows(found: OopsExplanation) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     sized = any(r.bytes is not None for r in found.rows)
     figures = ("Depth", "Size") if found.form == "table" else ("Size",) if sized else ()
@@ -80,7 +80,7 @@ def _figure(value: int | None) -> str:
     return "" if value is None else f"{value:,}"
 
 
-def _costs(found: TraceExplanation) -> Table:
+def _costs(found: OopsExplanation) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     reported = any(c.bytes is not None for c in found.layers)
     table.add_column("layer", no_wrap=True)
@@ -105,7 +105,7 @@ def _costs(found: TraceExplanation) -> Table:
     return table
 
 
-def _sizes(found: TraceExplanation) -> Table:
+def _sizes(found: OopsExplanation) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("thread size", "limit", "used", "headroom"):
         table.add_column(head, justify="right", no_wrap=True)

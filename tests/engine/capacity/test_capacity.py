@@ -337,7 +337,7 @@ def test_perfetto_events_follow_a_bio():
     whole = next(e for e in events if e["ph"] == "X" and e["pid"] == 2)
     inside = [e for e in spans if e["args"]["bio"] == whole["args"]["bio"]]
     assert sum(e["dur"] for e in inside) == pytest.approx(whole["dur"], rel=1e-6)
-    with pytest.raises(ConfigError, match="no bio was traced"):
+    with pytest.raises(ConfigError, match="no bio was followed"):
         perfetto_events(found(case(leaf("sda", SSD)), bios=100))
 
 
