@@ -11,7 +11,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DeviceSpec:
     """A device that a command makes: kind, paths of what it stands on, its other keys."""
 
     kind: str
@@ -70,7 +70,7 @@ def kcryptd_sides(flags: Sequence[str]) -> str:
     return "+".join(sides) or "none"
 
 
-def linear_recipe(rows: list[list[str]]) -> Recipe:
+def linear_spec(rows: list[list[str]]) -> DeviceSpec:
     """A table of several lines, which must all be linear."""
     other = sorted({row[2] if len(row) > 2 else "?" for row in rows} - {"linear"})
     if other:
@@ -78,10 +78,10 @@ def linear_recipe(rows: list[list[str]]) -> Recipe:
             "a table of several lines that are not all linear: it also has " + ", ".join(other)
         )
     table = [[int(r[0]), int(r[1]), r[3], int(r[4])] for r in rows]
-    return Recipe("dm-linear", tuple(dict.fromkeys(r[3] for r in rows)), {"table": table})
+    return DeviceSpec("dm-linear", tuple(dict.fromkeys(r[3] for r in rows)), {"table": table})
 
 
-def target_recipe(table: list[str], stores: Stores) -> Recipe:
+def target_spec(table: list[str], stores: Stores) -> DeviceSpec:
     """One line of a device mapper table: start, length, target, arguments.
 
     Raises
@@ -97,7 +97,7 @@ def target_recipe(table: list[str], stores: Stores) -> Recipe:
     reader = _TARGETS.get(target)
     args = Arguments(target, table[3:])
     if reader is None:  # the registry may know the word, else it is refused there
-        return Recipe(f"dm-{target}", tuple(a for a in args.words if a.startswith("/dev/")))
+        return DeviceSpec(f"dm-{target}", tuple(a for a in args.words if a.startswith("/dev/")))
     return reader(args, int(length), stores)
 
 
@@ -105,51 +105,51 @@ def _size(length: int) -> dict[str, str]:
     return {"size": f"{length * 512} B"}
 
 
-def _linear(args: Arguments, length: int, _: Stores) -> Recipe:
+def _linear(args: Arguments, length: int, _: Stores) -> DeviceSpec:
     device, offset = args.word("a device"), args.number("an offset")
-    return Recipe("dm-linear", (device,), {"table": [[0, length, device, offset]]})
+    return DeviceSpec("dm-linear", (device,), {"table": [[0, length, device, offset]]})
 
 
-def _striped(args: Arguments, _: int, __: Stores) -> Recipe:
+def _striped(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     width, chunk = args.number("the number of stripes"), args.number("the chunk")
-    return Recipe("dm-striped", args.devices(width), {"chunk": f"{chunk * 512} B"})
+    return DeviceSpec("dm-striped", args.devices(width), {"chunk": f"{chunk * 512} B"})
 
 
-def _mirror(args: Arguments, _: int, __: Stores) -> Recipe:
+def _mirror(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     log = args.word("the log")
     if log != "core":
         raise args.refuse(f"a log of type {log} (the region log is kept in memory)")
     args.counted("log argument")
-    return Recipe("dm-mirror", args.devices(args.number("the number of mirrors")))
+    return DeviceSpec("dm-mirror", args.devices(args.number("the number of mirrors")))
 
 
 # "copied": chunks are written more than once, so that some are copied by then
-def _origin(args: Arguments, _: int, stores: Stores) -> Recipe:
+def _origin(args: Arguments, _: int, stores: Stores) -> DeviceSpec:
     origin = args.word("the origin")
-    return Recipe(
+    return DeviceSpec(
         "dm-snapshot-origin", (origin, *stores.get(origin, ())), {"chunk": "8 KiB", "copied": 0.5}
     )
 
 
-def _snapshot(args: Arguments, _: int, __: Stores) -> Recipe:
+def _snapshot(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     devices = (args.word("the origin"), args.word("the store"))
     if args.word("P or N")[0].upper() != "P":
         raise args.refuse("a store that is not persistent")
     chunk = args.number("the chunk")
-    return Recipe("dm-snapshot", devices, {"chunk": f"{chunk * 512} B", "copied": 0.5})
+    return DeviceSpec("dm-snapshot", devices, {"chunk": f"{chunk * 512} B", "copied": 0.5})
 
 
-def _crypt(args: Arguments, length: int, _: Stores) -> Recipe:
+def _crypt(args: Arguments, length: int, _: Stores) -> DeviceSpec:
     args.word("the cipher"), args.word("the key"), args.word("the IV's offset")
     device = args.word("a device")
     args.number("an offset")
     options = args.counted("option") if args.words else []
     if any(option.startswith("integrity:") for option in options):
         raise args.refuse("authenticated encryption")
-    return Recipe("dm-crypt", (device,), {"workqueue": kcryptd_sides(options)})
+    return DeviceSpec("dm-crypt", (device,), {"workqueue": kcryptd_sides(options)})
 
 
-def _multipath(args: Arguments, _: int, __: Stores) -> Recipe:
+def _multipath(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     features = args.counted("feature")
     mode = dict(pairwise(features)).get("queue_mode", "rq")
     args.counted("hardware handler argument")
@@ -165,10 +165,10 @@ def _multipath(args: Arguments, _: int, __: Stores) -> Recipe:
                 args.word("a path's argument")
     if not paths:
         raise args.refuse("a device without paths")
-    return Recipe("dm-multipath", tuple(paths), {"queue_mode": {"mq": "rq"}.get(mode, mode)})
+    return DeviceSpec("dm-multipath", tuple(paths), {"queue_mode": {"mq": "rq"}.get(mode, mode)})
 
 
-def _raid(args: Arguments, _: int, __: Stores) -> Recipe:
+def _raid(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     word = args.word("the level")
     level = re.match(r"raid(0|10|1|4|5|6)(_|\Z)", word)
     if level is None:
@@ -201,32 +201,32 @@ def _raid(args: Arguments, _: int, __: Stores) -> Recipe:
         with_bitmap = any(meta != "-" for meta, _device in pairs)
         keys["bitmap"] = "internal" if with_bitmap else "none"
     devices = [device if device != "-" else "missing" for _meta, device in pairs]
-    return Recipe(
+    return DeviceSpec(
         f"dm-raid{level[1]}", tuple(d for d in devices if d != "missing" or "failed" in keys), keys
     )
 
 
-def _thin_pool(args: Arguments, _: int, __: Stores) -> Recipe:
+def _thin_pool(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     metadata, data = args.word("the metadata device"), args.word("the data device")
-    return Recipe("dm-thin-pool", (data, metadata))
+    return DeviceSpec("dm-thin-pool", (data, metadata))
 
 
-def _thin(args: Arguments, length: int, _: Stores) -> Recipe:
+def _thin(args: Arguments, length: int, _: Stores) -> DeviceSpec:
     pool = args.word("the pool")
     args.number("the device's number")
     if args.words:
         raise args.refuse("an external origin")
-    return Recipe("dm-thin", (pool,), {"blocks": "unmapped"})
+    return DeviceSpec("dm-thin", (pool,), {"blocks": "unmapped"})
 
 
-def _writecache(args: Arguments, _: int, __: Stores) -> Recipe:
+def _writecache(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     if args.word("p or s") != "s":
         raise args.refuse("a cache in persistent memory")
     devices = (args.word("the origin"), args.word("the cache"))
-    return Recipe("dm-writecache", devices, {"block": f"{args.number('the block size')} B"})
+    return DeviceSpec("dm-writecache", devices, {"block": f"{args.number('the block size')} B"})
 
 
-def _cache(args: Arguments, _: int, __: Stores) -> Recipe:
+def _cache(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     metadata, cache, origin = (
         args.word(f"the {what} device") for what in ("metadata", "cache", "origin")
     )
@@ -234,7 +234,7 @@ def _cache(args: Arguments, _: int, __: Stores) -> Recipe:
     features = args.counted("feature")
     if "passthrough" in features:
         raise args.refuse("passthrough mode")
-    return Recipe(
+    return DeviceSpec(
         "dm-cache",
         (origin, cache, metadata),
         {
@@ -244,7 +244,7 @@ def _cache(args: Arguments, _: int, __: Stores) -> Recipe:
     )
 
 
-def _integrity(args: Arguments, _: int, __: Stores) -> Recipe:
+def _integrity(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     device = args.word("a device")
     args.number("the reserved sectors"), args.word("the tag size")
     mode = args.word("the mode")
@@ -255,10 +255,10 @@ def _integrity(args: Arguments, _: int, __: Stores) -> Recipe:
         raise args.refuse("a separate metadata device")
     if mode not in _INTEGRITY_MODES:
         raise args.refuse(f"mode {mode}")
-    return Recipe("dm-integrity", (device,), {"mode": _INTEGRITY_MODES[mode]})
+    return DeviceSpec("dm-integrity", (device,), {"mode": _INTEGRITY_MODES[mode]})
 
 
-def _delay(args: Arguments, _: int, __: Stores) -> Recipe:
+def _delay(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     devices = [args.word("a device")]
     args.number("an offset"), args.number("the delay")
     while args.words:
@@ -266,33 +266,33 @@ def _delay(args: Arguments, _: int, __: Stores) -> Recipe:
         args.number("an offset"), args.number("the delay")
     if len(set(devices)) > 1:
         raise args.refuse("a delay with different devices for reads, writes and flushes")
-    return Recipe("dm-delay", (devices[0],))
+    return DeviceSpec("dm-delay", (devices[0],))
 
 
-def _verity(args: Arguments, _: int, __: Stores) -> Recipe:
+def _verity(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     args.word("the version")
     devices = (args.word("the data device"), args.word("the hash device"))
     if "use_fec_from_device" in args.words:
         raise args.refuse("forward error correction")
-    return Recipe("dm-verity", tuple(dict.fromkeys(devices)))
+    return DeviceSpec("dm-verity", tuple(dict.fromkeys(devices)))
 
 
-def _switch(args: Arguments, _: int, __: Stores) -> Recipe:
+def _switch(args: Arguments, _: int, __: Stores) -> DeviceSpec:
     count = args.number("the number of paths")
     args.number("the region size"), args.counted("option")
-    return Recipe("dm-switch", args.devices(count))
+    return DeviceSpec("dm-switch", args.devices(count))
 
 
-def _first_device(args: Arguments, _: int, __: Stores) -> Recipe:
-    return Recipe(f"dm-{args.target}", (args.word("a device"),))
+def _first_device(args: Arguments, _: int, __: Stores) -> DeviceSpec:
+    return DeviceSpec(f"dm-{args.target}", (args.word("a device"),))
 
 
-def _nothing(args: Arguments, length: int, _: Stores) -> Recipe:
-    return Recipe(f"dm-{args.target}", (), _size(length))
+def _nothing(args: Arguments, length: int, _: Stores) -> DeviceSpec:
+    return DeviceSpec(f"dm-{args.target}", (), _size(length))
 
 
 _INTEGRITY_MODES = {"J": "journal", "B": "bitmap", "D": "direct"}
-_TARGETS: Mapping[str, Callable[[Arguments, int, Stores], Recipe]] = {
+_TARGETS: Mapping[str, Callable[[Arguments, int, Stores], DeviceSpec]] = {
     "linear": _linear,
     "striped": _striped,
     "mirror": _mirror,

@@ -8,10 +8,10 @@ the names that ``dmsetup ls`` shows.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from blockstack.commands.dm_table import Recipe
+from blockstack.commands.dm_table import DeviceSpec
 from blockstack.commands.shell import Options, Simple
 
-Recipes = dict[str, Recipe]
+Recipes = dict[str, DeviceSpec]
 Reader = Callable[[Simple, Options, Recipes, Mapping[str, list[str]]], None]
 _VALUED = (
     "-L --size -l --extents -n --name --type -i --stripes -I --stripesize -m --mirrors "
@@ -26,14 +26,14 @@ def _group(name: str) -> str:
     return f"volume group {name}"
 
 
-def _vgcreate(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _vgcreate(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     name, *volumes = given.words
-    recipes[_group(name)] = Recipe("volume group", tuple(volumes))
+    specs[_group(name)] = DeviceSpec("volume group", tuple(volumes))
 
 
-def _vgextend(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _vgextend(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     name, *volumes = given.words
-    recipes[_group(name)] = Recipe("volume group", (*recipes[_group(name)].on, *volumes))
+    specs[_group(name)] = DeviceSpec("volume group", (*specs[_group(name)].on, *volumes))
 
 
 def mapped(group: str, volume: str, layer: str = "") -> str:
@@ -45,27 +45,27 @@ def mapped(group: str, volume: str, layer: str = "") -> str:
 class _Volume:
     """One ``lvcreate`` command, its options read."""
 
-    def __init__(self, given: Options, recipes: Recipes):
-        self.given, self.recipes = given, recipes
+    def __init__(self, given: Options, specs: Recipes):
+        self.given, self.specs = given, specs
         words = [w.removeprefix("/dev/") if i == 0 else w for i, w in enumerate(given.words)]
         if not words:
             raise ValueError("names no volume group")
         self.group, _, self.origin = words[0].partition("/")
-        if _group(self.group) not in recipes:
+        if _group(self.group) not in specs:
             raise ValueError(f"no command makes the volume group {self.group}")
-        self.disks = tuple(words[1:]) or recipes[_group(self.group)].on
+        self.disks = tuple(words[1:]) or specs[_group(self.group)].on
         self.name = given.get("-n", "--name").rpartition("/")[2]
 
-    def put(self, name: str, recipe: Recipe) -> str:
+    def put(self, name: str, spec: DeviceSpec) -> str:
         """Add a volume under both of its paths."""
         path = mapped(self.group, name)
-        self.recipes[path] = recipe
-        self.recipes[f"/dev/{self.group}/{name}"] = recipe
+        self.specs[path] = spec
+        self.specs[f"/dev/{self.group}/{name}"] = spec
         return path
 
     def linear(self, name: str, disk: str) -> str:
         """A hidden volume on one disk."""
-        return self.put(name, Recipe("dm-linear", (disk,)))
+        return self.put(name, DeviceSpec("dm-linear", (disk,)))
 
     def some(self, count: int) -> tuple[str, ...]:
         """As many disks."""
@@ -83,8 +83,8 @@ class _Volume:
         return int(text)
 
 
-def _lvcreate(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
-    volume = _Volume(given, recipes)
+def _lvcreate(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+    volume = _Volume(given, specs)
     kind = given.get("--type")
     pool = given.get("--thinpool")
     if not kind:
@@ -105,7 +105,7 @@ def _guessed(given: Options, volume: _Volume, pool: str) -> str:
 
 
 def _linear(volume: _Volume, kind: str, pool: str) -> None:
-    volume.put(volume.name or "lvol0", Recipe("dm-linear", volume.disks[:1]))
+    volume.put(volume.name or "lvol0", DeviceSpec("dm-linear", volume.disks[:1]))
 
 
 def _chunk(volume: _Volume) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _chunk(volume: _Volume) -> dict[str, Any]:
 
 def _striped(volume: _Volume, kind: str, pool: str) -> None:
     width = volume.number("-i", "--stripes", default=len(volume.disks))
-    volume.put(volume.name, Recipe("dm-striped", volume.some(width), _chunk(volume)))
+    volume.put(volume.name, DeviceSpec("dm-striped", volume.some(width), _chunk(volume)))
 
 
 def _raid(volume: _Volume, kind: str, pool: str) -> None:
@@ -136,40 +136,40 @@ def _raid(volume: _Volume, kind: str, pool: str) -> None:
         for i, disk in enumerate(volume.some(count))
     )
     keys = {} if level == "1" else _chunk(volume)
-    volume.put(volume.name, Recipe(f"dm-raid{level}", images, keys))
+    volume.put(volume.name, DeviceSpec(f"dm-raid{level}", images, keys))
 
 
 def _thin_pool(volume: _Volume, kind: str, pool: str) -> None:
     name = pool.rpartition("/")[2] or volume.origin or volume.name or "lvol1"
     data = volume.linear(f"{name}_tdata", volume.disks[0])
     meta = volume.linear(f"{name}_tmeta", volume.disks[-1])
-    volume.put(name, Recipe("dm-thin-pool", (data, meta)))
+    volume.put(name, DeviceSpec("dm-thin-pool", (data, meta)))
 
 
 def _thin(volume: _Volume, kind: str, pool: str) -> None:
     name = pool.rpartition("/")[2] or volume.origin
-    if mapped(volume.group, name) not in volume.recipes:
+    if mapped(volume.group, name) not in volume.specs:
         _thin_pool(volume, kind, name)
     volume.put(
-        volume.name, Recipe("dm-thin", (mapped(volume.group, name),), {"blocks": "unmapped"})
+        volume.name, DeviceSpec("dm-thin", (mapped(volume.group, name),), {"blocks": "unmapped"})
     )
 
 
 def _snapshot(volume: _Volume, kind: str, pool: str) -> None:
     """The origin's own table moves to a hidden volume, a snapshot-origin takes its place."""
     origin = mapped(volume.group, volume.origin)
-    recipe = volume.recipes[origin]
-    if recipe.kind == "dm-thin":
-        volume.put(volume.name, recipe)
+    spec = volume.specs[origin]
+    if spec.kind == "dm-thin":
+        volume.put(volume.name, spec)
         return
     real = mapped(volume.group, volume.origin, "-real")
-    if recipe.kind != "dm-snapshot-origin":
-        volume.recipes[real] = recipe
-        recipe = Recipe("dm-snapshot-origin", (real,), {"copied": 0.5})
+    if spec.kind != "dm-snapshot-origin":
+        volume.specs[real] = spec
+        spec = DeviceSpec("dm-snapshot-origin", (real,), {"copied": 0.5})
     store = mapped(volume.group, volume.name, "-cow")
-    volume.recipes[store] = Recipe("dm-linear", volume.disks[-1:])
-    volume.put(volume.origin, Recipe(recipe.kind, (*recipe.on, store), recipe.keys))
-    volume.put(volume.name, Recipe("dm-snapshot", (real, store), {"copied": 0.5}))
+    volume.specs[store] = DeviceSpec("dm-linear", volume.disks[-1:])
+    volume.put(volume.origin, DeviceSpec(spec.kind, (*spec.on, store), spec.keys))
+    volume.put(volume.name, DeviceSpec("dm-snapshot", (real, store), {"copied": 0.5}))
 
 
 def _cache_pool(volume: _Volume, kind: str, pool: str) -> None:
@@ -187,22 +187,24 @@ _MAKERS: Mapping[str, Callable[[_Volume, str, str], None]] = {
 }
 
 
-def _lvconvert(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _lvconvert(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     """``--type cache`` and ``--type writecache`` put a fast volume before a slow one."""
     kind = given.get("--type") or ("cache" if given.has("-H", "--cache") else "")
     if kind not in ("cache", "writecache"):
         raise ValueError(f"a conversion to {kind or 'another type'} is not modelled")
-    volume = _Volume(given, recipes)
+    volume = _Volume(given, specs)
     fast = given.get("--cachevol", "--cachepool").rpartition("/")[2]
     path = mapped(volume.group, volume.origin)
     slow = mapped(volume.group, f"{volume.origin}_{'corig' if kind == 'cache' else 'wcorig'}")
-    recipes[slow] = recipes[path]
+    specs[slow] = specs[path]
     cache = mapped(volume.group, fast)
-    if cache not in recipes:
+    if cache not in specs:
         raise ValueError(f"no command makes the volume {fast}")
     mode = given.get("--cachemode", default="writethrough")
     on = (slow, cache, cache) if kind == "cache" else (slow, cache)
-    volume.put(volume.origin, Recipe(f"dm-{kind}", on, {"mode": mode} if kind == "cache" else {}))
+    volume.put(
+        volume.origin, DeviceSpec(f"dm-{kind}", on, {"mode": mode} if kind == "cache" else {})
+    )
 
 
 LVM_READERS: Mapping[str, tuple[Reader, str]] = {

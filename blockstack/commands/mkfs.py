@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from blockstack.commands.dm_table import Recipe
+from blockstack.commands.dm_table import DeviceSpec
 from blockstack.commands.shell import Options, Simple, options
 
 #: options of mkfs that are followed by a value
@@ -69,7 +69,7 @@ _DRIVER = {"fat": "vfat", "msdos": "vfat"}
 _PROFILES = ("single", "dup", "raid0", "raid1", "raid1c3", "raid1c4", "raid10")
 
 
-def mkfs_recipe(simple: Simple) -> Recipe:
+def mkfs_spec(simple: Simple) -> DeviceSpec:
     """What a ``mkfs`` command puts on its devices.
 
     Raises
@@ -91,8 +91,8 @@ def mkfs_recipe(simple: Simple) -> Recipe:
     if kind != "btrfs":
         if len(devices) > 1 or (kind == "f2fs" and given.has("-c")):
             raise ValueError(f"{kind} over several devices is not modelled")
-        return Recipe(kind, devices)
-    return Recipe(kind, devices, {"profile": _profile(given, len(devices))})
+        return DeviceSpec(kind, devices)
+    return DeviceSpec(kind, devices, {"profile": _profile(given, len(devices))})
 
 
 def _profile(given: Options, n_devices: int) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.base.errors import ConfigError
-from blockstack.commands.dm_table import Recipe
+from blockstack.commands.dm_table import DeviceSpec
 from blockstack.commands.loop_files import never_preallocated
-from blockstack.commands.mkfs import mkfs_recipe, mount_keys, nfs_keys
+from blockstack.commands.mkfs import mkfs_spec, mount_keys, nfs_keys
 from blockstack.commands.shell import Options, Simple, options, printed, simple_commands
 from blockstack.commands.storage import STORAGE_READERS, followed, written
 
@@ -26,11 +26,11 @@ class Machine:
 
     Attributes
     ----------
-    recipes : dict of str to Recipe
+    specs : dict of str to DeviceSpec
         Devices and mounted file systems, by path.
     swaps : list of str
         Areas that are swapped on.
-    formatted : dict of str to Recipe
+    formatted : dict of str to DeviceSpec
         What each device was formatted with, by any of its devices.
     stores : dict of str to list of str
         Stores of an origin's snapshots: the origin's own table does not name them.
@@ -42,9 +42,9 @@ class Machine:
         The commands, in order.
     """
 
-    recipes: dict[str, Recipe] = field(default_factory=dict)
+    specs: dict[str, DeviceSpec] = field(default_factory=dict)
     swaps: list[str] = field(default_factory=list)
-    formatted: dict[str, Recipe] = field(default_factory=dict)
+    formatted: dict[str, DeviceSpec] = field(default_factory=dict)
     stores: dict[str, list[str]] = field(default_factory=dict)
     served: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Machine:
             None does.
         """
         for parent in (Path(path), *Path(path).parents):
-            if str(parent) in self.recipes and not str(parent).startswith("/dev"):
+            if str(parent) in self.specs and not str(parent).startswith("/dev"):
                 return str(parent)
         raise LookupError(f"no command mounts a file system that holds {path}")
 
@@ -96,10 +96,10 @@ def read_commands(name: str, commands: Sequence[str]) -> Machine:
             raise ConfigError(
                 f"cannot be understood: {error}", value=command, path=f"{name}.commands[{number}]"
             ) from error
-    stood_on = {device for recipe in machine.recipes.values() for device in recipe.on}
+    stood_on = {device for spec in machine.specs.values() for device in spec.on}
     for loop in never_preallocated(machine.done, machine.files) - stood_on:
-        old = machine.recipes[loop]
-        machine.recipes[loop] = Recipe(old.kind, old.on, {**old.keys, "preallocated": False})
+        old = machine.specs[loop]
+        machine.specs[loop] = DeviceSpec(old.kind, old.on, {**old.keys, "preallocated": False})
     return machine
 
 
@@ -111,7 +111,7 @@ def _command(simple: Simple, machine: Machine) -> None:
         _mkfs(simple, machine)
     elif tool in STORAGE_READERS:
         storage, valued = STORAGE_READERS[tool]
-        storage(simple, options(simple.words, valued.split()), machine.recipes, machine.stores)
+        storage(simple, options(simple.words, valued.split()), machine.specs, machine.stores)
     elif tool in _READERS:
         reader, valued = _READERS[tool]
         reader(simple, options(simple.words, valued.split()), machine)
@@ -123,24 +123,24 @@ def _written(simple: Simple, machine: Machine) -> None:
     """``echo ... > file``: some files in /sys change the path of every bio."""
     target = simple.writes_to
     if followed(target):
-        written(printed(simple), target, machine.recipes)
+        written(printed(simple), target, machine.specs)
     elif re.match(r"/sys/(block|module|class/block|kernel/config)/", target):
         raise ValueError(f"writes {printed(simple)!r} to {target}, which the model does not follow")
 
 
 def _configfs(command: str, machine: Machine) -> None:
     if "null_blk" in command:
-        machine.recipes["null_blk"] = _null_blk(command)
+        machine.specs["null_blk"] = _null_blk(command)
 
 
-def _null_blk(words: str) -> Recipe:
+def _null_blk(words: str) -> DeviceSpec:
     mode = "bio" if "queue_mode=0" in words else "mq"
-    return Recipe("null_blk", keys={"mode": mode + "-memory" * ("memory_backed=1" in words)})
+    return DeviceSpec("null_blk", keys={"mode": mode + "-memory" * ("memory_backed=1" in words)})
 
 
 def _modprobe(simple: Simple, given: Options, machine: Machine) -> None:
     if given.words[:1] == ("null_blk",):
-        machine.recipes["null_blk"] = _null_blk(" ".join(given.words))
+        machine.specs["null_blk"] = _null_blk(" ".join(given.words))
     elif given.words[:1] == ("scsi_debug",):
         raise ValueError("the disks of scsi_debug are not modelled")
 
@@ -148,9 +148,9 @@ def _modprobe(simple: Simple, given: Options, machine: Machine) -> None:
 def _mkfs(simple: Simple, machine: Machine) -> None:
     if simple.tool == "mkswap":
         return
-    recipe = mkfs_recipe(simple)
-    for device in recipe.on:
-        machine.formatted[device] = recipe
+    spec = mkfs_spec(simple)
+    for device in spec.on:
+        machine.formatted[device] = spec
 
 
 def _mount(simple: Simple, given: Options, machine: Machine) -> None:
@@ -160,7 +160,7 @@ def _mount(simple: Simple, given: Options, machine: Machine) -> None:
     source, place = given.words
     if kind in ("nfs", "nfs4") or (not kind and ":" in source and not source.startswith("/")):
         host, _, path = source.rpartition(":")
-        machine.recipes[place] = Recipe(
+        machine.specs[place] = DeviceSpec(
             "nfs", keys={"nic": "lo", "size": DISK_SIZE, **nfs_keys(kind, said)}
         )
         if host in ("127.0.0.1", "localhost", "[::1]", "::1"):
@@ -171,9 +171,9 @@ def _mount(simple: Simple, given: Options, machine: Machine) -> None:
         raise ValueError(f"no command formats {source}")
     if not source.startswith("/dev/"):  # an image
         device = _loop(machine, source, "", {})
-        made = Recipe(made.kind if made else kind, (device,), made.keys if made else {})
-    made = made or Recipe(kind, (source,))
-    machine.recipes[place] = Recipe(
+        made = DeviceSpec(made.kind if made else kind, (device,), made.keys if made else {})
+    made = made or DeviceSpec(kind, (source,))
+    machine.specs[place] = DeviceSpec(
         made.kind, made.on, {**made.keys, **mount_keys(made.kind, said, made.on)}
     )
 
@@ -197,8 +197,8 @@ def _losetup(simple: Simple, given: Options, machine: Machine) -> None:
     name = words.pop(0) if words and words[0].startswith("/dev/loop") else ""
     flag = [value for option, value in given.pairs if option == "--direct-io"]
     if not words and flag:  # a running loop device: losetup --direct-io=on /dev/loop0
-        old = machine.recipes[name]
-        machine.recipes[name] = Recipe(old.kind, old.on, _direct(flag))
+        old = machine.specs[name]
+        machine.specs[name] = DeviceSpec(old.kind, old.on, _direct(flag))
         return
     (file,) = words
     _loop(machine, file, name, _direct(flag))
@@ -209,10 +209,10 @@ def _direct(values: Sequence[str]) -> dict[str, Any]:
 
 
 def _loop(machine: Machine, file: str, name: str, keys: Mapping[str, Any]) -> str:
-    number = sum(path.startswith("/dev/loop") for path in machine.recipes)
+    number = sum(path.startswith("/dev/loop") for path in machine.specs)
     name = name or f"/dev/loop{number}"
     holder = file if file.startswith("/dev/") else machine.mounted_at(file)
-    machine.recipes[name] = Recipe("loop", (holder,), keys)
+    machine.specs[name] = DeviceSpec("loop", (holder,), keys)
     machine.files[name] = file
     return name
 
@@ -232,7 +232,7 @@ def _swapoff(simple: Simple, given: Options, machine: Machine) -> None:
 
 def _umount(simple: Simple, given: Options, machine: Machine) -> None:
     for place in given.words:
-        machine.recipes.pop(place, None)
+        machine.specs.pop(place, None)
 
 
 #: tool: reader, and its options that are followed by a value

@@ -1,19 +1,19 @@
 """Commands that build block devices: mdadm, bcache, DRBD, cryptsetup and its kin, zram, /sys.
 
-Each reader takes one simple command and adds recipes; it raises ValueError, with the reason, for
+Each reader takes one simple command and adds specs; it raises ValueError, with the reason, for
 what the model does not follow. What a command leaves for later ones (bcache's caches) is
-kept among the recipes under names that are no paths.
+kept among the specs under names that are no paths.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from blockstack.commands.dm_table import Recipe, kcryptd_sides, linear_recipe, target_recipe
+from blockstack.commands.dm_table import DeviceSpec, kcryptd_sides, linear_spec, target_spec
 from blockstack.commands.lvm import LVM_READERS
 from blockstack.commands.shell import Options, Simple
 
-Recipes = dict[str, Recipe]
+Recipes = dict[str, DeviceSpec]
 Reader = Callable[[Simple, Options, Recipes, Mapping[str, list[str]]], None]
 _MAPPER = "/dev/mapper/"
 
@@ -37,7 +37,7 @@ def expanded(words: Sequence[str]) -> list[str]:
 
 
 def _dmsetup(
-    simple: Simple, given: Options, recipes: Recipes, stores: Mapping[str, list[str]]
+    simple: Simple, given: Options, specs: Recipes, stores: Mapping[str, list[str]]
 ) -> None:
     words = list(given.words)
     action = words.pop(0) if words else ""
@@ -50,9 +50,7 @@ def _dmsetup(
     if not rows or len(words) != 1:
         raise ValueError("the table is neither in --table nor piped in")
     name = words[0].removeprefix(_MAPPER)
-    recipes[_MAPPER + name] = (
-        target_recipe(rows[0], stores) if len(rows) == 1 else linear_recipe(rows)
-    )
+    specs[_MAPPER + name] = target_spec(rows[0], stores) if len(rows) == 1 else linear_spec(rows)
 
 
 # --- md ------------------------------------------------------------------------------------------
@@ -66,29 +64,29 @@ _MD_VALUED = (
 _NOT_FOLLOWED = {"--write-journal": "a journal device", "--write-behind": "write-behind"}
 
 
-def _mdadm(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _mdadm(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     words = expanded(given.words)
     if given.has("--create", "-C", "--build", "-B"):
         if not words:
             raise ValueError("names no array")
-        recipes[words[0]] = _array(given, words[1:])
+        specs[words[0]] = _array(given, words[1:])
     elif given.has("--grow", "-G"):
         if not (given.get("--bitmap", "-b") and words) or given.has("--level", "-l", "-n"):
             raise ValueError("an array that changes its form is not modelled")
-        recipes[words[0]] = _with(recipes[words[0]], bitmap=_bitmap(given))
+        specs[words[0]] = _with(specs[words[0]], bitmap=_bitmap(given))
     elif given.has("--fail", "--set-faulty") or (given.has("-f") and len(words) > 1):
-        recipes[words[0]] = _failing(recipes[words[0]], words[1:])
+        specs[words[0]] = _failing(specs[words[0]], words[1:])
 
 
-def _with(recipe: Recipe, **keys: Any) -> Recipe:
-    return Recipe(recipe.kind, recipe.on, {**recipe.keys, **keys})
+def _with(spec: DeviceSpec, **keys: Any) -> DeviceSpec:
+    return DeviceSpec(spec.kind, spec.on, {**spec.keys, **keys})
 
 
 def _bitmap(given: Options) -> str:
     return "none" if given.get("--bitmap", "-b", default="none") == "none" else "internal"
 
 
-def _array(given: Options, members: list[str]) -> Recipe:
+def _array(given: Options, members: list[str]) -> DeviceSpec:
     level = given.get("--level", "-l").removeprefix("raid")
     level = _LEVELS.get(level, level)
     if level not in ("linear", "0", "1", "4", "5", "6", "10"):
@@ -115,17 +113,17 @@ def _array(given: Options, members: list[str]) -> Recipe:
     if missing and level in ("4", "5", "6"):  # a mirror simply has fewer members
         keys["failed"] = missing
     kind = f"md-raid{level}" if level.isdigit() else f"md-{level}"
-    return Recipe(kind, tuple(m for m in members if m != "missing" or "failed" in keys), keys)
+    return DeviceSpec(kind, tuple(m for m in members if m != "missing" or "failed" in keys), keys)
 
 
-def _failing(array: Recipe, failed: Sequence[str]) -> Recipe:
+def _failing(array: DeviceSpec, failed: Sequence[str]) -> DeviceSpec:
     """An array some members of which have failed."""
     gone = {i for i, member in enumerate(array.on) if member in failed}
     if array.kind in ("md-raid4", "md-raid5", "md-raid6"):
         return _with(array, failed=sorted({*array.keys.get("failed", ()), *gone}))
     if array.kind != "md-raid1":
         raise ValueError(f"failed members of {array.kind} are not modelled")
-    return Recipe(array.kind, tuple(m for m in array.on if m not in failed), array.keys)
+    return DeviceSpec(array.kind, tuple(m for m in array.on if m not in failed), array.keys)
 
 
 # --- bcache --------------------------------------------------------------------------------------
@@ -134,7 +132,7 @@ _BCACHE_VALUED = "-b --bucket -w --block -o --data-offset --cset-uuid --cache_re
 _BCACHE = re.compile(r"/sys/(?:block|class/block)/(bcache\d+)/bcache/(\w+)\Z")
 
 
-def _make_bcache(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _make_bcache(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     """-C and -B are followed by one device or several."""
     if simple.tool == "bcache" and simple.words[:1] != ("make",):
         return
@@ -154,55 +152,57 @@ def _make_bcache(simple: Simple, given: Options, recipes: Recipes, _: object) ->
     if len(lists["-C"]) > 1:
         raise ValueError("a set of several caches is not modelled")
     if lists["-C"]:
-        recipes[_CACHE] = Recipe("cache", tuple(lists["-C"]))
+        specs[_CACHE] = DeviceSpec("cache", tuple(lists["-C"]))
     mode = "writeback" if "--writeback" in words else "writethrough"
     for backing in lists["-B"]:
-        number = sum(path.startswith("/dev/bcache") for path in recipes)
-        recipes[f"/dev/bcache{number}"] = Recipe("bcache", (backing, *lists["-C"]), {"mode": mode})
+        number = sum(path.startswith("/dev/bcache") for path in specs)
+        specs[f"/dev/bcache{number}"] = DeviceSpec(
+            "bcache", (backing, *lists["-C"]), {"mode": mode}
+        )
 
 
-def _bcache_file(device: str, file: str, value: str, recipes: Recipes) -> None:
-    recipe = recipes[f"/dev/{device}"]
+def _bcache_file(device: str, file: str, value: str, specs: Recipes) -> None:
+    spec = specs[f"/dev/{device}"]
     if file == "attach":
-        recipe = Recipe(recipe.kind, (recipe.on[0], *recipes[_CACHE].on), recipe.keys)
+        spec = DeviceSpec(spec.kind, (spec.on[0], *specs[_CACHE].on), spec.keys)
     elif file == "detach":
         raise ValueError("bcache without a cache is not modelled")
     elif file == "cache_mode":
-        recipe = _with(recipe, mode=value)
-    recipes[f"/dev/{device}"] = recipe
+        spec = _with(spec, mode=value)
+    specs[f"/dev/{device}"] = spec
 
 
 # --- DRBD ----------------------------------------------------------------------------------------
 _DRBD = "DRBD's disks"
 
 
-def _written_disk(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _written_disk(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     """``dd of=``: the disk that is wiped before DRBD, whose configuration no command shows."""
     for word in simple.words:
         if word.startswith("of=/dev/"):
-            recipes[_DRBD] = Recipe("disk", (word.removeprefix("of="),))
+            specs[_DRBD] = DeviceSpec("disk", (word.removeprefix("of="),))
 
 
-def _drbdadm(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _drbdadm(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     """Without its configuration: device 0, on the disk that was wiped for it, not connected."""
     if given.words[:1] in (("up",), ("attach",), ("primary",), ("create-md",)):
-        disk = recipes[_DRBD].on if _DRBD in recipes else ("/dev/vdb",)
-        recipes.setdefault("/dev/drbd0", Recipe("drbd", disk))
+        disk = specs[_DRBD].on if _DRBD in specs else ("/dev/vdb",)
+        specs.setdefault("/dev/drbd0", DeviceSpec("drbd", disk))
 
 
-def _drbdsetup(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _drbdsetup(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     words = given.words
     if words[:1] == ("attach",):
         if len(words) < 4:
             raise ValueError("drbdsetup attach takes: minor, disk, metadata disk, index")
         minor, disk, meta = words[1:4]
         on = (disk,) if meta in (disk, "internal") else (disk, meta)
-        recipes[f"/dev/drbd{minor}"] = Recipe("drbd", on)
+        specs[f"/dev/drbd{minor}"] = DeviceSpec("drbd", on)
     elif words[:1] == ("net-options",) or words[:1] == ("new-peer",):
         protocol = given.get("--protocol")
-        for path, recipe in recipes.items():
-            if recipe.kind == "drbd" and protocol:
-                recipes[path] = _with(recipe, protocol=protocol)
+        for path, spec in specs.items():
+            if spec.kind == "drbd" and protocol:
+                specs[path] = _with(spec, protocol=protocol)
 
 
 # --- cryptsetup and its kin ----------------------------------------------------------------------
@@ -226,7 +226,7 @@ _VERITY_VALUED = (
 _OPEN = ("open", "luksOpen", "plainOpen", "loopaesOpen", "tcryptOpen", "bitlkOpen")
 
 
-def _cryptsetup(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _cryptsetup(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     words = given.words
     if given.has("--integrity"):
         raise ValueError("authenticated encryption is not modelled")
@@ -236,12 +236,12 @@ def _cryptsetup(simple: Simple, given: Options, recipes: Recipes, _: object) -> 
         if len(words) < 3:
             raise ValueError("names no device and mapping")
         flags = [name.removeprefix("--perf-") for name, _value in given.pairs]
-        recipes[_MAPPER + words[2]] = Recipe(
+        specs[_MAPPER + words[2]] = DeviceSpec(
             "dm-crypt", (words[1],), {"workqueue": kcryptd_sides(flags)}
         )
 
 
-def _integritysetup(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _integritysetup(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     words = given.words
     if given.has("--data-device"):
         raise ValueError("a separate metadata device is not modelled")
@@ -254,16 +254,16 @@ def _integritysetup(simple: Simple, given: Options, recipes: Recipes, _: object)
             mode = "direct"
         elif given.has("--integrity-recovery-mode", "-R"):
             raise ValueError("recovery mode is not modelled")
-        recipes[_MAPPER + name] = Recipe("dm-integrity", (device,), {"mode": mode})
+        specs[_MAPPER + name] = DeviceSpec("dm-integrity", (device,), {"mode": mode})
 
 
-def _veritysetup(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _veritysetup(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     words = given.words
     if words[:1] in (("open",), ("create",)):
         if given.has("--fec-device"):
             raise ValueError("forward error correction is not modelled")
         data, name, hashes = words[1:4] if words[0] == "open" else (words[2], words[1], words[3])
-        recipes[_MAPPER + name] = Recipe("dm-verity", (data, hashes))
+        specs[_MAPPER + name] = DeviceSpec("dm-verity", (data, hashes))
 
 
 # --- zram and /sys -------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ _ZRAM = re.compile(r"/sys/block/zram(\d+)/(\w+)\Z")
 _QUEUE = re.compile(r"/sys/(?:block|class/block)/(\w+)/queue/(\w+)\Z")
 
 
-def _zramctl(simple: Simple, given: Options, recipes: Recipes, _: object) -> None:
+def _zramctl(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
     _compressor(given.get("--algorithm", "-a", default="lzo-rle"))
 
 
@@ -285,7 +285,7 @@ def followed(path: str) -> bool:
     return any(pattern.match(path) for pattern in (_BCACHE, _ZRAM, _QUEUE))
 
 
-def written(value: str, path: str, recipes: Recipes) -> None:
+def written(value: str, path: str, specs: Recipes) -> None:
     """``echo VALUE > PATH``: some files of /sys change what stands where.
 
     Raises
@@ -296,7 +296,7 @@ def written(value: str, path: str, recipes: Recipes) -> None:
     value = value.strip()
     cached, zram, queue = (p.match(path) for p in (_BCACHE, _ZRAM, _QUEUE))
     if cached:
-        _bcache_file(cached[1], cached[2], value, recipes)
+        _bcache_file(cached[1], cached[2], value, specs)
     elif zram and zram[2] == "comp_algorithm":
         _compressor(value)
     elif zram and zram[2] == "backing_dev":

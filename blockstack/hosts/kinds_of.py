@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
-from blockstack.commands.dm_table import Recipe, linear_recipe, target_recipe
+from blockstack.commands.dm_table import DeviceSpec, linear_spec, target_spec
 from blockstack.hosts.leaves import dm_kind, leaf
 from blockstack.hosts.model.facts import UDEV, Facts
 from blockstack.hosts.model.host import Host, Node, SourceError
@@ -21,7 +21,7 @@ _CHUNKED = ("md-raid0", "md-raid4", "md-raid5", "md-raid6", "md-raid10", "md-lin
 
 @dataclass(frozen=True)
 class Part:
-    """A device to be: a `Recipe` whose lower devices are nodes.
+    """A device to be: a `DeviceSpec` whose lower devices are nodes.
 
     ``kind`` may be a word that the registry does not have; ``rest`` are further paths of a
     multipath device that the model does not follow; ``empty`` are slots of an array without
@@ -123,7 +123,7 @@ def _by_name(node: Node, host: Host) -> Part | None:
 
 
 def prepared(row: Sequence[str]) -> list[str]:
-    """A row of a kernel's table in the form that `target_recipe` reads: data devices as
+    """A row of a kernel's table in the form that `target_spec` reads: data devices as
     ``/dev/8:0``, what holds metadata or a log as it was."""
     words = list(row)
     target, args = words[2], words[3:]
@@ -149,12 +149,10 @@ def _by_table(node: Node, host: Host, stores: Stores) -> Part:
             hint=f'--skip "{node.label}" leaves it and what stands on it out',
         )
     try:
-        recipe = (
-            linear_recipe(rows)
-            if targets == ["linear"]
-            else target_recipe(rows[0], stores.by_origin)
+        spec = (
+            linear_spec(rows) if targets == ["linear"] else target_spec(rows[0], stores.by_origin)
         )
-        recipe = _completed(recipe, rows[0], stores)
+        spec = _completed(spec, rows[0], stores)
     except (ValueError, LookupError) as error:
         if isinstance(error, BlockstackError):
             raise
@@ -167,18 +165,18 @@ def _by_table(node: Node, host: Host, stores: Stores) -> Part:
             path=node.label,
             hint=f'{take}--skip "{node.label}" leaves it and what stands on it out',
         ) from None
-    on = [_named(host, name, node) for name in recipe.on]
-    keys = dict(recipe.keys)
+    on = [_named(host, name, node) for name in spec.on]
+    keys = dict(spec.keys)
     if "table" in keys:
         keys["table"] = [[r[0], r[1], _named(host, r[2], node), r[3]] for r in keys["table"]]
-    return _one_path(Part(recipe.kind, tuple(on), keys, table=True), host, node)
+    return _one_path(Part(spec.kind, tuple(on), keys, table=True), host, node)
 
 
-def _completed(recipe: Recipe, row: Sequence[str], stores: Stores) -> Recipe:
-    """What the table tells beyond the recipe's keys."""
+def _completed(spec: DeviceSpec, row: Sequence[str], stores: Stores) -> DeviceSpec:
+    """What the table tells beyond the spec's keys."""
     target, args = row[2], row[3:]
-    keys = {k: v for k, v in recipe.keys.items() if k not in ("copied", "blocks")}
-    on = recipe.on
+    keys = {k: v for k, v in spec.keys.items() if k not in ("copied", "blocks")}
+    on = spec.on
     if target == "snapshot-origin":
         keys["chunk"] = stores.chunks.get(args[0])
     if target == "striped":
@@ -187,11 +185,11 @@ def _completed(recipe: Recipe, row: Sequence[str], stores: Stores) -> Recipe:
         on = tuple(dict.fromkeys(a for a in args if a.startswith("/dev/")))
     if target == "integrity" and len(args) > 3:
         keys["mode"] = _INTEGRITY_MODES.get(args[3], args[3])
-    if target == "raid" and _has(recipe.kind, "chunk") and args[2].isdigit() and int(args[2]):
+    if target == "raid" and _has(spec.kind, "chunk") and args[2].isdigit() and int(args[2]):
         keys["chunk"] = int(args[2]) * 512
     if target != "linear":
         keys["size"] = int(row[1]) * 512
-    return replace(recipe, on=on, keys=keys)
+    return replace(spec, on=on, keys=keys)
 
 
 def _has(kind: str, key: str) -> bool:

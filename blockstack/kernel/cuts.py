@@ -27,7 +27,7 @@ class CutTable:
     ----------
     cuts : tuple of Cut
     wanted : frozenset of (caller, callee)
-        Calls that a path asks for by name: no ``budget`` cut applies (a way in through reclaim).
+        Calls that a path asks for by name: no ``budget`` cut applies (an entry point by reclaim).
     once : mapping of str to tuple of str
         Functions that had other names: a cut may call them by these.
     """

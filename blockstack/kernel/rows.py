@@ -1,4 +1,4 @@
-"""From anchors to bytes: what one layer, one worker or one way in costs on one kernel.
+"""From anchors to bytes: what one layer, one worker or one entry point costs on one kernel.
 
 Every figure comes from `CallGraph.longest` between the anchors that a kind names, so that another
 build of the same generation needs no new figures, only its frame table.
@@ -173,7 +173,7 @@ class RowSource:
     def _deepest(self, graph: CallGraph, names: list[str], off: bool) -> CallPath:
         """The deepest point below the last anchor or, with ``off``, off any anchor.
 
-        A way in that ends at the submit may be deeper where it submits nothing. A path that
+        An entry point that ends at the submit may be deeper where it submits nothing. A path that
         leaves the anchors after one of them enters none of the others: under reclaim, say,
         nothing reclaims (PF_MEMALLOC), so that there is no such cycle.
         """
@@ -190,13 +190,13 @@ class RowSource:
         return found
 
     def plug_flush(self, path: Path, callback: Path) -> CallPath | None:
-        """A way in that ends its plug: down to the deepest blk_finish_plug that it reaches, and
+        """An entry point ending its plug: down to the deepest blk_finish_plug that it reaches, and
         through a driver's plug callback to the submit of what the driver had plugged.
 
         Parameters
         ----------
         path : Path
-            The way in, from its root.
+            The entry point, from its root.
         callback : Path
             From blk_finish_plug on.
 

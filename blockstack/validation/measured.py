@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from blockstack.base.errors import BlockstackError, ConfigError
-from blockstack.commands.dm_table import Recipe
+from blockstack.commands.dm_table import DeviceSpec
 from blockstack.commands.parse import DISK_SIZE, read_commands
 from blockstack.kinds import KINDS
 from blockstack.stack import Stack
@@ -167,7 +167,7 @@ def stack_of(measured: Measured) -> Stack:
         A command, a target or a kind that the registry does not have; the message names it.
     """
     machine = read_commands(measured.name, measured.commands)
-    builder = _Builder(Stack(measured.name), machine.recipes)
+    builder = _Builder(Stack(measured.name), machine.specs)
     if measured.target is not None:
         builder.build(measured.target)
     for exported in dict.fromkeys(machine.served):
@@ -177,7 +177,7 @@ def stack_of(measured: Measured) -> Stack:
             "nfsd",
             on=name,
             nic="lo",
-            version=machine.recipes[measured.target or ""].keys.get("version", 3),
+            version=machine.specs[measured.target or ""].keys.get("version", 3),
         )
     for i, area in enumerate(machine.swaps):
         builder.stack.add(f"swap{i}", "swap", on=builder.build(area))
@@ -191,38 +191,40 @@ class _Builder:
     """Adds devices to a stack, what they stand on first."""
 
     stack: Stack
-    recipes: Mapping[str, Recipe]
+    specs: Mapping[str, DeviceSpec]
     names: dict[str, str] = field(default_factory=dict)
 
     def build(self, path: str) -> str:
         """The name in the stack of the device or mount point ``path``."""
         if path not in self.names:
-            self.names[path] = self._add(path, self._recipe(path))
+            self.names[path] = self._add(path, self._spec(path))
         return self.names[path]
 
-    def _recipe(self, path: str) -> Recipe:
-        if path in self.recipes:
-            return self.recipes[path]
+    def _spec(self, path: str) -> DeviceSpec:
+        if path in self.specs:
+            return self.specs[path]
         name = Path(path).name
         for pattern, kind, keys in _DISKS:
             if re.fullmatch(pattern, name):
-                made = self.recipes.get(kind)
-                return Recipe(kind, (), {"size": DISK_SIZE, **keys, **(made.keys if made else {})})
+                made = self.specs.get(kind)
+                return DeviceSpec(
+                    kind, (), {"size": DISK_SIZE, **keys, **(made.keys if made else {})}
+                )
         raise ConfigError("no command makes this device", path="commands", value=path)
 
-    def _add(self, path: str, recipe: Recipe) -> str:
-        if recipe.kind not in KINDS:
-            raise ConfigError(f"no kind in the registry for {recipe.kind}", path=path)
-        keys = dict(recipe.keys)
+    def _add(self, path: str, spec: DeviceSpec) -> str:
+        if spec.kind not in KINDS:
+            raise ConfigError(f"no kind in the registry for {spec.kind}", path=path)
+        keys = dict(spec.keys)
         if keys.get("nic") == "lo" and "lo" not in self.stack.devices:
             self.stack.add("lo", "nic", driver="loopback")
-        on = [self.build(one) for one in recipe.on]
+        on = [self.build(one) for one in spec.on]
         name = Path(path).name or "root"
         if name in self.stack.devices:
             name = path.strip("/").replace("/", "-")
         if "table" in keys:
             keys["table"] = [[*row[:2], self.build(row[2]), row[3]] for row in keys["table"]]
-            self.stack.add(name, recipe.kind, **keys)
+            self.stack.add(name, spec.kind, **keys)
         else:
-            self.stack.add(name, recipe.kind, on=on or None, **keys)
+            self.stack.add(name, spec.kind, on=on or None, **keys)
         return name

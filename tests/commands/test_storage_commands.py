@@ -3,7 +3,7 @@
 import pytest
 
 from blockstack.base.errors import BlockstackError
-from blockstack.commands.dm_table import target_recipe
+from blockstack.commands.dm_table import target_spec
 from blockstack.commands.parse import read_commands
 from blockstack.commands.storage import expanded
 from blockstack.validation.measured import Measured, stack_of
@@ -113,8 +113,8 @@ def built(commands, target):
     ],
 )
 def test_targets(line, kind, on, keys):
-    recipe = target_recipe(line.split(), {})
-    assert (recipe.kind, " ".join(recipe.on), dict(recipe.keys)) == (kind, on, keys)
+    spec = target_spec(line.split(), {})
+    assert (spec.kind, " ".join(spec.on), dict(spec.keys)) == (kind, on, keys)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_targets(line, kind, on, keys):
 )
 def test_targets_that_are_refused(line, words):
     with pytest.raises(ValueError, match=words):
-        target_recipe(line.split(), {})
+        target_spec(line.split(), {})
 
 
 def test_mixed_tables_are_refused_with_the_command():

@@ -89,7 +89,7 @@ def test_every_config_runs_or_says_why_not(kernel, config, modern, tmp_path):
     for task in found.tasks:
         assert task.exact is (not task.missing)
         assert task.exact or task.fits is not True
-    # a way in alone is a kilobyte: less is a path that was lost on the way
+    # an entry point alone is a kilobyte: less is a path that was lost on the way
     assert found.worst.peak_bytes > 1500
 
 

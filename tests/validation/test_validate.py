@@ -345,12 +345,12 @@ def test_options_that_the_path_depends_on():
             "umount /n",
         ),
     )
-    recipes = machine.recipes
-    assert recipes["/m"].on == ("/dev/vdb", "/dev/vdc")
-    assert recipes["/m"].keys == {"profile": "raid1", "compress": "zlib"}
-    assert recipes["/dev/loop0"].keys == recipes["/dev/loop1"].keys == {"direct": True}
-    assert recipes["/dev/md0"].keys["failed"] == [1, 2]
-    assert recipes["null_blk"].keys == {"mode": "bio"} and "/n" not in recipes
+    specs = machine.specs
+    assert specs["/m"].on == ("/dev/vdb", "/dev/vdc")
+    assert specs["/m"].keys == {"profile": "raid1", "compress": "zlib"}
+    assert specs["/dev/loop0"].keys == specs["/dev/loop1"].keys == {"direct": True}
+    assert specs["/dev/md0"].keys["failed"] == [1, 2]
+    assert specs["null_blk"].keys == {"mode": "bio"} and "/n" not in specs
 
 
 @pytest.mark.parametrize(

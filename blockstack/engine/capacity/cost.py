@@ -168,7 +168,7 @@ def layer_functions(layers: Layers, device: Device, op: str) -> int:
 
 @cache
 def _counted_functions(kernel_name: str) -> tuple[int, int, int]:
-    """Functions of dm-linear, of null_blk's bio mode, and of a raw O_DIRECT read's way in, on the
+    """Functions of dm-linear, of null_blk's bio mode, of a raw O_DIRECT read's entry point, on the
     shipped kernel that was counted on."""
     kernel = load_kernel(kernel_name)
     stack = Stack("counted")

@@ -23,7 +23,7 @@ _ANY_SECTORS, _ANY_ALIGN_SECTORS = 2048, 8
 def static_tasks(
     stack: Stack, kernel: Kernel, workload: Workload | None
 ) -> tuple[StaticTasks, ...]:
-    """The bounds of a workload's ways into the kernel.
+    """The bounds of a workload's entry points.
 
     Without a workload: of every operation that the stack takes, with bios of up to 1 MiB,
     buffered and direct.

@@ -189,8 +189,8 @@ def _simulated(
         name = TaskName(task.work, task.device)
         if task.context == "caller":  # named as the entry point that this bio took
             entries = plan.entries[number]
-            way = next(w for w in entries.ways if w.data and w.op == calls[0].op)
-            name = TaskName(way.name, entries.source)
+            point = next(w for w in entries.points if w.data and w.op == calls[0].op)
+            name = TaskName(point.name, entries.source)
         yield task_depth(
             name,
             task.context,

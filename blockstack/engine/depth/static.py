@@ -9,7 +9,7 @@ from blockstack.base.calls import Path
 from blockstack.base.hints import listed
 from blockstack.engine.depth.bound import Bound
 from blockstack.engine.plan.arrays import FLUSH, FUA, LEAF, OP_NAMES, WRITE
-from blockstack.engine.plan.entries import Entries, Way
+from blockstack.engine.plan.entries import Entries, EntryPoint
 from blockstack.engine.plan.interrupts import SharedInterrupts, shared_interrupts
 from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.model import Plan, Position
@@ -166,8 +166,8 @@ class StaticTasks:
     def all(self) -> tuple[TaskDepth, ...]:
         """Submitters by entry point, workers, unplug, transmission, completion."""
         return (
-            *self.ways(data=True),
-            *self.ways(data=False),
+            *self.points(data=True),
+            *self.points(data=False),
             *self.workers(),
             *self.plugs(),
             *self.unplug(),
@@ -176,27 +176,27 @@ class StaticTasks:
 
     def beside_a_run(self) -> tuple[TaskDepth, ...]:
         """What a run's bios set off beside the simulated tasks."""
-        return (*self.ways(data=False), *self.plugs(), *self.unplug(), *self.beyond())
+        return (*self.points(data=False), *self.plugs(), *self.unplug(), *self.beyond())
 
-    def ways(self, *, data: bool) -> Iterator[TaskDepth]:
+    def points(self, *, data: bool) -> Iterator[TaskDepth]:
         """Each source's entry points: the deepest path over the operations that take it."""
         inner = () if data else self.plan.inner
         found: dict[tuple[str, str], tuple[str, list[LayeredPath]]] = {}
         for i, (entries, position) in enumerate((*self._roots(), *inner)):
-            for way in entries.ways:
-                if i < len(self.plan.entries) and way.data != data:
+            for point in entries.points:
+                if i < len(self.plan.entries) and point.data != data:
                     continue
-                paths = found.setdefault((way.name, entries.source), (way.context, []))[1]
-                paths.append(way.submit + self._below(position, way))
+                paths = found.setdefault((point.name, entries.source), (point.context, []))[1]
+                paths.append(point.submit + self._below(position, point))
         for (name, source), (context, paths) in found.items():
             yield self._depth(TaskName(name, source), context, deepest(paths))
 
-    def _below(self, position: int, way: Way) -> LayeredPath:
+    def _below(self, position: int, point: EntryPoint) -> LayeredPath:
         """The deepest path below a source's submit.
 
         fsync(2) writes dirty pages before it flushes: submit_bio from the same spine.
         """
-        ops = {way.op, *((WRITE,) if way.name == "fsync" and WRITE in self.plan.ops else ())}
+        ops = {point.op, *((WRITE,) if point.name == "fsync" and WRITE in self.plan.ops else ())}
         return deepest(
             self.bound.below(
                 position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors
@@ -239,9 +239,9 @@ class StaticTasks:
         for entries, root in (*self._roots(), *self.plan.inner):
             users = found.setdefault(self.plan.positions[root].task, [])
             users += [
-                (TaskName(way.name, entries.source), way.context, way.path)
-                for way in dict.fromkeys(entries.ways)
-                if way.path is not None and way.op in (WRITE, FUA, FLUSH)
+                (TaskName(point.name, entries.source), point.context, point.path)
+                for point in dict.fromkeys(entries.points)
+                if point.path is not None and point.op in (WRITE, FUA, FLUSH)
             ]
         layers = Layers(self.plan.kernel, self.plan.stack)
         for position in self.plan.positions:
@@ -386,12 +386,12 @@ class StaticTasks:
         """Bytes of the deepest task that an interrupt may strike."""
         tasks = self.bound.tasks()
         entered = max((t.bytes for t in tasks.values()), default=0)
-        ways = (
-            way.submit + self._below(position, way)
+        points = (
+            point.submit + self._below(position, point)
             for entries, position in (*self._roots(), *self.plan.inner)
-            for way in entries.ways
+            for point in entries.points
         )
-        return max([entered, *(path.bytes for path in ways)])
+        return max([entered, *(path.bytes for path in points)])
 
 
 def _context(path: Path) -> str:

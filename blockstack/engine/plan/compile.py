@@ -46,7 +46,7 @@ def compile_plan(
     ops : iterable of str
         Operations that the workload has, of ``read write flush discard fua``.
     direct : bool
-        O_DIRECT: which ways in the sources use.
+        O_DIRECT: which entry points the sources use.
     max_sectors : int
         Longest bio: queue limits that it does not pass are left out.
 

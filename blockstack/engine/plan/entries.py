@@ -1,4 +1,4 @@
-"""The ways into the block layer: what lies on a task's stack before the first bio is submitted."""
+"""Entry points of the block layer: what lies on a task's stack before the first submit_bio."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,8 +16,8 @@ from blockstack.stack import Device, Stack
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way in: a system call, a kernel thread, direct reclaim.
+class EntryPoint:
+    """One entry point: a system call, a kernel thread, direct reclaim.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Way:
     submit : LayeredPath
         To the block layer's entry; of network traffic, to the card's driver.
     data : bool
-        The simulated bios of ``op`` come this way; other ways are bounded only.
+        The simulated bios of ``op`` come here; other points are bounded only.
     context : {"caller", "worker"}
         Whose stack: the calling task's, or a kernel thread's (flusher, journal, kswapd).
     path : Path or None
@@ -44,7 +44,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Entries:
-    """The ways of one source into the device under it.
+    """The entry points of one source into the device under it.
 
     ``completion`` runs from bio_endio to the deepest end_io of the source's own bios; ``unplug``
     to the call of the device's unplug_fn (kernels to 2.6.3x).
@@ -52,7 +52,7 @@ class Entries:
 
     source: str
     lower: Device
-    ways: tuple[Way, ...]
+    points: tuple[EntryPoint, ...]
     completion: LayeredPath
     submit: Mapping[int, LayeredPath] = field(default_factory=dict)
     unplug: LayeredPath | None = None
@@ -116,17 +116,17 @@ def entries_of(
     *,
     strict: bool = True,
 ) -> Entries:
-    """The ways of the source ``root`` (of raw access, when ``root`` is a block device).
+    """The entry points of the source ``root`` (of raw access, when ``root`` is a block device).
 
     Parameters
     ----------
     strict : bool
-        Whether an operation without a way is an error.
+        Whether an operation without an entry point is an error.
 
     Raises
     ------
     UnsupportedKind
-        The kernel does not have the source, or the source has no way for an operation.
+        The kernel does not have the source, or the source has no entry point for an operation.
     """
     top = stack.devices[root]
     kind = top.kind_entry if top.kind_entry.role == "source" else find_kind("raw")
@@ -142,7 +142,7 @@ def entries_of(
             value=kind.name,
             hint=f"kernel generations that have it: {have}" + served_by(kind.name, gen),
         )
-    ways = []
+    points = []
     for op in ops:
         names = [
             n
@@ -154,14 +154,14 @@ def entries_of(
                 f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
                 path=f"devices.{root}",
                 value=OP_NAMES[op],
-                hint="its ways in: " + ", ".join(paths),
+                hint="its entry points: " + ", ".join(paths),
             )
         found = [
             (name, path)
             for name in names
             for path in _through_files(stack, top, layers, op, name, paths[name])
         ]
-        ways += [
+        points += [
             _way(layers, root, name, op, path, lower, i == 0)
             for i, (name, path) in enumerate(found)
         ]
@@ -171,9 +171,9 @@ def entries_of(
     return Entries(
         root,
         lower,
-        tuple(ways),
+        tuple(points),
         source_completion(stack, root, layers, direct),
-        {way.op: way.submit for way in ways if way.data},
+        {point.op: point.submit for point in points if point.data},
         unplug,
     )
 
@@ -181,7 +181,7 @@ def entries_of(
 def _through_files(
     stack: Stack, top: Device, layers: Layers, op: int, name: str, path: Path
 ) -> tuple[Path, ...]:
-    """A server's way, continued by the file system that it exports."""
+    """A server's entry point, continued by the file system that it exports."""
     below = stack.devices[top.on[0]] if top.on else None
     if below is None or top.kind_entry.role != "source" or below.kind_entry.role != "source":
         return (path,)
@@ -193,7 +193,7 @@ def _through_files(
 
 
 def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:
-    """The kind's ways for an operation, its data's own way first."""
+    """The kind's entry points for an operation, its data's own first."""
     word = OP_NAMES[op]
     if direct and f"{word}-direct" in kind.entry_ops:
         return tuple(kind.entry_ops[f"{word}-direct"])
@@ -202,14 +202,14 @@ def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:
 
 def _way(
     layers: Layers, source: str, name: str, op: int, path: Path, lower: Device, data: bool
-) -> Way:
+) -> EntryPoint:
     gen, rows = layers.kernel.generation, layers.kernel.rows
     context = "worker" if path.root == "@kthread" else "caller"
     if lower.kind_entry.role == "nic":  # network traffic of the source's own, no bios below
         sent = send(layers.kernel, path, lower).path
-        return Way(name, op, layered(source, sent), data, context)
+        return EntryPoint(name, op, layered(source, sent), data, context)
     goal = gen.flush_link if name == "flush" and gen.flush_link else gen.submit_link
-    return Way(name, op, layered(source, rows.spine(path, goal)), data, context, path)
+    return EntryPoint(name, op, layered(source, rows.spine(path, goal)), data, context, path)
 
 
 def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -> LayeredPath:

@@ -92,7 +92,7 @@ class Layers:
     def _row(self, device: Device, op: str) -> LayerRow:
         gen, calls = self.kernel.generation, self.calls(device)
         if device.kind_entry.role in ("source", "nic"):
-            return EMPTY  # a source maps its bios itself, a card sends: both in the way in
+            return EMPTY  # a source maps its bios itself, a card sends: both in the entry point
         # a loop device only queues: all its lower bios are its worker's
         nested = device.kind_entry.role == "stacked" and not (
             device.kind_entry.mapping == "remap" and op in calls.worker

@@ -80,9 +80,9 @@ class Plan:
     tasks : tuple of Task
         One submitter per root, in the order of `entries`; then the workers.
     entries : tuple of Entries
-        Per root: the source and its ways in.
+        Per root: the source and its entry points.
     inner : tuple of (Entries, position)
-        File systems in the middle of the stack: their own ways in, and where these lead.
+        File systems in the middle of the stack: their own entry points, and where these lead.
     ops : tuple of int
         Operations of the workload that the plan was compiled for.
     limits : mapping of str to DeviceLimits

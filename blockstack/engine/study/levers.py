@@ -110,7 +110,7 @@ def weigh(
 def headroom_levers(
     stack: Stack, *, kernel: Kernel | str | Path, workload: Workload | None = None
 ) -> Tornado:
-    """Headroom of the worst task with another thread size, rule, number of layers, way in.
+    """Headroom of the worst task with another thread size, rule, number of layers, entry point.
 
     Parameters
     ----------
