@@ -30,8 +30,8 @@ from blockstack.cli.common import (
     open_case,
     printer,
 )
-from blockstack.cli.limits import show_limits
 from blockstack.cli.loads import TRACE_BIOS, MapOpt, TraceOpt, only_with_trace, open_replay
+from blockstack.cli.queue_limits import show_limits
 from blockstack.cli.traces import FromOpt, SkipBadOpt
 from blockstack.engine.depth.explain import explain as explain_stack
 from blockstack.engine.depth.explain import notes_of
@@ -273,10 +273,7 @@ def explain(
         if max_layers is not None:
             kernels = [chosen] if kernel or thread_size else _others(chosen)
             rows = _show_layers(case, kernels, max_layers, rule, as_json)
-            own = [
-                r for r in rows if r.kernel == chosen.name and r.submission == (rule or chosen.rule)
-            ]
-            raise typer.Exit(_layers_status(own))
+            raise typer.Exit(_layers_status(rows, chosen, rule or chosen.rule))
         found = explain_stack(case.stack, kernel=chosen, submission=rule, workload=case.workload)
     if as_json:
         print(json.dumps({"config": str(config)} | found.to_dict(), indent=1))
@@ -319,8 +316,9 @@ def _explain_oopses(
     )
 
 
-def _layers_status(rows: Sequence[LayerLimit]) -> int:
-    """Whether the layers that the stack has are among those that fit."""
+def _layers_status(found: Sequence[LayerLimit], kernel: Kernel, rule: str) -> int:
+    """Whether the layers that the stack has are among those that fit on a kernel, under a rule."""
+    rows = [row for row in found if row.kernel == kernel.name and row.submission == rule]
     if any(_below(row.may_fit, row.present_layers) for row in rows):
         return OVERFLOWS
     certain = all(row.exact and not _below(row.layers, row.present_layers) for row in rows)

@@ -12,8 +12,8 @@ from blockstack.base.errors import ConfigError
 from blockstack.engine.capacity.arrays import CLOSED, OPEN, PACED, TRACE, Load
 from blockstack.engine.capacity.core import Counters, run
 from blockstack.engine.capacity.model import Model, build_model
-from blockstack.engine.capacity.report import result_of
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
+from blockstack.engine.capacity.summary import result_of
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.kernel import Kernel
 from blockstack.stack import Stack

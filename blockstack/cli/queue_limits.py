@@ -7,7 +7,7 @@ from blockstack.base.errors import ConfigError
 from blockstack.cli.common import printer
 from blockstack.engine.study.splits import explain_limits
 from blockstack.kernel import Kernel
-from blockstack.present.tables.limits import limits_view
+from blockstack.present.tables.queue_limits import limits_view
 from blockstack.scenario.config import Config
 
 
