@@ -27,7 +27,7 @@ FOLDERS = ("blockstack", "bench", "docs/_make")
 COMPILED = {"blockstack._core": "_core/", "blockstack._service": "_core/"}
 #: beside the house: it may stand on all of it, and is no floor of it
 BESIDE = {"bench", "docs"}
-MOST_ROOMS, MOST_FLOORS, MOST_LINES = 20, 7, 650
+MOST_ROOMS, MOST_FLOORS, MOST_LINES = 20, 7, 460
 #: what still imports each other; a line goes as soon as its circle is gone
 CIRCLES_OF_ROWS = {
     frozenset({"kernel/", "kernel/extract/"}),

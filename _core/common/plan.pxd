@@ -22,6 +22,7 @@ cdef enum:              # what a position does with a bio (PlanArrays.op_kind)
     SNAPSHOT = 7
     PATHS = 8           # every bio takes one of the children
     CACHE = 9           # origin and cache
+    NMAPPINGS = 10
 
 cdef enum:              # how a call whose bio straddles a boundary emits the parts
     LOOP = 0

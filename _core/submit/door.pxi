@@ -214,7 +214,7 @@ def _check_limit(rows):
 def _check_plan(f):
     P, T = len(f["op_kind"]), len(f["task_limit"])
     for name, low, high in (
-        ("op_kind", LEAF, CACHE), ("split", LOOP, REST_MAPPED), ("immediate", 0, 1),
+        ("op_kind", 0, NMAPPINGS - 1), ("split", LOOP, REST_MAPPED), ("immediate", 0, 1),
         ("context", 0, 1), ("task", 0, T - 1), ("limit", 0, MOST_SECTORS),
         ("through", 0, MOST_BYTES), ("peak", 0, MOST_BYTES), ("self_bytes", 0, MOST_BYTES),
         ("roots", 0, P - 1), ("rule", RECURSIVE, LIFO), ("entry", 0, MOST_BYTES),

@@ -20,8 +20,9 @@ OP_NAMES = ("read", "write", "flush", "discard", "fua")
 RECURSIVE, FIFO, TWO_LIST, LIFO = range(4)
 RULE_NAMES = ("recursive", "fifo", "two-list", "lifo")
 
+NMAPPINGS = 10
 (LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, PATHS, CACHE) = range(
-    10
+    NMAPPINGS
 )
 LOOP, FRONT, REST, REST_MAPPED = range(4)
 CALLER, WORKER = range(2)
