@@ -23,17 +23,18 @@ from blockstack.cli.common import (
     SkipOpt,
     app,
     bad_input,
+    load_chosen,
     open_host,
     printer,
+    taken_for_granted,
 )
 from blockstack.engine.depth.explain import explain
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
 from blockstack.kernel import PROFILES, Kernel, load_kernel
-from blockstack.kernel.choose import DEFAULT
 from blockstack.present.tables.fleet import fleet_tables, verdict_word
 from blockstack.results.result import Explanation, TaskDepth
-from blockstack.scenario.config import load_config
+from blockstack.scenario.config import Config, load_config
 from blockstack.stack import Stack
 
 Load = Callable[[str], Kernel]
@@ -50,22 +51,24 @@ _FIRST = (
     "headroom_bytes",
     "exact",
 )
-_LAST = ("at_most", "left_out", "why")
+_LAST = ("at_most", "left_out", "why", "kernel_assumed")
 
 
 @dataclass
 class HostRow:
     """One host: its deepest path on its own kernel, and the headroom on each kernel.
 
-    ``headroom`` None: that kernel cannot run the stack. On a kernel in ``at_most`` a frame of the
-    deepest path is not known: its headroom is an upper bound. ``fits`` None: cannot tell, see
-    ``why``.
+    ``kernel``: the one of those judged on that leaves least; ``kernel_assumed``: what it takes to
+    let it stand for the host's. ``headroom`` None: that kernel cannot run the stack. On a kernel
+    in ``at_most`` a frame of the deepest path is not known: its headroom is an upper bound.
+    ``fits`` None: cannot tell, see ``why``.
     """
 
     source: str
     host: str = ""
     devices: int = 0
     kernel: str = ""
+    kernel_assumed: str = ""
     fits: bool | None = None
     deepest: TaskDepth | None = None
     headroom: dict[str, int | None] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class HostRow:
             "host": self.host,
             "devices": self.devices,
             "kernel": self.kernel,
+            "kernel_assumed": self.kernel_assumed,
             "fits": self.fits,
             "why": self.why,
             "deepest": None
@@ -128,9 +132,15 @@ def check_host(source: str, kernels: Sequence[str], skip: Sequence[str], load: L
     """One row; a source that cannot be read says why, and stops nothing."""
     row = HostRow(source)
     try:
-        stack = _open(row, source, skip)
+        case = _open(row, source, skip, kernels)
+        stack = case.stack
         row.host, row.devices = stack.name, len(stack.devices)
-        verdicts = [_on_kernel(row, stack, load(name)) for name in kernels or [row.kernel]]
+        given: list[str | None] = [*kernels] or [None]
+        judged = [load_chosen(case, name, None, load) for name in given]
+        row.assumed = tuple(
+            dict.fromkeys(text for kernel in judged for text in taken_for_granted(case, kernel))
+        )
+        verdicts = [_on_kernel(row, stack, kernel) for kernel in judged]
         if not kernels:
             for name in PROFILES:
                 if name != row.kernel:
@@ -141,23 +151,28 @@ def check_host(source: str, kernels: Sequence[str], skip: Sequence[str], load: L
     return row
 
 
-def _open(row: HostRow, source: str, skip: Sequence[str]) -> Stack:
+def _open(row: HostRow, source: str, skip: Sequence[str], kernels: Sequence[str]) -> Config:
+    row.kernel = " ".join(kernels)  # until it is judged
     if not is_source(source):
-        case = load_config(source)
-        row.kernel = case.kernel or DEFAULT
-        return case.stack
-    case, found = open_host([source], None, (*skip, UNKNOWN))
-    row.kernel, row.assumed, row.left_out = case.kernel or "", found.notes, found.left_out
-    return case.stack
+        return load_config(source)
+    case, found = open_host([source], kernels[0] if kernels else None, (*skip, UNKNOWN))
+    row.left_out = found.left_out
+    return case
 
 
 def _on_kernel(row: HostRow, stack: Stack, kernel: Kernel) -> bool | None:
     found = explain(stack, kernel=kernel)
     _note(row, kernel, found)
     if row.deepest is None or found.worst.headroom_bytes < row.deepest.headroom_bytes:
-        row.deepest = found.worst
-        row.why = found.worst.why if not found.fits else ""
+        row.deepest, row.kernel, row.kernel_assumed = found.worst, kernel.name, kernel.assumed
+        row.why = _why(found)
     return found.fits
+
+
+def _why(found: Explanation) -> str:
+    """Why the verdict is not "fits": of the deepest task, if it is that one's."""
+    tasks = sorted(found.tasks, key=lambda t: t.headroom_bytes)
+    return next((t.why for t in tasks if t.fits is not True), "")
 
 
 def _note(row: HostRow, kernel: Kernel, found: Explanation) -> None:
@@ -267,6 +282,7 @@ def _csv(rows: Sequence[HostRow]) -> str:
                 " ".join(row.at_most),
                 len(row.left_out),
                 row.why,
+                row.kernel_assumed,
             ]
         )
     return out.getvalue()

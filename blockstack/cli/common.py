@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +19,12 @@ from blockstack.base.hints import listed
 from blockstack.hosts.build import Imported, build
 from blockstack.hosts.sniff import is_source, read_sources
 from blockstack.kernel import FrameTable, Kernel, load_kernel, read_frames
-from blockstack.kernel.choose import kernel_for
+from blockstack.kernel.choose import Build
+from blockstack.kernel.shipped import kernel_for
 from blockstack.scenario.config import Config, load_config, parse_thread_size
 from blockstack.workload import Workload
 
 FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
-DEFAULT_KERNEL = "linux-6.1-x86_64"
 STATUS = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
 
 _ORDER = (
@@ -138,17 +138,25 @@ def open_host(
 ) -> tuple[Config, Imported]:
     """A host as a config: its kernel is the host's own or stands for it, its workload mixed."""
     first = Path(sources[0]).name if sources else ""
-    found = build(read_sources(sources), name=first.partition(".")[0] or "host", skip=skip)
-    name, assumption = kernel_for(found.release, found.machine)
-    notes = (*found.notes, *((assumption,) if assumption and not kernel else ()))
-    found = replace(found, notes=notes)
+    host = read_sources(sources)
+    own = Build(host.release, host.machine, host.real_time)
+    chosen = kernel_for(kernel, own, said=kernel is not None)
+    found = build(
+        host,
+        name=first.partition(".")[0] or "host",
+        skip=skip,
+        generation=chosen.generation.name,
+    )
+    found = replace(found, notes=(*found.notes, *chosen.taken))
     return Config(
         found.stack,
         Workload(rw="randrw"),
-        kernel or name,
+        kernel or chosen.name,
         name=found.stack.name,
         description=_description(found.sources),
-        assumed=notes,
+        host_kernel=str(own),
+        kernel_given=kernel is not None,
+        assumed=found.notes,
     ), found
 
 
@@ -186,25 +194,52 @@ def open_case(
                 hint=f"blockstack import {config} -o host.toml",
             )
         case, found = open_host([config], kernel, skip)
-        show_notes(found.notes, found.left_out)
+        left_out = found.left_out
     else:
-        case = load_config(config, changes)
-        show_notes(case.assumed)
+        case, left_out = load_config(config, changes), ()
     try:
-        return case, load_chosen(case, kernel, thread_size)
+        chosen = load_chosen(case, kernel, thread_size)
+        show_notes(taken_for_granted(case, chosen), left_out)
+        return case, chosen
     except BlockstackError as error:
         raise error if kernel or thread_size else error.under(str(config)) from error
 
 
-def load_chosen(case: Config, kernel: str | None, thread_size: str | None) -> Kernel:
+def load_chosen(
+    case: Config,
+    kernel: str | None,
+    thread_size: str | None,
+    load: Callable[[str], Kernel] = load_kernel,
+) -> Kernel:
     """A case's kernel, or the one given instead, with the thread size that is asked for."""
-    chosen = load_kernel(kernel or case.kernel or DEFAULT_KERNEL)
+    chosen = kernel_for(
+        kernel or case.kernel,
+        _host_of(case),
+        said=kernel is not None or case.kernel_given,
+        load=load,
+    )
     size = (
         parse_thread_size(thread_size, "--thread-size")
         if thread_size
         else case.overrides.thread_size_bytes
     )
     return chosen.override(thread_size_bytes=size)
+
+
+def _host_of(case: Config) -> Build | None:
+    return Build.parse(case.host_kernel) if case.host_kernel else None
+
+
+def taken_for_granted(case: Config, chosen: Kernel) -> tuple[str, ...]:
+    """What a case assumes, with what letting this kernel stand for the host's does.
+
+    What `import` wrote of the kernel is said anew, of the one that is used.
+    """
+    host = _host_of(case)
+    written = kernel_for(case.kernel, host, said=case.kernel_given).taken if host else ()
+    return tuple(
+        dict.fromkeys((*(one for one in case.assumed if one not in written), *chosen.taken))
+    )
 
 
 def kernel_or_frames(name: str) -> Kernel | FrameTable:

@@ -8,12 +8,21 @@ import typer
 from rich.console import Console
 
 from blockstack.base.errors import ConfigError
-from blockstack.cli.common import JsonOpt, KernelOpt, SkipOpt, app, bad_input, open_host, show_notes
+from blockstack.cli.common import (
+    JsonOpt,
+    KernelOpt,
+    SkipOpt,
+    app,
+    bad_input,
+    load_chosen,
+    open_host,
+    show_notes,
+)
 from blockstack.cli.run import finish_run
 from blockstack.engine.depth.simulate import simulate
 from blockstack.hosts.build import Imported
 from blockstack.hosts.capture import script
-from blockstack.kernel import RULES, load_kernel
+from blockstack.kernel import RULES
 from blockstack.scenario.config import Config, config_to_dict, dump_config
 
 SourcesArg = Annotated[
@@ -52,7 +61,7 @@ def import_(
         text = toml_of(case, found)
         if output is not None:
             _write(output, text)
-        chosen = load_kernel(case.kernel or "")
+        chosen = load_chosen(case, kernel, None)
         results = [
             simulate(case.stack, case.workload, kernel=chosen, submission=rule, bios=bios)
             for rule in (RULES if run else ())

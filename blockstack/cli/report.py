@@ -25,6 +25,7 @@ from blockstack.cli.common import (
     open_case,
     open_host,
     show_notes,
+    taken_for_granted,
 )
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
@@ -129,7 +130,7 @@ def _of_config(case: Config, kernel: Kernel, source: str, options: ReportOptions
         case.name or case.stack.name,
         case.description,
         source,
-        case.assumed,
+        taken_for_granted(case, kernel),
     )
 
 

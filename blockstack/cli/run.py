@@ -273,7 +273,8 @@ def explain(
         if max_layers is not None:
             kernels = [chosen] if kernel or thread_size else _others(chosen)
             rows = _show_layers(case, kernels, max_layers, rule, as_json)
-            raise typer.Exit(_layers_status(rows, chosen, rule or chosen.rule))
+            status = _layers_status(rows, chosen, rule or chosen.rule)
+            raise typer.Exit(CANNOT_TELL if chosen.doubt else status)
         found = explain_stack(case.stack, kernel=chosen, submission=rule, workload=case.workload)
     if as_json:
         print(json.dumps({"config": str(config)} | found.to_dict(), indent=1))
@@ -347,7 +348,9 @@ def _show_layers(
     if as_json:
         print(
             json.dumps(
-                {"kind": kind, "rows": [asdict(r) for r in rows], "left_out": left_out}, indent=1
+                {"kind": kind, "rows": [asdict(r) for r in rows], "left_out": left_out}
+                | ({"notes": list(kernels[0].taken)} if kernels[0].taken else {}),
+                indent=1,
             )
         )
     else:
@@ -356,6 +359,8 @@ def _show_layers(
         out.print(tables.layers_table(rows, own, out.width))
         for why in left_out:
             out.print(Text(f"Left out: {why}", "dim"))
+        for text in kernels[0].taken:
+            out.print(Text(f"Note: kernel: {text}", "dim"))
     return rows
 
 

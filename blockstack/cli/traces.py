@@ -8,13 +8,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from blockstack.base.registry import OPS
 from blockstack.base.units import SECTOR_BYTES, format_bytes, format_count
 from blockstack.cli.common import JsonOpt, app, bad_input
 from blockstack.loads.traces.convert import Statement, stated, target_format, write_trace
 from blockstack.loads.traces.formats import FORMATS, open_trace
 from blockstack.loads.traces.reading import TraceError
 from blockstack.present.tables.capacity import time_text
-from blockstack.workload.trace import OPS, Trace
+from blockstack.workload.trace import Trace
 
 FromOpt = Annotated[
     str | None,

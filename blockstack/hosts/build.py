@@ -12,6 +12,8 @@ from blockstack.hosts.layout import sized
 from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.queue_limits import disk_limits, settled
 from blockstack.hosts.tops import NO_TYPE, add_loops_and_networks, add_uses
+from blockstack.kernel import PROFILES
+from blockstack.kernel.choose import Build, stands_for
 from blockstack.kinds import KINDS
 from blockstack.stack import Stack
 from blockstack.stack.checks import find_cycle
@@ -28,6 +30,8 @@ class Imported:
     stack : Stack
     release, machine : str
         ``uname`` of the host; empty when not told.
+    real_time : bool
+        ``uname`` says PREEMPT_RT.
     notes : tuple of str
         What was assumed.
     left_out : tuple of str
@@ -39,12 +43,15 @@ class Imported:
     stack: Stack
     release: str = ""
     machine: str = ""
+    real_time: bool = False
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
 
-def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Imported:
+def build(
+    host: Host, *, name: str = "host", skip: Iterable[str] = (), generation: str | None = None
+) -> Imported:
     """The stack of a host.
 
     Parameters
@@ -57,13 +64,17 @@ def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Import
         Devices, mount points or kinds to leave out, with what stands on them; ``"unknown"``: all
         whose kind the registry lacks. A file system or swap area that is left out leaves its device
         to be read and written raw.
+    generation : str or None
+        Of the kernel that stands for the host's: whose drivers serve its file systems. None: of
+        the shipped one that stands for it.
 
     Raises
     ------
     BlockstackError
         Devices of kinds that the registry lacks (unless skipped), cycles, contradictions.
     """
-    draft = Draft(host, frozenset(skip))
+    own = Build(host.release, host.machine, host.real_time)
+    draft = Draft(host, frozenset(skip), generation or PROFILES[stands_for(own).name].generation)
     parts = _parts(draft)
     _used_only(draft, parts)
     add_uses(draft)
@@ -83,7 +94,15 @@ def build(host: Host, *, name: str = "host", skip: Iterable[str] = ()) -> Import
             keys_of[key]["limits"] = {**(keys_of[key]["limits"] or {}), **limits}
         stack = _stack(host.name or name, draft, keys_of)
     left = tuple(f"{device}: {why}" for device, why in draft.left.items())
-    return Imported(stack, host.release, host.machine, tuple(host.notes), left, tuple(host.sources))
+    return Imported(
+        stack,
+        host.release,
+        host.machine,
+        host.real_time,
+        tuple(host.notes),
+        left,
+        tuple(host.sources),
+    )
 
 
 def _stack(name: str, draft: Draft, keys_of: Mapping[str, dict[str, Any]]) -> Stack:

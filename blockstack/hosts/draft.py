@@ -25,10 +25,14 @@ class DraftDevice:
 
 @dataclass
 class Draft:
-    """A host's devices by name; what is left out, each with its reason."""
+    """A host's devices by name; what is left out, each with its reason.
+
+    ``generation``: of the kernel that stands for the host's.
+    """
 
     host: Host
     skip: frozenset[str]
+    generation: str
     devices: dict[str, DraftDevice] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)  # of nodes, by identity
     left: dict[str, str] = field(default_factory=dict)  # name of what is left out → why

@@ -12,6 +12,8 @@ from blockstack.base.errors import BlockstackError
 from blockstack.base.hints import listed
 from blockstack.hosts.model.host import Host, Node
 from blockstack.hosts.readers import queue
+from blockstack.kernel import PROFILES
+from blockstack.kernel.choose import DEFAULT
 from blockstack.kinds import KINDS
 from blockstack.stack import Stack
 from blockstack.stack.limit_tree import drivers_own, limit_tree
@@ -20,16 +22,15 @@ from blockstack.stack.limits.rules import (
     rules_for,
 )
 
-_ASSUMED = "6.1"  # stands for a host whose kernel no source tells
 _NEVER_SET = ("alignment_offset", "discard_alignment")  # of a stacked device
 
 
-def generation_of(host: Host) -> str:
-    """The host's kernel, if its queue limits are known."""
+def release_of(host: Host) -> str:
+    """The host's kernel, if its queue limits are known; else the default one's."""
     try:
         rules_for(host.release)
     except BlockstackError:
-        return _ASSUMED
+        return PROFILES[DEFAULT].release
     return host.release
 
 
@@ -57,7 +58,7 @@ def disk_limits(
     if not told or not has_queue(entry) or not stands_alone(entry):
         return {}
     params = {**{p.name: p.default for p in entry.params}, **keys}
-    own = drivers_own(kind, params, generation_of(host))
+    own = drivers_own(kind, params, release_of(host))
     given = {name: value for name, value in told.items() if not _same(value, getattr(own, name))}
     if given.get("max_sectors", 0) > told.get("max_hw_sectors", 0):
         host.note(
@@ -114,8 +115,8 @@ def settled(stack: Stack, nodes: Mapping[str, Node], host: Host) -> dict[str, di
     }
     if not upper:
         return {}
-    generation = generation_of(host)
-    tree, names = limit_tree(stack, generation), set(rules_for(generation).names)
+    release = release_of(host)
+    tree, names = limit_tree(stack, release), set(rules_for(release).names)
     found: dict[str, dict[str, int]] = {}
     other: list[str] = []
     for name, told in upper.items():

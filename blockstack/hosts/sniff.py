@@ -179,6 +179,7 @@ def _running(host: Host) -> None:
     """A live /sys: this machine's kernel, mounts and swaps come with it."""
     name = os.uname()
     host.release, host.machine, host.name = name.release, name.machine, name.nodename
+    host.real_time = "PREEMPT_RT" in name.version
     for path, kind in (
         ("proc/self/mountinfo", "mountinfo"),
         ("proc/swaps", "swaps"),

@@ -7,7 +7,7 @@ from typing import Any
 from blockstack.commands.mkfs import mount_keys
 from blockstack.hosts.draft import UNKNOWN, Draft, DraftDevice
 from blockstack.hosts.model.host import Host, Node, SourceError, Use
-from blockstack.kinds import KINDS
+from blockstack.kinds import KINDS, served_by
 from blockstack.stack.checks import is_filesystem, uses_nic
 
 NIC = "net0"
@@ -31,7 +31,7 @@ def add_uses(draft: Draft) -> None:
         node = host.find(use.on[0]) if use.on else None
         members = (node.facts.fs_members if node else None) or use.on
         nodes = [n for one in members if (n := host.find(one))]
-        kind, keys = _mounted(use, _fs_kind(use, node, host))
+        kind, keys = _mounted(use, _fs_kind(use, node, host, draft.generation))
         name = _free_name(draft, "swap-" + device if use.kind == "swap" else use.where)
         if draft.skips(kind, name, use.where):
             draft.omit(name, f"skipped ({kind}); its device is read and written raw")
@@ -67,14 +67,14 @@ def _free_name(draft: Draft, wanted: str) -> str:
     return name
 
 
-def _fs_kind(use: Use, node: Node | None, host: Host) -> str:
+def _fs_kind(use: Use, node: Node | None, host: Host, generation: str) -> str:
     """The driver that serves a file system's type."""
     if use.kind == "swap":
         return "swap"
     fstype = use.fstype or ((node.facts.fstype if node else None) or "")
-    if fstype in ("ext2", "ext3") and not host.release.startswith("2."):
-        host.note(f"{fstype}: served by the ext4 driver, as in kernels since 4.3")
-        return "ext4"
+    if other := served_by(fstype, generation):
+        host.note(f"{fstype}: served by the {other} driver, as in kernels since 4.3")
+        return other
     return fstype or NO_TYPE
 
 

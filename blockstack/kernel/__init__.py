@@ -1,9 +1,11 @@
 """What a call costs: frame tables of real kernels, call paths, platforms."""
 
+from blockstack.base.registry import RULES
 from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.platform import Platform
+from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.rows import LayerRow, RowSource
-from blockstack.kernel.shipped import PROFILES, RULES, Kernel, kernel_of, load_kernel, read_frames
+from blockstack.kernel.shipped import Kernel, kernel_of, load_kernel, read_frames
 from blockstack.kernel.table import FrameTable, load_table
 
 __all__ = [

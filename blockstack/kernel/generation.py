@@ -11,6 +11,7 @@ from functools import cached_property
 from blockstack.base.calls import Anchor, Cut, CutText, Edge, EdgeText, Path
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel.later import CUTS, EDGES, FROM_SCHEDULE, GONE, RENAMES, UNCUT
+from blockstack.kinds.model import LIKE
 
 
 @dataclass(frozen=True)
@@ -347,6 +348,11 @@ def generation(name: str) -> Generation:
             hint="known: " + ", ".join(GENERATIONS),
         )
     return GENERATIONS[name]
+
+
+def lineage(name: str) -> tuple[str, ...]:
+    """A generation and those that it stands on, nearest first."""
+    return (name, *((LIKE[name],) if name in LIKE else ()))
 
 
 def generation_of(version: tuple[int, ...]) -> Generation | None:

@@ -17,6 +17,8 @@ RENAMES: Mapping[str, tuple[str, ...]] = {
     "vfs_iter_write": ("lo_rw_aio",),
     # block/bdev.c: a file stands for the opened device
     "blkdev_get_by_dev": ("bdev_open",),
+    # fs/xfs/xfs_discard.c goes on without waiting; block/ioctl.c makes its bios itself, and waits
+    "blkdev_issue_discard": ("__blkdev_issue_discard", "submit_bio_wait"),
     # block/blk-mq.c, blk-mq-sched.c
     "__blk_mq_try_issue_directly": ("__blk_mq_issue_directly",),
     "blk_mq_sched_insert_request": ("blk_mq_insert_request",),

@@ -13,7 +13,8 @@ from typing import Literal
 
 from blockstack.base.calls import Path
 from blockstack.kernel.extract.subset import calls_of
-from blockstack.kernel.shipped import PROFILES, load_kernel
+from blockstack.kernel.profiles import PROFILES
+from blockstack.kernel.shipped import load_kernel
 from blockstack.kernel.table import FrameTable, plain_name
 from blockstack.kinds import KINDS, Kind
 

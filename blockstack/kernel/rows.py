@@ -319,7 +319,8 @@ class RowSource:
                 for name in other.names
                 if (key := self.table.find(name))
             ]
-            found += others[:1] or ([anchor] if renamed else [])
+            reached = [o for o in others if o.indirect or graph.reaches(before, o.name, ())]
+            found += (*reached, *others)[:1] or ([anchor] if renamed else [])
         return [
             a for a, b in zip(found, (None, *found), strict=False) if b is None or a.name != b.name
         ]

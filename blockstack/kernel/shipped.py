@@ -1,7 +1,6 @@
 """Kernels by name: frame table, submission rule, platform; every part can be overridden."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib import resources
@@ -9,69 +8,34 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.base.errors import BlockstackError, UnknownKernel
-from blockstack.kernel.generation import GENERATIONS, SPANS, Generation, generation, generation_of
+from blockstack.base.registry import RULES
+from blockstack.kernel.choose import (
+    DEFAULT,
+    Build,
+    build_of,
+    closest,
+    named_for,
+    shipped_like,
+    standing,
+    stands_for,
+)
+from blockstack.kernel.generation import (
+    GENERATIONS,
+    SPANS,
+    Generation,
+    generation,
+    generation_of,
+    lineage,
+)
 from blockstack.kernel.interrupts import switch_path
 from blockstack.kernel.platform import Platform
+from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import FrameTable, base_name, load_table
-from blockstack.kinds.model import LIKE
 from blockstack.version import __version__
-
-RULES = ("recursive", "fifo", "two-list", "lifo")
-
-
-def _i386_v2_6(thread_size_bytes: int, thread_info_bytes: int) -> Platform:
-    """i386 of 2.6: 4K stacks (CONFIG_4KSTACKS) have interrupt stacks of their own."""
-    small = thread_size_bytes == 4096
-    return Platform(
-        "i386",
-        thread_size_bytes,
-        thread_info_bytes,
-        0,
-        "separate" if small else "shared",
-        thread_size_bytes if small else 0,
-        0,
-        "none",
-        irq_stacks_with_4k=True,
-    )
-
 
 #: kernel/softirq.c, kernel/irq/manage.c and kernel/locking/spinlock_rt.c with CONFIG_PREEMPT_RT
 _REAL_TIME = "PREEMPT_RT: interrupts run in threads and spinlocks sleep, the model has neither"
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What a shipped kernel name stands for."""
-
-    data: str
-    generation: str
-    platform: Platform
-    column: int = 1
-
-
-# irq_entry_bytes: pt_regs (168, aligned to 176; 68 and 8) and the frames of common_interrupt (32;
-# 20, and __common_interrupt's 36) from the tables, before the stack is switched.
-# thread_info lives in task_struct since 4.9; SCHED_STACK_END_CHECK is on in Debian's configs;
-# randomize_kstack_offset adds up to 0x3ff rounded down to the stack's alignment
-_X86_64 = Platform(
-    "x86_64", 16384, 0, 8, "separate", 16384, 208, "guard-page", offset_bytes=1016, guard_pages=1
-)
-# thread_info by hand from the structs: 2.6.24's restart_block holds a futex's arguments, four bytes
-# more than 2.6.18's four words (commit ce6bd420f43b)
-PROFILES: Mapping[str, Profile] = {
-    "linux-2.6.18-i386-4k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _i386_v2_6(4096, 56)),
-    "linux-2.6.18-i386-8k": Profile("linux-2.6.18-i386.json.gz", "2.6.18", _i386_v2_6(8192, 56)),
-    "linux-2.6.24-i386-4k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _i386_v2_6(4096, 60)),
-    "linux-2.6.24-i386-8k": Profile("linux-2.6.24-i386.json.gz", "2.6.24", _i386_v2_6(8192, 60)),
-    "linux-6.1-i386": Profile(
-        "linux-6.1-i386.json.gz",
-        "6.1",
-        Platform("i386", 8192, 0, 4, "separate", 8192, 132, "canary", offset_bytes=1020),
-    ),
-    "linux-6.1-x86_64": Profile("linux-6.1-x86_64.json.gz", "6.1", _X86_64),
-    "linux-6.12-x86_64": Profile("linux-6.12-x86_64.json.gz", "6.12", _X86_64),
-}
 
 
 @dataclass(frozen=True)
@@ -90,6 +54,10 @@ class Kernel:
         Bytes per layer, computed on demand from the frame table and remembered.
     overrides : tuple of str
         What was changed for a what-if, shown in every result.
+    assumed : str
+        What it takes to let this kernel stand for a host's own, shown in every result.
+    doubt : str
+        Why a depth on it is no verdict: the host whose stack it is runs another kernel.
     """
 
     name: str
@@ -99,6 +67,8 @@ class Kernel:
     rule: str
     rows: RowSource = field(repr=False, compare=False)
     overrides: tuple[str, ...] = ()
+    assumed: str = ""
+    doubt: str = ""
 
     @classmethod
     def make(cls, name: str, table: FrameTable, gen: Generation, platform: Platform) -> "Kernel":
@@ -149,6 +119,11 @@ class Kernel:
             kernel = kernel._on(replace(kernel.platform, offset_bytes=0))
             changed.append("randomize_kstack_offset=off")
         return replace(kernel, overrides=tuple(changed))
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """What letting this kernel stand for a host's takes for granted, or why it cannot."""
+        return tuple(filter(None, (self.assumed, self.doubt)))
 
     def _on(self, platform: Platform) -> "Kernel":
         if platform.offset_bytes == self.platform.offset_bytes:
@@ -236,15 +211,7 @@ def _shipped(name: str) -> Kernel:
 @lru_cache(maxsize=8)
 def shipped_functions(generation_name: str, arch: str) -> Mapping[str, str]:
     """Source files by function of the shipped kernel of a generation, or of the one it is like."""
-    like = LIKE.get(generation_name, generation_name)
-    name = next(
-        (
-            n
-            for n, profile in PROFILES.items()
-            if profile.generation == like and profile.platform.arch == arch
-        ),
-        None,
-    )
+    name = next(iter(shipped_like(lineage(generation_name), arch)), None)
     functions = {} if name is None else load_kernel(name).table.functions
     return {function: row[0] for function, row in functions.items()}
 
@@ -256,7 +223,7 @@ def _expected(gen: Generation, arch: str) -> frozenset[str]:
 def _generation_of(table: FrameTable, path: Path) -> Generation:
     if str(table.meta.get("generation", "")) in GENERATIONS:
         return generation(str(table.meta["generation"]))
-    gen = generation_of(version_of(str(table.meta["kernel"])))
+    gen = generation_of(build_of(str(table.meta["kernel"]), table.arch).version)
     if gen is None:
         raise UnknownKernel(
             "no generation of the model covers this kernel",
@@ -272,12 +239,6 @@ def _generation_of(table: FrameTable, path: Path) -> Generation:
     return gen
 
 
-def version_of(kernel: str) -> tuple[int, ...]:
-    """``"Linux 6.12.117+deb12-amd64 ..."`` -> (6, 12, 117); (0, 0, 0) when it names none."""
-    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", kernel)
-    return tuple(int(part or 0) for part in match.groups()) if match else (0, 0, 0)
-
-
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
@@ -285,17 +246,54 @@ def _dotted(version: tuple[int, ...]) -> str:
 def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
     sizes = table.meta.get("thread_size")
     size = min(sizes) if isinstance(sizes, list) else sizes
-    for profile in PROFILES.values():
-        if profile.generation == LIKE.get(gen.name, gen.name) and (
-            profile.platform.arch == table.arch
-        ):
-            base = profile.platform
-            return base if size is None else base.with_thread_size(int(size))
+    for name in shipped_like(lineage(gen.name), table.arch):
+        base = PROFILES[name].platform
+        return base if size is None else base.with_thread_size(int(size))
     raise UnknownKernel(
         "no platform is known for this architecture and generation",
         path=str(path),
         value=f"{table.arch}, {gen.name}",
     )
+
+
+def own_build(kernel: Kernel) -> Build:
+    """Which build a kernel's frame table is of."""
+    return build_of(str(kernel.table.meta["kernel"]), kernel.platform.arch)
+
+
+def kernel_for(
+    name: str | None,
+    host: Build | None = None,
+    *,
+    said: bool = False,
+    load: Callable[[str], Kernel] = load_kernel,
+) -> Kernel:
+    """The kernel that a stack is judged on, with what that takes for granted.
+
+    Parameters
+    ----------
+    name : str or None
+        As `load_kernel` takes it. None: what stands for the host's, else the default.
+    host : Build or None
+        What the stack's host says of its kernel; None: it is no host's.
+    said : bool
+        Somebody has said that it stands for the host's: no doubt is left.
+    load : callable
+        Finds a kernel by its name; one that remembers those of a fleet.
+
+    Raises
+    ------
+    BlockstackError
+        As `load_kernel`.
+    """
+    if host is None:
+        kernel = load(name or DEFAULT)
+        return (
+            kernel if name else replace(kernel, assumed=f"no kernel is named; {DEFAULT} is assumed")
+        )
+    kernel = load(name or stands_for(host).name)
+    choice = (named_for if said else standing)(kernel.name, own_build(kernel), host)
+    return replace(kernel, assumed=choice.assumed, doubt=choice.doubt)
 
 
 def kernel_of(release: str, arch: str, named: Iterable[str | Path] = ()) -> Kernel:
@@ -312,27 +310,17 @@ def kernel_of(release: str, arch: str, named: Iterable[str | Path] = ()) -> Kern
     Returns
     -------
     Kernel
-        A named one of this release, else of its version (6.1), else the shipped one of its
-        version, else a named one of the architecture.
+        See `closest`.
 
     Raises
     ------
     BlockstackError
         There is none.
     """
-    version = version_of(release)[:2]
-    fit = [k for k in map(load_kernel, named) if k.platform.arch == arch]
-    same = [k for k in fit if version_of(str(k.table.meta["kernel"]))[:2] == version]
-    exact = [
-        k for k in same if release in re.split(r"linux-image-|\s", str(k.table.meta["kernel"]))
-    ]
-    shipped = f"linux-{_dotted(version)}-{arch}"
-    if exact or same:
-        return (exact or same)[0]
-    if shipped in PROFILES:
-        return load_kernel(shipped)
-    if fit:
-        return fit[0]
+    kernels = {str(name): load_kernel(name) for name in named}
+    name = closest(release, arch, {name: own_build(k) for name, k in kernels.items()})
+    if name is not None:
+        return kernels[name] if name in kernels else load_kernel(name)
     raise BlockstackError(
         "no frame table for this kernel",
         path="kernel",

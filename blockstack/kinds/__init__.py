@@ -15,7 +15,16 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind for kind in (*DM_KINDS, *MD_KINDS, *DISK_KINDS, *NETWORK_KINDS, *SOURCE_KINDS)
 }
 
-__all__ = ["KINDS", "Calls", "Kind", "Param", "Worker", "find_kind", "served_by"]
+__all__ = [
+    "KINDS",
+    "Calls",
+    "Kind",
+    "Param",
+    "Worker",
+    "find_kind",
+    "served_by",
+    "served_hint",
+]
 
 
 def find_kind(name: object, path: str = "kind") -> Kind:
@@ -41,10 +50,12 @@ _SERVED_BY: Mapping[str, str] = {"ext2": "ext4", "ext3": "ext4"}
 
 
 def served_by(name: str, generation: str) -> str:
-    """A hint: the driver that serves a file system which a kernel has no driver for; or empty."""
+    """The kind whose driver serves a file system that a generation has no own one for; or empty."""
     other = _SERVED_BY.get(name, "")
-    return (
-        f'; there {other}\'s driver serves {name}: write kind = "{other}"'
-        if (other and generation in generations(KINDS[other].calls))
-        else ""
-    )
+    return other if other and generation in generations(KINDS[other].calls) else ""
+
+
+def served_hint(name: str, generation: str) -> str:
+    """What to write instead of a file system that has no driver of its own; or empty."""
+    other = served_by(name, generation)
+    return f'; there {other}\'s driver serves {name}: write kind = "{other}"' if other else ""

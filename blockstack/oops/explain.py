@@ -11,13 +11,11 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
-from blockstack.kernel import PROFILES, Kernel, Platform, load_kernel
-from blockstack.kernel.generation import generation_of
+from blockstack.kernel import Kernel, Platform, load_kernel
+from blockstack.kernel.choose import build_of, of_version
 from blockstack.kernel.owners import UNKNOWN, by_file, owner_of
-from blockstack.kernel.shipped import version_of
 from blockstack.kernel.table import FrameTable
 from blockstack.kernel.traced import traced_path
-from blockstack.kinds.model import LIKE
 from blockstack.oops.read import Oops, OopsRow
 from blockstack.results.oops import ExplainedRow, LayerCost, OopsExplanation, Remedy, SizeVerdict
 from blockstack.results.traced import TracedFrame
@@ -92,13 +90,8 @@ def best_kernel(oops: Oops) -> Kernel | None:
     functions, with 8 KiB before 4 where the frames are the same.
     """
     names = {row.function for row in oops.rows}
-    fit = [name for name, p in PROFILES.items() if oops.stated.arch in ("", p.platform.arch)]
-    stated = generation_of(version_of(oops.stated.kernel))
-    for gen in (stated.name, LIKE.get(stated.name)) if stated else ():
-        same = [name for name in fit if PROFILES[name].generation == gen]
-        if same:
-            fit = same
-            break
+    stated = oops.stated
+    fit = of_version(build_of(stated.kernel, stated.arch).version, stated.arch)
     kernels = sorted((_loaded(name) for name in fit), key=lambda k: -k.platform.thread_size_bytes)
     return max(kernels, key=lambda k: sum(bool(k.rows.table.named(n)) for n in names), default=None)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from blockstack.base.errors import BlockstackError, ConfigError
 from blockstack.base.hints import check_keys, did_you_mean
+from blockstack.base.registry import RULES
 from blockstack.base.units import format_bytes, parse_bytes
 from blockstack.kinds import find_kind
 from blockstack.scenario.changes import changed
@@ -18,13 +19,14 @@ from blockstack.stack.machine import Machine
 from blockstack.stack.model import Stack
 from blockstack.workload import Workload
 
-SUBMISSIONS = ("recursive", "fifo", "two-list", "lifo")
 TOP_KEYS = (
     "kernel",
     "name",
     "description",
     "submission",
     "thread_size",
+    "host_kernel",
+    "kernel_given",
     "assumed",
     "missing",
     "devices",
@@ -65,6 +67,11 @@ class Config:
     machine : Machine
         Cores and their speed, for the capacity model.
     name, description : str
+    host_kernel : str
+        What the host says of its kernel, release and machine, or ``unknown``; empty: the stack is
+        no host's.
+    kernel_given : bool
+        Somebody has said that ``kernel`` stands for the host's, whatever that is.
     assumed : tuple of str
         What the import of a host took for granted; said whenever the config is used.
     path : str
@@ -78,18 +85,20 @@ class Config:
     machine: Machine = field(default_factory=Machine)
     name: str = ""
     description: str = ""
+    host_kernel: str = ""
+    kernel_given: bool = False
     assumed: tuple[str, ...] = ()
     path: str = field(default="", compare=False)
 
 
 def parse_submission(value: object, path: str = "submission") -> str:
     """One of the four submission rules."""
-    if not isinstance(value, str) or value not in SUBMISSIONS:
+    if not isinstance(value, str) or value not in RULES:
         raise ConfigError(
             "no such submission rule",
             path=path,
             value=value,
-            hint=did_you_mean(value, SUBMISSIONS, "rules"),
+            hint=did_you_mean(value, RULES, "rules"),
         )
     return value
 
@@ -174,7 +183,7 @@ def config_from_dict(table: Mapping[str, Any], *, source: str = "") -> Config:
     """
     _check_integers(table)
     check_keys(table, TOP_KEYS, "")
-    words = {key: _text(table, key) for key in ("kernel", "name", "description")}
+    words = {key: _text(table, key) for key in ("kernel", "name", "description", "host_kernel")}
     name = words["name"] or (Path(source).stem if source else "stack")
     submission = table.get("submission")
     thread_size = table.get("thread_size")
@@ -196,6 +205,8 @@ def config_from_dict(table: Mapping[str, Any], *, source: str = "") -> Config:
         machine,
         name,
         words["description"],
+        words["host_kernel"],
+        _flag(table, "kernel_given"),
         _texts(table, "assumed"),
         source,
     )
@@ -345,6 +356,13 @@ def _text(table: Mapping[str, Any], key: str, above: str = "") -> str:
     return value
 
 
+def _flag(table: Mapping[str, Any], key: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise ConfigError("must be true or false", path=key, value=value)
+    return value
+
+
 def _texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
     values = table.get(key, [])
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
@@ -365,11 +383,14 @@ def config_to_dict(config: Config) -> dict[str, Any]:
         "name": config.name,
         "description": config.description,
         "kernel": config.kernel,
+        "host_kernel": config.host_kernel,
         "submission": config.overrides.submission,
     }
     table: dict[str, Any] = {key: value for key, value in words.items() if value}
     if config.overrides.thread_size_bytes is not None:
         table["thread_size"] = config.overrides.thread_size_bytes
+    if config.kernel_given:
+        table["kernel_given"] = True
     if config.assumed:
         table["assumed"] = list(config.assumed)
     if config.machine != Machine():

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 READ, WRITE, FLUSH, DISCARD, FUA = range(5)
-OPS = ("read", "write", "flush", "discard", "fua")
 
 
 @dataclass(frozen=True, eq=False)

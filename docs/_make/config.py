@@ -19,6 +19,8 @@ A scenario is one TOML file (UTF-8). This page's tables are made from the regist
 | `name`, `description` | for tables and plots |
 | `submission` | what-if: `recursive`, `fifo`, `two-list`, `lifo`; absent: the kernel's own rule |
 | `thread_size` | what-if: `"4 KiB"`, `"8 KiB"`, `"16 KiB"` |
+| `host_kernel` | the host's own kernel, `"RELEASE MACHINE"` or `"unknown"` (`import` writes it): one of another series, architecture or flavour than `kernel` makes every verdict "cannot tell"; what else differs is said |
+| `kernel_given` | `true`: somebody has said that `kernel` stands for the host's (`import --kernel`), whatever that is |
 | `assumed` | a list of texts: what `import` took for granted about a host; said whenever the config is used |
 | `[missing]` | what was left out of the stack, `NAME = "reason"`: while there is any, nothing "fits" for certain (`import` writes it) |
 | `[devices.NAME]` | one table per device: `kind`, `on` (one name or a list, in member order), and the kind's parameters |

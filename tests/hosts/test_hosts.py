@@ -25,8 +25,6 @@ from blockstack.hosts.model.host import Host, canonical
 from blockstack.hosts.model.naming import disk_of_partition, name_of_number
 from blockstack.hosts.readers import queue
 from blockstack.hosts.sniff import read_sources
-from blockstack.kernel import PROFILES
-from blockstack.kernel.choose import kernel_for
 
 
 def test_names_have_one_spelling():
@@ -333,22 +331,6 @@ def test_every_format_is_one_entry_with_its_own_name():
 def test_an_empty_host_says_so():
     with pytest.raises(BlockstackError, match="no device"):
         build(Host())
-
-
-@pytest.mark.parametrize(
-    "release, machine, name, part",
-    [
-        ("6.1.0-9-amd64", "x86_64", "linux-6.1-x86_64", ""),
-        ("6.1.0-9-686-pae", "i686", "linux-6.1-i386", ""),
-        ("2.6.18-412.el5", "i686", "linux-2.6.18-i386-4k", "8K"),
-        ("5.15.0-97-generic", "x86_64", "linux-6.1-x86_64", "5.15.0"),
-        ("", "", "linux-6.1-x86_64", "no source"),
-    ],
-)
-def test_which_kernel_stands_for_a_host(release, machine, name, part):
-    found, assumption = kernel_for(release, machine)
-    assert found == name and name in PROFILES
-    assert part in assumption and bool(part) == bool(assumption)
 
 
 def test_skipping_what_nothing_tells():

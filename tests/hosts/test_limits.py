@@ -10,7 +10,7 @@ from places import ROOT
 
 from blockstack.engine.study.splits import explain_limits
 from blockstack.hosts.build import build
-from blockstack.hosts.queue_limits import generation_of
+from blockstack.hosts.queue_limits import release_of
 from blockstack.hosts.readers import queue
 from blockstack.hosts.sniff import read_sources, read_text
 from blockstack.scenario.config import Config, config_from_dict, config_to_dict
@@ -173,8 +173,8 @@ def test_imported_hosts_have_the_limits_that_their_sysfs_shows(name):
         pytest.skip(f"no {name} beside the checkout")
     host = read_sources([path])
     found = build(host, skip=["unknown"])
-    generation = generation_of(host)
-    names, tree = rules_for(generation).names, limit_tree(found.stack, generation)
+    release = release_of(host)
+    names, tree = rules_for(release).names, limit_tree(found.stack, release)
     compared = 0
     for device, made in tree.items():
         node = host.find(device)

@@ -14,11 +14,11 @@ from blockstack.base.calls import Path as Anchors
 from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.engine.depth.explain import explain
 from blockstack.kernel import PROFILES, FrameTable, kernel_of, load_kernel
+from blockstack.kernel.choose import build_of
 from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.generation import GENERATIONS, generation_of
 from blockstack.kernel.graph import CallGraph
 from blockstack.kernel.rows import RowSource
-from blockstack.kernel.shipped import version_of
 from blockstack.kernel.traced import traced_path
 from blockstack.kinds import find_kind
 from blockstack.kinds.model import LIKE
@@ -69,7 +69,7 @@ def rows(table, **renames):
     ],
 )
 def test_generation_by_version(release, name, read):
-    gen = generation_of(version_of(release))
+    gen = generation_of(build_of(release, "").version)
     assert gen.name == name
     assert (gen.doubt == "") is read
     assert gen.rule == {"2.6.18": "recursive", "2.6.24": "fifo"}.get(name, "two-list")
@@ -77,7 +77,7 @@ def test_generation_by_version(release, name, read):
 
 @pytest.mark.parametrize("release", ["2.4.37", "2.6.32-5-686", "3.10.0", "4.19.0-27", "5.8.1", "x"])
 def test_versions_without_anchors_have_no_generation(release):
-    assert generation_of(version_of(release)) is None
+    assert generation_of(build_of(release, "").version) is None
 
 
 def test_a_renamed_function_takes_its_place():

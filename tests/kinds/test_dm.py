@@ -3,25 +3,24 @@
 from functools import cache
 
 import pytest
+from shipped import KERNELS
 
 from blockstack.base.calls import Path
 from blockstack.kernel import load_kernel as load_any_kernel
 from blockstack.kinds import KINDS
-from blockstack.kinds.model import Calls, Kind
+from blockstack.kinds.model import Calls, Kind, in_generation
 
-KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
 load_kernel = cache(load_any_kernel)
 DM = tuple(kind for name, kind in KINDS.items() if name.startswith("dm-"))
 
 
 def _calls(kernel_name: str) -> list[tuple[Kind, str, Calls]]:
     gen = load_kernel(kernel_name).generation.name
-    found = [(kind, "", kind.calls[gen]) for kind in DM if gen in kind.calls]
-    return found + [
-        (kind, word, calls[gen])
+    return [
+        (kind, word, calls)
         for kind in DM
-        for word, calls in kind.variants.items()
-        if gen in calls
+        for word, rows in {"": kind.calls, **kind.variants}.items()
+        if (calls := in_generation(rows, gen)) is not None
     ]
 
 

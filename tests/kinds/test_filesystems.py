@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from pace import one_quick, quick_where
+from shipped import KERNELS, OF_2_6, SINCE_6
 
 from blockstack.base.calls import Path
 from blockstack.engine.depth.explain import explain
@@ -14,10 +15,10 @@ from blockstack.engine.plan.entries import source_completion
 from blockstack.engine.plan.layers import Layers
 from blockstack.kernel import CallPath, Kernel, load_kernel
 from blockstack.kinds import find_kind
+from blockstack.kinds.model import in_generation
 from blockstack.stack import Stack
 from blockstack.validation.bounds import as_traced
 
-KERNELS = ("linux-2.6.18-i386-4k", "linux-2.6.24-i386-4k", "linux-6.1-x86_64", "linux-6.1-i386")
 OLD = KERNELS[0]
 BLOCK = ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "swap")
 SOURCES = (*BLOCK, "reiser4", "nfs", "nfsd")
@@ -29,7 +30,9 @@ def kernel(name: str) -> Kernel:
 
 
 def entry(kind: str, name: str, kernel_name: str) -> Path:
-    return find_kind(kind).entries[kernel(kernel_name).generation.name][name]
+    entries = in_generation(find_kind(kind).entries, kernel(kernel_name).generation.name)
+    assert entries is not None
+    return entries[name]
 
 
 @cache
@@ -56,7 +59,7 @@ def ways(kinds: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     for k in KERNELS:
         gen = kernel(k).generation.name
         for kind in kinds:
-            for name in find_kind(kind).entries.get(gen, {}):
+            for name in in_generation(find_kind(kind).entries, gen) or {}:
                 yield kind, name, k
 
 
@@ -146,7 +149,7 @@ def test_the_deepest_point_is_no_shallower_than_the_submit(name: str, kernel_nam
 @pytest.mark.parametrize("kernel_name", KERNELS)
 def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
     for kind in ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat"):
-        if kernel(kernel_name).generation.name not in find_kind(kind).entries:
+        if in_generation(find_kind(kind).entries, kernel(kernel_name).generation.name) is None:
             continue
         for op in ("read", "write"):
             direct = functions(way(kind, f"{op}-direct", kernel_name))
@@ -157,7 +160,7 @@ def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
                 "do_generic_mapping_read",
                 "do_writepages",
             } & set(direct)
-            assert fixed(way(kind, f"{op}-direct", kernel_name)) <= 1400
+            assert fixed(way(kind, f"{op}-direct", kernel_name)) <= 1450
 
 
 def test_reads_allocate_nothing() -> None:
@@ -175,7 +178,7 @@ def test_reads_allocate_nothing() -> None:
             } & set(functions(way(kind, name, k)))
 
 
-@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+@pytest.mark.parametrize("kernel_name", SINCE_6)
 def test_vfat_reads_its_table_below_every_mapping(kernel_name: str) -> None:
     """fat_get_cluster walks the chain (fs/fat/cache.c): the deepest bio reads the table."""
     table = ["fat_get_cluster", "fat_ent_read", "fat_ent_bread", "__bread_gfp"]
@@ -190,6 +193,8 @@ def test_vfat_reads_its_table_below_every_mapping(kernel_name: str) -> None:
         "write-gap",
         "write-direct-grow",
     ):
+        if (name, kernel(kernel_name).generation.name) == ("kswapd", "6.12"):
+            continue  # see below
         found = functions(way("vfat", name, kernel_name))
         first = found.index(table[0])
         assert found[first : first + len(table)] == table, name
@@ -204,7 +209,7 @@ def test_kswapd_writes_no_vfat_pages_in_6_12() -> None:
     assert set(ways_in["6.1"]) - set(ways_in["6.12"]) == {"kswapd"}
 
 
-@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+@pytest.mark.parametrize("kernel_name", SINCE_6)
 def test_f2fs_leaves_checkpoints_to_its_thread(kernel_name: str) -> None:
     """checkpoint_merge: who needs a checkpoint waits for f2fs_ckpt."""
     for name in ("fsync", "writeback", "write"):
@@ -215,9 +220,9 @@ def test_f2fs_leaves_checkpoints_to_its_thread(kernel_name: str) -> None:
 def test_btrfs_reads_checksums_without_read_ahead() -> None:
     """A window has fewer sectors than a leaf holds checksums; a direct read's bio may have more,
     and where the read-ahead is the deeper branch, it takes it. No lookup changes the tree."""
-    assert "reada_for_search" in functions(way("btrfs", "read-direct-csum", KERNELS[3]))
+    assert "reada_for_search" in functions(way("btrfs", "read-direct-csum", "linux-6.1-i386"))
     for name in (n for n in find_kind("btrfs").entries["6.1"] if n.endswith("-csum")):
-        for k in KERNELS[2:]:
+        for k in SINCE_6:
             found = functions(way("btrfs", name, k))
             assert "split_leaf" not in found and "btrfs_submit_data_write_bio" not in found
             assert "direct" in name or "reada_for_search" not in found
@@ -229,7 +234,7 @@ def test_direct_io_ends_in_its_own_end_io() -> None:
     stack.add("fs", "raw", on=stack.scsi("sda", size="1 GiB"))
     found = {}
     for direct in (False, True):
-        for k in (kernel(KERNELS[3]), as_traced(kernel(KERNELS[3]))):
+        for k in (kernel("linux-6.1-i386"), as_traced(kernel("linux-6.1-i386"))):
             ended = source_completion(stack, "fs", Layers(k, stack), direct)
             found[direct, k.rows.entered is not None] = ended.frames()[1].function
     assert found == {
@@ -251,7 +256,7 @@ def test_a_card_s_frames_are_the_way_in_s(kernel_name: str) -> None:
 
 def test_reclaim_is_entered_once() -> None:
     for kind, name, k in ways(BLOCK):
-        if name in ("reclaim", "fault", "kswapd") and k in KERNELS[:2]:
+        if name in ("reclaim", "fault", "kswapd") and k in OF_2_6:
             for deepest in (False, True):
                 found = functions(way(kind, name, k, deepest))
                 assert found.count("try_to_free_pages") == (name != "kswapd")
@@ -264,7 +269,7 @@ NFSD_WRITE = 20 + 60 + 52 + 36 + 52 + 44 + 92 + 16 + 112
 
 
 @pytest.mark.parametrize("fs", ["ext3", "xfs"])
-@pytest.mark.parametrize("name", KERNELS[:2])
+@pytest.mark.parametrize("name", OF_2_6)
 def test_nfsd_of_2_6_goes_on_in_the_exported_file_system(name: str, fs: str) -> None:
     k = kernel(name)
     gen = k.generation.name
@@ -303,7 +308,7 @@ def before(path: CallPath, function: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", one_quick([3, 4]))
-@pytest.mark.parametrize("k", KERNELS[2:])
+@pytest.mark.parametrize("k", SINCE_6)
 def test_nfs_of_6_1_is_complete(k: str, version: int) -> None:
     """The client's ways end in the card's driver, the server's in the exported file system's."""
     rows = kernel(k).rows
@@ -330,7 +335,8 @@ def test_nfs_lookup_is_the_traced_one() -> None:
         *path.via[path.via.index("rpc_run_task") :],
     )
     steps = {
-        s.function: s.bytes for s in kernel(KERNELS[2]).rows.spine(replace(path, via=via)).steps
+        s.function: s.bytes
+        for s in kernel("linux-6.1-x86_64").rows.spine(replace(path, via=via)).steps
     }
     traced = {
         "nfs_lookup": 72,
@@ -383,7 +389,7 @@ def test_file_systems_in_the_middle(kernel_name: str) -> None:
     """Under a loop device or a server: from the file operation to submit_bio, without a root."""
     k = kernel(kernel_name)
     for name in ("ext3", "ext4", "xfs", "vfat"):
-        calls = find_kind(name).calls.get(k.generation.name)
+        calls = in_generation(find_kind(name).calls, k.generation.name)
         if calls is None:
             continue
         for path in (
@@ -402,7 +408,7 @@ def test_file_systems_in_the_middle(kernel_name: str) -> None:
 
 
 @pytest.mark.parametrize("direct", [False, True])
-@pytest.mark.parametrize("kernel_name", KERNELS[2:])
+@pytest.mark.parametrize("kernel_name", SINCE_6)
 def test_only_a_preallocated_file_has_extents_to_split(kernel_name: str, direct: bool) -> None:
     """A loop device's worker allocates either way; below ext4_split_extent_at: in its file only."""
     chains, peaks = {}, {}
@@ -430,6 +436,7 @@ def test_roots(kernel_name: str) -> None:
         "linux-2.6.24-i386-4k": (72, 24),
         "linux-6.1-x86_64": (168, 168),
         "linux-6.1-i386": (76, 76),
+        "linux-6.12-x86_64": (168, 168),
     }[kernel_name]
     k = kernel(kernel_name)
     for root, expected in zip(("@syscall", "@kthread"), first, strict=True):

@@ -5,17 +5,20 @@ from dataclasses import replace
 
 import pytest
 from pace import quick_where
+from shipped import SINCE_6, by_generation
 
 from blockstack.base.calls import Path
 from blockstack.base.errors import ConfigError, UnsupportedKind
 from blockstack.engine.depth.explain import explain
 from blockstack.kernel import RowSource, load_kernel
+from blockstack.kernel.absent import why_absent
 from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.interrupts import interrupt_paths, switch_path
 from blockstack.kinds import Calls, Kind
 from blockstack.kinds.disks import DISK_KINDS
 from blockstack.kinds.disks.loop import LOOP
 from blockstack.kinds.disks.scsi import SCSI
+from blockstack.kinds.model import generations, in_generation
 from blockstack.kinds.network import NETWORK_KINDS
 from blockstack.kinds.network.iscsi import ISCSI
 from blockstack.kinds.network.nbd import NBD
@@ -25,11 +28,7 @@ from blockstack.stack import Stack
 from blockstack.workload import Workload
 
 KINDS = {kind.name: kind for kind in (*DISK_KINDS, *NETWORK_KINDS)}
-KERNELS = {
-    "2.6.18": ("linux-2.6.18-i386-4k",),
-    "2.6.24": ("linux-2.6.24-i386-4k",),
-    "6.1": ("linux-6.1-x86_64", "linux-6.1-i386"),
-}
+KERNELS = by_generation()
 NIC_SITE = "dev_hard_start_xmit"
 
 
@@ -43,11 +42,17 @@ def every_calls() -> list[tuple[str, Kind, str, str, Calls]]:
     found = []
     for kind in KINDS.values():
         tables = kind.variants or {"": kind.calls}
-        for word, by_generation in tables.items():
-            for generation, calls in by_generation.items():
+        for word, rows in tables.items():
+            for generation in generations(rows):
+                calls = in_generation(rows, generation)
                 label = f"{kind.name}:{word}:{generation}"
                 found.append((label, kind, word, generation, calls))
     return found
+
+
+def kernels_with(calls: Calls, generation: str) -> list[str]:
+    """The kernels of a generation, but those whose builds lack the driver."""
+    return [name for name in KERNELS[generation] if not why_absent(load_kernel(name), calls)]
 
 
 CALLS = every_calls()
@@ -74,7 +79,7 @@ def test_anchors_are_in_the_tables(
 ) -> None:
     _, kind, word, generation, calls = entry
     unknown = lacked(kind, word, generation)
-    for name in KERNELS[generation]:
+    for name in kernels_with(calls, generation):
         missing = [m for path in paths_of(calls) for m in rows[name]._anchors(path)[1]]
         assert bool(missing) == unknown, (name, missing)
 
@@ -87,7 +92,7 @@ def test_anchors_are_connected(
     _, kind, word, generation, calls = entry
     if kind.role == "nic" or lacked(kind, word, generation):
         return
-    for name in KERNELS[generation]:
+    for name in kernels_with(calls, generation):
         source, gen = rows[name], rows[name].generation
         for path in (calls.submit, *calls.submit_ops.values()):
             if path is not None:
@@ -103,7 +108,7 @@ def test_structure() -> None:
     for _, kind, _, generation, calls in CALLS:
         assert kind.role != "leaf" or kind.arity == (0, 0)
         assert set(calls.submit_ops) | set(calls.worker) <= set(calls.ops)
-        assert generation == "6.1" or "discard" not in calls.ops or kind.role == "nic"
+        assert generation in ("6.1", "6.12") or "discard" not in calls.ops or kind.role == "nic"
     assert KINDS["loop"].arity == (1, 1) == KINDS["partition"].arity
     for name in ("nvme", "virtio-blk", "null_blk", "zram"):
         assert set(KINDS[name].calls) == {"6.1"}
@@ -350,7 +355,7 @@ def test_inline_completion_is_reached(
     _, _, _, generation, calls = entry
     if not calls.inline_completion:
         return
-    for name in KERNELS[generation]:
+    for name in kernels_with(calls, generation):
         source, gen = rows[name], rows[name].generation
         for path in (calls.submit, *calls.submit_ops.values()):
             assert path is not None
@@ -364,7 +369,7 @@ RECEIVED = [
     for driver in ("e1000", "loopback")
 ] + [
     (name, kind, driver)
-    for name in KERNELS["6.1"]
+    for name in SINCE_6
     for kind in ("iscsi", "nbd", "nvme-tcp", "nfs", "nfsd")
     for driver in ("e1000", "loopback")
 ]
@@ -404,7 +409,7 @@ def test_nvme_tcp_sends_in_the_submitter_or_in_io_work(rows: dict[str, RowSource
     """6.1 tcp.c nvme_tcp_queue_request: both ways reach the card; nothing waits for memory."""
     stack = Stack("net")
     stack.add("net", "nvme-tcp", size="1 GiB", nic=stack.nic("eth0"))
-    for name in KERNELS["6.1"]:
+    for name in SINCE_6:
         tasks = {t.task: t for t in explain(stack, kernel=name).tasks}
         sent = next(t for t in tasks.values() if t.context == "caller")
         for task, entry in (

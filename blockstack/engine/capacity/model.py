@@ -185,6 +185,7 @@ def _assumed(
     lines = [f"nothing goes through what was left out: {listed(missing)}"] if missing else []
     lines += stations.figures.assumed()
     lines.append(machine.assumed())
+    lines += [f"kernel: {text}" for text in kernel.taken]
     estimated = list(
         dict.fromkeys(
             name

@@ -108,7 +108,7 @@ def explain(
 
 def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
     """What is assumed or left out for these devices on this kernel, once each."""
-    notes = list(stack.warnings())
+    notes = [*stack.warnings(), *(f"kernel: {text}" for text in kernel.taken)]
     for device in stack.devices.values():
         calls = device.kind_entry.calls_for(kernel.generation.name, device.params)
         if calls is not None and calls.note:

@@ -57,12 +57,15 @@ class OnTop:
         For an interrupt on a shared stack: the deepest task that it may strike.
     missing : tuple of str
         What was left out of the stack: no one knows how deep a path through it is.
+    doubt : str
+        Why no depth on this kernel is a verdict.
     """
 
     interrupts_bytes: int = 0
     budgets: Mapping[str, int] = field(default_factory=dict)
     struck_bytes: int = 0
     missing: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 def task_depth(
@@ -110,6 +113,9 @@ def task_depth(
         why.append(
             f"no bio of this run went deeper, but some may: the bound is {bound_bytes:,} bytes"
         )
+    if on_top.doubt:
+        fits = None
+        why.insert(0, on_top.doubt)
     frames = path.frames()
     rests = sorted({f.function for f in frames if f.source in ("assumed", "published")})
     if rests:
@@ -357,6 +363,9 @@ class StaticTasks:
 
     def on_top(self, context: str) -> OnTop:
         """What may come on top of a task of this plan."""
+        return replace(self._on_top(context), doubt=self.plan.kernel.doubt)
+
+    def _on_top(self, context: str) -> OnTop:
         kernel, platform = self.plan.kernel, self.plan.kernel.platform
         missing = tuple(self.plan.stack.missing)
         if context == "private":

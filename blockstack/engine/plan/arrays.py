@@ -9,16 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from blockstack.base.registry import OPS as OP_NAMES
+from blockstack.base.registry import RULES as RULE_NAMES
 from blockstack.workload.draw import DrawSpec
 
 __all__ = ["NOPS", "OP_NAMES", "RULE_NAMES", "DrawSpec", "IrqSpec", "PlanArrays"]
 
 READ, WRITE, FLUSH, DISCARD, FUA = range(5)
 NOPS = 5
-OP_NAMES = ("read", "write", "flush", "discard", "fua")
 
 RECURSIVE, FIFO, TWO_LIST, LIFO = range(4)
-RULE_NAMES = ("recursive", "fifo", "two-list", "lifo")
 
 NMAPPINGS = 10
 (LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, PATHS, CACHE) = range(

@@ -10,7 +10,7 @@ from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.network import send
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
 from blockstack.kernel import CallPath
-from blockstack.kinds import find_kind, served_by
+from blockstack.kinds import find_kind, served_hint
 from blockstack.kinds.model import Kind, Worker, generations
 from blockstack.stack import Device, Stack
 
@@ -140,7 +140,7 @@ def entries_of(
             f"{layers.kernel.name} has no {kind.label(top.params)}",
             path=f"devices.{root}.kind",
             value=kind.name,
-            hint=f"kernel generations that have it: {have}" + served_by(kind.name, gen),
+            hint=f"kernel generations that have it: {have}" + served_hint(kind.name, gen),
         )
     points = []
     for op in ops:

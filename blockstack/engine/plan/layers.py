@@ -10,7 +10,7 @@ from blockstack.engine.plan.network import over_nic, receptions, send, windows_d
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
 from blockstack.kernel.absent import why_absent
-from blockstack.kinds import Calls, served_by
+from blockstack.kinds import Calls, served_hint
 from blockstack.kinds.model import Worker, generations
 from blockstack.stack import Device, Stack
 
@@ -59,7 +59,7 @@ class Layers:
                 f"{self.kernel.name} has no {kind.label(device.params)}",
                 path=f"devices.{device.name}.kind",
                 value=device.kind,
-                hint=f"kernel generations that have it: {have}" + served_by(device.kind, gen),
+                hint=f"kernel generations that have it: {have}" + served_hint(device.kind, gen),
             )
         self._check_present(device, calls)
         return calls

@@ -116,7 +116,7 @@ def max_layers(
                 layers=_plus(found.layers, kept),
                 may_fit=_plus(found.may_fit, kept),
                 present_layers=present,
-                exact=found.exact and not stack.missing,
+                exact=found.exact and not stack.missing and not the_kernel.doubt,
             )
         )
     return tuple(limits)

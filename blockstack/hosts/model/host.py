@@ -166,6 +166,8 @@ class Host:
     groups : mapping of volume group to its physical volumes
     release, machine, name : str
         ``uname``: empty when no source tells it.
+    real_time : bool
+        ``uname`` says PREEMPT_RT.
     notes : dict used as an ordered set
         What was assumed or passed over while reading.
     sources : list of str
@@ -178,6 +180,7 @@ class Host:
     release: str = ""
     machine: str = ""
     name: str = ""
+    real_time: bool = False
     notes: dict[str, None] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
     _by_name: dict[str, Node] = field(default_factory=dict)

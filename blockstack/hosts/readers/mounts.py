@@ -120,6 +120,14 @@ def read_blockdev(text: str, host: Host) -> None:
                 node.tell(BLOCKDEV, Facts(start_sectors=sectors(words[4])))
 
 
+_REAL_TIME = re.compile(r"\bPREEMPT[_ ]RT\b")
+#: as ``uname -m`` says them, and as a compiler's name in /proc/version has them
+_MACHINES = (
+    *("aarch64", "ppc64le", "s390x", "riscv64", "loongarch64", "armv7l", "armv6l", "ppc64"),
+    *("x86_64", "amd64", "i686", "i586", "i386"),
+)
+
+
 def read_uname(text: str, host: Host) -> None:
     """``uname -a`` or ``/proc/version``: the kernel's release and the machine."""
     match = re.match(r"Linux version (\S+)", text)
@@ -128,6 +136,7 @@ def read_uname(text: str, host: Host) -> None:
         host.release = host.release or match[1]
     elif len(words) > 2 and words[0] == "Linux":
         host.name, host.release = host.name or words[1], host.release or words[2]
-    for machine in ("x86_64", "amd64", "i686", "i586", "i386", "aarch64", "ppc64le", "s390x"):
+    host.real_time |= bool(_REAL_TIME.search(text))
+    for machine in _MACHINES:
         if machine in text and not host.machine:
             host.machine = {"amd64": "x86_64"}.get(machine, machine)

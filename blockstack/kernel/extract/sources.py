@@ -11,8 +11,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
+from blockstack.kernel.choose import Build, by_nearness
 from blockstack.kernel.extract.image import Image
 from blockstack.kernel.extract.naming import Found
+from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.table import base_name, load_table, plain_name
 
 BUILT_IN = "[vmlinux]"
@@ -199,17 +201,14 @@ def shipped_hints(arch: str, version: tuple[int, ...]) -> tuple[Hints, str]:
     A stripped kernel does not say which file a function is from. The block layer's functions
     keep their files for years.
     """
-    name = (
-        "linux-6.1-x86_64"
-        if arch == "x86_64"
-        else ("linux-2.6.18-i386" if version[:1] < (3,) and version else "linux-6.1-i386")
-    )
-    source = resources.files("blockstack.kernel") / "data" / f"{name}.json.gz"
-    if not source.is_file():
-        return {}, ""
-    with resources.as_file(source) as path:
-        table = load_table(path)
+    for name in by_nearness(Build(".".join(map(str, version)), arch)):
+        data = PROFILES[name].data
+        with resources.as_file(resources.files("blockstack.kernel") / "data" / data) as path:
+            table = load_table(path)
+        if "source_files" not in table.meta:  # else they were found in this way
+            break
     found: dict[str, dict[str, None]] = {}
     for key, (file, _, _) in table.functions.items():
         found.setdefault(plain_name(key), {})[file] = None
-    return {name: tuple(files) for name, files in found.items()}, name
+    hints = {function: tuple(files) for function, files in found.items()}
+    return hints, data.removesuffix(".json.gz")

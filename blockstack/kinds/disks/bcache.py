@@ -9,6 +9,7 @@ of their own. Closures call the next function on the same stack unless they name
 from collections.abc import Iterable
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.caching import HITS, block
@@ -199,7 +200,7 @@ def _calls(mode: str) -> Calls:
         worker={"flush": _WORKER},
         endio=_ENDIO,
         split="rest",
-        ops=("read", "write", "flush", "discard", "fua"),
+        ops=OPS,
         options={
             "threads": _TASKS,
             "tasks": _TASKS,

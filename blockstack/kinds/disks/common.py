@@ -1,17 +1,16 @@
 """What disks have in common: a capacity, and blk-mq's flush machinery."""
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import REQUIRED, Calls, Param
 from blockstack.kinds.params import sectors
 from blockstack.kinds.shared.requests import NOT_A_FLUSH, with_cuts
-
-ALL_OPS = ("read", "write", "flush", "discard", "fua")
 
 
 def mq_calls(
     path: Path,
     completion: Path | None,
-    ops: tuple[str, ...] = ALL_OPS,
+    ops: tuple[str, ...] = OPS,
     *,
     inline: bool = False,
     note: str = "",

@@ -3,6 +3,7 @@ with the file system's own.
 """
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import boolean, sectors
 from blockstack.kinds.shared.requests import MQ_CUTS, Cuts, mq_path
@@ -62,7 +63,7 @@ def _calls_v6_1(*, direct: bool) -> Calls:
         submit=path,
         worker={**workers, "discard": workers["write"], "fua": workers["write"]},
         file_ops=words,
-        ops=("read", "write", "flush", "discard", "fua"),
+        ops=OPS,
         completion=Path(
             (
                 *kworker("loop_workfn"),

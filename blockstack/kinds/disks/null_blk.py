@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from blockstack.base.calls import Path
-from blockstack.kinds.disks.common import ALL_OPS, SIZE, mq_calls
+from blockstack.base.registry import OPS
+from blockstack.kinds.disks.common import SIZE, mq_calls
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import NOT_A_FLUSH, Cuts, unscheduled, with_cuts
@@ -54,7 +55,7 @@ def _null_bio(path: Path) -> Calls:
     return Calls(
         submit=path,
         submit_ops={"read": with_cuts(path, _READS)},
-        ops=ALL_OPS,
+        ops=OPS,
         inline_completion=True,
     )
 

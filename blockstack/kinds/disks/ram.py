@@ -1,7 +1,8 @@
 """RAM disks, plain and compressed: they complete inside the submit call."""
 
 from blockstack.base.calls import Path
-from blockstack.kinds.disks.common import ALL_OPS, SIZE
+from blockstack.base.registry import OPS
+from blockstack.kinds.disks.common import SIZE
 from blockstack.kinds.model import Calls, Kind
 from blockstack.kinds.shared.requests import with_cuts
 
@@ -32,7 +33,7 @@ BRD = Kind(
                     _BRD_SUBMIT, (("brd_do_bvec", "brd_insert_page", "only for writes"),)
                 )
             },
-            ops=ALL_OPS,
+            ops=OPS,
             inline_completion=True,
         ),
     },

@@ -1,6 +1,7 @@
 """SCSI disks: sd over the SCSI middle layer over a host adapter's driver."""
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.disks.common import SIZE
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
@@ -151,7 +152,7 @@ def scsi_calls_v6_1(path: Path, note: str = "") -> Calls:
     return Calls(
         submit=with_cuts(flush, NOT_A_FLUSH),
         submit_ops={"flush": flush, "fua": flush, "discard": with_cuts(path, NOT_A_FLUSH)},
-        ops=("read", "write", "flush", "discard", "fua"),
+        ops=OPS,
         completion=COMPLETION_V6_1,
         note=note,
     )
@@ -193,6 +194,8 @@ def scsi_calls_v2_6(
 
 
 _NOTE = "the scheduler is CFQ (to 2.6.24) or mq-deadline (6.1), the kernels' defaults"
+# no function's name: a driver of 6.12 (rts5208) calls its own queuecommand
+_UNKNOWN = (">queuecommand of an unknown driver",)
 _UNKNOWN_HOST = "no host driver is named: its queuecommand is unknown, the depth a lower bound"
 _AHCI_EDGES: Edges = (
     ("ata_scsi_translate", "ata_scsi_rw_xlat"),
@@ -225,9 +228,9 @@ _HOSTS: dict[str, dict[str, Calls]] = {
         "6.1": scsi_calls_v6_1(scsi_path_v6_1(_AHCI, _LIBATA_V6_1, edges=_AHCI_EDGES)),
     },
     "generic": {
-        "2.6.18": scsi_calls_v2_6("2.6.18", (">queuecommand",), note=_UNKNOWN_HOST),
-        "2.6.24": scsi_calls_v2_6("2.6.24", (">queuecommand",), note=_UNKNOWN_HOST),
-        "6.1": scsi_calls_v6_1(scsi_path_v6_1((">queuecommand",))),
+        "2.6.18": scsi_calls_v2_6("2.6.18", _UNKNOWN, note=_UNKNOWN_HOST),
+        "2.6.24": scsi_calls_v2_6("2.6.24", _UNKNOWN, note=_UNKNOWN_HOST),
+        "6.1": scsi_calls_v6_1(scsi_path_v6_1(_UNKNOWN)),
     },
     # the driver is in all three (megaraid_sas.c since 2.6.13), not in the tables of 2.6
     "megasas": {

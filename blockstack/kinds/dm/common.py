@@ -7,6 +7,7 @@ itself completes through dm.c's ``clone_endio``; the targets differ in what ``ma
 from collections.abc import Iterable, Mapping
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Worker
 
 Cuts = tuple[tuple[str, str, str], ...]
@@ -207,6 +208,6 @@ def remapping(
         worker=dict.fromkeys(worker_ops, worker) if worker else {},
         endio=endio,
         split="front",
-        ops=("read", "write", "flush", "discard", "fua"),
+        ops=OPS,
         note=f"{note}; {FUA}" if note else FUA,
     )

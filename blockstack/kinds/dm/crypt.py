@@ -10,6 +10,7 @@ from typing import Any
 import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
 from blockstack.base.errors import ConfigError
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice, size_bytes
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
@@ -215,7 +216,7 @@ def _calls_v6_1(read_queue: bool, write_queue: bool) -> Calls:
         completion=_DECRYPTED if read_queue else None,
         options={"tasks": {"kcryptd": _KCRYPTD}} if read_queue or write_queue else {},
         split="front",
-        ops=("read", "write", "flush", "discard", "fua"),
+        ops=OPS,
         note=f"{_NOTE}; discard as with allow_discards; {dm.FUA}",
     )
 

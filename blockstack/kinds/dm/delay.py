@@ -1,9 +1,8 @@
 """dm-delay: every bio waits for a timer."""
 
 import blockstack.kinds.dm.common as dm
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind
-
-_OPS = ("read", "write", "flush", "discard", "fua")
 
 # delay_bio puts every bio on a list; a timer wakes kdelayd, which submits (dm-delay.c)
 _KDELAYD_V2_6_24 = dm.worker_v2_6("kdelayd", "flush_expired_bios", files=("dm-delay.c",))
@@ -23,7 +22,7 @@ _DELAY = {
         "delay_map",
         "dm-delay.c",
         worker=_KDELAYD_V6_1,
-        worker_ops=_OPS,
+        worker_ops=OPS,
         note="the delay is not zero",
     ),
 }

@@ -2,6 +2,7 @@
 
 import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind
 
 _FILES_V2_6 = ("dm-raid1.c", "dm-io.c")
@@ -42,12 +43,16 @@ def _calls_v2_6(generation: str, work: str, io: str) -> Calls:
     )
 
 
+# a USB gadget has a do_write, too
+_DO_WRITE = "do_write@drivers/md/dm-raid1.c|do_write@dm_mirror|do_write"
+
+
 def _calls_v6_1() -> Calls:
     """6.1: as before, with the region hash in dm-region-hash.c; kmirrord is a workqueue."""
     files = ("dm-raid1.c", "dm-region-hash.c", "dm-io.c", "[dm_mirror.ko]", "[dm_mod.ko]")
     sync = (("dm_io", "sync_io", "do_write passes a callback: dm-io does not wait"),)
     worker = dm.worker_v6_1(
-        "kmirrord", "do_mirror", "do_write", "dm_io", files=files, cuts=_NO_RECOVERY + sync
+        "kmirrord", "do_mirror", _DO_WRITE, "dm_io", files=files, cuts=_NO_RECOVERY + sync
     )
     endio = Path(
         (
@@ -70,7 +75,7 @@ def _calls_v6_1() -> Calls:
         worker=dict.fromkeys(("write", "flush", "fua", "discard"), worker),
         endio=endio,
         split="front",
-        ops=("read", "write", "flush", "discard", "fua"),
+        ops=OPS,
         note=f"{_NOTE}; {dm.FUA}",
     )
 

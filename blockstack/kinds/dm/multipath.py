@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import MQ_CUTS, NOT_A_FLUSH, mq_path, with_cuts
@@ -83,7 +84,7 @@ _REQUESTS = Calls(
     endio=_ENDIO,
     completion=_COMPLETION,
     split="front",
-    ops=("read", "write", "flush", "discard", "fua"),
+    ops=OPS,
     options={"clones_requests": True},
     note="request-based (the default queue_mode), all paths usable; mq-deadline on dm's own queue",
 )

@@ -1,6 +1,7 @@
 """Device mapper targets that only remap: linear, striped, switch."""
 
 import blockstack.kinds.dm.common as dm
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import sectors
 
@@ -36,7 +37,7 @@ def _remap(target: str, file: str, cuts: dict[str, dm.Cuts] | None = None) -> di
             submit_ops={"discard": v6_1["discard"], "flush": v6_1["flush"], "fua": v6_1["flush"]},
             endio=dm.ENDIO_V6_1,
             split="front",
-            ops=("read", "write", "flush", "discard", "fua"),
+            ops=OPS,
             note=dm.FUA,
         ),
     }

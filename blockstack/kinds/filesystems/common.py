@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind
 
 Edges = tuple[tuple[str, str], ...]
@@ -34,7 +35,6 @@ def below_vfs(entry: Path) -> Path:
     return entry.from_first_indirect()
 
 
-OPS = ("read", "write", "flush", "discard", "fua")
 _ENDIO_FILES = (
     "block/fops.c",
     "fs/buffer.c",

@@ -6,11 +6,11 @@ from dataclasses import replace
 import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
 import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.filesystems.common import (
     AIO_END,
     BUFFER_END,
     DIO_END,
-    OPS,
     Cuts,
     Edges,
     end_io,

@@ -65,7 +65,6 @@ BITMAP_V6_1 = "drivers/md/md-bitmap.c"
 ENTRY = (">md_submit_bio", "md_handle_request")
 THREAD_V6_1 = ("@kthread", "kthread", ">md_thread")
 THREAD_FILES = ("kernel/kthread.c", MD)
-OPS = ("read", "write", "flush", "discard", "fua")
 _KWORKER = ("@kthread", "kthread", ">worker_thread", "process_one_work")
 _KWORKER_FILES = ("kernel/kthread.c", "kernel/workqueue.c", MD)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.md.common import (
     BITMAP_CUTS,
     BITMAP_V2_6,
@@ -19,7 +20,6 @@ from blockstack.kinds.md.common import (
     FOUND,
     MD,
     NOT_DISCARD,
-    OPS,
     THREAD_V2_6,
     THREAD_V6_1,
     V2_6,

@@ -4,12 +4,12 @@ Read in drivers/md/{linear,raid0}.c of 2.6.18 and 2.6.24, drivers/md/{md-linear,
 """
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.md.common import (
     ENTRY,
     FLUSH_NOTE,
     MD,
     NOT_DISCARD,
-    OPS,
     V2_6,
     after_flush,
     calls_v6_12,

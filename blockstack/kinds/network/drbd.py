@@ -9,6 +9,7 @@ sends to the peer, the receiver and the acknowledgements' receiver listen to it
 from dataclasses import replace
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.tcp import TCP, WAKE
@@ -150,7 +151,7 @@ def _calls(completion: Path) -> Calls:
         worker={"discard": submitter},
         endio=_ENDIO,
         split="rest",
-        ops=("read", "write", "flush", "discard", "fua"),
+        ops=OPS,
         options={
             "threads": _THREADS,
             "peer": {

@@ -1,6 +1,7 @@
 """nbd: the network block device over TCP."""
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Worker
 from blockstack.kinds.network.common import SIZE
 from blockstack.kinds.shared.requests import (
@@ -104,7 +105,7 @@ _DONE_V6_1 = Path(
 
 def _calls_v6_1() -> Calls:
     worker = Worker("kblockd", _WORK_V6_1)
-    ops = ("read", "write", "flush", "discard", "fua")
+    ops = OPS
     return Calls(
         submit=Path(("blk_mq_submit_bio",), _SUBMIT_V6_1.edges, _FILES, _SUBMIT_V6_1.cuts),
         worker=dict.fromkeys(ops, worker),

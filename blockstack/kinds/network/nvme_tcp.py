@@ -1,6 +1,7 @@
 """NVMe over TCP."""
 
 from blockstack.base.calls import Path
+from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Worker
 from blockstack.kinds.network.common import SIZE
 from blockstack.kinds.shared.requests import MQ_CUTS, NOT_A_FLUSH, Cuts, unscheduled, with_cuts
@@ -54,7 +55,7 @@ _DONE = Path(
 
 
 def _calls() -> Calls:
-    ops = ("read", "write", "flush", "discard", "fua")
+    ops = OPS
     return Calls(
         submit=with_cuts(_SUBMIT, NOT_A_FLUSH),
         submit_ops={"flush": _SUBMIT, "fua": _SUBMIT},

@@ -6,10 +6,11 @@ from typing import BinaryIO
 import numpy as np
 
 from blockstack.base import parquet
+from blockstack.base.registry import OPS
 from blockstack.base.units import SECTOR_BYTES
 from blockstack.loads.traces import reading as chunks
 from blockstack.loads.traces.reading import Reading, Row
-from blockstack.workload.trace import OPS, Trace
+from blockstack.workload.trace import Trace
 
 COLUMNS = {
     "time_ns": "int64",

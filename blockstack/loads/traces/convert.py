@@ -9,10 +9,11 @@ from typing import IO, Any, cast
 
 import numpy as np
 
+from blockstack.base.registry import OPS
 from blockstack.base.units import SECTOR_BYTES
 from blockstack.loads.traces.formats import FORMATS, TraceFile, TraceFormat, by_name
 from blockstack.loads.traces.reading import TraceError
-from blockstack.workload.trace import FUA, OPS, Trace
+from blockstack.workload.trace import FUA, Trace
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """blockstack's own trace: the record as CSV, ns and sectors of 512 bytes, nothing to guess."""
 
+from blockstack.base.registry import OPS
 from blockstack.base.units import SECTOR_BYTES
 from blockstack.loads.traces.reading import Reading, Row, RowReader, scaled, whole
-from blockstack.workload.trace import OPS
 
 HEADER = "time_ns,device,op,sector,nr_sectors"
 
