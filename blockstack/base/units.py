@@ -10,6 +10,8 @@ from decimal import Decimal
 from blockstack.base.errors import ConfigError
 
 SECTOR_BYTES = 512
+UINT_MAX = 2**32 - 1
+USHRT_MAX = 2**16 - 1
 
 _BYTES = {"": 1, "B": 1}
 _BYTES |= {f"{p}iB": 1024**n for n, p in enumerate("KMGTPE", 1)}

@@ -19,6 +19,7 @@ from blockstack.stack import Stack
 from blockstack.stack.limit_tree import drivers_own, limit_tree
 from blockstack.stack.limits.keys import SETTABLE, has_queue, read_limits, stands_alone
 from blockstack.stack.limits.rules import (
+    limit_names,
     rules_for,
 )
 
@@ -116,7 +117,7 @@ def settled(stack: Stack, nodes: Mapping[str, Node], host: Host) -> dict[str, di
     if not upper:
         return {}
     release = release_of(host)
-    tree, names = limit_tree(stack, release), set(rules_for(release).names)
+    tree, names = limit_tree(stack, release), set(limit_names(rules_for(release)))
     found: dict[str, dict[str, int]] = {}
     other: list[str] = []
     for name, told in upper.items():

@@ -6,10 +6,10 @@ frames, which is said. One that differs in any of the three gives no verdict.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from blockstack.kernel.generation import generation_of, lineage
+from blockstack.generations import generation_of, lineage
 from blockstack.kernel.profiles import PROFILES
 
 #: where nothing tells which kernel it is
@@ -198,13 +198,13 @@ def closest(release: str, arch: str, named: Mapping[str, Build]) -> str | None:
     return next(iter((*exact, *same, *own, *fit)), None)
 
 
-def shipped_like(lineage: Iterable[str], arch: str) -> tuple[str, ...]:
+def shipped_like(generation: str, arch: str) -> tuple[str, ...]:
     """The shipped kernels of a generation, or of the nearest one that it stands on."""
-    for generation in lineage:
+    for one in lineage(generation):
         found = tuple(
             name
             for name, profile in PROFILES.items()
-            if profile.generation == generation and arch in ("", profile.platform.arch)
+            if profile.generation == one and arch in ("", profile.platform.arch)
         )
         if found:
             return found
@@ -218,7 +218,7 @@ def of_version(version: tuple[int, ...], arch: str) -> tuple[str, ...]:
     """
     gen = generation_of(version)
     of_arch = tuple(n for n, p in PROFILES.items() if arch in ("", p.platform.arch))
-    return (shipped_like(lineage(gen.name), arch) if gen else ()) or of_arch
+    return (shipped_like(gen.name, arch) if gen else ()) or of_arch
 
 
 def by_nearness(host: Build) -> tuple[str, ...]:

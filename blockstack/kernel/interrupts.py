@@ -20,17 +20,13 @@ structures.
 from dataclasses import replace
 
 from blockstack.base.calls import Path
+from blockstack.generations import GENERATIONS, Generation
 from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.rows import RowSource
 from blockstack.kinds.disks.scsi import completion_v2_6, scsi_path_v2_6
 from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_V2_6
 from blockstack.kinds.network.nic import E1000_XMIT
 from blockstack.kinds.shared.tcp import BACKLOG_V2_6_18, NET_CUTS, NET_FILES
-
-# An interrupt in kernel mode: the CPU pushes eflags, cs and eip (12); entry.S the vector
-# (orig_eax, 4); SAVE_ALL es, ds and seven registers (36). 2.6.24 saves %fs, too (include/asm-x86/
-# ptrace.h). No esp and ss: the privilege level does not change.
-_SAVED = {"2.6.18": 52, "2.6.24": 56}
 
 _IRQ_FILES = (
     "arch/i386/kernel/irq.c",
@@ -156,9 +152,14 @@ def _paths(generation: str) -> dict[str, tuple[Path, ...]]:
 
 def followed_paths(generation: str) -> tuple[Path, ...]:
     """Every path that `interrupt_paths` follows: what a cut-down frame table must keep."""
-    if generation not in _SAVED:
+    if not GENERATIONS[generation].interrupt_bytes:
         return ()
     return tuple(path for paths in _paths(generation).values() for path in paths)
+
+
+def _saved(gen: Generation) -> CallPath:
+    """What the CPU and the entry code push on the stack of the task that is struck."""
+    return CallPath((Step("pt_regs (interrupt)", gen.interrupt_bytes, "derived"),))
 
 
 def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
@@ -178,10 +179,9 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
         that always switch stacks.
     """
     gen = rows.generation
-    saved = _SAVED.get(gen.name)
-    if saved is None:
+    if not gen.interrupt_bytes:
         return {}
-    entry = CallPath((Step("pt_regs (interrupt)", saved, "derived"),))
+    entry = _saved(gen)
     paths = _paths(gen.name)
     return {
         "softirq": entry + _deepest(rows, paths["softirq"]),
@@ -196,8 +196,7 @@ def switch_path(rows: RowSource) -> CallPath:
     The deeper of the hard interrupt's switch and the softirq's after it. Empty for kernels whose
     platform says it in bytes.
     """
-    saved = _SAVED.get(rows.generation.name)
-    if saved is None:
+    if not rows.generation.interrupt_bytes:
         return CallPath()
-    entry = CallPath((Step("pt_regs (interrupt)", saved, "derived"),))
+    entry = _saved(rows.generation)
     return entry + rows.spine(_SWITCH, "__do_softirq")

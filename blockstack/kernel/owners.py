@@ -12,9 +12,10 @@ from functools import cache
 from typing import Literal
 
 from blockstack.base.calls import Path
-from blockstack.kernel.extract.subset import calls_of
+from blockstack.generations import GENERATIONS, in_generation
 from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.shipped import load_kernel
+from blockstack.kernel.subset import calls_of
 from blockstack.kernel.table import FrameTable, plain_name
 from blockstack.kinds import KINDS, Kind
 
@@ -314,8 +315,8 @@ def _shipped() -> tuple[FrameTable, ...]:
 
 
 def _paths(kind: Kind) -> Iterator[Path]:
-    for gen in ("2.6.18", "2.6.24", "6.1"):
-        yield from kind.entries.get(gen, {}).values()
+    for gen in GENERATIONS:
+        yield from (in_generation(kind.entries, gen) or {}).values()
         for calls in calls_of(kind, gen):
             yield from calls.submit_ops.values()
             yield from (w.path for w in calls.worker.values())

@@ -11,9 +11,9 @@ from itertools import accumulate, pairwise
 
 from blockstack.base.calls import Anchor, Cut, Edge, Path, is_root
 from blockstack.base.errors import BlockstackError
+from blockstack.generations import Generation
 from blockstack.kernel.common_cuts import COMMON_CUTS
 from blockstack.kernel.cuts import CutTable
-from blockstack.kernel.generation import Generation
 from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.table import FrameTable

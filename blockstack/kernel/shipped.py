@@ -9,6 +9,7 @@ from typing import Any
 
 from blockstack.base.errors import BlockstackError, UnknownKernel
 from blockstack.base.registry import RULES
+from blockstack.generations import GENERATIONS, Generation, generation, generation_of
 from blockstack.kernel.choose import (
     DEFAULT,
     Build,
@@ -19,19 +20,12 @@ from blockstack.kernel.choose import (
     standing,
     stands_for,
 )
-from blockstack.kernel.generation import (
-    GENERATIONS,
-    SPANS,
-    Generation,
-    generation,
-    generation_of,
-    lineage,
-)
 from blockstack.kernel.interrupts import switch_path
 from blockstack.kernel.platform import Platform
 from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import FrameTable, base_name, load_table
+from blockstack.kernel.usage import usage_table
 from blockstack.version import __version__
 
 #: kernel/softirq.c, kernel/irq/manage.c and kernel/locking/spinlock_rt.c with CONFIG_PREEMPT_RT
@@ -163,8 +157,6 @@ def read_frames(path: Path) -> FrameTable:
         start = file.read(64).lstrip()
     if start[:1] == b"{" or start[:2] == b"\x1f\x8b":
         return load_table(path)
-    from blockstack.kernel.extract.usage import usage_table
-
     return usage_table(path)
 
 
@@ -211,7 +203,7 @@ def _shipped(name: str) -> Kernel:
 @lru_cache(maxsize=8)
 def shipped_functions(generation_name: str, arch: str) -> Mapping[str, str]:
     """Source files by function of the shipped kernel of a generation, or of the one it is like."""
-    name = next(iter(shipped_like(lineage(generation_name), arch)), None)
+    name = next(iter(shipped_like(generation_name, arch)), None)
     functions = {} if name is None else load_kernel(name).table.functions
     return {function: row[0] for function, row in functions.items()}
 
@@ -230,7 +222,11 @@ def _generation_of(table: FrameTable, path: Path) -> Generation:
             path=str(path),
             value=table.meta["kernel"],
             hint="covered: "
-            + ", ".join(f"{_dotted(low)} to before {_dotted(high)}" for low, high, _ in SPANS)
+            + ", ".join(
+                f"{_dotted(low)} to before {_dotted(high)}"
+                for one in GENERATIONS.values()
+                for low, high in one.spans
+            )
             + "; or set meta.generation in the file to one of: "
             + ", ".join(GENERATIONS),
         )
@@ -246,7 +242,7 @@ def _dotted(version: tuple[int, ...]) -> str:
 def _platform_of(table: FrameTable, gen: Generation, path: Path) -> Platform:
     sizes = table.meta.get("thread_size")
     size = min(sizes) if isinstance(sizes, list) else sizes
-    for name in shipped_like(lineage(gen.name), table.arch):
+    for name in shipped_like(gen.name, table.arch):
         base = PROFILES[name].platform
         return base if size is None else base.with_thread_size(int(size))
     raise UnknownKernel(

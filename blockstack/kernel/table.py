@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -308,3 +308,18 @@ def _row(
     ):
         raise _fail(path, f"functions[{name!r}] is malformed: {row!r}")
     return files[file], frame, str(row[2])
+
+
+def count(data: dict[str, Any]) -> dict[str, int]:
+    """Sizes for the table's meta."""
+
+    def edges(rows: Iterable[dict[str, int]]) -> int:
+        return sum(len(r) for r in rows)
+
+    return {
+        "functions": len(data["functions"]),
+        "callers": len(data["calls"]),
+        "edges": edges(data["calls"].values()),
+        "tail_edges": edges(data["tail"].values()),
+        "with_indirect_calls": len(data["indirect"]),
+    }

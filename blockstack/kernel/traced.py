@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from blockstack.base.calls import split_place
-from blockstack.kernel.generation import Root
+from blockstack.generations import Root
 from blockstack.kernel.table import FrameTable, base_name
 from blockstack.results.traced import TracedFrame, TracedPath
 

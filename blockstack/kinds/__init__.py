@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from blockstack.base.errors import ConfigError
 from blockstack.base.hints import did_you_mean
+from blockstack.generations import in_generation
 from blockstack.kinds.disks import DISK_KINDS
 from blockstack.kinds.dm import DM_KINDS
 from blockstack.kinds.filesystems import SOURCE_KINDS
 from blockstack.kinds.md import MD_KINDS
-from blockstack.kinds.model import Calls, Kind, Param, Worker, generations
+from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.network import NETWORK_KINDS
 
 KINDS: Mapping[str, Kind] = {
@@ -52,7 +53,7 @@ _SERVED_BY: Mapping[str, str] = {"ext2": "ext4", "ext3": "ext4"}
 def served_by(name: str, generation: str) -> str:
     """The kind whose driver serves a file system that a generation has no own one for; or empty."""
     other = _SERVED_BY.get(name, "")
-    return other if other and generation in generations(KINDS[other].calls) else ""
+    return other if other and in_generation(KINDS[other].calls, generation) is not None else ""
 
 
 def served_hint(name: str, generation: str) -> str:

@@ -7,14 +7,11 @@ never here; they come from the frame tables of real kernels.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from blockstack.base.calls import Path
+from blockstack.generations import in_generation
 
-#: a generation whose kinds are those of an earlier one, but for what a kind gives anew
-LIKE: Mapping[str, str] = {"6.12": "6.1"}
-
-_T = TypeVar("_T")
 Role = Literal["source", "stacked", "leaf", "nic"]
 Split = Literal["loop", "front", "rest", "rest-mapped"]
 Where = Literal["caller", "worker"]
@@ -204,13 +201,3 @@ class Kind:
         """Entry points of a source with these parameters; None: ``generation`` lacks it."""
         word = params.get(self.variant)
         return in_generation(self.entry_variants.get(word, self.entries), generation)
-
-
-def generations(rows: Mapping[str, object]) -> tuple[str, ...]:
-    """The generations that ``rows`` has something for."""
-    return (*rows, *(new for new, old in LIKE.items() if old in rows and new not in rows))
-
-
-def in_generation(rows: Mapping[str, _T], generation: str) -> _T | None:
-    """What ``rows`` has for a generation or for the one that it is like."""
-    return rows.get(generation, rows.get(LIKE.get(generation, "")))

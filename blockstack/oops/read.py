@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from blockstack.base.errors import BlockstackError
-from blockstack.kernel.extract.lists import ListedFrame, checkstack_line, usage_line
+from blockstack.kernel.lists import ListedFrame, checkstack_line, usage_line
 from blockstack.oops.log_lines import Stated, bare, stated_by
 
 Form = Literal["table", "calls", "frames"]

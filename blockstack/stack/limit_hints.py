@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from blockstack.base.units import SECTOR_BYTES
+from blockstack.base.units import SECTOR_BYTES, USHRT_MAX
+from blockstack.generations import StackRules
 from blockstack.stack.device import Device
 from blockstack.stack.limits.numbers import (
     PAGE_BYTES,
-    USHRT_MAX,
     Limits,
     replace,
     set_io_min,
-)
-from blockstack.stack.limits.rules import (
-    StackRules,
 )
 from blockstack.stack.limits.stacking import (
     set_max_hw_sectors,
@@ -162,5 +159,5 @@ def passes_on(kind: str, operation: str) -> str:
 def has_merge_fn(device: Device, rules: StackRules) -> bool:
     """Kernels to 2.6.24: whether the queue has a merge_bvec_fn, which dm and md do not ask
     (``*_mergeable_bvec`` in the frame tables; raid5's came with 2.6.20)."""
-    parity = () if rules.source.startswith("2.6.18") else _RAID456
+    parity = _RAID456 if rules.raid456_merge_fn else ()
     return not rules.topology and device.kind in ("md-linear", "md-raid0", "md-raid10", *parity)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockstack.base.errors import ConfigError
+from blockstack.generations import StackRules
 from blockstack.kinds.limits import DriverLimits, driver_limits
 from blockstack.stack.device import Device
 from blockstack.stack.limit_hints import DM_HINTS, MD_HINTS, has_merge_fn, passes_on
@@ -18,7 +19,6 @@ from blockstack.stack.limits.numbers import (
     replace,
 )
 from blockstack.stack.limits.rules import (
-    StackRules,
     rules_for,
 )
 from blockstack.stack.limits.stacking import (
@@ -322,7 +322,7 @@ def _dm_v2_6(
     """2.6.18 and 2.6.24 dm-table.c dm_get_device, combine_restrictions_low and
     dm_table_set_restrictions."""
     low_names = ("max_sectors", "max_segments", "max_segment_size", "seg_boundary_mask")
-    names = low_names if rules.source.startswith("2.6.18") else (*low_names, "max_hw_sectors")
+    names = (*low_names, "max_hw_sectors") if rules.dm_combines_max_hw else low_names
     made = _Making(Limits(**dict.fromkeys((*low_names, "max_hw_sectors"), 0)), "new queue")
     for members in _targets(device, stack):
         for low, _ in members:

@@ -4,8 +4,9 @@
 from collections.abc import Iterator
 
 from blockstack.base.units import SECTOR_BYTES, format_bytes
+from blockstack.generations import generations_with
 from blockstack.kinds import KINDS, Kind
-from blockstack.kinds.model import REQUIRED, generations
+from blockstack.kinds.model import REQUIRED
 from blockstack.kinds.service import DEFAULTS, KEYS
 
 _HEAD = """# Config reference
@@ -108,7 +109,7 @@ def _row(kind: Kind) -> str:
             else f"{least} to {most}"
         )
     )
-    own = {*generations(kind.calls), *generations(kind.entries)}
+    own = {*generations_with(kind.calls), *generations_with(kind.entries)}
     have = ", ".join(sorted(own, key=lambda g: (len(g) < 5, g)))
     params = "; ".join(f"`{p.name}`{_default(p.name, p.default)}: {p.doc}" for p in kind.params)
     return f"| `{kind.name}`: {kind.doc} | {count} | {have or 'none'} | {params} |"

@@ -16,6 +16,7 @@ from blockstack.hosts.sniff import read_sources, read_text
 from blockstack.scenario.config import Config, config_from_dict, config_to_dict
 from blockstack.stack.limit_tree import limit_tree
 from blockstack.stack.limits.rules import (
+    limit_names,
     rules_for,
 )
 from blockstack.workload import Workload
@@ -174,7 +175,7 @@ def test_imported_hosts_have_the_limits_that_their_sysfs_shows(name):
     host = read_sources([path])
     found = build(host, skip=["unknown"])
     release = release_of(host)
-    names, tree = rules_for(release).names, limit_tree(found.stack, release)
+    names, tree = limit_names(rules_for(release)), limit_tree(found.stack, release)
     compared = 0
     for device, made in tree.items():
         node = host.find(device)

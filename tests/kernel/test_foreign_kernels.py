@@ -13,15 +13,14 @@ from blockstack.base.calls import Cut
 from blockstack.base.calls import Path as Anchors
 from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.engine.depth.explain import explain
+from blockstack.generations import GENERATIONS, generation_of
 from blockstack.kernel import PROFILES, FrameTable, kernel_of, load_kernel
 from blockstack.kernel.choose import build_of
 from blockstack.kernel.cuts import CutTable
-from blockstack.kernel.generation import GENERATIONS, generation_of
 from blockstack.kernel.graph import CallGraph
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.traced import traced_path
 from blockstack.kinds import find_kind
-from blockstack.kinds.model import LIKE
 from blockstack.scenario.config import load_config
 
 CONFIGS = ROOT / "configs"
@@ -269,8 +268,8 @@ def test_a_dropped_kind_is_an_error_that_says_why(tmp_path: Path):
         explain(load_config(tmp_path / "c.toml").stack, kernel=kernel)
 
 
-def test_later_generations_have_the_kinds_of_the_one_that_they_are_like():
-    assert LIKE == {"6.12": "6.1"}
+def test_a_generation_has_the_kinds_of_the_one_that_it_stands_on():
+    assert GENERATIONS["6.12"].lineage == ("6.12", "6.1")
     linear, raid1 = find_kind("dm-linear"), find_kind("md-raid1")
     assert linear.calls_for("6.12", {}) is linear.calls_for("6.1", {})
     params = {"bitmap": "none"}

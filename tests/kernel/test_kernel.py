@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from blockstack.base.calls import Cut, Path
 from blockstack.base.errors import BlockstackError, UnknownFrame
-from blockstack.kernel import PROFILES, CallPath, FrameTable, load_kernel, load_table
+from blockstack.generations import GENERATIONS
+from blockstack.kernel import PROFILES, CallPath, FrameTable, load_kernel, load_table, subset
 from blockstack.kernel.common_cuts import COMMON_CUTS, RARE_CUTS
 from blockstack.kernel.cuts import CutTable
-from blockstack.kernel.generation import GENERATIONS
 from blockstack.kernel.graph import CallGraph, Step
 from blockstack.kernel.rows import RowSource
 from blockstack.kinds import KINDS
+from blockstack.validation.files import SHIPPED
 
 NO_CUTS = CutTable(())
 
@@ -413,3 +414,12 @@ def test_malformed_tables_never_raise_anything_else(tmp_path_factory, data):
     path.write_text(json.dumps(data))
     with pytest.raises(BlockstackError):
         load_table(path)
+
+
+def test_the_shipped_tables_are_cut_with_the_measured_traces_at_hand():
+    """No file there would cut rows away that `validate` asks for, without a word."""
+    assert (
+        {path.name for path in subset.MEASURED.glob("*.json.gz")}
+        == {path.name for path in SHIPPED.glob("*.json.gz")}
+        != set()
+    )

@@ -6,9 +6,10 @@ import pytest
 from shipped import KERNELS
 
 from blockstack.base.calls import Path
+from blockstack.generations import in_generation
 from blockstack.kernel import load_kernel as load_any_kernel
 from blockstack.kinds import KINDS
-from blockstack.kinds.model import Calls, Kind, in_generation
+from blockstack.kinds.model import Calls, Kind
 
 load_kernel = cache(load_any_kernel)
 DM = tuple(kind for name, kind in KINDS.items() if name.startswith("dm-"))

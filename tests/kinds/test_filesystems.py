@@ -13,9 +13,9 @@ from blockstack.base.calls import Path
 from blockstack.engine.depth.explain import explain
 from blockstack.engine.plan.entries import source_completion
 from blockstack.engine.plan.layers import Layers
+from blockstack.generations import in_generation
 from blockstack.kernel import CallPath, Kernel, load_kernel
 from blockstack.kinds import find_kind
-from blockstack.kinds.model import in_generation
 from blockstack.stack import Stack
 from blockstack.validation.bounds import as_traced
 

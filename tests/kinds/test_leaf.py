@@ -10,6 +10,7 @@ from shipped import SINCE_6, by_generation
 from blockstack.base.calls import Path
 from blockstack.base.errors import ConfigError, UnsupportedKind
 from blockstack.engine.depth.explain import explain
+from blockstack.generations import generations_with, in_generation
 from blockstack.kernel import RowSource, load_kernel
 from blockstack.kernel.absent import why_absent
 from blockstack.kernel.graph import CallPath, Step
@@ -18,7 +19,6 @@ from blockstack.kinds import Calls, Kind
 from blockstack.kinds.disks import DISK_KINDS
 from blockstack.kinds.disks.loop import LOOP
 from blockstack.kinds.disks.scsi import SCSI
-from blockstack.kinds.model import generations, in_generation
 from blockstack.kinds.network import NETWORK_KINDS
 from blockstack.kinds.network.iscsi import ISCSI
 from blockstack.kinds.network.nbd import NBD
@@ -43,7 +43,7 @@ def every_calls() -> list[tuple[str, Kind, str, str, Calls]]:
     for kind in KINDS.values():
         tables = kind.variants or {"": kind.calls}
         for word, rows in tables.items():
-            for generation in generations(rows):
+            for generation in generations_with(rows):
                 calls = in_generation(rows, generation)
                 label = f"{kind.name}:{word}:{generation}"
                 found.append((label, kind, word, generation, calls))

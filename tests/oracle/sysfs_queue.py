@@ -3,12 +3,11 @@
 import tarfile
 from pathlib import Path
 
+from blockstack.generations import StackRules
 from blockstack.stack.limits.numbers import (
     Limits,
 )
-from blockstack.stack.limits.rules import (
-    StackRules,
-)
+from blockstack.stack.limits.rules import limit_names
 
 #: sysfs file -> (limit, what one unit of the file is in the limit's unit)
 FILES = {
@@ -76,5 +75,5 @@ def compare(made: Limits, captured: dict[str, int], rules: StackRules) -> dict[s
     return {
         name: (getattr(made, name), value)
         for name, value in captured.items()
-        if name in rules.names and getattr(made, name) != value
+        if name in limit_names(rules) and getattr(made, name) != value
     }

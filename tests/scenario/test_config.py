@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from places import ROOT
 
 from blockstack.base.errors import BlockstackError, ConfigError
+from blockstack.generations import in_generation
 from blockstack.kernel import PROFILES
 from blockstack.kinds import KINDS
-from blockstack.kinds.model import in_generation
 from blockstack.scenario.config import (
     Config,
     Overrides,

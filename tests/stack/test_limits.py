@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockstack.base.errors import ConfigError
+from blockstack.base.units import UINT_MAX, USHRT_MAX
+from blockstack.generations import limits_read
+from blockstack.generations.v2_6_18 import V2_6_18
 from blockstack.scenario.config import config_to_dict, parse_config
 from blockstack.stack import Stack
 from blockstack.stack.limit_tree import limit_tree
 from blockstack.stack.limits.numbers import (
     LIMIT_NAMES,
-    UINT_MAX,
-    USHRT_MAX,
     Limits,
     alignment_offset,
     max_discard_grain,
@@ -20,8 +21,7 @@ from blockstack.stack.limits.numbers import (
     segments_sectors,
 )
 from blockstack.stack.limits.rules import (
-    RULES,
-    V2_6_NAMES,
+    limit_names,
     rules_for,
 )
 from blockstack.stack.limits.stacking import (
@@ -30,6 +30,7 @@ from blockstack.stack.limits.stacking import (
     start_limits,
 )
 
+RULES = limits_read()
 NEW = RULES["6.1"]
 
 
@@ -115,7 +116,7 @@ def test_discards_need_a_granularity():
 
 def test_dma_alignment_is_a_limit_since_6_0():
     assert stacked(Limits(dma_alignment=4095)).dma_alignment == 4095
-    assert "dma_alignment" not in RULES["4.16"].names
+    assert "dma_alignment" not in limit_names(RULES["4.16"])
 
 
 def test_old_kernels_stack_lengths_and_block_only():
@@ -449,6 +450,6 @@ def test_max_sectors_above_the_hardware():
 def test_versions():
     assert rules_for("4.16.15-200.fc27.x86_64") is RULES["4.16"]
     assert rules_for("6.1.0-18-amd64") is NEW
-    assert rules_for("2.6.24").names == V2_6_NAMES
+    assert limit_names(rules_for("2.6.24")) == V2_6_18.limits.only
     with pytest.raises(ConfigError, match="no queue limits"):
         rules_for("2.4.37")

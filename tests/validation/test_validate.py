@@ -15,9 +15,9 @@ from blockstack.base.errors import BlockstackError, ConfigError
 from blockstack.cli import app
 from blockstack.commands.parse import read_commands
 from blockstack.commands.shell import options, simple_commands
+from blockstack.generations import GENERATIONS
 from blockstack.kernel import load_kernel, load_table
 from blockstack.kernel.common_cuts import RARE_CUTS
-from blockstack.kernel.generation import GENERATIONS
 from blockstack.kernel.table import FrameTable
 from blockstack.kernel.traced import traced_path
 from blockstack.present import plots

@@ -9,9 +9,10 @@ from blockstack.engine.plan.arrays import OP_NAMES
 from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.network import send
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
+from blockstack.generations import generations_with
 from blockstack.kernel import CallPath
 from blockstack.kinds import find_kind, served_hint
-from blockstack.kinds.model import Kind, Worker, generations
+from blockstack.kinds.model import Kind, Worker
 from blockstack.stack import Device, Stack
 
 
@@ -135,7 +136,7 @@ def entries_of(
     paths = kind.entries_for(gen, top.params)
     if paths is None:
         word = top.params.get(kind.variant)
-        have = ", ".join(generations(kind.entry_variants.get(word, kind.entries))) or "none"
+        have = ", ".join(generations_with(kind.entry_variants.get(word, kind.entries))) or "none"
         raise UnsupportedKind(
             f"{layers.kernel.name} has no {kind.label(top.params)}",
             path=f"devices.{root}.kind",

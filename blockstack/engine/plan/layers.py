@@ -8,10 +8,11 @@ from blockstack.base.errors import UnsupportedKind
 from blockstack.engine.plan.arrays import OP_NAMES
 from blockstack.engine.plan.network import over_nic, receptions, send, windows_driver
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
+from blockstack.generations import generations_with
 from blockstack.kernel import CallPath, Kernel, LayerRow, Step
 from blockstack.kernel.absent import why_absent
 from blockstack.kinds import Calls, served_hint
-from blockstack.kinds.model import Worker, generations
+from blockstack.kinds.model import Worker
 from blockstack.stack import Device, Stack
 
 EMPTY = LayerRow(CallPath(), CallPath())
@@ -52,7 +53,7 @@ class Layers:
         if calls is None:
             word = device.params.get(kind.variant)
             in_these = kind.calls if word is None else kind.variants.get(word, {})
-            have = ", ".join(generations(in_these) or generations(kind.entries)) or (
+            have = ", ".join(generations_with(in_these) or generations_with(kind.entries)) or (
                 "none that ships"
             )
             raise UnsupportedKind(

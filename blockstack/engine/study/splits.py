@@ -28,6 +28,7 @@ from blockstack.kinds.limits import driver_limits
 from blockstack.stack import Stack
 from blockstack.stack.limit_tree import DeviceLimits, limit_tree
 from blockstack.stack.limits.rules import (
+    limit_names,
     rules_for,
 )
 from blockstack.workload import Columns as Bios
@@ -140,8 +141,8 @@ def explain_limits(
         DeviceRow(
             name,
             stack.devices[name].kind,
-            {n: getattr(found.limits, n) for n in rules.names},
-            {n: found.imposed[n] for n in rules.names},
+            {n: getattr(found.limits, n) for n in limit_names(rules)},
+            {n: found.imposed[n] for n in limit_names(rules)},
         )
         for name, found in tree.items()
     )

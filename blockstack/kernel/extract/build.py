@@ -15,8 +15,7 @@ from blockstack.base.errors import BlockstackError
 from blockstack.kernel.extract.decode import Decoder
 from blockstack.kernel.extract.elf import load_elf
 from blockstack.kernel.extract.image import Image
-from blockstack.kernel.extract.lists import looks_like_checkstack
-from blockstack.kernel.extract.naming import Batch, assemble, count, found_of
+from blockstack.kernel.extract.naming import Batch, assemble, found_of
 from blockstack.kernel.extract.orc import Orc, orc_table
 from blockstack.kernel.extract.scan import Known, Scanner
 from blockstack.kernel.extract.sources import (
@@ -28,9 +27,10 @@ from blockstack.kernel.extract.sources import (
     place,
     shipped_hints,
 )
-from blockstack.kernel.extract.usage import from_usage
 from blockstack.kernel.extract.vmlinuz import read_binary, with_symbols
-from blockstack.kernel.table import FORMAT
+from blockstack.kernel.lists import looks_like_checkstack
+from blockstack.kernel.table import FORMAT, count
+from blockstack.kernel.usage import from_usage
 
 METHOD = "stack-pointer abstract interpretation of the machine code as shipped"
 CONVENTION = (

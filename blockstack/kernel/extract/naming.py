@@ -1,7 +1,6 @@
 """Unique names for the functions of many binaries, and who calls whom by those names."""
 
 import bisect
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,18 +137,3 @@ def _unique(f: Found, batch: Batch, taken: set[str]) -> list[str]:
         taken.add(key)
         keys.append(key)
     return keys
-
-
-def count(data: dict[str, Any]) -> dict[str, int]:
-    """Sizes for the table's meta."""
-
-    def edges(rows: Iterable[dict[str, int]]) -> int:
-        return sum(len(r) for r in rows)
-
-    return {
-        "functions": len(data["functions"]),
-        "callers": len(data["calls"]),
-        "edges": edges(data["calls"].values()),
-        "tail_edges": edges(data["tail"].values()),
-        "with_indirect_calls": len(data["indirect"]),
-    }

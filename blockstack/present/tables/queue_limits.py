@@ -6,11 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from blockstack.base.hints import listed
-from blockstack.base.units import SECTOR_BYTES, format_bytes
+from blockstack.base.units import SECTOR_BYTES, UINT_MAX, format_bytes
 from blockstack.engine.study.splits import DeviceRow, LimitsExplanation, Piece
-from blockstack.stack.limits.numbers import (
-    UINT_MAX,
-)
 
 #: rows of the pieces table without ``--all``
 MOST_PIECES = 40

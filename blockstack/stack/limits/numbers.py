@@ -7,10 +7,8 @@ kinds or files, nor which kernel it is.
 from math import lcm
 from typing import NamedTuple
 
-from blockstack.base.units import SECTOR_BYTES
+from blockstack.base.units import SECTOR_BYTES, UINT_MAX
 
-UINT_MAX = 2**32 - 1
-USHRT_MAX = 2**16 - 1
 PAGE_BYTES = 4096
 PAGE_SECTORS = PAGE_BYTES // SECTOR_BYTES
 SAFE_MAX_SECTORS = 255  # BLK_SAFE_MAX_SECTORS, 6.1 blkdev.h; SAFE_MAX_SECTORS, 2.6.18 blkdev.h

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from math import gcd
 
 from blockstack.base.units import SECTOR_BYTES
+from blockstack.generations import StackRules
 from blockstack.stack.limits.numbers import (
     PAGE_SECTORS,
     Limits,
@@ -15,7 +16,6 @@ from blockstack.stack.limits.numbers import (
     replace,
     round_sectors,
 )
-from blockstack.stack.limits.rules import StackRules
 
 
 def start_limits(rules: StackRules) -> Limits:

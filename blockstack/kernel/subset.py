@@ -1,6 +1,6 @@
 """Cut a whole kernel's frame table down to what the registry's paths can follow.
 
-``python -m blockstack.kernel.extract.subset FULL.json.gz GENERATION OUT.json.gz`` makes the
+``python -m blockstack.kernel.subset FULL.json.gz GENERATION OUT.json.gz`` makes the
 tables in ``blockstack/kernel/data``. A function is kept with its calls when its source file is
 followed by any path of the generation, an anchor names it, or a measured trace that ships has it;
 what those call is kept with its frame alone. No row that a shipped kind asks for changes by it.
@@ -17,13 +17,12 @@ from pathlib import Path as File
 from typing import Any
 
 from blockstack.base.calls import Path, is_root
-from blockstack.kernel.generation import Generation, generation
+from blockstack.generations import Generation, generation, in_generation
 from blockstack.kernel.interrupts import followed_paths
 from blockstack.kernel.table import FrameTable, load_table
 from blockstack.kinds import KINDS, Calls, Kind
-from blockstack.kinds.model import in_generation
 
-MEASURED = File(__file__).parents[2] / "validation/data"
+MEASURED = File(__file__).parents[1] / "validation/data"
 
 
 def paths_of(gen: Generation) -> Iterator[Path]:

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
-from blockstack.kernel.extract.lists import checkstack_line, looks_like_checkstack, usage_line
-from blockstack.kernel.extract.naming import count
-from blockstack.kernel.table import FORMAT, FrameTable, make_table
+from blockstack.kernel.lists import checkstack_line, looks_like_checkstack, usage_line
+from blockstack.kernel.table import FORMAT, FrameTable, count, make_table
 
 _NODE = re.compile(r'node: \{ title: "(?P<title>[^"]+)" label: "(?P<label>[^"]*)"')
 _EDGE = re.compile(r'edge: \{ sourcename: "(?P<from>[^"]+)" targetname: "(?P<to>[^"]+)"')

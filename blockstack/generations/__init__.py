@@ -1,0 +1,103 @@
+"""Kernel generations by name, oldest first: one file each, and whatever is looked up by them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from blockstack.base.errors import BlockstackError
+from blockstack.generations.between import LIMITS_BETWEEN
+from blockstack.generations.model import Generation, Root, StackRules
+from blockstack.generations.v2_6_18 import V2_6_18
+from blockstack.generations.v2_6_24 import V2_6_24
+from blockstack.generations.v6_1 import V6_1
+from blockstack.generations.v6_12 import V6_12
+
+__all__ = [
+    "GENERATIONS",
+    "Generation",
+    "Root",
+    "StackRules",
+    "generation",
+    "generation_of",
+    "generations_with",
+    "in_generation",
+    "limits_read",
+    "lineage",
+]
+
+_T = TypeVar("_T")
+
+
+def _with_names_to_come(*read: Generation) -> dict[str, Generation]:
+    """A kernel between two generations has some of the later one's names already."""
+    found = {}
+    for gen in read:
+        later = [g for g in reversed(read) if gen.name in g.lineage]
+        found[gen.name] = replace(
+            gen,
+            renames={name: new for g in later for name, new in g.renames.items()},
+            gone={name: why for g in later for name, why in g.gone.items()},
+        )
+    return found
+
+
+GENERATIONS: Mapping[str, Generation] = _with_names_to_come(V2_6_18, V2_6_24, V6_1, V6_12)
+
+
+def generation(name: str) -> Generation:
+    """The generation called ``name``.
+
+    Raises
+    ------
+    BlockstackError
+        No such generation.
+    """
+    if name not in GENERATIONS:
+        raise BlockstackError(
+            "no such kernel generation",
+            path="generation",
+            value=name,
+            hint="known: " + ", ".join(GENERATIONS),
+        )
+    return GENERATIONS[name]
+
+
+def lineage(name: str) -> tuple[str, ...]:
+    """A generation and those that it stands on, nearest first."""
+    return GENERATIONS[name].lineage if name in GENERATIONS else (name,)
+
+
+def in_generation(rows: Mapping[str, _T], name: str) -> _T | None:
+    """What ``rows`` has for a generation, or for the nearest one that it stands on."""
+    return next((rows[one] for one in lineage(name) if one in rows), None)
+
+
+def generations_with(rows: Mapping[str, object]) -> tuple[str, ...]:
+    """The generations that ``rows`` has something for."""
+    return (*rows, *(g for g in GENERATIONS if g not in rows and {*lineage(g)} & {*rows}))
+
+
+def limits_read() -> Mapping[str, StackRules]:
+    """How queue limits stack, by the kernel whose source was read."""
+    return {**{name: gen.limits for name, gen in GENERATIONS.items()}, **LIMITS_BETWEEN}
+
+
+def generation_of(version: tuple[int, ...]) -> Generation | None:
+    """The generation of a kernel version; None: no generation has its links.
+
+    A version in whose source the anchors were not read is in `Generation.doubt`.
+    """
+    gen = next(
+        (
+            gen
+            for gen in GENERATIONS.values()
+            if any(low <= version < high for low, high in gen.spans)
+        ),
+        None,
+    )
+    if gen is None:
+        return None
+    if any(version[: len(read)] == read for read in gen.read_in):
+        return gen
+    read, asked = (".".join(map(str, v)) for v in (gen.read_in[0], version[: 3 - (version[0] > 2)]))
+    return replace(gen, doubt=f"calls between layers were read in Linux {read}, assumed of {asked}")

@@ -1,0 +1,104 @@
+"""Linux 2.6.0 to 2.6.21: make_request functions that call each other down the stack."""
+
+from blockstack.base.calls import Path
+from blockstack.generations.model import IRQ_ROOTS, Generation, Root, StackRules
+
+# struct pt_regs of i386: 15 words in 2.6.18 (include/asm-i386/ptrace.h), 16 in 2.6.24, which also
+# saves %fs (include/asm-x86/ptrace.h); 8 bytes of padding at the top of the stack (copy_thread:
+# esp0, "reserve 8 bytes on top of the ring0 stack").
+# A kernel thread starts by ret_from_fork's iret to kernel mode: that pops pt_regs but for its last
+# two words (esp, ss); kernel_thread_helper then pushes the argument (2.6.24: a zero word before
+# it, too) and calls the thread function (arch/i386/kernel/process.c, arch/x86/kernel/entry_32.S).
+
+
+def i386_roots(pt_regs: int, pushed: int) -> dict[tuple[str, str], Root]:
+    user = Root((("padding", 8), ("pt_regs", pt_regs)), "derived")
+    thread = (("padding", 8), ("pt_regs (esp, ss)", 8), ("kernel_thread_helper", pushed))
+    return {
+        ("i386", "@syscall"): user,
+        ("i386", "@fault"): user,
+        ("i386", "@kthread"): Root(thread, "derived"),
+    }
+
+
+FILES = (
+    "block/ll_rw_blk.c",
+    "block/elevator.c",
+    "fs/bio.c",
+    "mm/mempool.c",
+    "mm/slab.c",
+    "mm/slub.c",
+    "mm/page_alloc.c",
+    "mm/highmem.c",
+    "mm/bounce.c",
+)
+CUTS = (
+    ("generic_make_request", "bio_endio", "only for a bio that is refused (past the end)"),
+    ("generic_make_request", "handle_bad_sector", "only for a bio past the end of the device"),
+    # its block_dump report lies in another section; the tables name the jump there wrongly
+    ("submit_bio", "blk_complete_request", "not called: the jump goes to the block_dump report"),
+    ("submit_bio", "blk_recalc_rq_segments", "not called: the jump goes to the block_dump report"),
+)
+
+# Jesper Juhl, LKML 2006-11-21, five do_IRQ dumps of 2.6.19-rc6 (8192 - 56 - bytes left): the sum
+# of this table over the same functions is 71 to 77 % of each total.
+COMPILER = (
+    "built by gcc 11; kernels of the time were built by gcc 3.x: five stack dumps of "
+    "2.6.19-rc6 that were published in 2006 are 1.3 to 1.4 times as deep as the same "
+    "chains here, so take a narrow fit as none"
+)
+# the pool's allocator: a slab cache in every pool of the block layer (mm/mempool.c)
+EDGES = (("mempool_alloc", "mempool_alloc_slab"), ("mempool_free", "mempool_free_slab"))
+
+# Reclaim as the block layer may start it (GFP_NOIO): clean pages are unmapped and dropped, nothing
+# is written out and no cache is shrunk (mm/vmscan.c may_enter_fs; the shrinkers' own checks).
+BUDGETS = {
+    "reclaim": Path(
+        ("try_to_free_pages",),
+        files=("mm/vmscan.c", "mm/rmap.c", "mm/swap_state.c", "fs/buffer.c", "lib/radix-tree.c"),
+    ),
+    "schedule": Path(("schedule",), files=("kernel/sched.c",)),
+}
+
+#: what a queue of 2.6.18 and 2.6.24 has (request_queue, include/linux/blkdev.h)
+LIMITS = (
+    "logical_block_size",
+    "max_hw_sectors",
+    "max_sectors",
+    "max_segments",
+    "max_segment_size",
+    "seg_boundary_mask",
+)
+
+# An interrupt in kernel mode: the CPU pushes eflags, cs and eip (12); entry.S the vector
+# (orig_eax, 4); SAVE_ALL es, ds and seven registers (36). No esp and ss: the privilege level does
+# not change.
+_INTERRUPT_BYTES = 52
+
+V2_6_18 = Generation(
+    name="2.6.18",
+    lineage=("2.6.18",),
+    spans=(((2, 6, 0), (2, 6, 22)),),
+    rule="recursive",
+    submit_link="generic_make_request",
+    dispatch=("generic_make_request",),
+    flush_link="@issue_flush_fn",
+    unplug_link="@unplug_fn",
+    files=FILES,
+    edges=EDGES,
+    cuts=CUTS,
+    note=COMPILER,
+    roots=i386_roots(60, 4) | IRQ_ROOTS,
+    budgets=BUDGETS,
+    read_in=((2, 6, 18),),
+    interrupt_bytes=_INTERRUPT_BYTES,
+    # block/ll_rw_blk.c blk_queue_stack_limits; drivers/md/dm-table.c combine_restrictions_low
+    limits=StackRules(
+        "2.6.18 ll_rw_blk.c, dm-table.c",
+        1024,
+        topology=False,
+        raid456_merge_fn=False,
+        dm_combines_max_hw=False,
+        only=LIMITS,
+    ),
+)
