@@ -12,7 +12,7 @@ import gzip
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path as File
 from typing import Any
 
@@ -68,32 +68,46 @@ def traced_names(table: FrameTable) -> Iterator[str]:
                 yield from (name for name, _ in stack.get("block", {}).get("frames", ()))
 
 
-def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
-    """The part of ``table`` that the registry needs, as a file of format blockstack-frames-1."""
-    paths = list(paths_of(gen))
-    files = {f for path in paths for f in path.files} | set(gen.files)
-    dirs = tuple(f for f in files if f.endswith("/"))
-    named = {name for path in paths for name in path.names()}
-    named |= {gen.submit_link, gen.endio_link, *gen.dispatch}
-    named |= {name for edge in gen.indirect_calls for name in (edge.caller, edge.callee)}
-    named |= {name for names in gen.other_names.values() for name in names}
-    named |= {name for root in gen.roots.values() for name in root.entry or ()}
-    keys = {table.find(name) for name in named if not is_root(name)}
-    keys |= {key for name in traced_names(table) for key in table.named(name)}
-    kept = {
+def followed(table: FrameTable, gen: Generation) -> set[str]:
+    """Functions in the source files that a path of the generation follows."""
+    files = {file for path in paths_of(gen) for file in path.files} | set(gen.files)
+    folders = tuple(file for file in files if file.endswith("/"))
+    return {
         name
         for name, row in table.functions.items()
-        if row[0] in files or row[0].startswith(dirs) or name in keys
+        if row[0] in files or row[0].startswith(folders)
     }
-    called = {
+
+
+def named(table: FrameTable, gen: Generation) -> set[str]:
+    """Functions that a path or the generation names, and those on the traces that ship."""
+    words = {name for path in paths_of(gen) for name in path.names()}
+    words |= {gen.submit_link, gen.endio_link, *gen.dispatch}
+    words |= {name for edge in gen.indirect_calls for name in (edge.caller, edge.callee)}
+    words |= {name for names in gen.other_names.values() for name in names}
+    words |= {name for root in gen.roots.values() for name in root.entry or ()}
+    keys = {table.find(word) for word in words if not is_root(word)}
+    keys |= {key for name in traced_names(table) for key in table.named(name)}
+    return {key for key in keys if key is not None and key in table.functions}
+
+
+def called(table: FrameTable, callers: Set[str]) -> set[str]:
+    """Functions that ``callers`` call or jump to: the frames at the ends of their paths."""
+    return {
         callee
-        for name in kept
+        for name in callers
         for side in (table.calls, table.tail)
         for callee in side.get(name, {})
         if callee in table.functions
     }
-    names = sorted(kept | called)
-    numbers = {f: i for i, f in enumerate(sorted({table.functions[n][0] for n in names}))}
+
+
+def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
+    """The part of ``table`` that the registry needs, as a file of format blockstack-frames-1."""
+    kept = followed(table, gen) | named(table, gen)
+    names = sorted(kept | called(table, kept))
+    files = sorted({table.functions[name][0] for name in names})
+    numbers = {file: i for i, file in enumerate(files)}
 
     def side(rows: Any) -> dict[str, Any]:
         return {name: rows[name] for name in names if name in kept and name in rows}
@@ -105,7 +119,7 @@ def subset(table: FrameTable, gen: Generation) -> dict[str, Any]:
     }
     return {
         "meta": meta,
-        "files": sorted(numbers),
+        "files": files,
         "functions": {n: [numbers[table.functions[n][0]], *table.functions[n][1:]] for n in names},
         "calls": side(table.calls),
         "tail": side(table.tail),
