@@ -6,7 +6,8 @@ from pathlib import Path
 from time import perf_counter
 
 from blockstack.base.errors import ConfigError
-from blockstack.engine.depth.static import StaticTasks, TaskName, each_deepest, task_depth
+from blockstack.engine.depth.static import StaticTasks, each_deepest
+from blockstack.engine.depth.verdict import TaskName, task_depth
 from blockstack.engine.plan.arrays import NOPS, DrawSpec, IrqSpec
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, RunCounters, replays, run

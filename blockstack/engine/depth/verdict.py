@@ -1,0 +1,117 @@
+"""One task's depth against its limit: what it is called, what may come on top, does it fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from blockstack.base.hints import listed
+from blockstack.engine.plan.paths import LayeredPath
+from blockstack.results.result import TaskDepth, judge
+
+
+class TaskName(NamedTuple):
+    """What a task is called: an entry point, a thread, ``completion``; and the device that it
+    serves, empty where it serves all."""
+
+    what: str
+    device: str
+    more: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.device}".rstrip() + self.more
+
+
+@dataclass(frozen=True)
+class OnTop:
+    """What may come on a task's stack beside its own path; 0: nothing.
+
+    Attributes
+    ----------
+    interrupts_bytes : int
+        Entry frames, or softirq and hard interrupt whole where stacks are shared.
+    budgets : mapping of name to bytes
+        Page reclaim, the scheduler: bounded by themselves, and not at the path's deepest point.
+    struck_bytes : int
+        For an interrupt on a shared stack: the deepest task that it may strike.
+    missing : tuple of str
+        What was left out of the stack: no one knows how deep a path through it is.
+    doubt : str
+        Why no depth on this kernel is a verdict.
+    """
+
+    interrupts_bytes: int = 0
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    struck_bytes: int = 0
+    missing: tuple[str, ...] = ()
+    doubt: str = ""
+
+
+def task_depth(
+    name: TaskName,
+    context: str,
+    path: LayeredPath,
+    limit_bytes: int,
+    on_top: OnTop,
+    reached: bool = False,
+    bound_bytes: int = 0,
+    direction: str = "submission",
+) -> TaskDepth:
+    """A path on a stack, judged.
+
+    Parameters
+    ----------
+    reached : bool
+        By a simulated bio; False: the path is the bound.
+    bound_bytes : int
+        For a simulated task: how deep its bound is.
+    direction : {"submission", "completion"}
+
+    What may come on top never makes a fit certain: a path that fits only without it is "cannot
+    tell".
+    """
+    depth = path.bytes
+    fits = judge(depth, limit_bytes, path.exact)
+    why = []
+    if path.missing:
+        why.append("at least: the frame table lacks " + ", ".join(path.missing[:4]))
+    whole = depth + on_top.interrupts_bytes + on_top.struck_bytes
+    if fits and whole > limit_bytes:
+        fits = None
+        struck = f" on a task {on_top.struck_bytes} bytes deep" if on_top.struck_bytes else ""
+        why.append(f"fits only while no interrupt strikes{struck}: {whole} bytes with one")
+    for budget, n_bytes in on_top.budgets.items():
+        if fits and whole + n_bytes > limit_bytes:
+            fits = None
+            why.append(f"fits only without {budget}, which may need {n_bytes} bytes")
+    if fits is not False and on_top.missing:
+        fits = None
+        why.append(f"what was left out may make it deeper: {listed(on_top.missing)}")
+    if fits is not False and bound_bytes > limit_bytes:
+        fits = None
+        why.append(
+            f"no bio of this run went deeper, but some may: the bound is {bound_bytes:,} bytes"
+        )
+    if on_top.doubt:
+        fits = None
+        why.insert(0, on_top.doubt)
+    frames = path.frames()
+    rests = sorted({f.function for f in frames if f.source in ("assumed", "published")})
+    if rests:
+        why.append("rests on assumed or published rows: " + ", ".join(rests))
+    return TaskDepth(
+        str(name),
+        context,
+        depth,
+        limit_bytes,
+        fits,
+        path.exact,
+        path.missing,
+        "; ".join(why),
+        frames,
+        "simulated" if reached else "bound",
+        on_top.interrupts_bytes + on_top.struck_bytes,
+        max(on_top.budgets.values(), default=0),
+        name.device,
+        direction,
+        tuple(why),
+    )
