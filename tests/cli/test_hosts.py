@@ -121,6 +121,7 @@ def test_check_csv_patterns_and_status(sources):
     assert "fits" in call("check", sources / "lsblk.json", *ONE).stdout
 
 
+@pytest.mark.slow
 def test_a_host_with_an_efi_partition_can_fit(sources):
     """lsblk calls every FAT vfat; no part of such a host is left out."""
     (sources / "efi.json").write_text(

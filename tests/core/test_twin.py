@@ -119,6 +119,7 @@ def test_counters_with_a_rule_per_op(data: st.DataObject) -> None:
     same(twin, core_engine.run(drawn.arrays, workload, count=BIOS, irq=irq))
 
 
+@pytest.mark.slow
 @examples(100)
 @given(st.data(), st.sampled_from(RULES))
 def test_calls(data: st.DataObject, rule: int) -> None:

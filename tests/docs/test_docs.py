@@ -21,6 +21,7 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_readme_script_runs(tmp_path, monkeypatch, capsys):
     (script,) = blocks(README, "python")
     assert len([ln for ln in script.splitlines() if ln.strip()]) <= 22

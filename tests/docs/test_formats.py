@@ -91,6 +91,7 @@ def test_what_measurements_require_is_demanded(tmp_path, key):
         measured.load_measurements(tmp_path / "measured.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", TABLES, ids=lambda p: p.name)
 def test_shipped_tables_keep_to_the_page(path):
     data = read(path)

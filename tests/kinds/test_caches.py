@@ -42,6 +42,7 @@ def peak_names(kind, op="read", kernel="linux-6.1-x86_64", **params):
     return [s.function for s in row.through.steps], [s.function for s in row.peak.steps]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", NEW)
 @pytest.mark.parametrize(
     "kind",

@@ -97,6 +97,7 @@ def _broad():
     return stack
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", one_quick([_few, _deep, _broad]))
 def test_nothing_overlaps_on_the_stack_map(make):
     found = stack_map(

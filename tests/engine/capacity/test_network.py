@@ -64,6 +64,7 @@ CONSTANT = SSD + ', distribution = "constant"'
 SIZES = 'rw = "randwrite"\nbs = {}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("workload", "more", "trips", "n_bytes", "media"),
     [

@@ -66,6 +66,7 @@ def test_what_cannot_be_changed_is_named(kernel):
     assert not any("partition" in lever.name for lever in found.levers)
 
 
+@pytest.mark.slow
 def test_rates_follow_the_bottleneck():
     """Constant service on one channel: a closed loop is full, its rate one over the latency."""
     stack = bs.Stack("one")
