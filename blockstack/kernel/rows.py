@@ -10,12 +10,12 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 
 from blockstack.base.calls import Anchor, Cut, Edge, Path, is_root
-from blockstack.base.errors import BlockstackError
 from blockstack.generations import Generation
 from blockstack.kernel.common_cuts import COMMON_CUTS
 from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step
 from blockstack.kernel.platform import Platform
+from blockstack.kernel.roots import rooted
 from blockstack.kernel.table import FrameTable
 
 
@@ -285,13 +285,23 @@ class RowSource:
         better = self._connected(graph, anchors, link)
         if better != anchors:
             anchors, graph = better, self._graph(path, better, link)
-        edges = (*self.generation.indirect_calls, *path.indirect_calls)
-        lost = tuple(str(edge) for edge in edges if self._lost(edge))
-        return [a.name for a in anchors], missing + lost, graph
+        core = self.generation.indirect_calls  # of callers that not every path comes to
+        lost = [edge for edge in core if self._lost(edge, whole=self._has(edge.caller))]
+        # without an anchor it is a lower bound already: its edges lack what lies around that one
+        lost += [edge for edge in path.indirect_calls if self._lost(edge, whole=not missing)]
+        return [a.name for a in anchors], missing + tuple(map(str, lost)), graph
 
-    def _lost(self, edge: Edge) -> bool:
-        """Whether the table lacks a function of the edge that a kernel like this one has."""
-        return self.table.lacks(edge.caller) or self.table.lacks(edge.callee)
+    def _lost(self, edge: Edge, *, whole: bool) -> bool:
+        """Whether the table lacks a function of the edge that a kernel like this one has or, on a
+        path that is ``whole`` otherwise, one that is required."""
+        return any(
+            self.table.lacks(name) or (whole and not optional and not self._has(name))
+            for name, optional in edge.ends
+        )
+
+    def _has(self, name: str) -> bool:
+        """Whether the table has a function, or what took its place."""
+        return is_root(name) or self.table.find(name) is not None or self.generation.drops(name)
 
     def _connected(self, graph: CallGraph, anchors: list[_Found], link: str | None) -> list[_Found]:
         """The anchors, but those that are there and not called from where the path says.
@@ -384,37 +394,4 @@ class RowSource:
         return total
 
     def _rooted(self, path: CallPath) -> CallPath:
-        """``@syscall`` and the like replaced by the rows that the platform puts there."""
-        steps: list[Step] = []
-        missing: tuple[str, ...] = ()
-        for step in path.steps:
-            if not is_root(step.function):
-                steps.append(step)
-                continue
-            root = self.generation.roots.get((self.platform.arch, step.function))
-            if root is None:
-                raise BlockstackError(
-                    "no such root on this architecture",
-                    path=self.generation.name,
-                    value=step.function,
-                )
-            steps += [Step(name, n, "derived") for name, n in root.rows]
-            if root.entry is not None:
-                first = self._entry(*root.entry)
-                steps, missing = [*steps, *first.steps], missing + first.missing
-            if step.function == "@syscall" and self.platform.offset_bytes:
-                # CONFIG_RANDOMIZE_KSTACK_OFFSET, include/linux/randomize_kstack.h: at most 10 bits
-                steps.append(
-                    Step("randomize_kstack_offset", self.platform.offset_bytes, "published")
-                )
-        if self.generation.doubt:
-            steps.append(Step(self.generation.doubt, 0, "assumed"))
-        return CallPath(tuple(steps), path.missing + missing)
-
-    def _entry(self, assembly: str, function: str) -> CallPath:
-        """Assembly at its call of a C function, and that one at its call through a pointer."""
-        site, kept = self.table.site(assembly, function), self.table.indirect_site(function)
-        missing = tuple(n for n, found in ((assembly, site), (function, kept)) if found is None)
-        pushed = (site or 0) - self.table.pointer_bytes  # nothing calls the assembly
-        rows = ((assembly, pushed), (function, kept or 0))
-        return CallPath(tuple(Step(name, n) for name, n in rows if n > 0), missing)
+        return rooted(path, self.table, self.generation, self.platform)

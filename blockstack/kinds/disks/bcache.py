@@ -84,7 +84,7 @@ _WALKS: Edges = tuple(
 # what a closure's last reference calls on the same stack (closure.c closure_put_after_sub)
 _LAST: Edges = tuple(
     (caller, callee)
-    for caller in ("closure_put", "closure_sub", "closure_put_after_sub")
+    for caller in ("closure_put", "closure_sub", "closure_put_after_sub?")
     for callee in (
         "cached_dev_read_done_bh",
         "cached_dev_write_complete",

@@ -197,9 +197,9 @@ _NOTE = "the scheduler is CFQ (to 2.6.24) or mq-deadline (6.1), the kernels' def
 # no function's name: a driver of 6.12 (rts5208) calls its own queuecommand
 _UNKNOWN = (">queuecommand of an unknown driver",)
 _UNKNOWN_HOST = "no host driver is named: its queuecommand is unknown, the depth a lower bound"
-_AHCI_EDGES: Edges = (
-    ("ata_scsi_translate", "ata_scsi_rw_xlat"),
-    ("__ata_scsi_queuecmd", "ata_scsi_rw_xlat"),
+_AHCI_EDGES: Edges = (  # ata_scsi_translate is inlined into __ata_scsi_queuecmd, or that one is
+    ("ata_scsi_translate?", "ata_scsi_rw_xlat"),
+    ("__ata_scsi_queuecmd?", "ata_scsi_rw_xlat"),
     ("ata_qc_issue", "ahci_qc_issue"),
 )
 _AHCI = (

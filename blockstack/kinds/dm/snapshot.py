@@ -54,8 +54,7 @@ _EDGES_V6_1: dm.Edges = (
     ("process_jobs", "run_pages_job"),
     ("run_complete_job", "copy_callback"),
     ("copy_callback", "persistent_commit_exception"),
-    ("persistent_commit_exception", "commit_callback"),
-    ("persistent_commit_exception", "pending_complete"),
+    ("persistent_commit_exception", "pending_complete"),  # dm-snap.c complete_exception
 )
 _KCOPYD_V6_1 = dm.worker_v6_1(
     "kcopyd", dm.KCOPYD, files=_FILES_V6_1, edges=_EDGES_V6_1, cuts=_VALID + _HEADER

@@ -168,7 +168,7 @@ _WORKS: Edges = tuple(
         "caching_thread",
         "btrfs_async_run_delayed_root",
         "btrfs_run_delalloc_work",
-        "async_cow_submit",
+        "async_cow_submit?",
     )
 )
 _DIRECT_WRITES = ("write-direct", "writev-direct", "aio-write")
@@ -179,7 +179,7 @@ BTRFS_END = Path(
     files=_FILES,
     edges=tuple(
         (end, own)
-        for end in ("btrfs_simple_end_io", "btrfs_orig_write_end_io", "btrfs_orig_bbio_end_io")
+        for end in ("btrfs_simple_end_io", "btrfs_orig_write_end_io", "btrfs_orig_bbio_end_io?")
         for own in (
             "end_bio_extent_writepage",
             "end_bio_extent_buffer_writepage",

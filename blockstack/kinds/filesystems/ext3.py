@@ -14,7 +14,7 @@ FILES_EXT3 = ("fs/ext3/", "fs/jbd/")
 
 _READ: Edges = (
     ("__do_page_cache_readahead", "ext3_readpages"),
-    ("read_pages", "ext3_readpages"),
+    ("read_pages?", "ext3_readpages"),
     ("do_generic_mapping_read", "ext3_readpage"),
     ("do_mpage_readpage", "ext3_get_block"),
 )
@@ -22,23 +22,23 @@ _READ: Edges = (
 #: a transaction and then maps with ext3_get_block (fs/ext3/inode.c)
 _SYNC: Edges = (
     ("mpage_writepages", "ext3_ordered_writepage"),
-    ("write_cache_pages", "__writepage"),
-    ("__writepage", "ext3_ordered_writepage"),
+    ("write_cache_pages?", "__writepage?"),  # from 2.6.24 on
+    ("__writepage?", "ext3_ordered_writepage"),
     ("__block_write_full_page", "ext3_get_block"),
     ("__writeback_single_inode", "ext3_write_inode"),
-    ("__sync_single_inode", "ext3_write_inode"),
-    ("write_inode", "ext3_write_inode"),
+    ("__sync_single_inode?", "ext3_write_inode"),
+    ("write_inode?", "ext3_write_inode"),
     ("__mark_inode_dirty", "ext3_dirty_inode"),
 )
 _WRITE: Edges = (
-    ("generic_file_buffered_write", "ext3_prepare_write"),
-    ("generic_file_buffered_write", "ext3_ordered_commit_write"),
-    ("generic_file_buffered_write", "ext3_write_begin"),
-    ("generic_file_buffered_write", "ext3_ordered_write_end"),
+    ("generic_file_buffered_write", "ext3_prepare_write?"),  # to 2.6.23
+    ("generic_file_buffered_write", "ext3_ordered_commit_write?"),
+    ("generic_file_buffered_write", "ext3_write_begin?"),
+    ("generic_file_buffered_write", "ext3_ordered_write_end?"),
     ("__block_prepare_write", "ext3_get_block"),
 )
 _DIRECT: Edges = tuple(
-    (f, "ext3_get_block") for f in ("__blockdev_direct_IO", "do_direct_IO", "get_more_blocks")
+    (f, "ext3_get_block") for f in ("__blockdev_direct_IO", "do_direct_IO?", "get_more_blocks?")
 )
 _NO_ALLOC = "a read maps blocks (create = 0): it starts no transaction and allocates none"
 _READ_CUTS: Cuts = (

@@ -14,7 +14,7 @@ from blockstack.kinds.filesystems.common import (
 _READ: Edges = (("read_pages", "ext4_readahead"), ("filemap_read_folio", "ext4_read_folio"))
 _SYNC: Edges = (
     ("do_writepages", "ext4_writepages"),
-    ("write_cache_pages", "ext4_writepage_cb"),
+    ("write_cache_pages", "ext4_writepage_cb?"),  # in neither 6.1 nor 6.12
     ("__writeback_single_inode", "ext4_write_inode"),
     ("__mark_inode_dirty", "ext4_dirty_inode"),
 )

@@ -80,7 +80,7 @@ _SYNC: Edges = (
 _DIRECT: Edges = (
     *(
         (caller, "fat_get_block")
-        for caller in ("__blockdev_direct_IO", "do_direct_IO", "get_more_blocks")
+        for caller in ("__blockdev_direct_IO", "do_direct_IO?", "get_more_blocks?")
     ),
     *_TABLE,
 )

@@ -28,30 +28,30 @@ _SEND_V2_6 = Path(
 ).then(TCP_V2_6_18)
 _RPC_V2_6: Edges = (
     ("__do_page_cache_readahead", "nfs_readpages"),
-    ("read_pages", "nfs_readpages"),
+    ("read_pages?", "nfs_readpages"),
     ("do_generic_mapping_read", "nfs_readpage"),
-    ("nfs_pageio_complete", "nfs_pagein_one"),
-    ("nfs_pageio_doio", "nfs_pagein_one"),
+    ("nfs_pageio_complete?", "nfs_pagein_one"),  # from 2.6.24 on: nfs_pageio_doio inlined
+    ("nfs_pageio_doio?", "nfs_pagein_one"),
     ("read_cache_pages", "readpage_async_filler"),
     ("__nfs_revalidate_inode", "nfs3_proc_getattr"),
 )
 _RPC_WRITE_V2_6: Edges = (
     ("do_writepages", "nfs_writepages"),
     ("mpage_writepages", "nfs_writepage"),
-    ("write_cache_pages", "nfs_writepages_callback"),
-    ("__writepage", "nfs_writepage"),
-    ("nfs_flush_list", "nfs_flush_one"),
-    ("nfs_flush_list", "nfs_flush_multi"),
-    ("nfs_pageio_complete", "nfs_flush_one"),
-    ("nfs_pageio_doio", "nfs_flush_one"),
-    ("nfs_pageio_add_request", "nfs_flush_one"),
+    ("write_cache_pages?", "nfs_writepages_callback?"),  # from 2.6.24 on
+    ("__writepage?", "nfs_writepage"),
+    ("nfs_flush_list?", "nfs_flush_one"),  # 2.6.18
+    ("nfs_flush_list?", "nfs_flush_multi"),
+    ("nfs_pageio_complete?", "nfs_flush_one"),
+    ("nfs_pageio_doio?", "nfs_flush_one"),
+    ("nfs_pageio_add_request?", "nfs_flush_one"),
     ("__writeback_single_inode", "nfs_write_inode"),
-    ("__sync_single_inode", "nfs_write_inode"),
-    ("write_inode", "nfs_write_inode"),
-    ("generic_file_buffered_write", "nfs_prepare_write"),
-    ("generic_file_buffered_write", "nfs_commit_write"),
-    ("generic_file_buffered_write", "nfs_write_begin"),
-    ("generic_file_buffered_write", "nfs_write_end"),
+    ("__sync_single_inode?", "nfs_write_inode"),
+    ("write_inode?", "nfs_write_inode"),
+    ("generic_file_buffered_write", "nfs_prepare_write?"),  # to 2.6.23
+    ("generic_file_buffered_write", "nfs_commit_write?"),
+    ("generic_file_buffered_write", "nfs_write_begin?"),
+    ("generic_file_buffered_write", "nfs_write_end?"),
     ("__nfs_revalidate_inode", "nfs3_proc_getattr"),
     ("do_fsync", "nfs_fsync"),
 )
@@ -213,7 +213,7 @@ _PROTO = (
     ("nfs_lookup_revalidate_dentry", "lookup"),
     ("nfs_do_lookup_revalidate", "lookup"),
     ("nfs_do_access", "access"),
-    ("nfs_do_create", "create"),
+    ("nfs_do_create?", "create"),  # inlined into nfs_create in 6.1
     ("nfs_create", "create"),
 )
 

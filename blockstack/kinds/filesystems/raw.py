@@ -20,18 +20,18 @@ from blockstack.kinds.filesystems.common import (
 
 _RAW_EDGES: Edges = (
     ("mpage_writepages", "blkdev_writepage"),
-    ("write_cache_pages", "__writepage"),
-    ("__writepage", "blkdev_writepage"),
+    ("write_cache_pages?", "__writepage?"),  # from 2.6.24 on
+    ("__writepage?", "blkdev_writepage"),
     ("__block_write_full_page", "blkdev_get_block"),
     ("__block_prepare_write", "blkdev_get_block"),
 )
 _RAW_WRITE: Edges = tuple(
     ("generic_file_buffered_write", f)
     for f in (
-        "blkdev_prepare_write",
-        "blkdev_commit_write",
-        "blkdev_write_begin",
-        "blkdev_write_end",
+        "blkdev_prepare_write?",  # to 2.6.23
+        "blkdev_commit_write?",
+        "blkdev_write_begin?",
+        "blkdev_write_end?",
     )
 )
 
@@ -48,7 +48,7 @@ def _fs_v2_6(
         direct=(">blkdev_direct_IO",),
         fsync="block_fsync",
         read_edges=(
-            ("read_pages", "blkdev_readpage"),
+            ("read_pages?", "blkdev_readpage"),
             ("__do_page_cache_readahead", "blkdev_readpage"),
             ("do_generic_mapping_read", "blkdev_readpage"),
             ("block_read_full_page", "blkdev_get_block"),

@@ -25,7 +25,7 @@ _FAULT_V2_6 = ("@fault", "do_page_fault", "__handle_mm_fault|handle_mm_fault")
 
 def _entries_v2_6(kswapd: tuple[str, ...]) -> Mapping[str, Path]:
     """Swap of 2.6: direct reclaim writes out in whoever allocates (mm/vmscan.c pageout)."""
-    shmem = ("shrink_inactive_list", "shmem_writepage"), ("pageout", "shmem_writepage")
+    shmem = ("shrink_inactive_list", "shmem_writepage"), ("pageout?", "shmem_writepage")
     return {
         "fault": Path(
             (*_FAULT_V2_6, *_OUT_V2_6), v2_6.RECLAIM_EDGES, _FILES_V2_6, v2_6.RECLAIM_CUTS
@@ -79,7 +79,7 @@ _OUT_V6_1 = ("swap_writepage", "__swap_writepage", "submit_bio")
 #: mm/memcontrol.c charge_memcg: a group at its limit reclaims in whoever charges a page to it
 _MEMCG_EDGES: Edges = (
     ("try_charge_memcg", "try_to_free_mem_cgroup_pages"),
-    ("__handle_mm_fault", "do_fault"),
+    ("__handle_mm_fault?", "do_fault?"),  # each may be inlined into handle_mm_fault
 )
 #: the system call's buffer may lie in swapped memory whatever file it reads or writes
 _ANY_READ: Edges = tuple(
@@ -105,7 +105,7 @@ def _entries_v6_1() -> dict[str, Path]:
     """Swap of 6.1: direct reclaim still writes anonymous pages out (mm/vmscan.c pageout)."""
     reclaim = (*v6_1.RECLAIM, ">shmem_writepage", *_OUT_V6_1)
     wanted = (*v6_1.RECLAIM_EDGES, ("shmem_writepage", "swap_writepage"))
-    fault = (*wanted, *_MEMCG_EDGES, ("do_fault", "shmem_fault"), ("__do_fault", "shmem_fault"))
+    fault = (*wanted, *_MEMCG_EDGES, ("do_fault?", "shmem_fault"), ("__do_fault", "shmem_fault"))
     # from whatever the fault allocates or charges: the page, or swap-in read ahead for it
     charged = (*v6_1.RECLAIM[3:], ">shmem_writepage", *_OUT_V6_1)
     kernel = (

@@ -90,7 +90,7 @@ PDFLUSH = ("@kthread", "kthread", ">pdflush", "__pdflush?")
 #: fs/fs-writeback.c: pdflush_operation's two periodic jobs
 PDFLUSH_EDGES: Edges = tuple(
     (caller, job)
-    for caller in ("pdflush", "__pdflush")
+    for caller in ("pdflush", "__pdflush?")
     for job in ("background_writeout", "wb_kupdate")
 )
 #: __alloc_pages to ->writepage; pageout and shrink_page_list are inlined in most builds

@@ -72,8 +72,8 @@ RECLAIM = (
     "pageout?",
 )
 RECLAIM_EDGES: Edges = (
-    ("__alloc_pages", "__alloc_pages_slowpath"),
-    ("__alloc_pages_slowpath", "try_to_free_pages"),
+    ("__alloc_pages", "__alloc_pages_slowpath?"),
+    ("__alloc_pages_slowpath?", "try_to_free_pages"),
     ("__alloc_pages", "try_to_free_pages"),
 )
 RECLAIM_FILES = ("mm/vmscan.c", "mm/page_alloc.c", "mm/mempolicy.c", "lib/xarray.c")

@@ -20,7 +20,7 @@ FILES_XFS = ("fs/xfs/",)
 #: tables of pointers; 2.6.24 calls most of them directly, then an edge changes nothing
 _BMAP_OPS: Edges = (
     ("__xfs_get_blocks", "xfs_bmap"),
-    ("xfs_map_blocks", "xfs_bmap"),
+    ("xfs_map_blocks?", "xfs_bmap"),
     ("xfs_page_state_convert", "xfs_bmap"),  # xfs_map_blocks, when inlined
     ("xfs_iomap", "xfs_bmapi"),
     ("xfs_iomap_write_allocate", "xfs_bmapi"),
@@ -31,7 +31,7 @@ _READ_OPS: Edges = (*_BMAP_OPS[:3], ("xfs_iomap", "xfs_bmapi"))
 _BUF_OPS: Edges = (
     ("xfs_buf_iostart", "xfs_bdstrat_cb"),
     ("xfs_bwrite", "xfs_bdstrat_cb"),
-    ("xlog_sync", "xlog_bdstrat_cb"),
+    ("xlog_sync?", "xlog_bdstrat_cb"),
     ("xlog_state_release_iclog", "xlog_bdstrat_cb"),
 )  # xlog_sync, when inlined
 #: log reservation pushes the tail of the log in the caller (xfs_trans_ail.c, 2.6.18; IOP_PUSH)
@@ -63,18 +63,18 @@ _READ_CUTS: Cuts = (
 _SYNC: Edges = (
     ("do_writepages", "xfs_vm_writepages"),
     ("mpage_writepages", "xfs_vm_writepage"),
-    ("__writepage", "xfs_vm_writepage"),
-    ("write_cache_pages", "__writepage"),
+    ("__writepage?", "xfs_vm_writepage"),
+    ("write_cache_pages?", "__writepage?"),  # from 2.6.24 on
     ("__writeback_single_inode", "xfs_fs_write_inode"),
-    ("__sync_single_inode", "xfs_fs_write_inode"),
-    ("write_inode", "xfs_fs_write_inode"),
+    ("__sync_single_inode?", "xfs_fs_write_inode"),
+    ("write_inode?", "xfs_fs_write_inode"),
     ("xfs_fs_write_inode", "xfs_inode_flush"),
     ("xfs_file_fsync", "xfs_fsync"),
     *_ALLOCATE,
 )
 _READ: Edges = (
     ("__do_page_cache_readahead", "xfs_vm_readpages"),
-    ("read_pages", "xfs_vm_readpages"),
+    ("read_pages?", "xfs_vm_readpages"),
     ("do_generic_mapping_read", "xfs_vm_readpage"),
     ("do_mpage_readpage", "xfs_get_blocks"),
     *_READ_OPS,
@@ -82,8 +82,8 @@ _READ: Edges = (
 )
 _DIRECT: Edges = (
     ("__blockdev_direct_IO", "xfs_get_blocks_direct"),
-    ("get_more_blocks", "xfs_get_blocks_direct"),
-    ("do_direct_IO", "xfs_get_blocks_direct"),
+    ("get_more_blocks?", "xfs_get_blocks_direct"),
+    ("do_direct_IO?", "xfs_get_blocks_direct"),
     ("xfs_iomap", "xfs_iomap_write_direct"),
     *_BMAP_OPS,
     *_META,

@@ -107,7 +107,8 @@ _PEER_THREADS = {
     "drbd_ack_receiver": _thread("drbd_ack_receiver", calls=_ACKNOWLEDGED),
 }
 # sendpage of a TCP socket is the other way to the card (_drbd_send_page, drbd_main.c)
-_SENDPAGE = (("_drbd_send_page", "inet_sendpage"), ("inet_sendpage", "tcp_sendpage"))
+# there is none from 6.5 on (MSG_SPLICE_PAGES)
+_SENDPAGE = (("_drbd_send_page", "inet_sendpage?"), ("inet_sendpage?", "tcp_sendpage"))
 _SENDERS = {
     "drbd_worker (sends)": replace(
         _thread("drbd_worker", ">w_send_dblock", "drbd_send"), edges=_SENDPAGE

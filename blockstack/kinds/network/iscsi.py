@@ -51,7 +51,7 @@ _XMIT_V6_1 = Path(
         "kernel_sendmsg",
     ),
     edges=(
-        ("iscsi_sw_tcp_xmit_segment", "tcp_sendpage"),
+        ("iscsi_sw_tcp_xmit_segment?", "tcp_sendpage"),
         ("iscsi_sw_tcp_pdu_xmit", "tcp_sendpage"),
     ),
     files=(*_FILES, *WORK_FILES),

@@ -27,10 +27,11 @@ _CUTS: Cuts = (
 )
 # 6.1 tcp.c nvme_tcp_queue_request: the first request on an idle queue is sent in the submitter when
 # it runs on the queue's CPU, else io_work on nvme_tcp_wq sends. Data go by sendpage, or by sendmsg
-# (sock_no_sendpage) where a page must not be, and before further H2CData PDUs
+# (sock_no_sendpage) where a page must not be, and before further H2CData PDUs; from 6.5 on there is
+# no sendpage (MSG_SPLICE_PAGES)
 _SEND = Path(
     ("nvme_tcp_try_send", "sock_no_sendpage", "kernel_sendmsg"),
-    edges=(("kernel_sendpage", "inet_sendpage"), ("inet_sendpage", "tcp_sendpage")),
+    edges=(("kernel_sendpage?", "inet_sendpage?"), ("inet_sendpage?", "tcp_sendpage")),
     files=_FILES,
     cuts=_CUTS,
 ).then(TCP)

@@ -23,8 +23,10 @@ _CFQ_EDGES: Edges = (
     ("elv_next_request", "cfq_dispatch_requests"),
     ("elv_next_request", "cfq_activate_request"),
     ("elv_drain_elevator", "cfq_dispatch_requests"),
-    ("elv_former_request", "cfq_former_request"),
-    ("elv_latter_request", "cfq_latter_request"),
+    ("elv_former_request", "cfq_former_request?"),  # 2.6.18
+    ("elv_latter_request", "cfq_latter_request?"),
+    ("elv_former_request", "elv_rb_former_request?"),  # 2.6.24
+    ("elv_latter_request", "elv_rb_latter_request?"),
     ("elv_completed_request", "cfq_completed_request"),
     ("elv_queue_empty", "cfq_queue_empty"),
 )
@@ -159,7 +161,7 @@ def request_path_v2_6(
             "generic_unplug_device",
             "__generic_unplug_device",
             "cfq_insert_request",
-            "blk_start_queueing",
+            "blk_start_queueing?",
             "blk_run_queue",
         )
     )

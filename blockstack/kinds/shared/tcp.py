@@ -67,7 +67,7 @@ NET_CUTS: Cuts = (
 
 #: what a segment takes out of the socket's backlog when the sender unlocks the socket: the whole
 #: receive path in the sender's context (net/core/sock.c release_sock, sk_backlog_rcv)
-_BACKLOG: Edges = (("release_sock", "tcp_v4_do_rcv"), ("__release_sock", "tcp_v4_do_rcv"))
+_BACKLOG: Edges = (("release_sock", "tcp_v4_do_rcv"), ("__release_sock?", "tcp_v4_do_rcv"))
 
 # Between the send call and tcp_transmit_skb the deepest way counts: a push, or, when the sender
 # works off the backlog, an acknowledgement that asks for a retransmission.

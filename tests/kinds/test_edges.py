@@ -1,0 +1,76 @@
+"""Indirect calls that kinds resolve: what a table lacks of them is told, unless it may lack it."""
+
+import json
+
+import pytest
+from blockstack.kernel.extract.subset import paths_of
+from typer.testing import CliRunner
+
+import blockstack.kinds.dm.common as dm
+from blockstack.base.calls import Path
+from blockstack.cli import app
+from blockstack.kernel import PROFILES, load_kernel
+from blockstack.kinds import KINDS, Kind
+
+KERNELS = tuple({profile.data: name for name, profile in PROFILES.items()}.values())
+CONFIG = """
+kernel = "linux-6.1-x86_64"
+[devices.sda]
+kind = "nvme"
+size = "10 GiB"
+[devices.top]
+kind = "dm-two-lines"
+on = "sda"
+"""
+
+
+def test_a_target_whose_map_function_no_table_has(tmp_path, monkeypatch):
+    """Two lines make a dm target; without its frames the tool cannot tell, and says why."""
+    calls = {"6.1": dm.remapping("two_lines_map", "dm-two-lines.c")}
+    kind = Kind("dm-two-lines", "stacked", "remap", (1, 1), "a test", verb="dm", calls=calls)
+    monkeypatch.setitem(KINDS, kind.name, kind)
+    (tmp_path / "case.toml").write_text(CONFIG)
+    found = CliRunner().invoke(app, ["explain", str(tmp_path / "case.toml"), "--json"])
+    assert found.exit_code == 3, found.output
+    told = json.loads(found.output)
+    assert told["fits"] is None
+    assert "__map_bio -> two_lines_map" in json.dumps(told)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_what_a_shipped_table_lacks_is_an_anchor_or_optional(name):
+    rows = load_kernel(name).rows
+    for path in paths_of(rows.generation):
+        anchors = rows._anchors(path)[1]
+        assert rows._follow(path, None)[1] == anchors, path.via
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_an_optional_caller_that_is_absent_has_a_stand_in(name):
+    """Where gcc inlined the caller of an edge, another call leads to the same function."""
+    kernel = load_kernel(name)
+    table, gen = kernel.rows.table, kernel.generation
+    called = {c for side in (table.calls, table.tail) for callees in side.values() for c in callees}
+    for path in paths_of(gen):
+        if kernel.rows._anchors(path)[1]:
+            continue
+        edges = (*gen.indirect_calls, *path.indirect_calls)
+        led_to = {edge.callee for edge in edges if table.find(edge.caller)}
+        led_to |= {name for anchor in path.anchors for name in anchor.names}
+        for edge in edges:
+            if edge.caller_optional and table.find(edge.caller) is None:
+                key = table.find(edge.callee)
+                assert key is None or edge.callee in led_to or key in called, (path.via, edge)
+
+
+def test_an_edge_is_lost_by_the_end_that_is_required():
+    rows = load_kernel("linux-6.1-x86_64").rows
+    known = ("mempool_alloc", "bio_endio")
+    for edge, told in (
+        (("mempool_alloc", "no_such"), ("mempool_alloc -> no_such",)),
+        (("mempool_alloc", "no_such?"), ()),
+        (("no_such", "bio_endio"), ("no_such -> bio_endio",)),
+        (("no_such?", "bio_endio"), ()),
+        (("no_such?", "neither"), ("no_such -> neither",)),
+    ):
+        assert rows._follow(Path(known[:1], (edge,)), None)[1] == told
