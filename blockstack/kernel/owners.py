@@ -318,13 +318,7 @@ def _paths(kind: Kind) -> Iterator[Path]:
     for gen in GENERATIONS:
         yield from (in_generation(kind.entries, gen) or {}).values()
         for calls in calls_of(kind, gen):
-            yield from calls.submit_ops.values()
-            yield from (w.path for w in calls.worker.values())
-            yield from (
-                p
-                for p in (calls.submit, calls.endio, calls.flush, calls.unplug, calls.completion)
-                if p is not None
-            )
+            yield from calls.paths()
 
 
 @cache

@@ -12,7 +12,7 @@ import gzip
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from pathlib import Path as File
 from typing import Any
 
@@ -33,21 +33,7 @@ def paths_of(gen: Generation) -> Iterator[Path]:
         for entries in (kind.entries, *kind.entry_variants.values()):
             yield from (in_generation(entries, gen.name) or {}).values()
         for calls in calls_of(kind, gen.name):
-            yield from calls.submit_ops.values()
-            yield from (worker.path for worker in calls.worker.values())
-            yield from _in_options(calls.options)
-            yield from (path for paths in calls.files.values() for path in paths)
-            several = (calls.submit, calls.endio, calls.flush, calls.unplug, calls.completion)
-            yield from (path for path in several if path is not None)
-
-
-def _in_options(value: object) -> Iterator[Path]:
-    """Paths of further threads, tasks and of a peer's, however deep they lie."""
-    if isinstance(value, Path):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _in_options(inner)
+            yield from calls.paths()
 
 
 def calls_of(kind: Kind, gen: str) -> Iterator[Calls]:

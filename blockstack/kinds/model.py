@@ -5,12 +5,13 @@ indirect calls its topology resolves, and where the work goes on in another task
 never here; they come from the frame tables of real kernels.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from blockstack.base.calls import Path
+from blockstack.base.calls import CutText, Path
 from blockstack.generations import in_generation
+from blockstack.kinds.records import Cache, Card, Parity, Peer, Receive, SelfCall
 
 Role = Literal["source", "stacked", "leaf", "nic"]
 Split = Literal["loop", "front", "rest", "rest-mapped"]
@@ -93,18 +94,33 @@ class Calls:
         ``@kthread``) to ``bio_endio`` (the last anchor).
     inline_completion : bool
         The leaf completes inside the submit call (brd, null_blk).
-    options : mapping
-        Mapping switches of this generation (raid456: full_stripe_in_caller, aligned_read,
-        read_in_caller, rmw); ``superblock``, ``threads`` (name to `Path`): what further tasks of
-        the device write to its lower devices; ``tasks`` (name to `Path`): further tasks that
-        submit nothing, to their deepest point; ``plugged`` (`Path`): from blk_finish_plug to the
-        submit of writes that wait in the task's plug; ``ends`` ("" or "direct" to `Path`s): a
-        source's end_ios beside ``endio``; ``whole`` (cuts): calls that only a preallocated file
-        leads to; ``cache``: where writes go; ``peer``: what there is only
-        with a network card; ``clones_requests``: no second bio; ``receive``: what TCP
-        does with a segment for it (`network_paths.receive`); ``sends_in_caller``: beside a
-        worker; a card's ``poll`` (`Path`): from the softirq to IP, ``dpc``: NDISwrapper's tasklet;
-        ``notes`` (parameter to value to text).
+    thread : Worker or None
+        A task that goes on with bios for which the data decide, not the operation (raid456).
+    threads : mapping of name to Path
+        What further tasks of the device write to its lower devices: an array its superblock,
+        dm-integrity its journal. To the submit.
+    tasks : mapping of name to Path
+        Further tasks that submit nothing, to their deepest point.
+    plugged : Path or None
+        From ``blk_finish_plug`` to the submit of writes that wait in the task's plug.
+    parity, cache, self_call : Parity, Cache, SelfCall or None
+        What arrays with parity, caches and kernels to 2.6.3x do by themselves.
+    receive : Receive or None
+        What TCP does with a segment for the device.
+    sends_in_caller : bool
+        It sends in the submitter's task, too, beside a worker.
+    peer : Peer or None
+        What there is only with a network card.
+    card : Card or None
+        How a network card receives.
+    issues_clones : bool
+        Request-based dm: a clone of the request goes to another queue, and no second bio.
+    more_ends, direct_ends : tuple of Path
+        A source's end_ios beside ``endio``: of any bio, of O_DIRECT's.
+    allocated_cuts : tuple of cuts
+        A file system's calls that no file leads to which was never preallocated.
+    notes : mapping of parameter to mapping of value to str
+        What is assumed where a parameter has a value.
     note : str
         What is assumed, with its source.
     files : mapping of word to tuple of Path
@@ -126,10 +142,48 @@ class Calls:
     ops: tuple[str, ...] = ("read", "write", "flush")
     completion: Path | None = None
     inline_completion: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
+    thread: Worker | None = None
+    threads: Mapping[str, Path] = field(default_factory=dict)
+    tasks: Mapping[str, Path] = field(default_factory=dict)
+    plugged: Path | None = None
+    parity: Parity | None = None
+    cache: Cache | None = None
+    self_call: SelfCall | None = None
+    receive: Receive | None = None
+    sends_in_caller: bool = False
+    peer: Peer | None = None
+    card: Card | None = None
+    issues_clones: bool = False
+    more_ends: tuple[Path, ...] = ()
+    direct_ends: tuple[Path, ...] = ()
+    allocated_cuts: tuple[CutText, ...] = ()
+    notes: Mapping[str, Mapping[Any, str]] = field(default_factory=dict)
     note: str = ""
     files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     file_ops: Mapping[str, str] = field(default_factory=dict)
+
+    def path_for(self, op: str, *, degraded: bool = False) -> Path | None:
+        """The driver's path for one operation; a ``degraded`` array rebuilds what it reads."""
+        return self.submit if degraded and op == "read" else self.submit_ops.get(op, self.submit)
+
+    def workers(self) -> Iterator[Worker]:
+        """The tasks that go on with bios, once per operation."""
+        yield from self.worker.values()
+        if self.thread is not None:
+            yield self.thread
+
+    def paths(self) -> Iterator[Path]:
+        """Every path."""
+        yield from self.submit_ops.values()
+        yield from (worker.path for worker in self.workers())
+        yield from (*self.threads.values(), *self.tasks.values())
+        yield from (*self.more_ends, *self.direct_ends)
+        yield from (path for paths in self.files.values() for path in paths)
+        for record in (self.parity, self.receive, self.peer, self.card):
+            if record is not None:
+                yield from record.paths()
+        single = (self.submit, self.endio, self.flush, self.unplug, self.completion, self.plugged)
+        yield from (path for path in single if path is not None)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def test_every_row_is_connected_in_the_shipped_tables(kernel: str) -> None:
     for kind, word, calls in _calls(kernel):
         for name, path, link in _linked(calls, kernel):
             # a cloned request goes on to another queue, without a bio; a leaf goes on to nothing
-            ends = calls.options.get("clones_requests") or kind.role == "leaf"
+            ends = calls.issues_clones or kind.role == "leaf"
             nested = not calls.endio_stops if name == "endio" else not ends
             row = k.rows.layer(path, link, nested=nested)
             assert row.through.exact, (kind.name, word, name, row.through.missing)

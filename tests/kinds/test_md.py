@@ -15,6 +15,7 @@ from blockstack.kernel.absent import why_absent
 from blockstack.kernel.table import ASSUMED
 from blockstack.kinds import find_kind
 from blockstack.kinds.model import Calls, Kind
+from blockstack.kinds.records import Parity
 from blockstack.stack import Stack
 
 NAMES = ("md-linear", "md-raid0", "md-raid1", "md-raid10", "md-raid4", "md-raid5", "md-raid6")
@@ -115,15 +116,14 @@ def paths(c: Calls, k: Kernel) -> Iterator[tuple[str, CallPath]]:
     ):
         if control is not None and link is not None:
             yield name, rows.layer(control, link, nested=True).through
-    for op, task in c.worker.items():
-        yield f"worker {op}", rows.spine(task.path, gen.submit_link)
-    for name in ("superblock", "plug"):
-        if name in c.options:
-            yield name, rows.spine(c.options[name], gen.submit_link)
-    if "unplug_in_submit" in c.options:
+    for number, task in enumerate(c.workers()):
+        yield f"worker {number}", rows.spine(task.path, gen.submit_link)
+    for name, path in c.threads.items():
+        yield name, rows.spine(path, gen.submit_link)
+    if c.parity is not None and c.parity.unplug_in_submit is not None:
         yield (
             "unplug in submit",
-            rows.layer(c.options["unplug_in_submit"], gen.submit_link, nested=False).peak,
+            rows.layer(c.parity.unplug_in_submit, gen.submit_link, nested=False).peak,
         )
 
 
@@ -193,10 +193,16 @@ def test_who_submits_a_mirrored_write(kind: str) -> None:
     assert "md_bitmap_unplug" in deepest
 
 
+def parity(kind: str, kernel_name: str) -> Parity:
+    found = calls(kind, kernel_name).parity
+    assert found is not None
+    return found
+
+
 def test_who_handles_a_stripe() -> None:
     """make_request in 2.6.18, and for raid6 in 2.6.24; raid5d otherwise."""
     inline = {
-        (kind, name): calls(kind, name).options["full_stripe_in_caller"]
+        (kind, name): parity(kind, name).full_stripe_in_caller
         for kind in PARITY
         for name in KERNELS
     }
@@ -209,10 +215,10 @@ def test_who_handles_a_stripe() -> None:
     for (kind, name), here in inline.items():
         c = calls(kind, name)
         assert ("write" in c.worker) is not here
-        assert {task.name for task in c.worker.values()} >= {"raid5d"}
-        assert c.options["read_in_caller"] is (not new(name))
-        assert c.options["aligned_read"] is (name != KERNELS[0])
-        assert c.options["rmw"] is (kind != "md-raid6" or new(name))
+        assert "raid5d" in {task.name for task in c.workers()}
+        assert parity(kind, name).read_in_caller is (not new(name))
+        assert parity(kind, name).aligned_read is (name != KERNELS[0])
+        assert parity(kind, name).rmw is (kind != "md-raid6" or new(name))
         assert c.endio_stops is (name == KERNELS[0])
 
 
@@ -238,7 +244,7 @@ def test_how_a_straddling_bio_is_cut() -> None:
             assert c.immediate is (remaps and not new(k))
             if not new(k):
                 assert c.split == "loop"
-                key = c.options.get("self_function")
+                key = None if c.self_call is None else c.self_call.function
                 assert (key is not None) is (remaps or name == "md-raid10")
                 if key is not None:
                     table = kernel(k).table

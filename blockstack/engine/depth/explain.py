@@ -113,7 +113,7 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
         calls = device.kind_entry.calls_for(kernel.generation.name, device.params)
         if calls is not None and calls.note:
             notes.append(f"{device.kind}: {calls.note}")
-        by_param = {} if calls is None else calls.options.get("notes", {})
+        by_param = {} if calls is None else calls.notes
         notes += [
             f"{device.kind}: {by_value[device.params[key]]}"
             for key, by_value in by_param.items()

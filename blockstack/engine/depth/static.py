@@ -116,7 +116,7 @@ class StaticTasks:
         submitted below blk_finish_plug, wherever the entry point or the worker ends its plug."""
         rows, layers = self.plan.kernel.rows, Layers(self.plan.kernel, self.plan.stack)
         for number, position in enumerate(self.plan.positions):
-            callback = layers.calls(position.device).options.get("plugged")
+            callback = layers.calls(position.device).plugged
             members = _children(self.plan, number)
             if callback is None or not members or not {WRITE, FUA} & set(self.plan.ops):
                 continue
@@ -192,8 +192,11 @@ class StaticTasks:
         """Where a leaf (or an array whose thread ends bios) calls bio_endio; what sends."""
         kernel, device = self.plan.kernel, position.device
         calls, platform = layers.calls(device), kernel.platform
-        peer = calls.options.get("peer", {}) if device.nic else {}
-        for path in filter(None, (calls.completion, peer.get("completion"))):
+        peer = calls.peer if device.nic else None
+        ends = (calls.completion, None if peer is None else peer.completion)
+        for path in ends:
+            if path is None:
+                continue
             start = kernel.rows.spine(path, kernel.generation.endio_link)
             context = _context(path)
             yield _Row(
@@ -203,7 +206,7 @@ class StaticTasks:
                 platform.limit_of(context),
                 "completion",
             )
-        for name, work in layers.calls(device).options.get("tasks", {}).items():
+        for name, work in calls.tasks.items():
             yield _Row(
                 name,
                 _context(work),
@@ -217,11 +220,9 @@ class StaticTasks:
     def _own_writes(self, layers: Layers, number: int) -> Iterator[_Row]:
         """What a device's own threads write: an array its superblock, dm-integrity its journal."""
         position, kernel = self.plan.positions[number], self.plan.kernel
-        options = layers.calls(position.device).options
-        threads = dict(options.get("threads", {}))
-        threads |= options.get("peer", {}).get("threads", {}) if position.device.nic else {}
-        if "superblock" in options:
-            threads["superblock write"] = options["superblock"]
+        calls = layers.calls(position.device)
+        peer = calls.peer.threads if calls.peer is not None and position.device.nic else {}
+        threads = {**calls.threads, **peer}
         members = _children(self.plan, number)
         if not threads or not members:
             return

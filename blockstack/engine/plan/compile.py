@@ -223,7 +223,7 @@ class _Compiler:
             here.unplug = deepest((layered(name, row.through) + lower, layered(name, row.peak)))
         elif calls.immediate:
             here.unplug = lower
-        waiting = calls.options.get("unplug_in_submit")
+        waiting = None if calls.parity is None else calls.parity.unplug_in_submit
         if waiting is not None:
             path = self.kernel.rows.layer_to(waiting, gen.submit_link, gen.unplug_link)
             for op in (READ, WRITE):

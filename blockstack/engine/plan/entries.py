@@ -100,8 +100,8 @@ def source_completion(stack: Stack, name: str, layers: Layers, direct: bool) -> 
             else (f"the end_io of {kind.name}",)
         )
         return layered(device.name, CallPath((), unknown))
-    link, ends = layers.kernel.generation.endio_link, calls.options.get("ends", {})
-    paths = (calls.endio, *ends.get("", ()), *(ends.get("direct", ()) if direct else ()))
+    link = layers.kernel.generation.endio_link
+    paths = (calls.endio, *calls.more_ends, *(calls.direct_ends if direct else ()))
     return deepest(
         layered(device.name, layers.kernel.rows.layer(path, link, nested=False).peak)
         for path in paths
@@ -226,7 +226,7 @@ def worker_entry(stack: Stack, device: Device, worker: Worker, layers: Layers) -
         return layered(device.name, rows.spine(path, goal))
     calls, own = layers.calls(lower), layers.calls(device)
     if own.file_ops:
-        cuts = () if device.params.get("preallocated", True) else calls.options.get("whole", ())
+        cuts = () if device.params.get("preallocated", True) else calls.allocated_cuts
         return deepest(
             _file_op(
                 layers,

@@ -102,19 +102,17 @@ class Layers:
             if calls.flush is None:
                 return EMPTY
             return self.kernel.rows.layer(calls.flush, gen.flush_link, nested=nested)
-        if calls.options.get("clones_requests"):
+        if calls.issues_clones:
             rows = (
                 self.kernel.rows.layer(path, gen.submit_link, nested=False)
                 for path in self._cloned(device, op)
             )
             return max(rows, key=lambda row: row.peak.bytes)
-        path = calls.submit_ops.get(op, calls.submit)
-        if op == "read" and device.failed:  # a degraded array rebuilds what it reads
-            path = calls.submit
+        path = calls.path_for(op, degraded=bool(device.failed))
         if path is None:  # a partition: generic_make_request itself remaps
             return EMPTY
         # without a worker it sends in the caller; nvme-tcp may do either
-        sends = not calls.worker or calls.options.get("sends_in_caller")
+        sends = not calls.worker or calls.sends_in_caller
         nic = self.nic(device) if sends else None
         row = self.kernel.rows.layer(
             over_nic(self.kernel, path, nic), gen.submit_link, nested=nested
@@ -130,17 +128,17 @@ class Layers:
         raid0 and linear come back with a remap before they submit, raid10 submits inside.
         """
         n_bytes = self.self_bytes(device)
-        if not n_bytes:
+        if not n_bytes or calls.self_call is None:
             return row
-        level = CallPath((Step(f"{calls.options['self_function']} (itself)", n_bytes),))
-        inside = calls.options.get("self_from_pieces") == 2
+        level = CallPath((Step(f"{calls.self_call.function} (itself)", n_bytes),))
+        inside = calls.self_call.submits_inside
         return LayerRow(row.through + level if inside else row.through, row.peak + level)
 
     def _identity(self, device: Device) -> str:
         """What the rows of a device depend on: its kind and parameters, and of a request-based
         dm device those of the disks that it issues to."""
         own = device.kind + repr(sorted(device.params.items(), key=str)) + str(device.nic)
-        if not self.calls(device).options.get("clones_requests"):
+        if not self.calls(device).issues_clones:
             return own
         return own + "".join(self._identity(self.stack.devices[name]) for name in device.on)
 
@@ -153,11 +151,11 @@ class Layers:
             A lower device without a request queue that takes clones (dm-table.c
             device_is_rq_stackable), or one whose queue only kblockd runs.
         """
-        own = self.calls(device).submit_ops.get(op, self.calls(device).submit)
+        own = self.calls(device).path_for(op)
         assert own is not None
         for lower in (self.stack.devices[name] for name in device.on):
             calls = self.calls(lower)
-            path = calls.submit_ops.get(op, calls.submit) or Path(())
+            path = calls.path_for(op) or Path(())
             driver = path.from_first_indirect()
             has_queue = path.via[:1] == ("blk_mq_submit_bio",) and driver != path
             if lower.kind_entry.role != "leaf" or not has_queue:
@@ -182,16 +180,17 @@ class Layers:
 
     def self_bytes(self, device: Device) -> int:
         """Bytes of one self-call level (md's bio_pair in kernels to 2.6.3x)."""
-        function = self.calls(device).options.get("self_function")
-        if function is None:
+        call = self.calls(device).self_call
+        if call is None:
             return 0
-        key = self.kernel.table.find(str(function))
+        key = self.kernel.table.find(call.function)
         return 0 if key is None else self.kernel.table.site(key, key) or 0
 
     def worker(self, device: Device) -> Worker | None:
         """The task that submits the device's lower bios when the caller does not."""
-        workers = self.calls(device).worker
-        return next((workers[op] for op in ("write", *OP_NAMES) if op in workers), None)
+        calls = self.calls(device)
+        workers = calls.worker
+        return next((workers[op] for op in ("write", *OP_NAMES) if op in workers), calls.thread)
 
     def endio(self, device: Device, upper: LayeredPath) -> LayeredPath:
         """Completion of a bio under ``device``: from bio_endio to the deepest function.
@@ -217,7 +216,7 @@ class Layers:
     def inline(self, device: Device, op: str) -> CallPath | None:
         """A leaf that completes inside the submit call: from its entry to bio_endio."""
         calls = self.calls(device)
-        path = calls.submit_ops.get(op, calls.submit)
+        path = calls.path_for(op)
         if not calls.inline_completion or path is None:
             return None
         gen = self.kernel.generation
@@ -227,8 +226,8 @@ class Layers:
         """Tasks in which a network leaf sends: (name, path, limit in bytes, context)."""
         nic = self.nic(device)
         calls = self.calls(device)
-        senders = {worker.name: worker.path for worker in calls.worker.values()}
-        senders = calls.options.get("peer", {}).get("senders", senders)
+        own = {worker.name: worker.path for worker in calls.worker.values()}
+        senders = own if calls.peer is None else calls.peer.senders
         for name, path in senders.items():
             sending = send(self.kernel, path, nic)
             yield name, sending.path, self.kernel.platform.limit_bytes, "worker"
@@ -245,8 +244,8 @@ class Layers:
         nic = self.nic(device)
         if nic is None:
             return
-        options = self.calls(device).options
-        tcp = options.get("receive", options.get("peer", {}).get("receive"))
+        calls = self.calls(device)
+        tcp = calls.receive or (None if calls.peer is None else calls.peer.receive)
         if tcp is None:
             return
         limit = self.kernel.platform.limit_of("softirq")

@@ -156,30 +156,32 @@ def _row(device: Device, op_kind: int, calls: Calls) -> MappingRow | None:
     if op_kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
         return SnapshotRow(p["chunk"], round(p["copied"] * WHOLE))
     if op_kind == arr.CACHE:
-        c = calls.options["cache"]
+        cache = calls.cache
+        assert cache is not None  # a kind of this mapping has one in every generation
         return CacheRow(
             p["block"],
             round(p["hits"] * WHOLE),
-            _CACHE_WRITES[c["writes"]],
-            FILLED * c["filled"] + DRAINED * c["drained"],
+            _CACHE_WRITES[cache.writes],
+            FILLED * cache.filled + DRAINED * cache.drained,
         )
     return None
 
 
 def _parity(device: Device, calls: Calls) -> ParityRow:
     level, parity = _PARITY[device.kind]
-    o = calls.options
-    bypass = o.get("aligned_read") and (not device.failed or o.get("aligned_read_degraded", True))
+    own = calls.parity
+    assert own is not None  # a kind of this mapping has it in every generation
+    bypass = own.aligned_read and (own.aligned_read_degraded or not device.failed)
     return ParityRow(
         disks=len(device.on),
         parity=parity,
         chunk=device.params["chunk"],
         level=level,
-        rmw=int(bool(o.get("rmw", True))),
+        rmw=int(own.rmw),
         failed=sum(1 << i for i in device.failed),
-        flags=FULL_STRIPE_IN_CALLER * bool(o.get("full_stripe_in_caller"))
-        + ALIGNED_READ * bool(bypass)
-        + READ_IN_CALLER * bool(o.get("read_in_caller")),
+        flags=FULL_STRIPE_IN_CALLER * own.full_stripe_in_caller
+        + ALIGNED_READ * bypass
+        + READ_IN_CALLER * own.read_in_caller,
     )
 
 

@@ -1,11 +1,12 @@
 """Sending and receiving over a network card: protocol, driver, NDISwrapper's ways out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from blockstack.base.calls import Path
 from blockstack.kernel import CallPath, Kernel, Step
 from blockstack.kinds.model import Calls
+from blockstack.kinds.records import Receive
 from blockstack.kinds.shared.tcp import SOFTIRQ
 from blockstack.stack import Device
 
@@ -56,27 +57,27 @@ def over_nic(kernel: Kernel, path: Path, nic: Device | None) -> Path:
 
 
 def receptions(
-    kernel: Kernel, tcp: Mapping[str, Path], nic: Device, calls: Calls
+    kernel: Kernel, tcp: Receive, nic: Device, calls: Calls
 ) -> Iterator[tuple[str, CallPath]]:
     """What the receiving softirqs have on their stack: the network's and a Windows driver's own.
 
     Parameters
     ----------
-    tcp : mapping of str to Path
-        ``answers`` and ``data``, as `network_paths.receive` makes them.
+    tcp : Receive
     calls : Calls
         The card's.
     """
-    poll = Path(SOFTIRQ).then(calls.options["poll"])
+    assert calls.card is not None  # a nic's
+    poll = Path(SOFTIRQ).then(calls.card.poll)
     found = (
-        send(kernel, poll.then(tcp["answers"]), nic).path,
-        kernel.rows.spine(poll.then(tcp["data"])),
+        send(kernel, poll.then(tcp.answers), nic).path,
+        kernel.rows.spine(poll.then(tcp.data)),
     )
     deepest = max(found, key=lambda path: path.bytes)
     yield "receive", sum((CallPath((), path.missing) for path in found), deepest)
     driver = windows_driver(kernel, nic, "DPC")
-    if driver is not None and nic.params["context"] != "user":
-        yield "receive (driver's DPC)", kernel.rows.spine(calls.options["dpc"]) + driver.path
+    if driver is not None and calls.card.dpc is not None and nic.params["context"] != "user":
+        yield "receive (driver's DPC)", kernel.rows.spine(calls.card.dpc) + driver.path
 
 
 def windows_driver(kernel: Kernel, nic: Device, what: str = "transmit") -> Sending | None:

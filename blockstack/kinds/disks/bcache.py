@@ -12,6 +12,7 @@ from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice
+from blockstack.kinds.records import Cache
 from blockstack.kinds.shared.caching import HITS, block
 from blockstack.kinds.shared.threads import WORK_FILES, kthread, kworker
 
@@ -201,15 +202,13 @@ def _calls(mode: str) -> Calls:
         endio=_ENDIO,
         split="rest",
         ops=OPS,
-        options={
-            "threads": _TASKS,
-            "tasks": _TASKS,
-            "cache": {
-                "writes": "writearound" if mode == "none" else mode,
-                "filled": mode != "none",
-                "drained": mode == "writeback",
-            },
-        },
+        threads=_TASKS,
+        tasks=_TASKS,
+        cache=Cache(
+            "writearound" if mode == "none" else mode,
+            filled=mode != "none",
+            drained=mode == "writeback",
+        ),
         note="a btree of two levels (up to 400 GiB of single pages)",
     )
 

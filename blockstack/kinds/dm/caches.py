@@ -4,13 +4,11 @@ Both look a block up in memory and remap the bio; what they keep up to date (the
 copies between the two devices) is the work of threads and work queues of their own.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
 from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice
+from blockstack.kinds.records import Cache
 from blockstack.kinds.shared.caching import HITS, block
 from blockstack.kinds.shared.threads import kthread
 
@@ -91,16 +89,17 @@ def _writecache() -> Calls:
         split="front",
         ops=base.ops,
         completion=flushed,
-        options={"threads": threads, "cache": _moves("writeback", filled=False)},
+        threads=threads,
+        cache=_moves("writeback", filled=False),
         note="in SSD mode; a discard's bio is the flush thread's, which is less deep than "
         f"the copies' kcopyd; {dm.FUA}",
     )
 
 
-def _moves(writes: str, *, filled: bool) -> Mapping[str, Any]:
+def _moves(writes: str, *, filled: bool) -> Cache:
     """What the mapping does: where writes go, and whether a read that missed fills the cache.
     What was written to the cache alone is drained to the origin later."""
-    return {"writes": writes, "filled": filled, "drained": writes == "writeback"}
+    return Cache(writes, filled=filled, drained=writes == "writeback")
 
 
 _CACHE_FILES = (
@@ -173,7 +172,8 @@ def _cache(writes: str) -> Calls:
         endio=base.endio,
         split="front",
         ops=base.ops,
-        options={"threads": threads, "cache": _moves(writes, filled=True)},
+        threads=threads,
+        cache=_moves(writes, filled=True),
         note="policy smq; whole blocks are promoted, which the model takes for the bio "
         f"that missed; {dm.FUA}",
     )

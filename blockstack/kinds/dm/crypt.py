@@ -63,7 +63,7 @@ _DECRYPTED_V2_6_18 = Path(
 )
 _V2_6_18 = Calls(
     completion=_DECRYPTED_V2_6_18,
-    options={"tasks": {"kcryptd": _KCRYPTD_V2_6_18}},
+    tasks={"kcryptd": _KCRYPTD_V2_6_18},
     submit=dm.map_v2_6(
         "crypt_map",
         files=_FILE,
@@ -214,7 +214,7 @@ def _calls_v6_1(read_queue: bool, write_queue: bool) -> Calls:
         worker={"write": _DMCRYPT_WRITE} if write_queue else {},
         endio=_ENDIO_QUEUED if read_queue else _ENDIO_INLINE,
         completion=_DECRYPTED if read_queue else None,
-        options={"tasks": {"kcryptd": _KCRYPTD}} if read_queue or write_queue else {},
+        tasks={"kcryptd": _KCRYPTD} if read_queue or write_queue else {},
         split="front",
         ops=OPS,
         note=f"{_NOTE}; discard as with allow_discards; {dm.FUA}",

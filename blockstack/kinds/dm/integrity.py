@@ -83,7 +83,7 @@ def _integrity(*, journal: bool) -> Calls:
     )
     return Calls(
         submit=paths["read"],
-        options={"threads": threads},
+        threads=threads,
         completion=ended,
         submit_ops={"flush": paths["flush"], "fua": paths["flush"], "write": write},
         worker=dict.fromkeys(in_worker, worker),

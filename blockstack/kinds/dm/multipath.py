@@ -85,7 +85,7 @@ _REQUESTS = Calls(
     completion=_COMPLETION,
     split="front",
     ops=OPS,
-    options={"clones_requests": True},
+    issues_clones=True,
     note="request-based (the default queue_mode), all paths usable; mq-deadline on dm's own queue",
 )
 

@@ -5,6 +5,7 @@ threads are md's own, and behind md's bio dm's clone completes.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
@@ -35,14 +36,12 @@ def under_dm(calls: Calls) -> Calls:
 
     assert calls.submit is not None and calls.endio is not None
     ops = {op: path(p, {"fua": "flush"}.get(op, op)) for op, p in calls.submit_ops.items()}
-    return Calls(
+    return replace(
+        calls,
         submit=path(calls.submit, "read"),
         submit_ops=ops,
-        worker=calls.worker,
         endio=ends(calls.endio),
         split="front",
-        ops=calls.ops,
-        options=calls.options,
         completion=None if calls.completion is None else ends(calls.completion),
         note=f"{calls.note} {dm.FUA}".strip(),
     )

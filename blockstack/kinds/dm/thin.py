@@ -55,7 +55,7 @@ _THIN_NOTE = "the metadata device's own I/O counts for its stack, not for its tr
 # the pool's worker also reads and writes the metadata, on a device of its own
 _POOL = replace(
     dm.remapping("pool_map", "dm-thin.c"),
-    options={"threads": {"do_worker of dm-thin-pool": _THIN_WORKER.path}},
+    threads={"do_worker of dm-thin-pool": _THIN_WORKER.path},
 )
 
 

@@ -35,7 +35,7 @@ _VERITY_CALLS = Calls(
     endio=Path(("verity_end_io",), files=(dm.MD + "dm-verity-target.c",), cuts=_VERITY_CUTS),
     endio_stops=True,
     completion=_VERIFIED,
-    options={"threads": _VERITY_THREADS},
+    threads=_VERITY_THREADS,
     split="front",
     ops=("read",),
     note="read only; the hash's own functions are less deep than the read of a "

@@ -111,14 +111,15 @@ def source_calls(
     loop: str = "",
     *,
     ops: tuple[str, ...] = ("read", "write", "flush"),
-    ends: Mapping[str, tuple[Path, ...]] | None = None,
-    whole: Cuts = (),
+    more_ends: tuple[Path, ...] = (),
+    direct_ends: tuple[Path, ...] = (),
+    allocated_cuts: Cuts = (),
 ) -> Calls:
     """A source, and the same file system in the middle, under a loop device or a server.
 
     ``files`` are a server's entry points, at the file operations, and those of a loop device of
-    6.1; ``submit`` that of one of 2.6, at the function ``loop``. ``ends``: its other
-    end_ios. ``whole``: what no file takes that was never preallocated.
+    6.1; ``submit`` that of one of 2.6, at the function ``loop``. Its other
+    end_ios and ``allocated_cuts`` are those of `Calls`.
     """
     served = {op: below_vfs(entries[f"{op}v"]) for op in ("read", "write")}  # nfsd: vfs_writev
     if loop:
@@ -151,7 +152,9 @@ def source_calls(
         files=files,
         endio=endio,
         ops=OPS,
-        options={"ends": ends or {}, "whole": whole},
+        more_ends=more_ends,
+        direct_ends=direct_ends,
+        allocated_cuts=allocated_cuts,
     )
 
 

@@ -138,8 +138,8 @@ EXT4 = file_system(
         "6.1": source_calls(
             _ENTRIES["6.1"],
             end_io("ext4_end_bio"),
-            ends={"direct": DIO_END[2:]},
-            whole=_WHOLE,
+            direct_ends=DIO_END[2:],
+            allocated_cuts=_WHOLE,
         )
     },
 )

@@ -186,7 +186,8 @@ VFAT = Kind(
         gen: source_calls(
             ways,
             end_io("mpage_end_io@fs/mpage.c"),
-            ends={"": (BUFFER_END,), "direct": (_DIO_FILE_END, _DIO_WAIT_END)},
+            more_ends=(BUFFER_END,),
+            direct_ends=(_DIO_FILE_END, _DIO_WAIT_END),
         )
         for gen, ways in _ENTRIES.items()
     },

@@ -297,7 +297,7 @@ def _nfs() -> Kind:
             gen: Calls(
                 ops=NFS_OPS,
                 files=nfs_files(version) if gen == "6.1" else {},
-                options={"receive": _RECEIVE_V6_1 if gen == "6.1" else _RECEIVE_V2_6},
+                receive=_RECEIVE_V6_1 if gen == "6.1" else _RECEIVE_V2_6,
             )
             for gen in of
         }

@@ -6,6 +6,7 @@ from blockstack.base.calls import Path
 from blockstack.kinds.filesystems.common import Cuts, cut_rows
 from blockstack.kinds.filesystems.nfs import NFS_OPS, VERSION
 from blockstack.kinds.model import Calls, Kind
+from blockstack.kinds.records import Peer
 from blockstack.kinds.shared.tcp import TCP_RECEIVED_V2_6_18, TCP_V2_6_18, UDP_V2_6_18, receive
 from blockstack.kinds.shared.threads import kthread
 
@@ -144,9 +145,8 @@ def _nfsd() -> Kind:
             gen: Calls(
                 ops=NFS_OPS,
                 file_ops=_SERVED if gen == "6.1" else _SERVED_V2_6,
-                options={"receive": _RECEIVE_V6_1}
-                if gen == "6.1"
-                else {"receive": _RECEIVE_V2_6, "peer": {"senders": _network_v2_6()}},
+                receive=_RECEIVE_V6_1 if gen == "6.1" else _RECEIVE_V2_6,
+                peer=None if gen == "6.1" else Peer(senders=_network_v2_6()),
             )
             for gen in of
         }

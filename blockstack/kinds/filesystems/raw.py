@@ -165,7 +165,8 @@ RAW = file_system(
                 _ENTRIES[gen],
                 end_io("mpage_end_io@fs/mpage.c"),
                 ops=OPS,
-                ends={"": (BUFFER_END,), "direct": DIO_END[:2]},
+                more_ends=(BUFFER_END,),
+                direct_ends=DIO_END[:2],
             )
             for gen in ("6.1", "6.12")
         },

@@ -255,7 +255,8 @@ XFS = file_system(
         "6.1": source_calls(
             _ENTRIES["6.1"],
             end_io("iomap_writepage_end_bio"),
-            ends={"": (end_io("iomap_read_end_io"),), "direct": DIO_END[2:]},
+            more_ends=(end_io("iomap_read_end_io"),),
+            direct_ends=DIO_END[2:],
         ),
     },
 )

@@ -31,6 +31,7 @@ from blockstack.kinds.md.common import (
 )
 from blockstack.kinds.md.params import chunk, layout
 from blockstack.kinds.model import Calls, Param, Worker
+from blockstack.kinds.records import SelfCall
 
 #: raid1.c alloc_behind_pages and what follows it
 _BEHIND = tuple(
@@ -50,7 +51,7 @@ _REPAIR = tuple(
     for thread in ("raid1d", "raid10d")
     for callee, why in (
         ("sync_page_io", "rewrites what could not be read"),
-        ("md_check_recovery", "the superblock's own write is options['superblock']"),
+        ("md_check_recovery", "the superblock's own write is a thread of its own"),
     )
 )
 
@@ -98,7 +99,7 @@ def _calls_v2_6(name: str, gen: str, *, barriers: bool, bitmap: bool) -> Calls:
             *(("flush",) if has_flush or barriers else ()),
             *(("fua",) if barriers else ()),
         ),
-        options={"superblock": superblock_path(f"{name}d", files)},
+        threads={"superblock write": superblock_path(f"{name}d", files)},
     )
 
 
@@ -115,14 +116,9 @@ def _raid10_v2_6(*, bitmap: bool) -> Mapping[str, Calls]:
     calls = {}
     for gen in V2_6:
         base = _calls_v2_6("raid10", gen, barriers=False, bitmap=bitmap)
-        options = {
-            **base.options,
-            "self_function": "make_request@drivers/md/raid10.c",
-            "self_from_pieces": 2,
-        }
         calls[gen] = replace(
             base,
-            options=options,
+            self_call=SelfCall("make_request@drivers/md/raid10.c", submits_inside=True),
             note=(
                 "Through is that of an uncut bio. One that straddles a chunk (one page long) is "
                 "cut "
@@ -175,8 +171,10 @@ def _unbuffered(name: str, write: tuple[str, ...], discard: tuple[str, ...], end
         endio=endio,
         ops=OPS,
         split="rest",
-        options={
-            "superblock": superblock_path(f"{name}d", ("kernel/kthread.c", *files), THREAD_V6_1)
+        threads={
+            "superblock write": superblock_path(
+                f"{name}d", ("kernel/kthread.c", *files), THREAD_V6_1
+            )
         },
         note=FLUSH_NOTE,
     )
@@ -214,14 +212,11 @@ def _pending(name: str, pending: tuple[str, ...], discard: tuple[str, ...], endi
         plain,
         submit_ops=ops,
         worker=worker,
-        options={
-            **plain.options,
-            "plugged": Path(
-                ("blk_finish_plug", "__blk_flush_plug", f">{name}_unplug"),
-                files=files,
-                cuts=BITMAP_CUTS,
-            ),
-        },
+        plugged=Path(
+            ("blk_finish_plug", "__blk_flush_plug", f">{name}_unplug"),
+            files=files,
+            cuts=BITMAP_CUTS,
+        ),
         note=f"{name}_unplug submits plugged writes in the stack of blk_finish_plug unless the "
         f"task is about to sleep or a bio list is active; then {name}d does. The simulation "
         f"takes {name}d; both are bounded.",

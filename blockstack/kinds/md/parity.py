@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from blockstack.base.calls import Path
 from blockstack.kinds.md.common import (
@@ -22,6 +21,7 @@ from blockstack.kinds.md.common import (
 )
 from blockstack.kinds.md.params import chunk, failed_members
 from blockstack.kinds.model import Calls, Kind, Param, Worker
+from blockstack.kinds.records import Parity
 from blockstack.kinds.shared.requests import with_cuts
 
 _FILE = "drivers/md/raid5.c"
@@ -46,7 +46,7 @@ _RESHAPE = _reasons(
     "only while a reshape moves stripes",
 )
 _SUPERBLOCK = (
-    ("raid5d", "md_check_recovery", "the superblock's own write is options['superblock']"),
+    ("raid5d", "md_check_recovery", "the superblock's own write is a thread of its own"),
 )
 _GONE = _reasons(
     ("handle_stripe5", "handle_stripe6", "handle_stripe"),
@@ -84,7 +84,7 @@ _PAST_CACHE = _reasons(
 )
 
 
-def _options(level: int, gen: str) -> dict[str, Any]:
+def _who(level: int, gen: str, unplug_in_submit: Path | None = None) -> Parity:
     """What make_request does by itself and what raid5d does.
 
     2.6.18: make_request calls handle_stripe for every 4 KiB row, which submits reads of missing
@@ -94,15 +94,16 @@ def _options(level: int, gen: str) -> dict[str, Any]:
     on its next call, which is raid5d's. Reads inside a chunk bypass the cache.
     6.1: handle_stripe runs on raid5d only; reads bypass the cache while nothing has failed.
     """
-    return {
-        "full_stripe_in_caller": gen == "2.6.18" or (gen == "2.6.24" and level == 6),
-        "read_in_caller": gen != "6.1",
-        "aligned_read": gen != "2.6.18",
+    return Parity(
+        full_stripe_in_caller=gen == "2.6.18" or (gen == "2.6.24" and level == 6),
+        read_in_caller=gen != "6.1",
+        aligned_read=gen != "2.6.18",
         # 6.1 raid5_make_request wants mddev->degraded == 0; 2.6.24 only that member In_sync
-        "aligned_read_degraded": gen == "2.6.24",
+        aligned_read_degraded=gen == "2.6.24",
         # raid6 reads to modify since 4.1, given an xor_syndrome method (x86 with SSE2 has one)
-        "rmw": level != 6 or gen == "6.1",
-    }
+        rmw=level != 6 or gen == "6.1",
+        unplug_in_submit=unplug_in_submit,
+    )
 
 
 def _calls_v2_6(level: int, gen: str, *, bitmap: bool) -> Calls:
@@ -123,20 +124,22 @@ def _calls_v2_6(level: int, gen: str, *, bitmap: bool) -> Calls:
             cuts=(*cuts, *_SUPERBLOCK, *BITMAP_CUTS),
         ),
     )
-    options = _options(level, gen)
-    # unplug_fn also runs below make_request, when it must wait for a free stripe
-    options["unplug_in_submit"] = Path(
-        (_ENTRY_V2_6, "get_active_stripe", f"unplug_slaves@{_FILE}", "blk_unplug?"),
-        files=(_FILE, "block/ll_rw_blk.c"),
-        cuts=cuts,
+    parity = _who(
+        level,
+        gen,
+        # unplug_fn also runs below make_request, when it must wait for a free stripe
+        Path(
+            (_ENTRY_V2_6, "get_active_stripe", f"unplug_slaves@{_FILE}", "blk_unplug?"),
+            files=(_FILE, "block/ll_rw_blk.c"),
+            cuts=cuts,
+        ),
     )
-    options["superblock"] = superblock_path("raid5d", files)
-    aligned = bool(options["aligned_read"])
+    aligned, both = parity.aligned_read, parity.full_stripe_in_caller
     return Calls(
         submit=Path((_ENTRY_V2_6, handler), files=files, cuts=(*cuts, *ENDWRITE)),
-        # Where the data decide who submits a write, no op may be tied to the thread as a whole:
-        # the thread is then named under FUA, which these kernels refuse.
-        worker={"fua" if options["full_stripe_in_caller"] else "write": thread},
+        # where the data decide who submits a write, the thread has no op as a whole
+        worker={} if both else {"write": thread},
+        thread=thread if both else None,
         # the members' end_io only releases the stripe, raid5d completes the upper bios; but an
         # aligned read completes its upper bio at once
         endio=Path(("raid5_align_endio" if aligned else "raid5_end_read_request",), files=(_FILE,)),
@@ -152,7 +155,8 @@ def _calls_v2_6(level: int, gen: str, *, bitmap: bool) -> Calls:
         ),
         # barriers are refused with -EOPNOTSUPP
         ops=("read", "write", "flush") if gen == "2.6.18" else ("read", "write"),
-        options=options,
+        parity=parity,
+        threads={"superblock write": superblock_path("raid5d", files)},
     )
 
 
@@ -168,10 +172,10 @@ def _calls_v6_1(level: int, *, bitmap: bool) -> Calls:
     )
     submit = Path((*ENTRY, ">raid5_make_request"), files=files, cuts=_LOG)
     return Calls(
-        # Layers._row takes `submit` for a read of a degraded array
+        # `submit` is that of a degraded array's reads (`Calls.path_for`)
         submit=submit,
         submit_ops={"read": with_cuts(submit, _PAST_CACHE)},
-        # reads: those that bypass the cache in the caller, the others by options on raid5d
+        # reads: those that bypass the cache in the caller, the others on raid5d (`Parity`)
         worker={"write": thread, "fua": thread, "flush": FLUSH_WORKER},
         endio=Path(("raid5_align_endio",), files=(_FILE,)),
         # a read through the cache completes below async_trigger_callback (crypto/async_tx), a
@@ -184,10 +188,8 @@ def _calls_v6_1(level: int, *, bitmap: bool) -> Calls:
         ),
         ops=("read", "write", "flush", "fua"),
         split="rest",
-        options={
-            **_options(level, "6.1"),
-            "superblock": superblock_path("raid5d", thread_files, THREAD_V6_1),
-        },
+        parity=_who(level, "6.1"),
+        threads={"superblock write": superblock_path("raid5d", thread_files, THREAD_V6_1)},
     )
 
 

@@ -18,6 +18,7 @@ from blockstack.kinds.md.common import (
 from blockstack.kinds.md.params import chunk
 from blockstack.kinds.model import Calls, Kind, Param, Split
 from blockstack.kinds.params import sectors
+from blockstack.kinds.records import SelfCall
 
 #: A bio that straddles a chunk or a device becomes a bio_pair, whose halves complete through it
 #: (fs/bio.c; 2.6.24 inlines bio_pair_release there). An uncut bio is remapped in place and keeps
@@ -46,7 +47,7 @@ def _remapper_v2_6(name: str, gen: str) -> Calls:
         immediate=True,
         # a barrier is refused with -EOPNOTSUPP at the top of make_request
         ops=("read", "write", "flush") if has_flush else ("read", "write"),
-        options={"self_function": f"{name}_make_request"},
+        self_call=SelfCall(f"{name}_make_request"),
         note=_STRADDLE,
     )
 

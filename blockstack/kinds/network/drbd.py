@@ -12,6 +12,7 @@ from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Param, Worker
 from blockstack.kinds.params import choice
+from blockstack.kinds.records import Peer
 from blockstack.kinds.shared.tcp import TCP, WAKE
 from blockstack.kinds.shared.threads import WORK_FILES, kthread, kworker
 
@@ -153,15 +154,8 @@ def _calls(completion: Path) -> Calls:
         endio=_ENDIO,
         split="rest",
         ops=OPS,
-        options={
-            "threads": _THREADS,
-            "peer": {
-                "threads": _PEER_THREADS,
-                "senders": _SENDERS,
-                "completion": completion,
-                "receive": WAKE["6.1"],
-            },
-        },
+        threads=_THREADS,
+        peer=Peer(_PEER_THREADS, _SENDERS, completion, WAKE["6.1"]),
         note="the other host's half is not counted; without nic: not connected",
     )
 

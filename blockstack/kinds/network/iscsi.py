@@ -111,7 +111,7 @@ def _calls_v2_6(generation: str) -> Calls:
         unplug=base.unplug,
         ops=base.ops,
         completion=base.completion,
-        options={"receive": RECEIVE_ISCSI_V2_6},
+        receive=RECEIVE_ISCSI_V2_6,
         note="completion in the softirq that the received response raises",
     )
 
@@ -125,7 +125,7 @@ def _calls_v6_1() -> Calls:
         dict.fromkeys(base.ops, worker),
         ops=base.ops,
         completion=base.completion,
-        options={"receive": _RECEIVE_V6_1},
+        receive=_RECEIVE_V6_1,
     )
 
 

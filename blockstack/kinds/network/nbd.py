@@ -66,7 +66,7 @@ def _calls_v2_6() -> Calls:
         unplug=unplug,
         ops=("read", "write"),
         completion=_DONE_V2_6,
-        options={"receive": WAKE["2.6.18"]},
+        receive=WAKE["2.6.18"],
         note="sends in the submitter; nbd-client's process completes",
     )
 
@@ -111,7 +111,7 @@ def _calls_v6_1() -> Calls:
         worker=dict.fromkeys(ops, worker),
         ops=ops,
         completion=_DONE_V6_1,
-        options={"receive": WAKE["6.1"]},
+        receive=WAKE["6.1"],
         note="kblockd sends (BLK_MQ_F_BLOCKING with mq-deadline)",
     )
 

@@ -4,6 +4,7 @@ from blockstack.base.calls import Path
 from blockstack.base.errors import ConfigError
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice, size_bytes
+from blockstack.kinds.records import Card
 from blockstack.kinds.shared.requests import Cuts
 from blockstack.kinds.shared.tcp import (
     BACKLOG,
@@ -46,11 +47,10 @@ _RECEIVING = {
 }
 _NDISWRAPPER = Calls(
     submit=Path((">tx_skbuff (ndiswrapper)",)),
-    options={
-        "poll": BACKLOG_V2_6_18,
-        "notes": {"context": _RECEIVING},
-        "dpc": Path((*SOFTIRQ, ">tasklet_action"), files=("kernel/softirq.c",)),
-    },
+    card=Card(
+        BACKLOG_V2_6_18, dpc=Path((*SOFTIRQ, ">tasklet_action"), files=("kernel/softirq.c",))
+    ),
+    notes={"context": _RECEIVING},
     note="a Windows driver's stack use is unknown; `driver_stack` is what the user assumes. "
     "Windows limits a driver to about three pages: Microsoft, Using the Kernel Stack, "
     "learn.microsoft.com/windows-hardware/drivers/kernel/using-the-kernel-stack",
@@ -60,7 +60,7 @@ _NDISWRAPPER = Calls(
 def _driver(xmit: Path, v2_6: Path, v6_1: Path, note: str = "") -> dict[str, Calls]:
     """An in-tree driver: its transmit function, and how it receives to 2.6.24 and in 6.1."""
     return {
-        gen: Calls(submit=xmit, options={"poll": poll}, note=note)
+        gen: Calls(submit=xmit, card=Card(poll), note=note)
         for gen, poll in (("2.6.18", v2_6), ("2.6.24", v2_6), ("6.1", v6_1))
     }
 

@@ -63,10 +63,8 @@ def _calls() -> Calls:
         worker=dict.fromkeys(ops, Worker("nvme_tcp_wq", _WORK)),
         ops=ops,
         completion=_DONE,
-        options={
-            "sends_in_caller": True,
-            "receive": receive("nvme_tcp_data_ready", generation="6.1"),
-        },
+        sends_in_caller=True,
+        receive=receive("nvme_tcp_data_ready", generation="6.1"),
         note="sends in the submitter on the queue's own CPU, else nvme_tcp_wq does",
     )
 

@@ -4,6 +4,7 @@ Every sending path ends at ``dev_hard_start_xmit``; the nic's own path goes on f
 """
 
 from blockstack.base.calls import Path
+from blockstack.kinds.records import Receive
 from blockstack.kinds.shared.requests import Cuts, Edges
 
 NET_FILES = (
@@ -143,8 +144,8 @@ TCP = Path(
     NET_CUTS,
 )
 
-# NET_RX softirq: a poll function (`Calls.options["poll"]` of the card's driver) takes packets up to
-# IP; what TCP then does belongs to the socket's owner (``options["receive"]``): it answers, down
+# NET_RX softirq: a poll function (`Calls.card` of the driver) takes packets up to
+# IP; what TCP then does belongs to the socket's owner (`Calls.receive`): it answers, down
 # to the card, and calls sk_data_ready.
 _RX_FILES = ("kernel/softirq.c", "net/core/gro.c", "net/ipv4/ip_input.c", *NET_FILES)
 _RX_CUTS: Cuts = (
@@ -203,8 +204,8 @@ _RECEIVES = {
 
 def receive(
     *ready: str, generation: str, edges: Edges = (), files: tuple[str, ...] = (), cuts: Cuts = ()
-) -> dict[str, Path]:
-    """What TCP does with a segment: ``answers`` ends at the card, ``data`` with the socket's owner.
+) -> Receive:
+    """What TCP does with a segment for a socket.
 
     Parameters
     ----------
@@ -216,15 +217,15 @@ def receive(
     calls, last, to_nic = _RECEIVES[generation]
     own = tuple((caller, ready[0]) for caller in calls)
     data = ("tcp_rcv_established", last, ">" + ready[0])
-    return {
-        "answers": Path((">tcp_v4_rcv", *to_nic), own, (*_RX_FILES, *files), (*_RX_CUTS, *cuts)),
-        "data": Path(
+    return Receive(
+        answers=Path((">tcp_v4_rcv", *to_nic), own, (*_RX_FILES, *files), (*_RX_CUTS, *cuts)),
+        data=Path(
             (">tcp_v4_rcv", *data, *ready[1:]),
             (*own, *edges),
             (*_RX_FILES, *files),
             (*_RX_CUTS, *cuts),
         ),
-    }
+    )
 
 
 #: a socket whose owner sleeps in recvmsg(2) or its like: woken
