@@ -13,6 +13,8 @@ from blockstack.kernel import PROFILES, load_kernel
 from blockstack.kinds import KINDS, Kind
 
 KERNELS = tuple({profile.data: name for name, profile in PROFILES.items()}.values())
+#: 2.6.24's nfs_pageio_doio calls it for a wsize below a page only (fs/nfs/write.c)
+UNUSED = ("nfs_flush_list -> nfs_flush_multi",)
 CONFIG = """
 kernel = "linux-6.1-x86_64"
 [devices.sda]
@@ -58,7 +60,9 @@ def test_an_optional_caller_that_is_absent_has_a_stand_in(name):
         led_to = {edge.callee for edge in edges if table.find(edge.caller)}
         led_to |= {name for anchor in path.anchors for name in anchor.names}
         for edge in edges:
-            if edge.caller_optional and table.find(edge.caller) is None:
+            if str(edge) in UNUSED or not edge.caller_optional:
+                continue
+            if table.find(edge.caller) is None:
                 key = table.find(edge.callee)
                 assert key is None or edge.callee in led_to or key in called, (path.via, edge)
 

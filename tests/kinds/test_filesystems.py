@@ -291,7 +291,9 @@ def test_nfsd_of_2_6_goes_on_in_the_exported_file_system(name: str, fs: str) -> 
 def test_nfsd_of_2_6_answers_over_tcp_and_udp() -> None:
     """Down to the card: a datagram is fragmented, a segment is not; by hand to sock_sendmsg and
     to tcp_recvmsg (2.6.18)."""
-    senders = find_kind("nfsd").calls["2.6.18"].options["peer"]["senders"]
+    peer = find_kind("nfsd").calls["2.6.18"].peer
+    assert peer is not None
+    senders = peer.senders
     found = {n: kernel(OLD).rows.spine(p, "dev_hard_start_xmit") for n, p in senders.items()}
     assert all(path.exact for path in found.values())
     udp, tcp, asked = (functions(found[n]) for n in ("reply (UDP)", "reply (TCP)", "request (TCP)"))
