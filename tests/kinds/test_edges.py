@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from blockstack.kernel.extract.subset import paths_of
 from typer.testing import CliRunner
 
 import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
 from blockstack.cli import app
 from blockstack.kernel import PROFILES, load_kernel
+from blockstack.kernel.subset import paths_of
 from blockstack.kinds import KINDS, Kind
 
 KERNELS = tuple({profile.data: name for name, profile in PROFILES.items()}.values())
