@@ -155,6 +155,8 @@ class Path:
     again : tuple of tuple of str
         Cycles of calls (a function that calls itself: one name) that are run once more than the
         longest simple path has them: a tree that is walked down by recursion.
+    climbs : tuple of (function, rounds)
+        Functions that call themselves so many times more than once, wherever the path has them.
     """
 
     via: tuple[str, ...]
@@ -162,18 +164,19 @@ class Path:
     files: tuple[str, ...] = ()
     cuts: tuple[CutText, ...] = ()
     again: tuple[tuple[str, ...], ...] = ()
+    climbs: tuple[tuple[str, int], ...] = ()
 
     # paths are keys of every remembered row: their texts are hashed and read once
     @cached_property
     def _hash(self) -> int:
-        return hash((self.via, self.edges, self.files, self.cuts, self.again))
+        return hash((self.via, self.edges, self.files, self.cuts, self.again, self.climbs))
 
     def __hash__(self) -> int:
         return self._hash
 
     def __reduce__(self) -> tuple[type["Path"], tuple[object, ...]]:
         """Without what is remembered: another process hashes strings otherwise."""
-        return Path, (self.via, self.edges, self.files, self.cuts, self.again)
+        return Path, (self.via, self.edges, self.files, self.cuts, self.again, self.climbs)
 
     @cached_property
     def anchors(self) -> tuple[Anchor, ...]:
@@ -233,6 +236,7 @@ class Path:
             self.files + lower.files,
             self.cuts + lower.cuts,
             self.again + lower.again,
+            self.climbs + lower.climbs,
         )
 
 

@@ -5,7 +5,7 @@ can enter, closed by the indirect calls that the topology resolves, and freed of
 longest path between two anchors is one layer's share of the stack.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -106,6 +106,8 @@ class CallGraph:
     cuts : CutTable
     entered : Entered or None
         Where a tracer looks; None: at every function, its own frame counted.
+    climbs : mapping of function to bytes
+        What functions that call themselves keep beside their last round.
     """
 
     table: FrameTable
@@ -113,6 +115,7 @@ class CallGraph:
     edges: tuple[tuple[str, str], ...]
     cuts: CutTable
     entered: "Entered | None" = None
+    climbs: Mapping[str, int] = field(default_factory=dict)
     _extra: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     _exact: frozenset[str] = frozenset()
     _dirs: tuple[str, ...] = ()
@@ -172,7 +175,8 @@ class CallGraph:
             if function.startswith("@") or not self.cuts.is_cut(function, callee):
                 found[callee] = max(n, found.get(callee, 0))
         found.pop(function, None)  # direct recursion is bounded by its caller, never counted here
-        return dict(sorted(found.items()))
+        again = self.climbs.get(function, 0)
+        return {callee: n + again for callee, n in sorted(found.items())}
 
     def frame(self, function: str) -> int:
         """Own frame; a function without an entry (assembly) counts its return address."""
@@ -184,7 +188,7 @@ class CallGraph:
     def end(self, function: str) -> int | None:
         """What a path that ends at ``function`` counts for it; None: it cannot end there."""
         if self.entered is None:
-            return self.frame(function)
+            return self.frame(function) + self.climbs.get(function, 0)
         row = self.table.functions.get(function)
         seen = row is not None and self.entered.sees(function, row[0])
         return self.entered.leaf_bytes if seen else None

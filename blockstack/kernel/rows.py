@@ -4,7 +4,7 @@ Every figure comes from `CallGraph.longest` between the anchors that a kind name
 build of the same generation needs no new figures, only its frame table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -363,7 +363,13 @@ class RowSource:
             tuple(edges),
             CutTable(cuts + self.more_cuts + COMMON_CUTS, frozenset(own), gen.former_names),
             self.entered,
+            self._climbs(path),
         )
+
+    def _climbs(self, path: Path) -> Mapping[str, int]:
+        """Bytes that functions of the path keep in the rounds in which they call themselves."""
+        keys = ((self.table.find(name), rounds) for name, rounds in path.climbs)
+        return {key: rounds * (self.table.site(key, key) or 0) for key, rounds in keys if key}
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""

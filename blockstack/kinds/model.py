@@ -6,7 +6,8 @@ never here; they come from the frame tables of real kernels.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Literal
 
 from blockstack.base.calls import CutText, Path
@@ -217,6 +218,9 @@ class Kind:
     variant : str
         Name of the parameter that chooses between call paths (a low-level driver, a mode); empty
         when there is one path only. ``calls`` is then what holds for its default.
+    rounds : str
+        Name of the parameter that bounds a recursion of its entry points (`Path.climbs`): the
+        height of a tree whose levels from the third on cost a round each.
     variants : mapping of word to mapping of generation to Calls
     entry_variants : mapping of word to mapping of generation to mapping of name to Path
         Sources: the entry points of each word; a word that is absent has ``entries``.
@@ -233,6 +237,7 @@ class Kind:
     entry_ops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verb: str = ""
     variant: str = ""
+    rounds: str = ""
     variants: Mapping[Any, Mapping[str, Calls]] = field(default_factory=dict)
     entry_variants: Mapping[Any, Mapping[str, Mapping[str, Path]]] = field(default_factory=dict)
 
@@ -254,4 +259,13 @@ class Kind:
     def entries_for(self, generation: str, params: Mapping[str, Any]) -> Mapping[str, Path] | None:
         """Entry points of a source with these parameters; None: ``generation`` lacks it."""
         word = params.get(self.variant)
-        return in_generation(self.entry_variants.get(word, self.entries), generation)
+        found = in_generation(self.entry_variants.get(word, self.entries), generation)
+        if found is None or not self.rounds:
+            return found
+        return {name: _rounds(path, params[self.rounds] - 2) for name, path in found.items()}
+
+
+@cache
+def _rounds(path: Path, times: int) -> Path:
+    """A path whose functions that call themselves do so ``times`` times more than once."""
+    return replace(path, climbs=tuple((name, times) for name, _ in path.climbs))

@@ -22,6 +22,7 @@ from blockstack.validation.bounds import as_traced
 OLD = KERNELS[0]
 BLOCK = ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "swap")
 SOURCES = (*BLOCK, "reiser4", "nfs", "nfsd")
+REISER4 = ("2005-08", "2005-10", "2006-08")
 
 
 @cache
@@ -260,6 +261,115 @@ def test_reclaim_is_entered_once() -> None:
             for deepest in (False, True):
                 found = functions(way(kind, name, k, deepest))
                 assert found.count("try_to_free_pages") == (name != "kswapd")
+
+
+#: from the system call to the tree's search for a parent, the bytes of each call: the entry point
+#: (root, VFS, context), the transaction's commit, the flush's scan, the search, a carry over a
+#: neighbour that is not in memory, the read of its block
+REISER4_READ = {
+    "2005-08": (
+        *(8, 60, 28, 24, 164, 292, 24, 44, 76),
+        *(36, 464, 28, 92, 92, 192, 172, 80, 212, 148, 100, 140, 224),
+        *(48, 12, 8, 76, 368, 68, 24, 40),
+    ),
+    "2005-10": (
+        *(8, 60, 28, 24, 188, 24, 32, 8, 76),
+        *(136, 28, 92, 80, 180, 164, 80, 120, 56, 100, 128, 228),
+        *(48, 12, 8, 72, 368, 68, 24, 40),
+    ),
+    "2006-08": (
+        *(8, 60, 28, 24, 160, 24, 32, 8, 100),
+        *(136, 28, 92, 84, 180, 196, 80, 136, 76, 100, 144, 228),
+        *(48, 12, 8, 72, 368, 88, 24, 56),
+    ),
+}
+
+
+def reiser4(version: str, name: str, height: int = 2) -> CallPath:
+    params = {"version": version, "height": height}
+    found = find_kind("reiser4").entries_for("2.6.18", params)
+    assert found is not None
+    return kernel(OLD).rows.spine(found[name], "generic_make_request")
+
+
+def scanned(path: CallPath) -> list[str]:
+    return [f.partition("@")[0].partition(".")[0] for f in functions(path)]
+
+
+#: the functions behind these bytes, from read(2)'s reservation on
+REISER4_COMMIT = {
+    "2005-08": "txnmgr_force_commit_all txn_end flush_current_atom jnode_flush",
+    "2005-10": "txnmgr_force_commit_all force_commit_atom_nolock txn_end flush_current_atom",
+    "2006-08": "txnmgr_force_commit_all force_commit_atom reiser4_txn_end flush_current_atom",
+}
+REISER4_SEARCH = """scan_common scan_unformatted jnode_lock_parent_coord coord_by_key traverse_tree
+    cbk_node_lookup handle_eottl {0}carry carry_paste insert_paste_common shift_node40
+    tap_to_coord {0}tap_move zload_ra formatted_readahead reiser4_get_neighbor renew_sibling_link
+    jload_gfp {0}page_io"""
+
+
+@pytest.mark.parametrize("version", REISER4)
+def test_reiser4_reads_commit_in_the_reader(version: str) -> None:
+    """read(2) reserves for the inode's time, which may commit: by hand, call by call; in 2005-08
+    nothing is deeper."""
+    table, new = kernel(OLD).table, "reiser4_" if version == "2006-08" else ""
+    names = ["read_unix_file", "reiser4_grab_space", *REISER4_COMMIT[version].split()]
+    names += REISER4_SEARCH.format(new).split()
+    keys = [table.find(f"{name}@{version}") or "" for name in names]
+    keys = ["vfs_read", *(["reiser4_read@2005-08"] if version == "2005-08" else []), *keys]
+    own = [
+        table.site(a, b) or table.indirect_site(a) or 0 for a, b in pairwise((*keys, "submit_bio"))
+    ]
+    by_hand = REISER4_READ[version]
+    assert by_hand[:3] == (8, 60, 28)
+    assert [n for n in own if n] == [n for n in by_hand[3:] if n]
+    deepest = reiser4(version, "read")
+    assert deepest.exact and deepest.bytes >= sum(by_hand)
+    assert (deepest.bytes == sum(by_hand)) == (version == "2005-08")
+
+
+def test_what_the_change_for_small_stacks_took_off() -> None:
+    """The entry points lost their context (README of the tables): 160 -> 24, 148 -> 32, 300 -> 100;
+    jnode_flush, 464, was broken up."""
+    table = kernel(OLD).table
+    for name, before_, after in (
+        ("reiser4_writepage", 160, 24),
+        ("reiser4_readpages", 164, 28),
+        ("reiser4_sync_inodes", 148, 32),
+        ("read_unix_file", 292, 188),
+        ("write_unix_file", 260, 176),
+        ("flush_current_atom", 36, 136),
+    ):
+        frames = [table.frame(table.find(f"{name}@{v}") or "") for v in REISER4[:2]]
+        assert frames == [before_, after], name
+    for name in ("read", "write", "fsync", "sync", "unlink", "rename", "fault"):
+        assert reiser4("2005-10", name).bytes < reiser4("2005-08", name).bytes - 100, name
+
+
+@pytest.mark.parametrize("version", REISER4)
+def test_reiser4_entry_points_are_complete(version: str) -> None:
+    found = find_kind("reiser4").entries_for("2.6.18", {"version": version, "height": 5})
+    assert found is not None
+    listed = {n for names in find_kind("reiser4").entry_ops.values() for n in names}
+    assert set(found) <= listed
+    for name in found:
+        path = reiser4(version, name)
+        assert path.exact, (name, path.missing)
+        # only functions of this state, none of another
+        labels = {f.rpartition("@")[2] for f in functions(path) if "@20" in f}
+        assert labels <= {version}
+    assert ("reclaim" in found) == (version != "2006-08")
+
+
+@pytest.mark.parametrize("version", REISER4)
+def test_the_flush_climbs_the_tree(version: str) -> None:
+    """alloc_one_ancestor keeps 88 bytes while it calls itself for the parent (flush.c): one level
+    more or none, where the deepest chain is another."""
+    depths = [reiser4(version, "ktxnmgrd", height).bytes for height in range(2, 9)]
+    steps = [b - a for a, b in pairwise(depths)]
+    assert set(steps[1:]) == {88} and 0 <= steps[0] <= 88
+    deep = scanned(reiser4(version, "ktxnmgrd", 8))
+    assert "alloc_one_ancestor" in deep
 
 
 #: nfsd to the file system's writev in 2.6.18: root, nfsd, svc_process, nfsd_dispatch,

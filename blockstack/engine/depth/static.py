@@ -184,8 +184,10 @@ class StaticTasks:
                     yield position.device, row
         for device in self.plan.stack.devices.values():
             source = device.kind_entry.role == "source"  # a server's thread is no position
-            sent = layers.transmissions(device) if source else ()
-            for name, path, limit, context in (*sent, *layers.receptions(device)):
+            if source and not device.maps_itself:
+                for row in self._beside(layers, device):
+                    yield device, row
+            for name, path, limit, context in layers.receptions(device):
                 yield device, _Row(name, context, layered(device.name, path), limit)
 
     def _completion(self, layers: Layers, position: Position) -> Iterator[_Row]:
@@ -206,12 +208,17 @@ class StaticTasks:
                 platform.limit_of(context),
                 "completion",
             )
-        for name, work in calls.tasks.items():
+        yield from self._beside(layers, device)
+
+    def _beside(self, layers: Layers, device: Device) -> Iterator[_Row]:
+        """Further tasks of a device that submit nothing, and what sends."""
+        kernel = self.plan.kernel
+        for name, work in layers.calls(device).tasks.items():
             yield _Row(
                 name,
                 _context(work),
                 layered(device.name, kernel.rows.spine(work)),
-                platform.limit_of(_context(work)),
+                kernel.platform.limit_of(_context(work)),
             )
         if device.nic:
             for name, sent, limit, context in layers.transmissions(device):
@@ -298,7 +305,8 @@ class StaticTasks:
 
 def _context(path: Path) -> str:
     """The context that a path's root stands for."""
-    return path.root.removeprefix("@").replace("kthread", "worker")
+    root = path.root.removeprefix("@")
+    return {"kthread": "worker", "syscall": "caller"}.get(root, root)
 
 
 def _children(plan: Plan, p: int) -> Sequence[int]:

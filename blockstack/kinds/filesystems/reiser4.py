@@ -1,66 +1,365 @@
-"""reiser4 (never merged): the VFS's part of its entry points."""
+"""reiser4 (never merged) in three states of its own history, on 2.6.18.
+
+``2005-08`` is the one that could not work with 4K stacks (2005-08-03, for 2.6.13-rc4-mm1),
+``2005-10`` the one after its change for small stacks (2005-10-21), ``2006-08`` the nearest to
+2.6.18 (2006-08-29, for 2.6.18-rc4-mm3). Read in its own repository; the VFS is that of 2.6.18 with
+what the -mm kernels of the time added for it: ``->sync_inodes``, and ``->batch_write`` in 2006.
+"""
+
+from dataclasses import dataclass, replace
 
 import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
 from blockstack.base.calls import Path
-from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts
-from blockstack.kinds.model import Calls, Kind
+from blockstack.kinds.filesystems.common import Cuts, Edges, cut_rows
+from blockstack.kinds.filesystems.reiser4_plugins import plugin_edges
+from blockstack.kinds.model import Calls, Kind, Param
+from blockstack.kinds.params import choice, integer
 
-# reiser4 was never merged: its functions are in no table, so that every path through them is a
-# lower bound made of the VFS's part. The names are those of the 2.6.17-mm patch. Nobody published
-# its frames; that it refused to be built with 4K stacks until September 2005 is all that is known
-# (Hans Reiser, 2005-09-09, "List of things requested by lkml for reiser4 inclusion", item 2).
-_TO_DISK = (
-    "flush_some_atom",
-    "jnode_flush",
-    "write_fq",
-    "write_jnodes_to_disk_extent",
-    "submit_bio",
+_VFS_FILES = (
+    *v2_6.FILES,
+    "fs/reiser4/",
+    "fs/namei.c",
+    "fs/inode.c",
+    "fs/readdir.c",
+    "fs/super.c",
+    "fs/namespace.c",
+    "mm/memory.c",
+    "arch/i386/mm/fault.c",
 )
-_OWN_WRITEPAGES: Cuts = (("do_writepages", "mpage_writepages", "reiser4 has its ->writepages"),)
-_REISER4 = {
-    "read": Path((*v2_6.READ, ">reiser4_read", ">read_unix_file", "submit_bio"), (), v2_6.FILES),
-    "write": Path((*v2_6.WRITE, ">reiser4_write", ">write_unix_file", *_TO_DISK), (), v2_6.FILES),
-    "fsync": Path(
+#: what follows a report that never returns (reiser4_panic, or BUG without its line) in the machine
+#: code is the next function: the tables have a jump there that the source does not
+_FALLS_THROUGH: Cuts = cut_rows(
+    "not called: what follows in the code a report that never returns",
+    *(
+        f"{caller}->{callee}"
+        for caller, callee in (
+            ("commit_file_atoms", "finish_conversion"),
+            ("current_atom_finish_all_fq", "fq_by_jnode_gfp"),
+            ("current_atom_finish_all_fq", "init_atom_fq_parts"),
+            ("destroy_allocator_bitmap", "init_allocator_bitmap"),
+            ("end_io_handler", "fq_by_jnode_gfp"),
+            ("end_io_handler", "init_atom_fq_parts"),
+            ("entd", "wbq_available"),
+            ("load_and_lock_bnode", "init_allocator_bitmap"),
+            ("load_and_lock_bnode", "reiser4_init_allocator_bitmap"),
+            ("loading_up", "inode_set_vroot"),
+            ("loading_up", "is_dir_empty"),
+            ("read_unix_file", "prepare_write_unix_file"),
+            ("release_and_unlock_bnode", "init_allocator_bitmap"),
+            ("release_and_unlock_bnode", "reiser4_init_allocator_bitmap"),
+            ("reiser4_destroy_allocator_bitmap", "reiser4_init_allocator_bitmap"),
+            ("reiser4_iget", "is_dir_empty"),
+            ("reiser4_link", "reiser4_create"),
+            ("reiser4_read_extent", "reiser4_write_extent"),
+            ("reiser4_txn_end", "txnmgr_count_deleted_blocks"),
+            ("reiser4_write_tail", "get_block_address_tail"),
+            ("release_unix_file", "prepare_write_unix_file"),
+            ("safelink_common", "create_object_common"),
+            ("setattr_unix_file", "prepare_write_unix_file"),
+            ("txn_end", "txnmgr_count_deleted_blocks"),
+            ("wakeup_wbq", "wbq_available"),
+            ("write_page_by_ent", "wbq_available"),
+            ("write_unix_file", "prepare_write_unix_file"),
+        )
+    ),
+)
+#: what runs inside a file operation's own context
+_NESTED = (
+    "read_extent",
+    "read_tail",
+    "reiser4_read_extent",
+    "reiser4_read_tail",
+    "write_extent",
+    "write_tail",
+    "reiser4_write_extent",
+    "reiser4_write_tail",
+    "tail2extent",
+    "extent2tail",
+    "writeout",
+    "flush_current_atom",
+)
+_CUTS: Cuts = (
+    *_FALLS_THROUGH,
+    *cut_rows(
+        "not called by this plugin", "*cryptcompress*", "*ctail*", "*pseudo*", "check_node40"
+    ),
+    *(
         (
-            "@syscall",
-            "sys_fsync",
-            "do_fsync",
-            ">reiser4_sync_file",
-            "txnmgr_force_commit_all",
-            *_TO_DISK,
-        ),
-        (),
-        v2_6.FILES,
-        _OWN_WRITEPAGES,
+            f"below {f}",
+            "reiser4_exit_context",
+            "runs in the operation's own context: a nested one ends no transaction (context.c)",
+        )
+        for f in _NESTED
     ),
-    "writeback": Path(
-        (*v2_6.PDFLUSH, "writeback_inodes", "sync_sb_inodes", ">reiser4_sync_inodes", *_TO_DISK),
-        (("pdflush", "background_writeout"),),
-        v2_6.FILES,
-        _OWN_WRITEPAGES,
+    (
+        "below flush_current_atom",
+        "txnmgr_force_commit_all",
+        "flush and log reserve by reiser4_grab_space_force (flush.c, wander.c): BA_FORCE without "
+        "BA_CAN_COMMIT commits nothing",
     ),
-    "journal": Path(("@kthread", ">ktxnmgrd", *_TO_DISK), (), v2_6.FILES),
-    "reclaim": Path(
+    (
+        "below reiser4_write_logs",
+        "txnmgr_force_commit_all",
+        "the log reserves by reiser4_grab_space_force: it commits nothing",
+    ),
+    ("do_writepages", "mpage_writepages", "reiser4 has its ->writepages"),
+    ("writeback_inodes", "sync_sb_inodes", "reiser4 has its ->sync_inodes"),
+    ("sync_inodes_sb", "sync_sb_inodes", "reiser4 has its ->sync_inodes"),
+    (
+        "sync_sb_inodes",
+        "iput",
+        "the last reference only of a file that was unlinked meanwhile: unlink is its own entry",
+    ),
+    ("*", "reiser4_status_write", "only after an I/O error"),
+    ("*", "remount_ro", "only after an I/O error"),
+)
+#: bitmap.c init_allocator_bitmap reads every block at mount and none is ever unloaded
+_BITMAPS: Cuts = cut_rows(
+    "the bitmaps were read at mount (no dont_load_bitmap)",
+    "load_and_lock_bnode->jload_gfp",
+    "load_and_lock_bnode->prepare_bnode",
+    "load_and_lock_bnode->jinit_new",
+)
+
+
+_RECLAIM: Cuts = (
+    ("below reiser4_writepage", "try_to_free_pages", "PF_MEMALLOC: reclaim does not reclaim"),
+    ("below reiser4_writepage", "reiser4_exit_context", "nested: the task is inside reiser4"),
+    ("below reiser4_writepage", "txnmgr_force_commit_all", "reserves with BA_FORCE: no commit"),
+    *cut_rows(
+        "reclaim here starts at the page cache's allocation under the write",
+        "flush_current_atom",
+        "coord_by_key",
+        "carry",
+        "reiser4_carry",
+        "balance_dirty_pages_ratelimited_nr",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _State:
+    """What one state calls its operations; anchors from the VFS's call on."""
+
+    name: str
+    read: tuple[str, ...]
+    write: tuple[str, ...]
+    fsync: str
+    readpage: str
+    unlink: str
+    rename: str
+    readdir: str
+    fill_super: str
+
+
+_STATES = (
+    _State(
+        "2005-08",
+        (">reiser4_read", ">read_unix_file"),
+        (">reiser4_write", ">write_unix_file"),
+        "reiser4_fsync",
+        "reiser4_readpage",
+        "reiser4_unlink",
+        "reiser4_rename",
+        "reiser4_readdir",
+        "reiser4_fill_super",
+    ),
+    _State(
+        "2005-10",
+        (">read_unix_file",),
+        (">write_unix_file",),
+        "sync_unix_file",
+        "readpage_unix_file",
+        "unlink_common",
+        "rename_common",
+        "readdir_common",
+        "fill_super",
+    ),
+    _State(
+        "2006-08",
+        (">read_unix_file",),
         (
-            *v2_6.WRITE,
-            ">reiser4_write",
-            "__alloc_pages",
-            *v2_6.RECLAIM[1:],
-            ">reiser4_writepage",
-            *_TO_DISK,
+            *("do_sync_write", ">generic_file_aio_write", "generic_file_buffered_write"),
+            ">batch_write_unix_file",
         ),
-        v2_6.RECLAIM_EDGES,
-        v2_6.FILES + v2_6.RECLAIM_FILES,
+        "sync_unix_file",
+        "readpage_unix_file",
+        "reiser4_unlink_common",
+        "reiser4_rename_common",
+        "reiser4_readdir_common",
+        "fill_super",
     ),
-}
+)
+
+
+class _Entries:
+    """The entry points of one state."""
+
+    def __init__(self, state: _State) -> None:
+        self.state = state
+        # generic_sync_sb_inodes is -mm's name of sync_sb_inodes (super_ops.c, entd.c)
+        mm = (
+            (self.at(caller), "sync_sb_inodes")
+            for caller in ("reiser4_sync_inodes?", "entd_flush?", "entd?")
+        )
+        writeback = (
+            ("writeback_inodes", "reiser4_sync_inodes"),
+            ("do_writepages", "reiser4_writepages?"),
+            ("do_writepages", "writepages_unix_file?"),
+        )
+        self.edges = (*plugin_edges(state.name), *mm, *self._to(writeback))
+
+    def at(self, name: str) -> str:
+        """A function of this state: the anchor or name with the state's label."""
+        mark, end = ">" * name.startswith(">"), "?" * name.endswith("?")
+        return f"{mark}{name.strip('>?')}@{self.state.name}{end}"
+
+    def _to(self, edges: Edges) -> Edges:
+        """Calls of the VFS through its own pointers."""
+        return tuple((caller, self.at(callee)) for caller, callee in edges)
+
+    def _own(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Anchors, those of the VFS as they are."""
+        return tuple(
+            n if n in ("do_sync_write", ">generic_file_aio_write", "generic_file_buffered_write")
+            else self.at(n)
+            for n in names
+        )  # fmt: skip
+
+    def path(
+        self,
+        via: tuple[str, ...],
+        edges: Edges = (),
+        *,
+        jobs: Edges = (),
+        mounted: bool = True,
+        ends: bool = False,
+    ) -> Path:
+        """A path to the submit; with ``ends`` to its deepest point, as it submits nothing."""
+        return Path(
+            via if ends else (*via, "submit_bio"),
+            (*self.edges, *self._to(edges), *jobs),
+            _VFS_FILES,
+            _CUTS + (_BITMAPS if mounted else ()),
+            # flush.c: both call themselves for the parent, from the twig up to the root
+            climbs=((self.at("alloc_one_ancestor"), 0), (self.at("squalloc_upper_levels"), 0)),
+        )
+
+    def all(self) -> dict[str, Path]:
+        """Its entry points."""
+        s, own = self.state, self._own
+        supers = ("sync_supers", "reiser4_write_super")
+        delete = (
+            ("iput", "reiser4_delete_inode"),
+            ("generic_delete_inode", "reiser4_delete_inode"),
+        )
+        return {
+            "read": self.path((*v2_6.READ, *own(s.read))),
+            "readv": self.path((*v2_6.READV, *own(s.read))),
+            "fault": self.path(
+                ("@fault", "do_page_fault", "__handle_mm_fault"),
+                (
+                    ("page_cache_read", s.readpage),
+                    ("filemap_nopage", s.readpage),
+                    ("__handle_mm_fault", "unix_file_filemap_nopage?"),
+                    ("read_pages?", "reiser4_readpages"),
+                    ("__do_page_cache_readahead", "reiser4_readpages"),
+                ),
+                jobs=(("__handle_mm_fault", "filemap_nopage"),),
+            ),
+            "write": self.path((*v2_6.WRITE, *own(s.write))),
+            "fsync": self.path(("@syscall", "sys_fsync", "do_fsync", self.at(">" + s.fsync))),
+            "sync": self.path(
+                ("@syscall", "sys_sync"), (("sync_inodes_sb", "reiser4_sync_inodes"), supers)
+            ),
+            "writeback": self.path(v2_6.PDFLUSH, (supers,), jobs=v2_6.PDFLUSH_EDGES),
+            "unlink": self.path(
+                ("@syscall", "sys_unlink", "do_unlinkat"), (("vfs_unlink", s.unlink), *delete)
+            ),
+            "rename": self.path(
+                ("@syscall", "sys_rename", "sys_renameat"), (("vfs_rename", s.rename), *delete)
+            ),
+            "readdir": self.path(
+                ("@syscall", "sys_getdents64", "vfs_readdir", self.at(">" + s.readdir))
+            ),
+            "mount": self.path(
+                (
+                    *("@syscall", "sys_mount", "do_mount", "do_kern_mount", "vfs_kern_mount?"),
+                    self.at(">reiser4_get_sb?"),
+                    "get_sb_bdev",
+                    self.at(">" + s.fill_super),
+                ),
+                mounted=False,
+            ),
+            **({} if s.name == "2006-08" else {"reclaim": self.reclaim()}),
+            "ktxnmgrd": self.path((*_kthread(s), self.at(">ktxnmgrd"))),
+            "entd": self.path((*_kthread(s), self.at(">entd"))),
+        }
+
+    def reclaim(self) -> Path:
+        """Direct reclaim under a write, from the page cache's allocation.
+
+        ->writepage (page_cache.c) flushes the page at once where its task is inside reiser4, to
+        2005; in 2006 it hands every page to entd and waits: that one submits nothing.
+        """
+        write = (*v2_6.WRITE, *self._own(self.state.write))
+        via = (*write, "__alloc_pages", *v2_6.RECLAIM[1:], self.at(">reiser4_writepage"))
+        ends = self.state.name == "2006-08"
+        path = self.path(via, jobs=v2_6.RECLAIM_EDGES, ends=ends)
+        return replace(
+            path,
+            files=(*path.files, *v2_6.RECLAIM_FILES),
+            cuts=path.cuts + _RECLAIM + v2_6.RECLAIM_CUTS,
+        )
+
+
+def _kthread(state: _State) -> tuple[str, ...]:
+    """Its threads: by kernel_thread in 2005-08, by kthread_run since (ktxnmgrd.c, entd.c)."""
+    return ("@kthread",) if state.name == "2005-08" else ("@kthread", "kthread")
+
+
+def _calls(entries: _Entries) -> Calls:
+    return Calls(
+        endio=Path((entries.at("end_io_handler"),), (), ("fs/reiser4/",), _FALLS_THROUGH),
+        ops=("read", "write", "flush"),
+        tasks={"reclaim": entries.reclaim()} if entries.state.name == "2006-08" else {},
+        note="the VFS is that of 2.6.18 with the calls that -mm kernels added for reiser4",
+    )
+
+
+_ALL = {state.name: _Entries(state) for state in _STATES}
+_WAYS = {name: {"2.6.18": entries.all()} for name, entries in _ALL.items()}
+_CALLS = {name: {"2.6.18": _calls(entries)} for name, entries in _ALL.items()}
 REISER4 = Kind(
     "reiser4",
     "source",
     "remap",
     (1, 1),
     "reiser4 file system (never merged)",
-    calls={"2.6.18": Calls(note="frames unknown: every depth is a lower bound")},
-    entries={"2.6.18": _REISER4},
-    verb="reiser4",  # it had no direct I/O
-    entry_ops={op: n for op, n in FS_ENTRY_OPS.items() if "-" not in op},
+    params=(
+        Param("version", choice(*_ALL), "2006-08", "state of its history: " + ", ".join(_ALL)),
+        Param(
+            "height",
+            integer(2, 8),
+            8,
+            "levels of its tree, which its flush climbs; default REISER4_MAX_ZTREE_HEIGHT",
+        ),
+    ),
+    calls=_CALLS["2006-08"],
+    entries=_WAYS["2006-08"],
+    variant="version",
+    variants=_CALLS,
+    entry_variants=_WAYS,
+    rounds="height",
+    verb="reiser4",
+    # it had no direct I/O
+    entry_ops={
+        "read": ("read", "readv", "fault", "readdir"),
+        "write": (
+            *("write", "unlink", "rename", "sync", "writeback", "reclaim"),
+            *("ktxnmgrd", "entd", "mount"),
+        ),
+        "fua": ("fsync", "ktxnmgrd"),
+        "flush": ("fsync", "ktxnmgrd"),
+    },
 )
