@@ -208,6 +208,20 @@ def test_nbd_of_2_6_18_sends_in_the_submitter(rows: dict[str, RowSource]) -> Non
     assert peak.exact and "sock_xmit" in functions and "e1000_xmit_frame" in functions
 
 
+def test_nbd_sends_in_whoever_flushes_the_plug_since_6_6(rows: dict[str, RowSource]) -> None:
+    """block/blk-mq.c blk_mq_run_hw_queue leaves a queue that may sleep to kblockd to 6.5 only."""
+    nic = NIC.calls["6.1"].submit
+    assert nic is not None
+    for name, sends in (("linux-6.1-x86_64", False), ("linux-6.12-x86_64", True)):
+        calls = NBD.calls_for(rows[name].generation.name, {})
+        assert calls is not None and calls.submit is not None and calls.worker
+        assert calls.sends_in_caller is sends
+        path = calls.submit.then(nic) if sends else calls.submit
+        peak = rows[name].layer(path, "submit_bio_noacct", nested=False).peak
+        assert peak.exact
+        assert ("__sock_xmit" in [s.function for s in peak.steps]) is sends
+
+
 def test_loop_thread_goes_on_in_the_filesystem() -> None:
     for generation, last in (
         ("2.6.18", "do_lo_send_aops"),

@@ -1,5 +1,7 @@
 """nbd: the network block device over TCP."""
 
+from dataclasses import replace
+
 from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Worker
@@ -72,13 +74,17 @@ def _calls_v2_6() -> Calls:
 
 
 # 6.1 drivers/block/nbd.c: BLK_MQ_F_BLOCKING, so that a run of the queue is always kblockd's
-# (__blk_mq_delay_run_hw_queue); with mq-deadline every request goes through such a run
+# (__blk_mq_delay_run_hw_queue, to 6.5); with mq-deadline every request goes through such a run
+_ISSUED: Cuts = (("__blk_mq_try_issue_directly", "nbd_queue_rq", "only without a scheduler"),)
 _QUEUE_CUTS_V6_1: Cuts = (
     ("__blk_mq_delay_run_hw_queue", "__blk_mq_run_hw_queue", "BLK_MQ_F_BLOCKING: kblockd runs it"),
-    ("__blk_mq_try_issue_directly", "nbd_queue_rq", "only without a scheduler"),
+    *_ISSUED,
 )
 _SEND_V6_1 = Path(("nbd_send_cmd?", "__sock_xmit"), files=_FILES, cuts=_CUTS).then(TCP)
 _SUBMIT_V6_1 = mq_path("nbd_queue_rq", (), _FILES, cuts=_CUTS + _QUEUE_CUTS_V6_1)
+# 6.6 block/blk-mq.c blk_mq_run_hw_queue: with async = false a queue that may sleep is run at once
+# (might_sleep_if, blk_mq_run_dispatch_ops), so that whoever flushes a plug sends
+_SUBMIT_V6_12 = mq_path("nbd_queue_rq", (), _FILES, cuts=_CUTS + _ISSUED).then(_SEND_V6_1)
 _WORK_V6_1 = Path(
     (
         *kworker("blk_mq_run_work_fn"),
@@ -116,6 +122,16 @@ def _calls_v6_1() -> Calls:
     )
 
 
+def _calls_v6_12() -> Calls:
+    calls = _calls_v6_1()
+    return replace(
+        calls,
+        submit=_SUBMIT_V6_12,
+        sends_in_caller=True,
+        note="the submitter sends, or kblockd (BLK_MQ_F_BLOCKING with mq-deadline)",
+    )
+
+
 NBD = Kind(
     "nbd",
     "leaf",
@@ -124,5 +140,10 @@ NBD = Kind(
     "network block device over TCP and a nic",
     params=(SIZE,),
     verb="nbd",
-    calls={"2.6.18": _calls_v2_6(), "2.6.24": _calls_v2_6(), "6.1": _calls_v6_1()},
+    calls={
+        "2.6.18": _calls_v2_6(),
+        "2.6.24": _calls_v2_6(),
+        "6.1": _calls_v6_1(),
+        "6.12": _calls_v6_12(),
+    },
 )
