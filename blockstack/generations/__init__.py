@@ -1,16 +1,15 @@
 """Kernel generations by name, oldest first: one file each, and whatever is looked up by them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TypeVar
 
 from blockstack.base.errors import BlockstackError
 from blockstack.generations.between import LIMITS_BETWEEN
 from blockstack.generations.model import Generation, Root, StackRules
-from blockstack.generations.v2_6_18 import V2_6_18
-from blockstack.generations.v2_6_24 import V2_6_24
-from blockstack.generations.v6_1 import V6_1
-from blockstack.generations.v6_12 import V6_12
 
 __all__ = [
     "GENERATIONS",
@@ -41,7 +40,16 @@ def _with_names_to_come(*read: Generation) -> dict[str, Generation]:
     return found
 
 
-GENERATIONS: Mapping[str, Generation] = _with_names_to_come(V2_6_18, V2_6_24, V6_1, V6_12)
+def _read() -> tuple[Generation, ...]:
+    """What the files of this folder hold, oldest first: ``v6_12.py`` has ``V6_12``."""
+    files = [
+        info.name for info in iter_modules(__path__) if re.fullmatch(r"v\d+(_\d+)*", info.name)
+    ]
+    files.sort(key=lambda name: [int(part) for part in name[1:].split("_")])
+    return tuple(getattr(import_module(f"{__name__}.{name}"), name.upper()) for name in files)
+
+
+GENERATIONS: Mapping[str, Generation] = _with_names_to_come(*_read())
 
 
 def generation(name: str) -> Generation:

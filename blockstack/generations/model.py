@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from blockstack.base.calls import Anchor, Cut, CutText, Edge, EdgeText, Path
+from blockstack.generations.platform import Profile
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,16 @@ class Generation:
     interrupt_bytes : int
         What the CPU and the entry code save on the stack of the task that an interrupt strikes,
         in kernels that may run interrupts there; 0: they have stacks of their own.
+    hard_irq : Path or None
+        From ``do_IRQ`` to the handlers of a hard interrupt, where it may run on the stack of the
+        task that it strikes; its files and cuts are those of the softirq after it, too.
+    contexts : mapping of str to tuple of str
+        What a tracer calls a task (``kthread:loop_workfn``) and the functions that only tasks of
+        that context have on their stack; one that is absent: the function in its name.
+    counted_on : mapping of arch to str
+        The shipped kernels on which instructions per I/O were counted (``kernel/data/cost.toml``).
+    shipped : mapping of name to Profile
+        The builds of it that ship, each with its frame table; a child has its own.
     lineage : tuple of str
         The generation, its parent and so on: whose kinds it has, but for what a kind gives anew.
     read_in : tuple of tuple of int
@@ -153,6 +164,15 @@ class Generation:
     gone: Mapping[str, str] = field(default_factory=dict)
     uncut: frozenset[str] = frozenset()
     interrupt_bytes: int = 0
+    hard_irq: Path | None = None
+    contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    counted_on: Mapping[str, str] = field(default_factory=dict)
+    shipped: Mapping[str, Profile] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = {name: replace(row, generation=self.name) for name, row in self.shipped.items()}
+        object.__setattr__(self, "shipped", own)
+
     read_in: tuple[tuple[int, ...], ...] = ()
     doubt: str = ""
 
@@ -206,6 +226,8 @@ class Generation:
         renames: Mapping[str, tuple[str, ...]] | None = None,
         gone: Mapping[str, str] | None = None,
         limits: StackRules | None = None,
+        contexts: Mapping[str, tuple[str, ...]] | None = None,
+        shipped: Mapping[str, Profile] | None = None,
         note: str = "",
     ) -> "Generation":
         """A later generation: all that this one has, and what it does otherwise.
@@ -230,6 +252,8 @@ class Generation:
             renames={**self.renames, **(renames or {})},
             gone={**self.gone, **(gone or {})},
             limits=limits or self.limits,
+            contexts={**self.contexts, **(contexts or {})},
+            shipped=shipped or {},
             note=note or self.note,
         )
 

@@ -2,6 +2,7 @@
 
 from blockstack.base.calls import Path
 from blockstack.generations.model import IRQ_ROOTS, Generation, Root, StackRules
+from blockstack.generations.platform import Profile, i386_v2_6
 
 # struct pt_regs of i386: 15 words in 2.6.18 (include/asm-i386/ptrace.h), 16 in 2.6.24, which also
 # saves %fs (include/asm-x86/ptrace.h); 8 bytes of padding at the top of the stack (copy_thread:
@@ -75,6 +76,18 @@ LIMITS = (
 # not change.
 _INTERRUPT_BYTES = 52
 
+IRQ_FILES = (
+    "arch/i386/kernel/irq.c",
+    "arch/x86/kernel/irq_32.c",
+    "kernel/irq/handle.c",
+    "kernel/irq/chip.c",
+    "kernel/softirq.c",
+)
+IRQ_CUTS = (
+    ("*", "note_interrupt", "only for interrupts that no handler takes"),
+    ("*", "dump_stack", "reports only"),
+)
+
 V2_6_18 = Generation(
     name="2.6.18",
     lineage=("2.6.18",),
@@ -92,6 +105,14 @@ V2_6_18 = Generation(
     budgets=BUDGETS,
     read_in=((2, 6, 18),),
     interrupt_bytes=_INTERRUPT_BYTES,
+    hard_irq=Path(("do_IRQ@8k|do_IRQ", "__do_IRQ", "handle_IRQ_event"), (), IRQ_FILES, IRQ_CUTS),
+    # thread_info by hand from the struct
+    shipped={
+        f"linux-2.6.18-i386-{size >> 10}k": Profile(
+            "linux-2.6.18-i386.json.gz", "2.6.18", i386_v2_6(size, 56)
+        )
+        for size in (4096, 8192)
+    },
     # block/ll_rw_blk.c blk_queue_stack_limits; drivers/md/dm-table.c combine_restrictions_low
     limits=StackRules(
         "2.6.18 ll_rw_blk.c, dm-table.c",

@@ -3,6 +3,7 @@
 from blockstack.base.calls import Path
 from blockstack.generations.between import UNLIMITED
 from blockstack.generations.model import IRQ_ROOTS, Generation, Root, StackRules
+from blockstack.generations.platform import I386, X86_64, Profile
 
 _FROM_SCHEDULE = "from_schedule: requests are inserted, kblockd dispatches them (block/blk-mq.c)"
 _INSERT_ONLY = (
@@ -37,6 +38,16 @@ _BUDGETS = {
 # crypto/async_tx is in no table. Assumed for a function without arrays: six saved registers, the
 # return address and one spilled word, of 8 bytes each.
 _ASSUMED = {"async_trigger_callback": 64}
+
+# drivers/block/loop.c: the work functions end in one; block/blk-mq.c: from 6.6 on the work item
+# dispatches itself
+_LOOP = ("loop_workfn", "loop_rootcg_workfn", "loop_process_work")
+_KBLOCKD = ("__blk_mq_run_hw_queue", "blk_mq_run_work_fn")
+_CONTEXTS = {
+    "pagefault": ("exc_page_fault",),
+    **{f"kthread:{name}": _LOOP for name in _LOOP},
+    **{f"kthread:{name}": _KBLOCKD for name in _KBLOCKD},
+}
 
 V6_1 = Generation(
     name="6.1",
@@ -76,6 +87,12 @@ V6_1 = Generation(
         ),
     }
     | IRQ_ROOTS,
+    contexts=_CONTEXTS,
+    counted_on={"x86_64": "linux-6.1-x86_64", "i386": "linux-6.1-i386"},
+    shipped={
+        "linux-6.1-i386": Profile("linux-6.1-i386.json.gz", "6.1.0-50-686-pae", I386),
+        "linux-6.1-x86_64": Profile("linux-6.1-x86_64.json.gz", "6.1.0-56-amd64", X86_64),
+    },
     budgets=_BUDGETS,
     read_in=((6, 1),),
     limits=StackRules(

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from blockstack.generations.between import UNLIMITED
 from blockstack.generations.model import StackRules
+from blockstack.generations.platform import X86_64, Profile
 from blockstack.generations.v6_1 import V6_1
 
 _RENAMES: Mapping[str, tuple[str, ...]] = {
@@ -142,6 +143,9 @@ V6_12 = V6_1.child(
         if name == "@kthread"
     },
     budget_cuts=_FROM_SCHEDULE,
+    shipped={
+        "linux-6.12-x86_64": Profile("linux-6.12-x86_64.json.gz", "6.12.117+deb12-amd64", X86_64)
+    },
     limits=StackRules(
         "6.12.117 blk-settings.c",
         2560,

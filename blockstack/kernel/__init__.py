@@ -1,8 +1,8 @@
 """What a call costs: frame tables of real kernels, call paths, platforms."""
 
 from blockstack.base.registry import RULES
+from blockstack.generations.platform import Platform
 from blockstack.kernel.graph import CallPath, Step
-from blockstack.kernel.platform import Platform
 from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.rows import LayerRow, RowSource
 from blockstack.kernel.shipped import Kernel, kernel_of, load_kernel, read_frames

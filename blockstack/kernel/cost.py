@@ -7,8 +7,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-#: the kernel whose counts stand for an architecture
-MEASURED_ON: Mapping[str, str] = {"x86_64": "linux-6.1-x86_64", "i386": "linux-6.1-i386"}
+from blockstack.generations import GENERATIONS
+
 _DM_LINEAR = "dm-linear"
 
 
@@ -36,7 +36,8 @@ class MeasuredCosts:
     @property
     def kernel(self) -> str:
         """The shipped kernel that was counted on."""
-        return MEASURED_ON[self.arch]
+        on = {arch: k for gen in GENERATIONS.values() for arch, k in gen.counted_on.items()}
+        return on[self.arch]
 
     def bare(self, base: str, op: str) -> float:
         """No layer at all. The bare brd write was not counted: one layer less than one layer."""

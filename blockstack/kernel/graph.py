@@ -13,6 +13,7 @@ from typing import Literal
 
 import networkx as nx
 
+from blockstack.base.calls import Cut, Path
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.table import ASSUMED, FrameTable, base_name
@@ -309,3 +310,20 @@ class _Longest:
     def _step(self, function: str, n_bytes: int) -> Step:
         row = self.graph.table.functions.get(function)
         return Step(function, n_bytes, "assumed" if row and row[0] == ASSUMED else "table")
+
+
+def one_more_round(table: FrameTable, path: Path, left_out: tuple[Cut, ...]) -> CallPath:
+    """The path's cycles (`Path.again`) once more than the longest simple path has them."""
+    steps = []
+    cuts = CutTable(left_out)
+    for names in path.again:
+        if cuts.is_cut(names[0], names[1 % len(names)]):
+            continue
+        keys = [table.find(name) for name in names]
+        for caller, callee in zip(keys, keys[1:] + keys[:1], strict=True):
+            n = table.site(caller, callee) if caller and callee else None
+            if caller and n is None:  # inlined into the other, or called through a pointer
+                n = table.indirect_site(caller) or 0
+            if caller and n:
+                steps.append(Step(f"{caller} (again)", n))
+    return CallPath(tuple(steps))

@@ -23,47 +23,18 @@ from blockstack.base.calls import Path
 from blockstack.generations import GENERATIONS, Generation
 from blockstack.kernel.graph import CallPath, Step
 from blockstack.kernel.rows import RowSource
-from blockstack.kinds.disks.scsi import completion_v2_6, scsi_path_v2_6
+from blockstack.kinds.disks.scsi import FINISHED_V2_6, completion_v2_6, scsi_path_v2_6
 from blockstack.kinds.network.iscsi import RECEIVE_ISCSI_V2_6
 from blockstack.kinds.network.nic import E1000_XMIT
 from blockstack.kinds.shared.tcp import BACKLOG_V2_6_18, NET_CUTS, NET_FILES
 
-_IRQ_FILES = (
-    "arch/i386/kernel/irq.c",
-    "arch/x86/kernel/irq_32.c",
-    "kernel/irq/handle.c",
-    "kernel/irq/chip.c",
-    "kernel/softirq.c",
-)
-_IRQ_CUTS = (
-    ("*", "note_interrupt", "only for interrupts that no handler takes"),
-    ("*", "dump_stack", "reports only"),
-)
 _HERE = "do_IRQ@8k|do_IRQ"
-# 2.6.24 do_IRQ: desc->handle_irq, by what raises the interrupt (arch/x86/kernel/io_apic_32.c,
-# i8259_32.c); to 2.6.18 __do_IRQ for all
-_FLOW = tuple(
-    ("do_IRQ@8k", handle)
-    for handle in ("handle_edge_irq", "handle_fasteoi_irq", "handle_level_irq", "__do_IRQ")
-)
-_HARD = {
-    "2.6.18": Path((_HERE, "__do_IRQ", "handle_IRQ_event"), (), _IRQ_FILES, _IRQ_CUTS),
-    "2.6.24": Path((_HERE, "handle_IRQ_event"), _FLOW, _IRQ_FILES, _IRQ_CUTS),
-}
 # irq_exit jumps to do_softirq (to 2.6.18) or calls it: its frame counts; gcc split do_softirq
 _ASKED = (
     ("irq_exit", "do_softirq"),
     ("do_softirq", "do_softirq"),
     ("do_softirq", "__do_softirq"),
 )
-_SOFT = Path((_HERE, "irq_exit", ">do_softirq"), _ASKED, _IRQ_FILES, _IRQ_CUTS)
-_SWITCH = Path(
-    ("do_IRQ@4k|do_IRQ", "irq_exit", ">do_softirq@4k|do_softirq", "__do_softirq"),
-    _ASKED,
-    _IRQ_FILES,
-    _IRQ_CUTS,
-)
-
 # Hard interrupt: e1000 receives in its handler (no NAPI in this configuration) and leaves the
 # packets to the softirq; ahci finishes the command and raises the block softirq.
 _HANDLERS = (
@@ -120,14 +91,13 @@ def _deepest(rows: RowSource, paths: tuple[Path, ...]) -> CallPath:
 def _block_done(generation: str) -> Path:
     """The block softirq: completion, then the queue is run again for the next request."""
     scsi = scsi_path_v2_6(generation, ())
-    done = "sd_rw_intr" if generation == "2.6.18" else "sd_done"
     return Path(
         (">blk_done_softirq",),
         (
             *scsi.edges,
             ("__make_request", "scsi_request_fn"),
             ("blk_done_softirq", "scsi_softirq_done"),
-            ("scsi_finish_command", done),
+            ("scsi_finish_command", FINISHED_V2_6[generation]),
             ("blk_run_queue", "scsi_request_fn"),
         ),
         scsi.files,
@@ -135,26 +105,41 @@ def _block_done(generation: str) -> Path:
     )
 
 
-def _paths(generation: str) -> dict[str, tuple[Path, ...]]:
+def _asked(hard: Path, *via: str) -> Path:
+    """An interrupt that goes on to the softirq, through the files of the hard one."""
+    return Path(via, _ASKED, hard.files, hard.cuts)
+
+
+def _paths(gen: Generation, hard: Path) -> dict[str, tuple[Path, ...]]:
     """The paths behind `interrupt_paths`, from ``do_IRQ`` on, and the switch of 4K stacks."""
-    soft = _SOFT.then(Path(("__do_softirq",)))
-    done = completion_v2_6(generation)
+    soft = _asked(hard, _HERE, "irq_exit", ">do_softirq", "__do_softirq")
+    here = _asked(hard, _HERE, "irq_exit", ">do_softirq")
+    done = completion_v2_6(gen.name)
     return {
         "softirq": (
-            soft.then(_block_done(generation)),
+            soft.then(_block_done(gen.name)),
             *(soft.then(path) for path in _NET_RX),
         ),
-        "block": (_SOFT.then(replace(done, via=done.via[1:])),),
-        "hardirq": tuple(_HARD[generation].then(handler) for handler in _HANDLERS),
-        "switch": (_SWITCH,),
+        "block": (here.then(replace(done, via=done.via[1:])),),
+        "hardirq": tuple(hard.then(handler) for handler in _HANDLERS),
+        "switch": (
+            _asked(
+                hard,
+                "do_IRQ@4k|do_IRQ",
+                "irq_exit",
+                ">do_softirq@4k|do_softirq",
+                "__do_softirq",
+            ),
+        ),
     }
 
 
 def followed_paths(generation: str) -> tuple[Path, ...]:
     """Every path that `interrupt_paths` follows: what a cut-down frame table must keep."""
-    if not GENERATIONS[generation].interrupt_bytes:
+    gen = GENERATIONS[generation]
+    if gen.hard_irq is None:
         return ()
-    return tuple(path for paths in _paths(generation).values() for path in paths)
+    return tuple(path for paths in _paths(gen, gen.hard_irq).values() for path in paths)
 
 
 def _saved(gen: Generation) -> CallPath:
@@ -179,10 +164,10 @@ def interrupt_paths(rows: RowSource) -> dict[str, CallPath]:
         that always switch stacks.
     """
     gen = rows.generation
-    if not gen.interrupt_bytes:
+    if gen.hard_irq is None:
         return {}
     entry = _saved(gen)
-    paths = _paths(gen.name)
+    paths = _paths(gen, gen.hard_irq)
     return {
         "softirq": entry + _deepest(rows, paths["softirq"]),
         "block": entry + rows.spine(paths["block"][0], gen.endio_link),
@@ -196,7 +181,8 @@ def switch_path(rows: RowSource) -> CallPath:
     The deeper of the hard interrupt's switch and the softirq's after it. Empty for kernels whose
     platform says it in bytes.
     """
-    if not rows.generation.interrupt_bytes:
+    gen = rows.generation
+    if gen.hard_irq is None:
         return CallPath()
-    entry = _saved(rows.generation)
-    return entry + rows.spine(_SWITCH, "__do_softirq")
+    (switch,) = _paths(gen, gen.hard_irq)["switch"]
+    return _saved(gen) + rows.spine(switch, "__do_softirq")

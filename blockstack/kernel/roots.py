@@ -3,8 +3,8 @@
 from blockstack.base.calls import is_root
 from blockstack.base.errors import BlockstackError
 from blockstack.generations import Generation
+from blockstack.generations.platform import Platform
 from blockstack.kernel.graph import CallPath, Step
-from blockstack.kernel.platform import Platform
 from blockstack.kernel.table import FrameTable
 
 

@@ -11,10 +11,10 @@ from itertools import accumulate, pairwise
 
 from blockstack.base.calls import Anchor, Cut, Edge, Path, is_root
 from blockstack.generations import Generation
+from blockstack.generations.platform import Platform
 from blockstack.kernel.common_cuts import COMMON_CUTS
 from blockstack.kernel.cuts import CutTable
-from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step
-from blockstack.kernel.platform import Platform
+from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step, one_more_round
 from blockstack.kernel.roots import rooted
 from blockstack.kernel.table import FrameTable
 
@@ -104,7 +104,7 @@ class RowSource:
             self._peak_behind_link(graph, names, link),
             key=lambda p: p.bytes,
         )
-        again = self._again(path)
+        again = one_more_round(self.table, path, self.more_cuts)
         peak = peak + again + CallPath((), head.missing + missing)
         if not nested:
             return LayerRow(CallPath((), missing), peak)
@@ -123,22 +123,6 @@ class RowSource:
             found = self._segments(graph, [link, *spine], link)
             self._to[key] = found + CallPath((), missing)
         return self._to[key]
-
-    def _again(self, path: Path) -> CallPath:
-        """One more round of the path's cycles (`Path.again`)."""
-        steps = []
-        cuts = CutTable(self.more_cuts)
-        for names in path.again:
-            if cuts.is_cut(names[0], names[1 % len(names)]):
-                continue
-            keys = [self.table.find(name) for name in names]
-            for caller, callee in zip(keys, keys[1:] + keys[:1], strict=True):
-                n = self.table.site(caller, callee) if caller and callee else None
-                if caller and n is None:  # inlined into the other, or called through a pointer
-                    n = self.table.indirect_site(caller) or 0
-                if caller and n:
-                    steps.append(Step(f"{caller} (again)", n))
-        return CallPath(tuple(steps))
 
     def _peak_behind_link(self, graph: CallGraph, names: list[str], link: str) -> CallPath:
         """Deepest local point behind a link that the anchors themselves pass: dm-crypt ends its
@@ -167,7 +151,11 @@ class RowSource:
                 found = self._segments(graph, [*ends, goal], None)
             else:
                 found = self._deepest(graph, names, path.via[-1:] == ("submit_bio",))
-            self._spines[key] = self._rooted(found) + self._again(path) + CallPath((), missing)
+            self._spines[key] = (
+                self._rooted(found)
+                + one_more_round(self.table, path, self.more_cuts)
+                + CallPath((), missing)
+            )
         return self._spines[key]
 
     def _deepest(self, graph: CallGraph, names: list[str], off: bool) -> CallPath:

@@ -10,6 +10,7 @@ from typing import Any
 from blockstack.base.errors import BlockstackError, UnknownKernel
 from blockstack.base.registry import RULES
 from blockstack.generations import GENERATIONS, Generation, generation, generation_of
+from blockstack.generations.platform import Platform
 from blockstack.kernel.choose import (
     DEFAULT,
     Build,
@@ -21,7 +22,6 @@ from blockstack.kernel.choose import (
     stands_for,
 )
 from blockstack.kernel.interrupts import switch_path
-from blockstack.kernel.platform import Platform
 from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import FrameTable, base_name, load_table

@@ -13,6 +13,7 @@ from dataclasses import replace
 from blockstack.base.errors import BlockstackError
 from blockstack.engine.depth.explain import static_tasks
 from blockstack.engine.depth.static import each_deepest
+from blockstack.generations import Generation
 from blockstack.kernel import Kernel
 from blockstack.kernel.common_cuts import RARE_CUTS
 from blockstack.kernel.graph import Entered
@@ -25,17 +26,6 @@ from blockstack.results.validation import Comparison
 from blockstack.stack import Stack
 from blockstack.validation.measured import Measured, stack_of
 
-_LOOP = ("loop_workfn", "loop_rootcg_workfn", "loop_process_work")
-#: 6.12 dispatches in the work item itself (block/blk-mq.c blk_mq_run_work_fn)
-_KBLOCKD = ("__blk_mq_run_hw_queue", "blk_mq_run_work_fn")
-#: functions that only a task of that context has on its stack; another thread: its own
-_CONTEXTS: dict[str, tuple[str, ...]] = {
-    "pagefault": ("exc_page_fault",),
-    "kthread:loop_process_work": _LOOP,
-    "kthread:loop_rootcg_workfn": _LOOP,
-    "kthread:loop_workfn": _LOOP,
-    **{f"kthread:{name}": _KBLOCKD for name in _KBLOCKD},
-}
 #: system calls that go one way; the first keeps no less than the others before they meet
 _CALLS = (
     ("pread64", "read"),
@@ -136,12 +126,14 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
     try:
         stack = stack_of(measured)
         tasks = bounds_of(stack, kernel)
-        seldom = _told(bounds_of(stack, typical), block.context) if typical else []
+        seldom = (
+            _told(bounds_of(stack, typical), block.context, typical.generation) if typical else []
+        )
     except BlockstackError as error:
         return _refuse(base, str(error))
     on_tasks = [t for t in tasks if t.context in ("caller", "worker")]
     worst = max(on_tasks, key=lambda t: t.peak_bytes)
-    told = _told(tasks, block.context)
+    told = _told(tasks, block.context, kernel.generation)
     if not told:
         return _refuse(base, f"no entry point of the model is {block.context}", worst)
     task = max(told, key=lambda t: t.peak_bytes)
@@ -179,26 +171,26 @@ def _refuse(base: Comparison, why: str, worst: TaskDepth | None = None) -> Compa
     )
 
 
-def _told(tasks: Iterable[TaskDepth], context: str) -> list[TaskDepth]:
+def _told(tasks: Iterable[TaskDepth], context: str, gen: Generation) -> list[TaskDepth]:
     """The tasks of a context."""
-    return [t for t in tasks if t.context in ("caller", "worker") and _matches(t, context)]
+    return [t for t in tasks if t.context in ("caller", "worker") and _matches(t, context, gen)]
 
 
-def _matches(task: TaskDepth, context: str) -> bool:
+def _matches(task: TaskDepth, context: str, gen: Generation) -> bool:
     if not context:
         return True
-    wanted = _functions(context)
+    wanted = _functions(context, gen)
     top = [plain_name(f.function) for f in task.path[:_NEAR_ROOT]]
     if context == "pagefault" and {"do_syscall_64", "ia32_sys_call"} & set(top):
         return False  # a fault of the kernel's own copy to user memory
     return any(name in wanted for name in top)
 
 
-def _functions(context: str) -> tuple[str, ...]:
+def _functions(context: str, gen: Generation) -> tuple[str, ...]:
     """What a task of the context has near the top of its stack."""
     kind, _, word = context.partition(":")
     if kind != "syscall":
-        return _CONTEXTS.get(context, (word,))
+        return gen.contexts.get(context, (word,))
     call = _ENTRY.sub("", word)
     calls = next((same for same in _CALLS if call in same), (call,))
     return (word, *(entry + name for name in calls for entry in _ENTRIES))

@@ -93,6 +93,10 @@ def scsi_path_v6_1(
     )
 
 
+#: what scsi_finish_command calls for a disk (drivers/scsi/sd.c): cmd->done, then ->done
+FINISHED_V2_6 = {"2.6.18": "sd_rw_intr", "2.6.24": "sd_done"}
+
+
 def completion_v2_6(generation: str) -> Path:
     """Block softirq: request done, up to the bio (2.6.18 and 2.6.24)."""
     # 2.6.18: scsi_finish_command calls cmd->done = sd_rw_intr, which goes on; in 2.6.24 sd_done

@@ -137,3 +137,53 @@ class Platform:
             thread_size_bytes=thread_size_bytes,
             irq_stack_bytes=thread_size_bytes if same else self.irq_stack_bytes,
         )
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A kernel that ships: which build it is, and what its stacks are like.
+
+    Attributes
+    ----------
+    data : str
+        Its frame table, a file in ``kernel/data``.
+    release : str
+        What ``uname -r`` says on it.
+    platform : Platform
+    column : int
+        Of the table: where a function's frame stands.
+    generation : str
+        Set by the generation whose file has the profile.
+    """
+
+    data: str
+    release: str
+    platform: Platform
+    column: int = 1
+    generation: str = ""
+
+
+def i386_v2_6(thread_size_bytes: int, thread_info_bytes: int) -> Platform:
+    """i386 of 2.6: 4K stacks (CONFIG_4KSTACKS) have interrupt stacks of their own."""
+    small = thread_size_bytes == 4096
+    return Platform(
+        "i386",
+        thread_size_bytes,
+        thread_info_bytes,
+        0,
+        "separate" if small else "shared",
+        thread_size_bytes if small else 0,
+        0,
+        "none",
+        irq_stacks_with_4k=True,
+    )
+
+
+# irq_entry_bytes: pt_regs (168, aligned to 176; 68 and 8) and the frames of common_interrupt (32;
+# 20, and __common_interrupt's 36) from the tables, before the stack is switched.
+# thread_info lives in task_struct since 4.9; SCHED_STACK_END_CHECK is on in Debian's configs;
+# randomize_kstack_offset adds up to 0x3ff rounded down to the stack's alignment
+X86_64 = Platform(
+    "x86_64", 16384, 0, 8, "separate", 16384, 208, "guard-page", offset_bytes=1016, guard_pages=1
+)
+I386 = Platform("i386", 8192, 0, 4, "separate", 8192, 132, "canary", offset_bytes=1020)
