@@ -12,6 +12,7 @@ from blockstack.hosts.layout import sized
 from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.queue_limits import disk_limits, settled
 from blockstack.hosts.tops import NO_TYPE, add_loops_and_networks, add_uses
+from blockstack.hosts.unseen import add_unseen, without_medium
 from blockstack.kernel import PROFILES
 from blockstack.kernel.choose import Build, stands_for
 from blockstack.kinds import KINDS
@@ -77,6 +78,7 @@ def build(
     draft = Draft(host, frozenset(skip), generation or PROFILES[stands_for(own).name].generation)
     parts = _parts(draft)
     _used_only(draft, parts)
+    add_unseen(draft, parts.values())
     add_uses(draft)
     _refuse_unknown(draft)
     draft.drop_left_out()
@@ -184,16 +186,11 @@ def _used_only(draft: Draft, parts: Mapping[int, tuple[Node, Part]]) -> None:
         elif draft.skips(name, *node.names):
             draft.omit(name, "skipped")
         elif name not in draft.problems:
-            if used and not node.facts.md_inactive:
-                draft.unknown[name] = (
-                    "a device of which nothing tells what it is",
-                    UNKNOWN in draft.skip,
-                )
-            draft.left[name] = _why_absent(node)
+            _absent(draft, node, used)
         elif used or _told(node):
             draft.cannot(name, draft.problems[name])
         else:
-            draft.left[name] = "only named, nothing stands on it"
+            draft.miss(name, f"only named: {draft.problems[name].message}")
 
 
 def _told(node: Node) -> bool:
@@ -211,14 +208,27 @@ def _told(node: Node) -> bool:
     return bool(said.slaves) or any(fact is not None for fact in telling)
 
 
-def _why_absent(node: Node) -> str:
+def _absent(draft: Draft, node: Node, used: bool) -> None:
+    """A device that no source makes a part of the stack: it serves no I/O, or is missing."""
+    name, idle = draft.name_of(node), _serves_nothing(node)
+    if used and not node.facts.md_inactive:
+        why = "a device of which nothing tells what it is"
+        draft.unknown[name] = (why, UNKNOWN in draft.skip)
+    if idle or used:
+        draft.left[name] = idle or "nothing tells what it is"
+    else:
+        draft.miss(name, "nothing tells what it is")
+
+
+def _serves_nothing(node: Node) -> str:
+    """Why a device can carry no I/O; empty: it may."""
     if node.facts.md_inactive:
         return "an md array that is not active (no level), or a container"
     if node.facts.dm_empty:
         return "has no dm table"
     if (node.kname or "").startswith("loop"):
         return "a loop device without a file"
-    return "nothing tells what it is"
+    return "has no size (no medium, no file)" if node.facts.size_sectors == 0 else ""
 
 
 def _take(draft: Draft, node: Node, part: Part, used: bool, paths: Collection[int]) -> None:
@@ -234,8 +244,11 @@ def _take(draft: Draft, node: Node, part: Part, used: bool, paths: Collection[in
         draft.omit(name, f"skipped ({part.kind})")
         return
     if part.kind not in KINDS:
+        if not used and without_medium(node, part.kind):
+            draft.left[name] = f"{part.kind}: has no medium"
+            return
         if not used and not on:
-            draft.left[name] = f"{part.kind}: no such kind in the registry, and nothing uses it"
+            draft.miss(name, f"{part.kind}: no such kind in the registry")
             return
         draft.unknown[name] = (part.kind, UNKNOWN in draft.skip)
         if UNKNOWN in draft.skip:

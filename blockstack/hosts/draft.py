@@ -1,5 +1,6 @@
 """The devices of a stack to be: which are in, which are left out and why."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,7 @@ class Draft:
     names: dict[int, str] = field(default_factory=dict)  # of nodes, by identity
     left: dict[str, str] = field(default_factory=dict)  # name of what is left out → why
     unknown: dict[str, tuple[str, bool]] = field(default_factory=dict)  # name → kind, skipped
+    stands_on: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of what is missing
     asked: set[str] = field(default_factory=set)  # names that the user asked to leave out
     problems: dict[str, BlockstackError] = field(default_factory=dict)
 
@@ -53,6 +55,13 @@ class Draft:
     def skips(self, *words: str) -> bool:
         """Whether the user asked to leave out one of these."""
         return bool(self.skip & set(words))
+
+    def miss(self, name: str, why: str, on: Iterable[str] = ()) -> None:
+        """What may carry I/O and is not modelled, wherever it is: the stack never fits for
+        certain. ``on``: devices that it stands on, as far as they are told."""
+        self.unknown.setdefault(name, (why, True))
+        self.left[name] = why
+        self.stands_on[name] = tuple(on)
 
     def omit(self, name: str, why: str) -> None:
         """Leave out what the user asked to leave out, though it may lie on a path."""

@@ -12,6 +12,7 @@ from blockstack.hosts.model.facts import UDEV, Facts
 from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.model.naming import disk_of_partition, name_of_number
 from blockstack.hosts.readers.lvm import group_of
+from blockstack.hosts.volumes import volume_of
 from blockstack.kinds import KINDS
 
 _NUMBER = re.compile(r"\d{1,8}:\d{1,8}\Z")
@@ -212,7 +213,7 @@ def _by_slaves(node: Node, host: Host) -> Part | None:
     if node.facts.lvm_problem:
         raise SourceError(node.facts.lvm_problem, path=node.label, hint="add: dmsetup table")
     lower = node.facts.slaves or group_of(host, node.facts.lvm_group or "")
-    on = tuple(_named(host, name, node) for name in lower)
+    on: Sequence[Node] = tuple(_named(host, name, node) for name in lower)
     name, kind = node.kname or "", dm_kind(node)
     if kind is None and not node.mapped and not name.startswith("dm-"):
         if name.startswith("md"):
@@ -222,7 +223,7 @@ def _by_slaves(node: Node, host: Host) -> Part | None:
                 hint="add: cat /proc/mdstat, or /sys",
             )
         found = leaf(node, host)
-        return None if found is None else Part(found[0], on, found[1])
+        return None if found is None else Part(found[0], tuple(on), found[1])
     if not on:
         pvs = "pvs --reportformat json, or " if node.facts.lvm_group else ""
         raise SourceError(
@@ -231,18 +232,13 @@ def _by_slaves(node: Node, host: Host) -> Part | None:
             hint=f"add: {pvs}dmsetup table, or lsblk --json, or /sys",
         )
     if kind is None:
-        kind = f"dm-{node.facts.lvm_segtype or 'linear'}"
-        if node.facts.lvm_segtype is None:
-            host.note(
-                "logical volumes: no source tells their targets; dm-linear is assumed "
-                "(dmsetup table would tell)"
-            )
+        kind, on = volume_of(node, on, host)
     if kind in ("dm-thin-pool", "dm-cache") and kind in KINDS:  # the last one holds metadata
         on = on[: KINDS[kind].arity[1]]
     keys: dict[str, Any] = {"chunk": node.facts.lvm_stripe_bytes} if _has(kind, "chunk") else {}
     if kind == "dm-multipath" and _has(kind, "queue_mode"):
         keys["queue_mode"] = node.facts.queue_mode
-    return _one_path(Part(kind, on, keys), host, node)
+    return _one_path(Part(kind, tuple(on), keys), host, node)
 
 
 def _bcache(node: Node, host: Host) -> Part:

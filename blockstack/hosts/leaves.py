@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockstack.hosts.model.host import Host, Node
-from blockstack.hosts.model.naming import NAMED_DISKS
+from blockstack.hosts.model.naming import NAMED_DISKS, is_kernel_name, name_of_number
 
 #: SCSI host drivers (scsi_host/hostN/proc_name) that the registry knows by another name
 _HOST_DRIVERS: Mapping[str, str] = {
@@ -20,6 +20,8 @@ _TRANSPORT_DRIVERS: Mapping[str, str] = {"ata": "ahci", "virtio-scsi": "virtio-s
 def leaf(node: Node, host: Host) -> tuple[str, dict[str, Any]] | None:
     """Kind and keys of a disk that stands on nothing; None: nothing tells what it is."""
     name = node.kname or ""
+    if node.facts.device_type == "disk" and node.number and not is_kernel_name(name):
+        name = (name_of_number(node.number) or (name,))[0]  # Synology calls sda sata1
     transport = node.facts.transport or ""
     if re.fullmatch(r"nvme\d+(c\d+)?n\d+", name):
         over = node.facts.nvme_transport or "pcie"

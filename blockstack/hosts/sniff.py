@@ -4,6 +4,7 @@ A source is a file, a folder, an archive, ``-`` (standard input) or ``/sys`` its
 """
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -148,8 +149,28 @@ def _known(tree: Tree, host: Host) -> bool:
         except SourceError as error:
             if _CONTRADICTS in error.message:
                 raise error.under(path) from error
-            host.note(f"{path}: passed over: {error.message}")
+            _unread(path, text, error, host)
     return found
+
+
+#: what a command says that did not run, in the file that sos or a user made of its output
+_NOT_RUN = re.compile(
+    r"command not found|No such file or directory|[Pp]ermission denied|timed out"
+    r"|unrecognized option|invalid option|must be (run as )?root|^usage:"
+)
+
+
+def _unread(path: str, text: str, error: SourceError, host: Host) -> None:
+    """A file of a folder that cannot be read: what it describes is missing.
+
+    A command that did not run, or one whose output tells nothing of devices, describes nothing.
+    """
+    found = recognise(text)
+    says_nothing = len(text) < 2_000 and _NOT_RUN.search(text)
+    if says_nothing or (found is not None and not found.gives):
+        host.note(f"{path}: passed over: {error.message}")
+    else:
+        host.lost[path] = f"cannot be read: {error.message}"
 
 
 def _by_content(tree: Tree, host: Host) -> bool:
@@ -167,7 +188,7 @@ def _by_content(tree: Tree, host: Host) -> bool:
                 if _CONTRADICTS in error.message:
                     raise error.under(path) from error
                 first = first or error.under(path)
-                host.note(f"{path}: passed over: {error.message}")
+                _unread(path, text, error, host)
         else:
             host.note(f"{path}: of no format that is read here; passed over")
     if first is not None and not found and not host.sources:

@@ -172,6 +172,10 @@ class Host:
         What was assumed or passed over while reading.
     sources : list of str
         What was read, as ``format: path``.
+    lost : mapping of name to reason
+        What a source tells of and no node stands for: damaged files, mounts without a device.
+    tells_mounts : bool
+        A source says what is mounted, if only that nothing is.
     """
 
     uses: list[Use] = field(default_factory=list)
@@ -183,6 +187,8 @@ class Host:
     real_time: bool = False
     notes: dict[str, None] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
+    tells_mounts: bool = False
     _by_name: dict[str, Node] = field(default_factory=dict)
     _nodes: dict[int, Node] = field(default_factory=dict)
 

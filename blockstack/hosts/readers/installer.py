@@ -86,6 +86,7 @@ def actions_of(data: Any) -> list[dict[str, Any]] | None:
 def read_yaml(text: str, host: Host) -> None:
     """A storage config of curtin or subiquity, or variables of ansible's storage role."""
     data = load_yaml(text)
+    host.tells_mounts = True  # a plan is whole
     actions = actions_of(data)
     if actions is not None:
         _curtin(actions, host)
@@ -228,6 +229,7 @@ def _volume(row: dict[str, Any], config: _Curtin, host: Host) -> None:
         text_of(row.get("name")) or _name(row),
         row.get("size"),
         CURTIN,
+        "linear",  # curtin/commands/block_meta.py lvm_partition_handler: a plain lvcreate
     )
 
 
@@ -355,6 +357,7 @@ def _lvm_volume(group: str, row: dict[str, Any], host: Host) -> None:
     ):
         if row.get(key):
             host.node(device).tell(ANSIBLE, Facts(lvm_segtype=kind))
+    host.node(device).tell(ANSIBLE, Facts(lvm_segtype="linear"))  # the role's plain lvcreate
     _on_top(device, row, host)
 
 

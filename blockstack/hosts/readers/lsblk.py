@@ -115,6 +115,16 @@ def _unescape(text: str) -> str:
     return _HEX.sub(lambda m: chr(int(m[1], 16)), text)
 
 
+#: TYPE of devices that are not device mapper's (util-linux 2.39 misc-utils/lsblk.c get_type and
+#: lib/blkdev.c blkdev_scsi_type_to_name); dm devices have the prefix of their UUID, or "dm"
+_OWN_TYPES = frozenset(
+    (
+        *("disk", "part", "loop", "md", *MD_LEVELS, "rom", "tape", "printer", "processor", "worm"),
+        *("scanner", "mo-disk", "changer", "comm", "raid", "rbc", "osd", "no-lun"),
+    )
+)
+
+
 def _note(row: Mapping[str, Any], host: Host) -> Node:
     """One row's own facts."""
     name, kind = text_of(row.get("name")).strip(), text_of(row.get("type"))
@@ -122,13 +132,8 @@ def _note(row: Mapping[str, Any], host: Host) -> Node:
     kname = text_of(row.get("kname")) or kname.removesuffix(")") or name
     if not kname:
         raise SourceError("lsblk: a device without a name")
-    mapped = (
-        name
-        if name != kname
-        or kind in ("lvm", "crypt", "mpath", "dm")
-        or not (kind or "type" in row or is_kernel_name(kname))
-        else ""
-    )
+    made_by_dm = (kind or "type" not in row) and not is_kernel_name(kname)
+    mapped = name if name != kname or (made_by_dm and kind not in _OWN_TYPES) else ""
     names = [kname, text_of(row.get("maj:min")).strip()]
     if mapped and not mapped.startswith("/"):
         names = names if kname != name else names[1:]
@@ -169,6 +174,7 @@ def _transport(row: Mapping[str, Any], node: Node) -> None:
 
 
 def _mounts(row: Mapping[str, Any], node: Node, host: Host) -> None:
+    host.tells_mounts |= "mountpoint" in row or "mountpoints" in row
     points = row.get("mountpoints")
     places = [text_of(p) for p in points] if isinstance(points, list) else []
     places.append(text_of(row.get("mountpoint")))

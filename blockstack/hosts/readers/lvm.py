@@ -55,9 +55,16 @@ _LETTERS = {
     "t": "thin-pool",
     "V": "thin",
     "C": "cache",
-    "r": "raid1",
     "m": "mirror",
+    "M": "mirror",
     "d": "vdo-pool",
+    "D": "vdo",
+} | dict.fromkeys("-iIlTe", "linear")
+#: letters of lv_attr of volumes whose target or lower devices a report does not tell
+_UNTOLD = {
+    "r": "a RAID volume whose level this report does not tell",
+    "s": "a snapshot whose origin this report does not tell",
+    "o": "an origin of snapshots whose stores this report does not tell",
 }
 
 
@@ -73,7 +80,7 @@ def _logical(row: Mapping[str, Any], rows: Rows, host: Host) -> None:
     size = rounded_sectors(row.get("lv_size"))
     if size is not None:
         node.tell(LVM, Facts(size_sectors=size[0]), exact=size[1])
-    segment = text_of(row.get("segtype")) or _LETTERS.get(attr[:1], "linear")
+    segment = text_of(row.get("segtype")) or _LETTERS.get(attr[:1], "")
     node.tell(
         LVM,
         Facts(
@@ -81,8 +88,8 @@ def _logical(row: Mapping[str, Any], rows: Rows, host: Host) -> None:
             lvm_stripe_bytes=whole(row.get("stripe_size")) or None,
         ),
     )
-    if attr[:1] in ("s", "S"):
-        node.tell(LVM, Facts(lvm_problem="a snapshot whose origin this report does not tell"))
+    if attr[:1].lower() != "r" or not text_of(row.get("segtype")):
+        node.tell(LVM, Facts(lvm_problem=_UNTOLD.get(attr[:1].lower())))
     inner = _inner(row, group, volume, segment, rows)
     devices = [_EXTENT.sub("", d) for d in text_of(row.get("devices")).split(",") if d.strip()]
     if inner:
@@ -133,13 +140,15 @@ def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str, rows: 
     return named(*(f"{volume}_{mark}_{i}" for i in images))
 
 
-def volume(host: Host, group: str, name: str, size: Any, source: Source) -> None:
-    """A logical volume of which only name, group and size are told (probert, curtin)."""
+def volume(
+    host: Host, group: str, name: str, size: Any, source: Source, segment: str | None = None
+) -> None:
+    """A logical volume of which only name, group and size are told (probert, a plan)."""
     node = host.node(mapper_name(group, name))
     found = rounded_sectors(size)
     if found is not None:
         node.tell(source, Facts(size_sectors=found[0]))
-    node.tell(source, Facts(lvm_group=group))
+    node.tell(source, Facts(lvm_group=group, lvm_segtype=segment))
 
 
 def groups(host: Host, group: str, devices: Iterable[str]) -> None:

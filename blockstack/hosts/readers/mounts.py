@@ -15,11 +15,17 @@ from blockstack.hosts.readers.common import (
 
 #: file systems without a device of their own
 _NETWORK = ("nfs", "nfs4")
+#: those that the kernel serves with a stack of their own: on others' disks, or on other mounts
+_NOT_MODELLED = (
+    *("zfs", "glusterfs", "ceph", "cifs", "smb3", "9p", "virtiofs", "gpfs", "lustre", "afs"),
+    *("overlay", "aufs", "ecryptfs", "unionfs"),
+)
 _OCTAL = re.compile(r"\\([0-3][0-7]{2})")  # blanks in a path, as the kernel writes them
 
 
 def read_mountinfo(text: str, host: Host) -> None:
     """``/proc/self/mountinfo``: ``ID PARENT MAJ:MIN ROOT TARGET OPTIONS ... - TYPE SOURCE``."""
+    host.tells_mounts = True
     for line in text.splitlines():
         head, dash, tail = line.partition(" - ")
         before, after = head.split(), tail.split()
@@ -34,6 +40,7 @@ def read_mountinfo(text: str, host: Host) -> None:
 
 def read_mounts(text: str, host: Host) -> None:
     """``/proc/mounts`` or ``mount``'s own form (``SOURCE on TARGET type TYPE``)."""
+    host.tells_mounts = True
     for line in text.splitlines():
         words = line.split()
         if len(words) >= 5 and words[1] == "on" and words[3] == "type":
@@ -58,8 +65,8 @@ def _mount(host: Host, fstype: str, target: str, source: str, number: str, optio
     elif number:
         host.node(number)
         host.use("fs", fstype, target, (number,), MOUNTS, options)
-    elif fstype in ("zfs", "glusterfs", "ceph", "cifs", "9p", "virtiofs"):
-        host.note(f"{target}: a {fstype} mount names no block device; it is not modelled")
+    elif fstype in _NOT_MODELLED:
+        host.lost[target] = f"{fstype}: no such kind in the registry"
         host.elsewhere[target] = fstype
     else:
         host.elsewhere[target] = fstype

@@ -47,7 +47,7 @@ def read_dump(text: str, host: Host) -> None:
             host.node(name).tell(PROBERT, Facts(fstype=text_of(table_of(entry).get("TYPE"))))
     _mounts(rows_of(storage.get("mount")), host)
     for pool in table_of(table_of(storage.get("zfs")).get("zpools")):
-        host.note(f"{pool}: a ZFS pool is not modelled")
+        host.lost[f"zpool {pool}"] = "zfs: no such kind in the registry"
 
 
 def _device(name: str, entry: dict[str, Any], host: Host) -> None:
@@ -135,6 +135,7 @@ def _lvm(report: dict[str, Any], host: Host) -> None:
 
 
 def _mounts(rows: list[dict[str, Any]], host: Host) -> None:
+    host.tells_mounts |= bool(rows)
     todo = [(row, 0) for row in rows]
     while todo:
         row, depth = todo.pop()
