@@ -86,5 +86,5 @@ def batches(stream: BinaryIO, columns: Sequence[str], rows: int) -> Iterator[dic
             )
         for batch in file.iter_batches(rows, columns=list(columns)):
             yield batch.to_pydict()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ParquetError(f"cannot be read: {error}", path="parquet") from error

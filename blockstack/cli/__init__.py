@@ -1,11 +1,14 @@
 """The command line: a thin pipe from files to calls, tables and exit status.
 
-Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input.
+Exit status: 0 fits, 1 the asked limit is passed, 2 bad input, 3 cannot tell, 70 a bug of ours,
+130 interrupted (`boundary`).
 """
 
 import signal
+import sys
 
 from blockstack.cli import capacity, check, compare, hosts, kernel, plot, report, run, traces
+from blockstack.cli.boundary import exit_status
 from blockstack.cli.common import app
 
 __all__ = [
@@ -27,4 +30,4 @@ def main() -> None:
     """Entry point of the ``blockstack`` command."""
     if hasattr(signal, "SIGPIPE"):  # a reader that has seen enough (head, less) is no error
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    app()
+    sys.exit(exit_status(app))

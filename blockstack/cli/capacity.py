@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from blockstack.base import hdr
 from blockstack.base.errors import ConfigError
 from blockstack.base.units import parse_count, parse_ns
+from blockstack.cli.boundary import FITS, OVERFLOWS
 from blockstack.cli.common import (
-    FITS,
-    OVERFLOWS,
     ConfigArg,
     JsonOpt,
     KernelOpt,
@@ -23,9 +21,9 @@ from blockstack.cli.common import (
     app,
     bad_input,
     open_case,
-    printer,
 )
-from blockstack.cli.loads import MapOpt, TraceOpt, note
+from blockstack.cli.loads import MapOpt, TraceOpt
+from blockstack.cli.terminal import printer, say
 from blockstack.cli.traces import FromOpt, SkipBadOpt
 from blockstack.cli.waves import Load, LoadOptions, Ran, run_waves
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
@@ -151,7 +149,7 @@ def _write(
         _save(perfetto, json.dumps(perfetto_events(first.result)))
     if columns is not None:
         save_latencies(first.result, first.wave[0].name, str(columns))
-        note(f"wrote {columns}")
+        say(f"wrote {columns}")
 
 
 def _hdr_log(result: CapacityResult) -> str:
@@ -168,7 +166,7 @@ def _save(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", path=str(path)) from error
-    Console(stderr=True).print(f"wrote {path}", highlight=False)
+    say(f"wrote {path}")
 
 
 def _json(found: list[Ran]) -> dict[str, Any]:
@@ -215,9 +213,9 @@ def _show(found: list[Ran], fio: Path | None, cpu: bool) -> None:
             names = " and ".join(f"[{one.name}]" for one in ran.wave)
             out.print(Text(f"{names} of {fio}", "bold"))
         for line in dict.fromkeys(line for one in ran.wave for line in one.notes):
-            note(f"fio: {line}")
+            say(f"fio: {line}")
         if len(ran.wave) > 1:
-            note("fio: jobs at once all run for the whole time that is measured")
+            say("fio: jobs at once all run for the whole time that is measured")
         if ran.sweep is not None:
             out.print(tables.knee_table(ran.sweep))
             out.print(Text("At the knee:", "bold"))

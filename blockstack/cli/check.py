@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from blockstack.base.errors import BlockstackError, UnsupportedKind
+from blockstack.cli.boundary import BAD_INPUT
 from blockstack.cli.common import (
-    BAD_INPUT,
     STATUS,
     JsonOpt,
     SkipOpt,
@@ -25,9 +24,9 @@ from blockstack.cli.common import (
     bad_input,
     load_chosen,
     open_host,
-    printer,
     taken_for_granted,
 )
+from blockstack.cli.terminal import errors, printer
 from blockstack.engine.depth.explain import explain
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
@@ -254,7 +253,7 @@ def _show(rows: Sequence[HostRow]) -> None:
 def _rows(
     sources: Sequence[str], kernels: Sequence[str], skip: Sequence[str], load: Load
 ) -> Iterator[HostRow]:
-    console = Console(stderr=True)
+    console = errors()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         for source in bar.track(sources, description="hosts"):
             yield check_host(source, kernels, skip, load)

@@ -1,21 +1,27 @@
 """What every command shares: the application, options, errors, the terminal."""
 
-import json
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 from typer.core import TyperGroup
 
 from blockstack.base.errors import BlockstackError, ConfigError, UnknownKernel
 from blockstack.base.hints import listed
+from blockstack.cli.boundary import (
+    BAD_INPUT,
+    CANNOT_TELL,
+    FITS,
+    OVERFLOWS,
+    as_ours,
+    refuse,
+    status_of,
+)
+from blockstack.cli.terminal import say
 from blockstack.hosts.build import Imported, build
 from blockstack.hosts.sniff import is_source, read_sources
 from blockstack.kernel import FrameTable, Kernel, load_kernel, read_frames
@@ -24,8 +30,7 @@ from blockstack.kernel.shipped import kernel_for
 from blockstack.scenario.config import Config, load_config, parse_thread_size
 from blockstack.workload import Workload
 
-FITS, OVERFLOWS, BAD_INPUT, CANNOT_TELL = 0, 1, 2, 3
-STATUS = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
+STATUS: Mapping[bool | None, int] = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
 
 _ORDER = (
     "run",
@@ -44,11 +49,32 @@ _ORDER = (
 
 
 class _Commands(TyperGroup):
-    """The commands in the order in which the README asks its questions."""
+    """The commands in the order in which the README asks its questions; where their errors end."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every command's name."""
         return sorted(self.commands, key=_ORDER.index)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As typer does; ``--debug`` may stand anywhere."""
+        plain = [arg for arg in args if arg != "--debug"]
+        return super().parse_args(ctx, ["--debug", *plain] if len(plain) < len(args) else args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """A command; whatever it raises becomes a status of one meaning."""
+        debug = bool(ctx.params.get("debug"))
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as caught:
+            raise typer.Exit(status_of(caught, debug)) from None
+        except (typer.Exit, typer.Abort) as end:
+            if debug and end.__cause__ is not None:
+                traceback.print_exception(end.__cause__)
+            raise
+        except Exception as caught:
+            if hasattr(caught, "exit_code"):  # typer's own: a wrong option
+                raise
+            raise typer.Exit(status_of(caught, debug)) from caught
 
 
 app = typer.Typer(
@@ -58,11 +84,21 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"max_content_width": 110},
-    help="Will this stack of block devices overflow the kernel stack, how fast can "
-    "it go, and where is its bottleneck?",
-    epilog="Exit status: 0 fits, 1 overflows, 3 cannot tell, 2 bad input; judged on "
-    "the kernel's own rule unless `--submission` is given.",
+    epilog="Exit status: 0 fits, 1 the asked limit is passed, 2 bad input, 3 cannot tell, "
+    "70 a bug of ours, 130 interrupted; judged on the kernel's own rule unless `--submission` is "
+    "given.",
 )
+
+
+@app.callback()
+def everywhere(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="With an error, the traceback.", show_default=False)
+    ] = False,
+) -> None:
+    """Will this stack of block devices overflow the kernel stack, how fast can it go, and where is
+    its bottleneck?"""
+
 
 ConfigArg = Annotated[
     Path,
@@ -107,30 +143,19 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable, on stan
 
 @contextmanager
 def bad_input(as_json: bool = False, config: Path | None = None) -> Iterator[None]:
-    """Errors that we raise on purpose end the program with status 2 and one line.
+    """Errors that the user or the system can mend end the program with status 2 and one line.
 
     A path inside a config gets the config's name before it.
     """
     try:
         yield
-    except BlockstackError as caught:
-        inside = caught.path.startswith(("devices", "workload"))
-        error = caught.under(str(config)) if config is not None and inside else caught
-        if as_json:
-            print(
-                json.dumps(
-                    {"error": {"message": error.message, "path": error.path, "hint": error.hint}}
-                )
-            )
-        Console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)))
+    except Exception as caught:
+        error = as_ours(caught)
+        if error is None:
+            raise
+        inside = error.path.startswith(("devices", "workload"))
+        refuse(error.under(str(config)) if config is not None and inside else error, as_json)
         raise typer.Exit(BAD_INPUT) from caught
-
-
-def printer() -> Console:
-    """The terminal's width; piped, what COLUMNS says, else wide enough for every table."""
-    if sys.stdout.isatty():
-        return Console()
-    return Console(width=int(os.environ.get("COLUMNS") or 160), soft_wrap=False)
 
 
 def open_host(
@@ -170,12 +195,11 @@ def _description(sources: Sequence[str]) -> str:
 
 def show_notes(assumed: Sequence[str], left_out: Sequence[str] = ()) -> None:
     """What was assumed and what was left out, on standard error."""
-    console = Console(stderr=True)
     for word, lines in (("assumed", assumed), ("left out", left_out)):
         for line in lines[:40]:
-            console.print(Text(f"{word}: {line}", "dim"))
+            say(f"{word}: {line}", "dim")
         if len(lines) > 40:
-            console.print(Text(f"{word}: {len(lines) - 40} more", "dim"))
+            say(f"{word}: {len(lines) - 40} more", "dim")
 
 
 def open_case(

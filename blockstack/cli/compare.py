@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from blockstack.cli.common import STATUS, JsonOpt, SkipOpt, app, bad_input, open_case, printer
+from blockstack.cli.common import STATUS, JsonOpt, SkipOpt, app, bad_input, open_case
+from blockstack.cli.terminal import printer, say
 from blockstack.engine.depth.explain import explain
 from blockstack.present import plots
 from blockstack.results.compared import Compared, Side, compare_sides, read_side
@@ -39,7 +39,7 @@ def compare(
         found = compare_sides(_side(a, kernel_a, skip), _side(b, kernel_b, skip))
         if output is not None:
             plots.save(plots.compared(found), str(output))
-            Console(stderr=True).print(f"wrote {output}", highlight=False)
+            say(f"wrote {output}")
     if as_json:
         print(json.dumps(found.to_dict(), indent=1))
     else:

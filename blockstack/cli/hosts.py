@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from blockstack.base.errors import ConfigError
 from blockstack.cli.common import (
@@ -19,6 +18,7 @@ from blockstack.cli.common import (
     show_notes,
 )
 from blockstack.cli.run import finish_run
+from blockstack.cli.terminal import say
 from blockstack.engine.depth.simulate import simulate
 from blockstack.hosts.build import Imported
 from blockstack.hosts.capture import script
@@ -77,9 +77,7 @@ def import_(
         if output is None:
             print(text, end="")
         else:
-            Console(stderr=True).print(
-                f"wrote {output}: {len(case.stack.devices)} devices", highlight=False
-            )
+            say(f"wrote {output}: {len(case.stack.devices)} devices")
 
 
 def view(case: Config, found: Imported) -> dict[str, object]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from blockstack.cli.common import CANNOT_TELL, FITS, OVERFLOWS, JsonOpt, app, bad_input, printer
+from blockstack.cli.boundary import CANNOT_TELL, FITS, OVERFLOWS
+from blockstack.cli.common import JsonOpt, app, bad_input
+from blockstack.cli.terminal import errors, printer, say
 from blockstack.kernel import PROFILES, load_kernel, load_table
 from blockstack.present import plots
 from blockstack.present.tables import depth as tables
@@ -74,7 +75,6 @@ def kernel_extract(
     from blockstack.kernel.extract.build import extract, write_table
     from blockstack.kernel.extract.orc import orc_sentence
 
-    console = Console(stderr=True)
     with bad_input(as_json), _progress() as bar:
         data = extract(inputs, kernel=name, arch=arch, progress=bar)
         write_table(data, output)
@@ -82,12 +82,11 @@ def kernel_extract(
         print(json.dumps({"table": str(output), "meta": data["meta"]}, indent=1))
         return
     meta, counts = data["meta"], data["meta"]["counts"]
-    console.print(
+    say(
         f"{meta['kernel']} ({meta['arch']}): {counts['functions']:,} functions, "
-        f"{counts['edges']:,} calls; {orc_sentence(meta.get('orc'))}",
-        highlight=False,
+        f"{counts['edges']:,} calls; {orc_sentence(meta.get('orc'))}"
     )
-    console.print(f"wrote {output}", highlight=False)
+    say(f"wrote {output}")
 
 
 @kernel_app.command(
@@ -118,7 +117,7 @@ def kernel_compare(
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int, str], None]]:
     """A bar on a terminal's standard error: done, total, what."""
-    console = Console(stderr=True)
+    console = errors()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
@@ -172,9 +171,7 @@ def validate(
                 out.print(validation_view(found[-1], out.width))
         for name in kernel or ():
             if load_kernel(name).table.digest not in {v.table for v in found}:
-                Console(stderr=True).print(
-                    f"note: {name} was not used: no file has its version and architecture"
-                )
+                say(f"note: {name} was not used: no file has its version and architecture")
         if plot is not None:
             plots.save(plots.validated(found), str(plot))
     if not as_json:

@@ -9,10 +9,9 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.text import Text
 
 from blockstack.base.errors import BlockstackError, ConfigError
+from blockstack.cli.terminal import say
 from blockstack.cli.traces import show_statement
 from blockstack.loads.traces.convert import Statement, stated
 from blockstack.loads.traces.formats import open_trace
@@ -69,7 +68,7 @@ def open_replay(
         trace, more = first_bios(stated(file, statement), most)
     show_statement(statement)
     if more:
-        note(f"replayed: the first {most:,} bios of the file; --bios N for more")
+        say(f"replayed: the first {most:,} bios of the file; --bios N for more")
     workload, times = as_workload(trace, case.stack.roots(), pairs, direct=case.workload.direct)
     return Replay(workload, times)
 
@@ -95,8 +94,3 @@ def only_with_trace() -> ConfigError:
     return ConfigError(
         "belongs to a trace", path="--skip-bad, --from, --map", hint="give --trace FILE"
     )
-
-
-def note(text: str) -> None:
-    """One line on standard error."""
-    Console(stderr=True, highlight=False).print(Text(text), soft_wrap=True)

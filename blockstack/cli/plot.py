@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperCommand
 
 from blockstack.base.errors import ConfigError
 from blockstack.base.hints import listed
 from blockstack.cli.common import ConfigArg, JsonOpt, SkipOpt, app, bad_input, open_case
+from blockstack.cli.terminal import say
 from blockstack.kernel import Kernel
 from blockstack.present import plots
 from blockstack.present.review.figures import FIGURES, OPTIONS, Figure, Subject, draw
@@ -109,12 +109,11 @@ for _name in FIGURES:
 
 
 def _write(figure: Figure, output: Path, as_json: bool) -> None:
-    console = Console(stderr=True)
     plots.save(figure.ax, str(output))
     for note in figure.notes:
-        console.print(note, style="dim", markup=False)
+        say(note, "dim")
     if as_json:
         key = "runs" if figure.runs else "data"
         print(json.dumps({"picture": str(output), key: figure.data}, indent=1, default=str))
     else:
-        console.print(f"wrote {output}", highlight=False)
+        say(f"wrote {output}")

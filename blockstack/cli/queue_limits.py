@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from blockstack.base.errors import ConfigError
-from blockstack.cli.common import printer
+from blockstack.cli.terminal import printer
 from blockstack.engine.study.splits import explain_limits
 from blockstack.kernel import Kernel
 from blockstack.present.tables.queue_limits import limits_view

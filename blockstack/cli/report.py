@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from blockstack.base.errors import BlockstackError
 from blockstack.base.units import parse_count
+from blockstack.cli.boundary import BAD_INPUT
 from blockstack.cli.check import hosts_of
 from blockstack.cli.common import (
-    BAD_INPUT,
     STATUS,
     JsonOpt,
     KernelOpt,
@@ -27,6 +26,7 @@ from blockstack.cli.common import (
     show_notes,
     taken_for_granted,
 )
+from blockstack.cli.terminal import errors, say
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
 from blockstack.kernel import Kernel
@@ -75,10 +75,10 @@ def report(
             kernel, thread_size, tuple(skip or ()), kind, parse_count(bios), iodepth, merge
         )
         hosts = open_hosts(names, options)
-        console = Console(stderr=True)
+        console = errors()
         with console.status("explain") as status:
             pack = write_report(hosts, output, progress=status.update)
-    _show(pack, console, as_json)
+    _show(pack, as_json)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _open(source: str, options: ReportOptions) -> Host | Unread:
         return Unread(source, str(error))
 
 
-def _show(pack: Pack, console: Console, as_json: bool) -> None:
+def _show(pack: Pack, as_json: bool) -> None:
     left_out = [line for section in pack.sections for line in section.left_out]
     drawn = [name for section in pack.sections for name in section.figures]
     if as_json:
@@ -183,7 +183,7 @@ def _show(pack: Pack, console: Console, as_json: bool) -> None:
             *(f"left out: {line}" for line in left_out),
             *(f"not read: {one.source}: {one.why}" for one in pack.unread),
         ):
-            console.print(line, style="dim", highlight=False, markup=False)
+            say(line, "dim")
         hosts = f" of {len(pack.sections)} hosts" if len(pack.sections) > 1 else ""
-        console.print(f"wrote {pack.page}, {len(drawn)} figures{hosts}", highlight=False)
+        say(f"wrote {pack.page}, {len(drawn)} figures{hosts}")
     raise typer.Exit(STATUS[pack.fits] if pack.sections else BAD_INPUT)

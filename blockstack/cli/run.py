@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from blockstack.base.errors import ConfigError, UnsupportedKind
 from blockstack.base.units import parse_count
+from blockstack.cli.boundary import CANNOT_TELL, FITS, OVERFLOWS
 from blockstack.cli.common import (
-    CANNOT_TELL,
-    FITS,
-    OVERFLOWS,
     STATUS,
     ConfigArg,
     JsonOpt,
@@ -28,10 +25,10 @@ from blockstack.cli.common import (
     bad_input,
     kernel_or_frames,
     open_case,
-    printer,
 )
 from blockstack.cli.loads import TRACE_BIOS, MapOpt, TraceOpt, only_with_trace, open_replay
 from blockstack.cli.queue_limits import show_limits
+from blockstack.cli.terminal import errors, printer
 from blockstack.cli.traces import FromOpt, SkipBadOpt
 from blockstack.engine.depth.explain import explain as explain_stack
 from blockstack.engine.depth.explain import notes_of
@@ -133,7 +130,7 @@ def _simulate(
     turn: int,
     turns: int,
 ) -> Result:
-    console = Console(stderr=True)
+    console = errors()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -336,7 +333,7 @@ def _show_layers(
     """One row per kernel, rule and direction; the first kernel must have the stack's kinds."""
     rows: list[LayerLimit] = []
     left_out: list[str] = []
-    with Console(stderr=True).status("") as status:
+    with errors().status("") as status:
         for kernel in kernels:
             status.update(f"layers on {kernel.name}")
             try:

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from blockstack.base.registry import OPS
 from blockstack.base.units import SECTOR_BYTES, format_bytes, format_count
 from blockstack.cli.common import JsonOpt, app, bad_input
+from blockstack.cli.terminal import say
 from blockstack.loads.traces.convert import Statement, stated, target_format, write_trace
 from blockstack.loads.traces.formats import FORMATS, open_trace
 from blockstack.loads.traces.reading import TraceError
@@ -93,7 +92,7 @@ def convert(
     show_statement(statement)
     if aim is not None:
         also = f"; {plain_fua:,} FUA writes became plain writes" if plain_fua else ""
-        Console(stderr=True).print(Text(f"wrote {target}: {aim.name}, {aim.units}{also}"))
+        say(f"wrote {target}: {aim.name}, {aim.units}{also}")
 
 
 def _sorted(chunks: Iterator[Trace]) -> Iterator[Trace]:
@@ -102,9 +101,8 @@ def _sorted(chunks: Iterator[Trace]) -> Iterator[Trace]:
 
 def show_statement(statement: Statement) -> None:
     """What a trace is, on standard error."""
-    out = Console(stderr=True, highlight=False)
     for line in statement_lines(statement):
-        out.print(Text(line), soft_wrap=True)
+        say(line)
 
 
 def statement_lines(statement: Statement) -> Iterator[str]:

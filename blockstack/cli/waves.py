@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from blockstack.base.errors import ConfigError
 from blockstack.cli.loads import (
     TRACE_BIOS,
@@ -14,6 +12,7 @@ from blockstack.cli.loads import (
     only_with_trace,
     open_replay,
 )
+from blockstack.cli.terminal import errors
 from blockstack.engine.capacity.knee import Knee, until_knee
 from blockstack.engine.capacity.result import CapacityResult, LoadSpec
 from blockstack.engine.capacity.run import DEFAULT_BIOS, Capacity, check_load, prepare
@@ -225,7 +224,7 @@ def _machine(case: Config, options: LoadOptions) -> Machine:
 
 
 def _sweep(model: Capacity, load: LoadSpec, bios: int) -> Knee:
-    console = Console(stderr=True)
+    console = errors()
     with console.status("first load") as status:
         return until_knee(
             model, load, bios=bios, progress=lambda done: status.update(f"{done} loads done")

@@ -146,7 +146,11 @@ def read_frames(path: Path) -> FrameTable:
     BlockstackError
         Unreadable, or of no known form.
     """
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name that no file can have
+        found = False
+    if not found:
         raise BlockstackError(
             "no such kernel",
             path="kernel",

@@ -1,13 +1,17 @@
 """Two answers side by side: what changed, and which change mattered."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from blockstack.base.errors import BlockstackError
-from blockstack.results.result import TaskDepth, task_from_dict
+from blockstack.results.result import TaskDepth
+from blockstack.results.typed import typed
+
+_HINT = "give what run --json or explain --json wrote"
 
 
 @dataclass(frozen=True)
@@ -107,36 +111,60 @@ def _changes(a: Mapping[str, int], b: Mapping[str, int]) -> tuple[Change, ...]:
     )
 
 
+class _Answer(msgspec.Struct):
+    """What a side needs of a run or an explanation."""
+
+    kernel: str
+    submission: str
+    fits: bool | None
+    tasks: Annotated[list[TaskDepth], msgspec.Meta(min_length=1)]
+    provenance: dict[str, Any]
+
+
+class _Runs(msgspec.Struct):
+    """What ``run --json`` wrote: the run of each rule, and which is judged."""
+
+    judged: str
+    runs: list[Any]
+
+
 def read_side(path: Path) -> Side:
     """What ``run --json`` or ``explain --json`` wrote; of a run, the judged rule.
 
     Raises
     ------
     BlockstackError
-        Not such a file.
+        Not such a file: the place in it, and what stands there.
     """
     try:
-        data = json.loads(path.read_text())
-        found = _judged(data["runs"], data["judged"]) if "runs" in data else data
-        tasks = tuple(task_from_dict(one) for one in found["tasks"])
-        side = Side(
-            path.stem,
-            found["kernel"],
-            found["submission"],
-            found["fits"],
-            tasks,
-            dict(found["provenance"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        data = msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise BlockstackError(f"cannot be read: {error.strerror}", path=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise BlockstackError(f"is no JSON: {error}", path=str(path), hint=_HINT) from error
+    try:
+        found = _judged(data)
+        answer = typed(found, _Answer)
+    except BlockstackError as error:
         raise BlockstackError(
-            f"is no result: {type(error).__name__}: {error}",
-            path=str(path),
-            hint="give what run --json or explain --json wrote",
+            error.message, path=f"{path}: {error.path}", value=error.value, hint=_HINT
         ) from error
-    if not tasks:
-        raise BlockstackError("has no tasks", path=str(path))
-    return side
+    return Side(
+        path.stem,
+        answer.kernel,
+        answer.submission,
+        answer.fits,
+        tuple(answer.tasks),
+        answer.provenance,
+    )
 
 
-def _judged(runs: Sequence[Mapping[str, Any]], rule: str) -> Mapping[str, Any]:
-    return next(run for run in runs if run["submission"] == rule)
+def _judged(data: Any) -> Any:
+    """The run of the judged rule; an explanation as it is."""
+    if not isinstance(data, dict) or "runs" not in data:
+        return data
+    runs = typed(data, _Runs)
+    for run in runs.runs:
+        if isinstance(run, dict) and run.get("submission") == runs.judged:
+            return run
+    raise BlockstackError("has no such run", path="judged", value=runs.judged)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from blockstack.base.errors import BlockstackError
+from blockstack.results.typed import typed
 
 #: sources of a frame that a verdict must own up to
 ASSUMED_SOURCES = ("assumed", "published")
@@ -266,51 +266,7 @@ class Result:
         BlockstackError
             A key is missing or has the wrong type.
         """
-        try:
-            irq = data["interrupts"]
-            plain = {
-                k: data[k]
-                for k in (
-                    "submission",
-                    "kernel",
-                    "bios",
-                    "hops",
-                    "splits",
-                    "jobs",
-                    "overflows",
-                    "peak_nesting",
-                    "peak_pending",
-                    "leaves",
-                    "provenance",
-                    "seconds",
-                )
-            }
-            tasks = tuple(task_from_dict(t) for t in data["tasks"])
-            return cls(**plain, tasks=tasks, interrupts=Interrupts(**irq) if irq else None)
-        except (KeyError, TypeError) as error:
-            raise BlockstackError(f"not a result: {error}", path="result") from error
-
-
-def task_from_dict(data: Mapping[str, Any]) -> TaskDepth:
-    """The inverse of `TaskDepth.to_dict`; KeyError and TypeError for what is not one."""
-    plain = {
-        k: data[k]
-        for k in (
-            "task",
-            "context",
-            "peak_bytes",
-            "limit_bytes",
-            "fits",
-            "exact",
-            "why",
-            "how",
-            "interrupts_bytes",
-            "budget_bytes",
-        )
-    }
-    return TaskDepth(
-        **plain, missing=tuple(data["missing"]), path=tuple(Frame(**f) for f in data["path"])
-    )
+        return typed(dict(data), cls, "result")
 
 
 @dataclass(frozen=True)

@@ -343,7 +343,7 @@ def test_result_round_trips_through_json(old):
     result = bs.simulate(chain(2), DIRECT, kernel=old)
     again = bs.Result.from_dict(json.loads(json.dumps(result.to_dict())))
     assert again == result and again.digest() == result.digest()
-    with pytest.raises(bs.BlockstackError, match="not a result"):
+    with pytest.raises(bs.BlockstackError, match="result: object missing required field"):
         bs.Result.from_dict({})
 
 
