@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from blockstack.engine.depth.explain import explain
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
 from blockstack.kernel import PROFILES, Kernel, load_kernel
+from blockstack.kernel.choose import Build, candidates
 from blockstack.present.tables.fleet import fleet_tables, verdict_word
 from blockstack.results.result import Explanation, TaskDepth
 from blockstack.scenario.config import Config, load_config
@@ -134,20 +135,45 @@ def check_host(source: str, kernels: Sequence[str], skip: Sequence[str], load: L
         case = _open(row, source, skip, kernels)
         stack = case.stack
         row.host, row.devices = stack.name, len(stack.devices)
-        given: list[str | None] = [*kernels] or [None]
-        judged = [load_chosen(case, name, None, load) for name in given]
+        judged = _judged(case, kernels, load)
         row.assumed = tuple(
             dict.fromkeys(text for kernel in judged for text in taken_for_granted(case, kernel))
         )
-        verdicts = [_on_kernel(row, stack, kernel) for kernel in judged]
+        any_of = not kernels and len(judged) > 1
+        verdicts = [_on_kernel(row, stack, kernel, lacking=any_of) for kernel in judged]
         if not kernels:
             for name in PROFILES:
-                if name != row.kernel:
+                if name not in row.headroom:
                     _headroom(row, stack, load(name))
-        row.fits = False if False in verdicts else None if None in verdicts else True
+        if any_of:
+            _over(row, {k.name: one for k, one in zip(judged, verdicts, strict=True)})
+        else:
+            row.fits = False if False in verdicts else None if None in verdicts else True
     except BlockstackError as error:
         row.why, row.failed, row.fits = str(error), True, None
     return row
+
+
+def _judged(case: Config, kernels: Sequence[str], load: Load) -> list[Kernel]:
+    """The kernels asked for; else the host's own or its stand-in; else all that it may run."""
+    if not kernels and case.host_kernel and not case.kernel_given:
+        host = Build.parse(case.host_kernel)
+        if not host.version:
+            return [load(name) for name in candidates(host)]
+    given: list[str | None] = [*kernels] or [None]
+    return [load_chosen(case, name, None, load) for name in given]
+
+
+def _over(row: HostRow, verdicts: Mapping[str, bool | None]) -> None:
+    """A verdict over all kernels that a host may run: of all alike, or those that divide it."""
+    answers = set(verdicts.values())
+    names = ", ".join(verdicts)
+    row.kernel_assumed = f"no source tells the host's kernel; judged on each of {names}"
+    row.assumed = (*row.assumed, row.kernel_assumed)
+    row.fits = next(iter(answers)) if len(answers) == 1 else None
+    if False in answers and len(answers) > 1:
+        over = ", ".join(name for name, fits in verdicts.items() if fits is False)
+        row.why = "; ".join(filter(None, (f"overflows on {over}, not on every kernel", row.why)))
 
 
 def _open(row: HostRow, source: str, skip: Sequence[str], kernels: Sequence[str]) -> Config:
@@ -159,8 +185,15 @@ def _open(row: HostRow, source: str, skip: Sequence[str], kernels: Sequence[str]
     return case
 
 
-def _on_kernel(row: HostRow, stack: Stack, kernel: Kernel) -> bool | None:
-    found = explain(stack, kernel=kernel)
+def _on_kernel(row: HostRow, stack: Stack, kernel: Kernel, *, lacking: bool) -> bool | None:
+    """The verdict on one kernel; None if it may lack a kind and does."""
+    try:
+        found = explain(stack, kernel=kernel)
+    except UnsupportedKind as error:
+        if not lacking:
+            raise
+        row.headroom[kernel.name], row.why = None, str(error)
+        return None
     _note(row, kernel, found)
     if row.deepest is None or found.worst.headroom_bytes < row.deepest.headroom_bytes:
         row.deepest, row.kernel, row.kernel_assumed = found.worst, kernel.name, kernel.assumed

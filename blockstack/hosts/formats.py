@@ -12,6 +12,7 @@ from blockstack.hosts.readers import (
     installer,
     listing,
     lsblk,
+    lsblk_tree,
     lvm,
     md,
     mounts,
@@ -68,16 +69,7 @@ def _refuse_lsblk(text: str, host: Host) -> None:
 
 
 def _lsblk_tree(head: str) -> bool:
-    """A table whose first column is NAME, with a column that only lsblk has (zpool, zramctl,
-    swapon and losetup print NAME, too)."""
-    header = next((line for line in head.split("\n") if line.startswith("NAME ")), "")
-    return (
-        bool(
-            {"MAJ:MIN", "FSTYPE", "MOUNTPOINT", "MOUNTPOINTS", "TYPE", "DISC-GRAN", "PHY-SEC"}
-            & set(header.split())
-        )
-        and "PRIO" not in header.split()
-    )
+    return any(lsblk_tree.is_heading(line) for line in head.split("\n"))
 
 
 _config = _has(r'^[ \t]*(?:- *)?"?(storage|config|storage_pools|storage_volumes)"?:(\s|$)')
@@ -218,8 +210,8 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "lsblk-tree",
         _lsblk_tree,
-        lsblk.read_tree,
-        "`lsblk` with any columns (`-f`, `-t`, `-o ...`), also upside down (`-s`)",
+        lsblk_tree.read_tree,
+        "`lsblk` with any columns in any order (`-f`, `-o ...`), upside down (`-s`), indented",
         gives="as JSON, for the columns that it has",
         lacks="as JSON; without `-b` exact sizes",
         files=r"lsblk",

@@ -180,6 +180,22 @@ def named_for(name: str, own: Build, host: Build) -> Choice:
     return Choice(name, standing(name, own, host).assumed if host.release != own.release else "")
 
 
+def candidates(host: Build) -> tuple[str, ...]:
+    """The shipped kernels that a host may run whose release no source tells.
+
+    Those of its architecture, or of the default's, from the default's series on: what came before
+    names itself by its age.
+    """
+    archs = {profile.platform.arch for profile in PROFILES.values()}
+    arch = host.arch if host.arch in archs else _build(DEFAULT).arch
+    builds = {name: _build(name) for name in PROFILES}
+    return tuple(
+        name
+        for name, build in builds.items()
+        if build.arch == arch and not build.flavour and build.series >= _build(DEFAULT).series
+    )
+
+
 def closest(release: str, arch: str, named: Mapping[str, Build]) -> str | None:
     """Of kernels that were named and those that ship, the one to lay beside a measured kernel.
 

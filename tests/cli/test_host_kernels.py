@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from blockstack.cli import app
+from blockstack.kernel import PROFILES
 from blockstack.scenario.config import load_config
 
 LSBLK = json.dumps(
@@ -174,3 +175,14 @@ def test_the_keys_are_checked(tmp_path, line):
     (tmp_path / "x.toml").write_text(f'{line}\n[devices.sda]\nkind = "scsi"\nsize = "1 GiB"\n')
     refused = call("explain", tmp_path / "x.toml")
     assert refused.exit_code == 2 and line.split()[0] in refused.output
+
+
+def test_a_host_that_does_not_tell_its_kernel_is_judged_on_all_that_it_may_run(tmp_path):
+    (tmp_path / "lsblk.json").write_text(LSBLK)
+    told = json.loads(call("check", tmp_path / "lsblk.json", "--json").stdout)["hosts"][0]
+    every = [n for n in PROFILES if n.endswith("-x86_64")]
+    assert told["fits"] is True and all(name in told["kernel_assumed"] for name in every)
+    least = min(told["headroom_bytes"][name] for name in every)
+    assert told["deepest"]["headroom_bytes"] == least
+    one = call("check", tmp_path / "lsblk.json", "--json", "--kernel", every[0])
+    assert "each of" not in one.stdout

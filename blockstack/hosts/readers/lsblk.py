@@ -1,4 +1,4 @@
-"""lsblk: JSON trees, ``KEY="value"`` pairs, and the tree for people.
+"""lsblk: JSON trees and ``KEY="value"`` pairs; `lsblk_tree` has the tree for people.
 
 lsblk prints a device once under each device that it stands on; the repeats are one device here.
 It has no max_segments and no chunk_sectors, and (before util-linux 2.39) no START of partitions.
@@ -14,8 +14,6 @@ from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.model.naming import disk_of_partition, is_kernel_name
 from blockstack.hosts.readers import queue
 from blockstack.hosts.readers.common import (
-    cells_of,
-    columns_of,
     read_json,
     rounded_sectors,
     rows_of,
@@ -44,14 +42,14 @@ def read_json_tree(text: str, host: Host) -> None:
         found.append(({str(k).lower(): v for k, v in row.items()}, above))
         here = len(found) - 1
         todo += [(child, here, depth + 1) for child in reversed(rows_of(row.get("children")))]
-    _forest(found, host)
+    forest(found, host)
 
 
 #: a row, and the index of the row that it is printed under
 Branch = tuple[Mapping[str, Any], int | None]
 
 
-def _forest(rows: Sequence[Branch], host: Host) -> None:
+def forest(rows: Sequence[Branch], host: Host) -> None:
     """All rows of a tree. ``lsblk -s`` prints it upside down: disks under their partitions."""
     nodes = [_note(row, host) for row, _ in rows]
     kinds = [_kind(row, rows[above][0] if above is not None else {}) for row, above in rows]
@@ -117,7 +115,7 @@ def _unescape(text: str) -> str:
 
 #: TYPE of devices that are not device mapper's (util-linux 2.39 misc-utils/lsblk.c get_type and
 #: lib/blkdev.c blkdev_scsi_type_to_name); dm devices have the prefix of their UUID, or "dm"
-_OWN_TYPES = frozenset(
+OWN_TYPES = frozenset(
     (
         *("disk", "part", "loop", "md", *MD_LEVELS, "rom", "tape", "printer", "processor", "worm"),
         *("scanner", "mo-disk", "changer", "comm", "raid", "rbc", "osd", "no-lun"),
@@ -133,7 +131,7 @@ def _note(row: Mapping[str, Any], host: Host) -> Node:
     if not kname:
         raise SourceError("lsblk: a device without a name")
     made_by_dm = (kind or "type" not in row) and not is_kernel_name(kname)
-    mapped = name if name != kname or (made_by_dm and kind not in _OWN_TYPES) else ""
+    mapped = name if name != kname or (made_by_dm and kind not in OWN_TYPES) else ""
     names = [kname, text_of(row.get("maj:min")).strip()]
     if mapped and not mapped.startswith("/"):
         names = names if kname != name else names[1:]
@@ -185,54 +183,6 @@ def _mounts(row: Mapping[str, Any], node: Node, host: Host) -> None:
             host.use("swap", "swap", place, on, LSBLK)
         else:
             host.use("fs", fstype, place, on, LSBLK)
-
-
-def read_tree(text: str, host: Host) -> None:
-    """lsblk's tree for people, with any columns (``lsblk -f``, ``-t``, ``-o NAME,SIZE,TYPE``).
-
-    Each further mount point of a device (util-linux 2.37 and later) is a line of its own.
-    """
-    lines = [line for line in text.splitlines() if line.strip()]
-    head = next((i for i, line in enumerate(lines) if line.startswith("NAME ")), None)
-    if head is None:
-        raise SourceError("lsblk: no header that begins with NAME", hint="take it with: lsblk")
-    columns = columns_of(lines[head])
-    found: list[Branch] = []
-    trunk: list[int] = []
-    for line in lines[head + 1 :]:
-        start = re.search(r"[^\s|`│├└─-]", line)
-        if start is None:
-            continue
-        cells = cells_of(line, columns, start.start())
-        if "NAME" not in cells:
-            if found and cells.get("MOUNTPOINTS"):
-                found[-1][0]["mountpoints"].append(cells["MOUNTPOINTS"])
-            continue
-        level = start.start() // 2  # two characters per level
-        if level > len(trunk):
-            raise SourceError("lsblk: a branch without a trunk", value=line[:80])
-        if not re.fullmatch(r"\d+:\d+", cells.get("MAJ:MIN", "0:0")):
-            cells = _in_order(line[start.start() :], columns)  # blanks were lost on the way
-        found.append((_tree_row(cells, columns), trunk[level - 1] if level else None))
-        trunk[level:] = [len(found) - 1]
-    _forest(found, host)
-
-
-def _in_order(line: str, columns: Mapping[str, Any]) -> dict[str, str]:
-    """Cells one after the other, as many as there are columns; the last one may have blanks."""
-    number = re.search(r"\s\d+:\d+\s", line)
-    name, rest = (
-        (line[: number.start()], line[number.start() :]) if number else (line.partition(" ")[::2])
-    )
-    cells = [name.strip(), *(c.strip() for c in rest.split(None, len(columns) - 2))]
-    return dict(zip(columns, cells, strict=False))
-
-
-def _tree_row(cells: Mapping[str, str], columns: Mapping[str, Any]) -> dict[str, Any]:
-    row: dict[str, Any] = {key.lower(): cells.get(key, "") for key in columns}
-    if "mountpoints" in row:
-        row["mountpoints"] = [row["mountpoints"]]
-    return row
 
 
 def usage_error(text: str) -> BlockstackError:
