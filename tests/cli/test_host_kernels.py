@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+from pace import one_quick
 from typer.testing import CliRunner
 
 from blockstack.cli import app
@@ -67,6 +68,7 @@ def answers(source, *options):
     }
 
 
+@pytest.mark.slow
 def test_a_host_on_the_shipped_kernel_itself(tmp_path):
     """Nothing is assumed of the kernel, and nothing says so."""
     told = answers(host(tmp_path, OWN))
@@ -97,7 +99,7 @@ def test_what_is_assumed_is_said_everywhere_and_a_later_run_keeps_it(tmp_path, u
             assert any(part in text for text in place), place
 
 
-@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.parametrize("what", one_quick(OTHERS))
 def test_another_kernel_cannot_tell_until_somebody_says_which_stands_for_it(tmp_path, what):
     source, config = host(tmp_path, OTHERS[what]), tmp_path / "h.toml"
     assert call("import", source, "-o", config).exit_code == 0
@@ -132,6 +134,7 @@ def test_another_kernel_cannot_tell_until_somebody_says_which_stands_for_it(tmp_
         assert "no verdict" not in str(told)
 
 
+@pytest.mark.slow
 def test_a_stand_in_overflows_nothing_either(tmp_path):
     """A depth past the limit of another kernel is no more a verdict than one within it."""
     deep = "".join(
@@ -149,6 +152,7 @@ def test_a_stand_in_overflows_nothing_either(tmp_path):
     assert layers.exit_code == 3 and "no verdict" in json.loads(layers.stdout)["notes"][0]
 
 
+@pytest.mark.slow
 def test_the_review_says_so(tmp_path):
     pytest.importorskip("jinja2")
     source = host(tmp_path, OTHERS["series"])

@@ -4,7 +4,6 @@ import json
 
 import pytest
 from host_sources import INFO, LSBLK, TABLE
-from pace import one_quick
 from typer.testing import CliRunner
 
 from blockstack.cli import app
@@ -144,7 +143,8 @@ def without_boot(sources, *skip):
     return [(sources / "odd.json", *skip), (out,)]
 
 
-@pytest.mark.parametrize("left", one_quick(["unknown", "/boot", "oddfs"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("left", ["unknown", "/boot", "oddfs"])
 def test_nothing_fits_for_certain_when_something_was_left_out(sources, left):
     for host in without_boot(sources, "--skip", left):
         run = call("run", *host, "--bios", 500, "--json")

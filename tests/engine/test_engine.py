@@ -354,6 +354,7 @@ def test_kinds_that_a_kernel_lacks_are_errors(old):
         bs.simulate(stack, DIRECT, kernel=old)
 
 
+@pytest.mark.slow
 def test_unknown_frames_are_never_a_false_fits(old):
     case = bs.load("configs/reiser4-4k.toml")
     found = bs.explain(case.stack, kernel=old, workload=case.workload)

@@ -248,6 +248,7 @@ def test_an_unread_version_is_an_assumption_of_the_verdict(tmp_path: Path):
     assert any("assumed of 6.3" in row for row in found.worst.assumed)
 
 
+@pytest.mark.slow
 def test_real_time_kernels_say_what_the_model_lacks(tmp_path: Path):
     kernel = without(tmp_path, kernel="Linux 6.1.0-47-rt-amd64 #1 SMP PREEMPT_RT Debian")
     assert "PREEMPT_RT" in kernel.generation.doubt

@@ -164,6 +164,7 @@ def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
             assert fixed(way(kind, f"{op}-direct", kernel_name)) <= 1450
 
 
+@pytest.mark.slow
 def test_reads_allocate_nothing() -> None:
     for kind, name, k in ways(("ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat")):
         if name.startswith("read"):
@@ -328,6 +329,7 @@ def test_reiser4_reads_commit_in_the_reader(version: str) -> None:
     assert (deepest.bytes == sum(by_hand)) == (version == "2005-08")
 
 
+@pytest.mark.slow
 def test_what_the_change_for_small_stacks_took_off() -> None:
     """The entry points lost their context (README of the tables): 160 -> 24, 148 -> 32, 300 -> 100;
     jnode_flush, 464, was broken up."""
@@ -346,7 +348,7 @@ def test_what_the_change_for_small_stacks_took_off() -> None:
         assert reiser4("2005-10", name).bytes < reiser4("2005-08", name).bytes - 100, name
 
 
-@pytest.mark.parametrize("version", REISER4)
+@pytest.mark.parametrize("version", one_quick(REISER4))
 def test_reiser4_entry_points_are_complete(version: str) -> None:
     found = find_kind("reiser4").entries_for("2.6.18", {"version": version, "height": 5})
     assert found is not None
@@ -361,7 +363,7 @@ def test_reiser4_entry_points_are_complete(version: str) -> None:
     assert ("reclaim" in found) == (version != "2006-08")
 
 
-@pytest.mark.parametrize("version", REISER4)
+@pytest.mark.parametrize("version", one_quick(REISER4))
 def test_the_flush_climbs_the_tree(version: str) -> None:
     """alloc_one_ancestor keeps 88 bytes while it calls itself for the parent (flush.c): one level
     more or none, where the deepest chain is another."""
@@ -496,7 +498,7 @@ def test_kernels_without_a_source() -> None:
     assert set(find_kind("reiser4").entries) == {"2.6.18"}
 
 
-@pytest.mark.parametrize("kernel_name", KERNELS)
+@pytest.mark.parametrize("kernel_name", one_quick(reversed(KERNELS)))
 def test_file_systems_in_the_middle(kernel_name: str) -> None:
     """Under a loop device or a server: from the file operation to submit_bio, without a root."""
     k = kernel(kernel_name)
@@ -520,7 +522,7 @@ def test_file_systems_in_the_middle(kernel_name: str) -> None:
 
 
 @pytest.mark.parametrize("direct", [False, True])
-@pytest.mark.parametrize("kernel_name", SINCE_6)
+@pytest.mark.parametrize("kernel_name", one_quick(reversed(SINCE_6)))
 def test_only_a_preallocated_file_has_extents_to_split(kernel_name: str, direct: bool) -> None:
     """A loop device's worker allocates either way; below ext4_split_extent_at: in its file only."""
     chains, peaks = {}, {}

@@ -167,6 +167,7 @@ def pack(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_page_says_what_was_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr("blockstack.present.review.report.FIGURES", {})
     config = tmp_path / "host.toml"

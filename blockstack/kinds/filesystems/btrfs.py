@@ -169,6 +169,8 @@ _WORKS: Edges = tuple(
         "btrfs_async_run_delayed_root",
         "btrfs_run_delalloc_work",
         "async_cow_submit?",
+        # 6.12 fs/btrfs/inode.c: the work calls it itself, no async_cow_submit between
+        "submit_compressed_extents",
     )
 )
 _DIRECT_WRITES = ("write-direct", "writev-direct", "aio-write")

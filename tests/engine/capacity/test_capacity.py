@@ -228,6 +228,7 @@ def test_jobs_share_the_cores():
     assert two_cores.bottleneck == "all cores"
 
 
+@pytest.mark.slow
 def test_network_round_trips_and_bursts():
     nic = '[devices.eth0]\nkind = "nic"\nservice = { rtt = "1 ms", bandwidth = "10 Gbit/s" }\n'
     text = nic + leaf(

@@ -46,7 +46,7 @@ def functions(draw):
     return [*events, (n, ops.JMP, n + 1, 0, 0)]  # the decoder's last: on to the next function
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(functions(), st.sampled_from(sorted(WORDS)), st.integers(0, 4), st.integers(0, 64))
 def test_a_walk_ends_after_a_bounded_number_of_steps(events, word, kind, popped):
     walk = Walk(
