@@ -16,10 +16,12 @@ from blockstack.cli.common import (
     ConfigArg,
     JsonOpt,
     KernelOpt,
+    MemoryOpt,
     SetOpt,
     SubmissionOpt,
     app,
     bad_input,
+    memory_limit,
     open_case,
 )
 from blockstack.cli.loads import MapOpt, TraceOpt
@@ -95,6 +97,7 @@ def capacity(
     perfetto: Annotated[
         Path | None, typer.Option("--perfetto", help="A few bios' journeys, for ui.perfetto.dev.")
     ] = None,
+    memory: MemoryOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
     """IOPS, bandwidth, latency percentiles, utilisation, the bottleneck and the next one.
@@ -122,6 +125,7 @@ def capacity(
             submission,
             knee,
             _FOLLOWED if perfetto else 0,
+            memory_limit(memory),
         )
         if perfetto is not None and knee:
             raise ConfigError("follows one load", path="--perfetto", hint="leave --until-knee out")

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from blockstack.base.errors import BlockstackError, ConfigError, UnknownKernel
 from blockstack.base.hints import listed
+from blockstack.base.units import parse_bytes
 from blockstack.cli.boundary import (
     BAD_INPUT,
     CANNOT_TELL,
@@ -138,6 +139,12 @@ SetOpt = Annotated[
         "taken away: devices.eth0.service.rtt='1 ms'.",
     ),
 ]
+MemoryOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-limit", metavar="SIZE", help='For what one bio becomes.  [default: "1 GiB"]'
+    ),
+]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Machine-readable, on standard output.")]
 
 
@@ -156,6 +163,14 @@ def bad_input(as_json: bool = False, config: Path | None = None) -> Iterator[Non
         inside = error.path.startswith(("devices", "workload"))
         refuse(error.under(str(config)) if config is not None and inside else error, as_json)
         raise typer.Exit(BAD_INPUT) from caught
+
+
+def memory_limit(text: str | None) -> int | None:
+    """What ``--memory-limit`` says, in bytes."""
+    found = None if text is None else parse_bytes(text, "--memory-limit")
+    if found is not None and found <= 0:
+        raise ConfigError("must be a positive size", path="--memory-limit", value=text)
+    return found
 
 
 def open_host(

@@ -18,12 +18,14 @@ from blockstack.cli.common import (
     ConfigArg,
     JsonOpt,
     KernelOpt,
+    MemoryOpt,
     SkipOpt,
     SubmissionOpt,
     ThreadOpt,
     app,
     bad_input,
     kernel_or_frames,
+    memory_limit,
     open_case,
 )
 from blockstack.cli.loads import TRACE_BIOS, MapOpt, TraceOpt, only_with_trace, open_replay
@@ -67,6 +69,7 @@ def run(
     skip_bad: SkipBadOpt = 0,
     mapping: MapOpt = None,
     skip: SkipOpt = None,
+    memory: MemoryOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
     """Send bios down a stack under every submission rule: peak depth, verdict, throughput."""
@@ -74,7 +77,7 @@ def run(
         case, chosen = open_case(config, kernel, thread_size, skip or ())
         only = submission or case.overrides.submission
         rules = RULES if only is None else (parse_submission(only, "--submission"),)
-        count = None if bios is None else parse_count(bios)
+        count, most = None if bios is None else parse_count(bios), memory_limit(memory)
         if trace is not None:
             case = replace(
                 case,
@@ -86,7 +89,7 @@ def run(
         elif skip_bad or form or mapping:
             raise only_with_trace()
         results = [
-            _simulate(case, chosen, rule, count, seed, threads, irq_per_hop, i, len(rules))
+            _simulate(case, chosen, rule, count, seed, threads, irq_per_hop, most, i, len(rules))
             for i, rule in enumerate(rules)
         ]
     finish_run(case, chosen, results, str(config), as_json)
@@ -127,6 +130,7 @@ def _simulate(
     seed: int | None,
     threads: int,
     irq_per_hop: float | None,
+    memory_limit_bytes: int | None,
     turn: int,
     turns: int,
 ) -> Result:
@@ -150,6 +154,7 @@ def _simulate(
             bios=bios,
             threads=threads,
             irq_per_hop=irq_per_hop,
+            memory_limit_bytes=memory_limit_bytes,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
 

@@ -56,6 +56,8 @@ class LoadOptions:
         Raise the load until more of it only waits.
     followed : int
         Bios whose visits are kept.
+    memory_limit_bytes : int or None
+        For what one bio becomes.
     """
 
     iodepth: int | None = None
@@ -76,6 +78,7 @@ class LoadOptions:
     submission: str | None = None
     knee: bool = False
     followed: int = 0
+    memory_limit_bytes: int | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -140,6 +143,7 @@ def _prepared(
         machine=_machine(case, options),
         numjobs=[one.load.numjobs for one in wave],
         seed=options.seed,
+        memory_limit_bytes=options.memory_limit_bytes,
         submission=options.submission or case.overrides.submission,
     )
 

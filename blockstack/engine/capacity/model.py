@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blockstack.base.errors import LimitExceeded
 from blockstack.base.hints import listed
 from blockstack.base.units import SECTOR_BYTES
 from blockstack.engine.capacity.arrays import ServicePlan
+from blockstack.engine.capacity.build import Flow
 from blockstack.engine.capacity.cost import Costs
 from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.flow import FlowMaker
@@ -15,6 +17,7 @@ from blockstack.engine.plan.arrays import RAID456, DrawSpec
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, replays
 from blockstack.engine.plan.demand import demand_of, source_of
+from blockstack.engine.plan.fan_out import REPLAY_BYTES, VISIT_BYTES, check_memory
 from blockstack.kernel import Kernel
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine
@@ -92,6 +95,7 @@ def build_model(
     seed: int | None,
     *,
     every: bool = False,
+    memory_limit_bytes: int | None = None,
 ) -> Model:
     """Replay a sample of each workload's bios (or ``every`` one) and make a template of each.
 
@@ -99,6 +103,8 @@ def build_model(
     ------
     BlockstackError
         As for `simulate`.
+    LimitExceeded
+        A bio that becomes more calls than the memory holds, or than can be followed.
     """
     stations = Stations(Figures(stack), machine, sum(numjobs))
     makers, parts = [], []
@@ -107,6 +113,8 @@ def build_model(
         plan = compile_plan(
             stack, kernel, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
         )
+        held = REPLAY_BYTES + VISIT_BYTES * min(demand.bios, LEAST_BIOS)
+        check_memory(plan, demand.max_sectors, held, memory_limit_bytes)
         maker = FlowMaker(plan, Costs(plan, machine), stations)
         # like jobs at once do not draw the same places
         own = ((workload.seed if seed is None else seed) + number) % 2**64
@@ -148,7 +156,7 @@ def _part(
     calls_so_far, visits, sampled = 0, 0, 0
     most = bios if every else min(SAMPLED_BIOS, bios)
     for calls in replays(maker.plan.arrays, source, range(most)):
-        flow = maker.make(_own_pieces(calls))
+        flow = _followed(maker, calls)
         stations.builder.template(flow, op=calls[0].op, n_bytes=SECTOR_BYTES * calls[0].nr)
         calls_so_far, visits = calls_so_far + len(calls), visits + len(flow.rows)
         sampled += 1
@@ -163,6 +171,19 @@ def _part(
         if total
     )
     return Part(jobs, (first, sampled), layers)
+
+
+def _followed(maker: FlowMaker, calls: Sequence[Call]) -> Flow:
+    """A bio's visits; each rest of a bio that is cut is followed from within the one before."""
+    try:
+        return maker.make(_own_pieces(calls))
+    except RecursionError as error:
+        raise LimitExceeded(
+            f"a bio of {len(calls):,} calls is cut too often, rest after rest, to be followed",
+            path="workload.bs",
+            value=f"{calls[0].nr:,} sectors",
+            hint="smaller bios, or larger chunks",
+        ) from error
 
 
 def _own_pieces(calls: Sequence[Call]) -> list[Call]:

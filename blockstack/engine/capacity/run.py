@@ -168,10 +168,12 @@ def prepare(
     submission: str | None = None,
     seed: int | None = None,
     every: bool = False,
+    memory_limit_bytes: int | None = None,
 ) -> Capacity:
     """Compile the model once, for several loads; of ``every`` bio for a `Capacity.replay`.
 
     Several workloads, each with its ``numjobs``, are modelled at once, on the same stations.
+    ``memory_limit_bytes`` is for what one bio becomes; None: `fan_out.MEMORY_LIMIT_BYTES`.
     """
     workloads = (workload,) if isinstance(workload, Workload) else tuple(workload)
     each = (numjobs,) * len(workloads) if isinstance(numjobs, int) else tuple(numjobs)
@@ -187,7 +189,16 @@ def prepare(
             path="workload",
             value=len(workloads),
         )
-    model = build_model(stack, workloads, chosen, host, each, seed, every=every)
+    model = build_model(
+        stack,
+        workloads,
+        chosen,
+        host,
+        each,
+        seed,
+        every=every,
+        memory_limit_bytes=memory_limit_bytes,
+    )
     return Capacity(model, stack.name, chosen, host, used)
 
 

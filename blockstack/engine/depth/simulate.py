@@ -12,6 +12,7 @@ from blockstack.engine.plan.arrays import NOPS, DrawSpec, IrqSpec
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, RunCounters, replays, run
 from blockstack.engine.plan.demand import demand_of, source_of
+from blockstack.engine.plan.fan_out import CORE_BYTES, REPLAY_BYTES, check_memory
 from blockstack.engine.plan.interrupts import irq_spec
 from blockstack.engine.plan.limits import check_blocks
 from blockstack.engine.plan.model import Plan
@@ -40,6 +41,7 @@ def simulate(
     bios: int | None = None,
     threads: int = 1,
     irq_per_hop: float | None = None,
+    memory_limit_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Send a workload down a stack and measure depth and throughput.
@@ -65,6 +67,8 @@ def simulate(
     irq_per_hop : float or None
         Probability that an interrupt strikes during one make_request call, on kernels that run
         interrupts on the task's stack. None: `ASSUMED_IRQ_PER_HOP`.
+    memory_limit_bytes : int or None
+        For the calls that one bio becomes; None: `fan_out.MEMORY_LIMIT_BYTES`.
     progress : callable or None
         Called with (bios done, bios in all) from time to time.
 
@@ -77,6 +81,8 @@ def simulate(
     ------
     BlockstackError
         A kind or operation that the kernel lacks, a workload that does not fit the stack.
+    LimitExceeded
+        A bio that becomes more calls than the memory holds.
     """
     the_kernel = as_kernel(kernel).override(submission=submission)
     demand = demand_of(workload)
@@ -91,6 +97,8 @@ def simulate(
         raise ConfigError("must be a positive number", path="bios", value=total)
     if threads <= 0:
         raise ConfigError("must be a positive number", path="threads", value=threads)
+    held = REPLAY_BYTES + CORE_BYTES * threads
+    check_memory(plan, demand.max_sectors, held, memory_limit_bytes)
     source = source_of(workload, plan.capacity_sectors, seed)
     static = StaticTasks(plan, demand.max_sectors, demand.align_sectors)
     irq = irq_spec(static.shared, irq_per_hop)
