@@ -245,7 +245,7 @@ def _take(draft: Draft, node: Node, part: Part, used: bool, paths: Collection[in
         return
     if part.kind not in KINDS:
         if not used and without_medium(node, part.kind):
-            draft.left[name] = f"{part.kind}: has no medium"
+            draft.left[name] = f"{part.kind}: no medium (its driver gives this size to none)"
             return
         if not used and not on:
             draft.miss(name, f"{part.kind}: no such kind in the registry")

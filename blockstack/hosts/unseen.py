@@ -6,6 +6,7 @@ deep it is.
 
 from collections.abc import Collection, Iterable
 
+from blockstack.base.hints import listed
 from blockstack.hosts.draft import Draft
 from blockstack.hosts.kinds_of import Part
 from blockstack.hosts.model.host import Node
@@ -34,17 +35,14 @@ def without_medium(node: Node, kind: str) -> bool:
     return node.facts.size_sectors in _NO_MEDIUM.get(kind, ()) and not node.facts.fstype
 
 
-def add_unseen(draft: Draft, parts: Iterable[tuple[Node, Part]]) -> None:
+def add_unseen(draft: Draft, parts: Collection[tuple[Node, Part]]) -> None:
     """Name as missing what signatures, unread files and untold mounts point to."""
     host = draft.host
     for name, why in host.lost.items():
         draft.miss(name, why)
-    if not host.tells_mounts:
-        draft.miss(
-            "file systems",
-            "no source tells what is mounted; add lsblk --json -O -b, or /proc/self/mountinfo",
-        )
     taken = _stood_on(draft, parts)
+    if not host.tells_mounts:
+        _untold_mounts(draft, [node for node, _ in parts if id(node) not in taken])
     for node in host.nodes():
         made = node.facts.fstype or ""
         if id(node) in taken or not (made.endswith("_member") or made in _MAKES_A_DEVICE):
@@ -54,6 +52,19 @@ def add_unseen(draft: Draft, parts: Iterable[tuple[Node, Part]]) -> None:
         name = draft.name_of(node)
         if name not in draft.left:
             draft.miss(f"{made} on {name}", "what stands on it no source shows", (name,))
+
+
+def _untold_mounts(draft: Draft, tops: Iterable[Node]) -> None:
+    """Devices on which nothing stands, and something may be mounted."""
+    untold = [draft.name_of(node) for node in tops if not node.facts.mount_told]
+    names = [name for name in untold if name not in draft.left]
+    if names:
+        draft.miss(
+            "file systems",
+            f"what is mounted on {listed(names)} no source tells; add lsblk --json -O -b, or "
+            "/proc/self/mountinfo",
+            names,
+        )
 
 
 def _stood_on(draft: Draft, parts: Iterable[tuple[Node, Part]]) -> Collection[int]:

@@ -90,6 +90,7 @@ class Facts:
     host_driver: str | None = _fact("the driver of the SCSI host or the NVMe controller")
     netdev: str | None = _fact("the network interface of an iSCSI session")
     fstype: str | None = _fact("the signature on it: a file system, `LVM2_member` …")
+    mount_told: bool | None = _fact("a source tells what is mounted on it, if only that nothing is")
     fs_members: Sequence[str] | None = _fact("all devices of its btrfs or bcachefs")
     backing_file: str | None = _fact("the file under a loop device")
 

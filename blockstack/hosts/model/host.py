@@ -175,7 +175,7 @@ class Host:
     lost : mapping of name to reason
         What a source tells of and no node stands for: damaged files, mounts without a device.
     tells_mounts : bool
-        A source says what is mounted, if only that nothing is.
+        A source lists all mounts; lsblk tells of the devices that it shows (`Facts.mount_told`).
     """
 
     uses: list[Use] = field(default_factory=list)

@@ -172,7 +172,8 @@ def _transport(row: Mapping[str, Any], node: Node) -> None:
 
 
 def _mounts(row: Mapping[str, Any], node: Node, host: Host) -> None:
-    host.tells_mounts |= "mountpoint" in row or "mountpoints" in row
+    told = "mountpoint" in row or "mountpoints" in row
+    node.tell(LSBLK, Facts(mount_told=told or None))
     points = row.get("mountpoints")
     places = [text_of(p) for p in points] if isinstance(points, list) else []
     places.append(text_of(row.get("mountpoint")))
