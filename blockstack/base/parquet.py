@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from blockstack.base.errors import BlockstackError
+from blockstack.base.files import written_whole
 
 MAGIC = b"PAR1"
 
@@ -52,7 +53,10 @@ def save(
         [(name, pa.type_for_alias(kind)) for name, kind in columns.items()], metadata=dict(about)
     )
     try:
-        with pa.parquet.ParquetWriter(path, schema, compression="zstd") as out:
+        with (
+            written_whole(path) as stream,
+            pa.parquet.ParquetWriter(stream, schema, compression="zstd") as out,
+        ):
             for batch in batches:
                 out.write_table(pa.table(dict(batch), schema=schema))
     except OSError as error:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from blockstack.base import hdr
 from blockstack.base.errors import ConfigError
+from blockstack.base.files import write_text
 from blockstack.base.units import parse_count, parse_ns
 from blockstack.cli.boundary import FITS, OVERFLOWS
 from blockstack.cli.common import (
@@ -167,7 +168,7 @@ def _hdr_log(result: CapacityResult) -> str:
 
 def _save(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_text(path, text)
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", path=str(path)) from error
     say(f"wrote {path}")

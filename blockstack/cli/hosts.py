@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from blockstack.base.errors import ConfigError
+from blockstack.base.files import write_text
 from blockstack.cli.common import (
     JsonOpt,
     KernelOpt,
@@ -104,9 +105,10 @@ def toml_of(case: Config, found: Imported) -> str:
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
+        write_text(path, text)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot be written: {error}", path=str(path)) from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"cannot be written: {why}", path=str(path)) from error
 
 
 @app.command(epilog="Example: `blockstack capture > capture.sh`; on the host: `sh capture.sh`")

@@ -17,6 +17,7 @@ from pathlib import Path as File
 from typing import Any
 
 from blockstack.base.calls import Path, is_root
+from blockstack.base.files import write_bytes
 from blockstack.generations import Generation, generation, in_generation
 from blockstack.kernel.interrupts import followed_paths
 from blockstack.kernel.table import FrameTable, load_table
@@ -124,7 +125,7 @@ def main(full: str, gen: str, out: str, column: str = "1") -> None:
     for more in sorted((File(out).parent / "more").glob(f"{name}+*.json.gz")):
         table = table.joined(load_table(more))
     data = subset(table, generation(gen))
-    File(out).write_bytes(dump(data))
+    write_bytes(out, dump(data))
     print(f"{out}: {data['meta']['counts']}, {File(out).stat().st_size:,} bytes")
 
 

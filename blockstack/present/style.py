@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blockstack.base.errors import BlockstackError
+from blockstack.base.files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -211,7 +212,9 @@ def save(ax: "Axes", path: str) -> None:
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[ending]
     with mpl.rc_context({"svg.hashsalt": "blockstack", "svg.fonttype": "path"}):
         try:
-            ax.figure.savefig(path, metadata=dates, dpi=160)  # type: ignore[union-attr]
+            with written_whole(path) as out:
+                figure: Any = ax.figure
+                figure.savefig(out, format=ending, metadata=dates, dpi=160)
         except OSError as error:
             raise BlockstackError(
                 f"cannot be written: {error.strerror or error}", path=path

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.base.errors import BlockstackError, ConfigError
+from blockstack.base.files import write_text
 from blockstack.base.hints import check_keys, did_you_mean
 from blockstack.base.registry import RULES
 from blockstack.base.units import format_bytes, parse_bytes
@@ -312,4 +313,4 @@ def dump_config(config: Config) -> str:
 
 def save_config(config: Config, path: str | Path) -> None:
     """Write the config as a TOML file."""
-    Path(path).write_text(dump_config(config), encoding="utf-8", newline="\n")
+    write_text(path, dump_config(config))

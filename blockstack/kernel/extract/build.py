@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
+from blockstack.base.files import write_bytes
 from blockstack.kernel.extract.decode import Decoder
 from blockstack.kernel.extract.elf import load_elf
 from blockstack.kernel.extract.image import Image
@@ -352,6 +353,7 @@ def write_table(data: dict[str, Any], path: Path) -> None:
     """
     raw = json.dumps(data, separators=(",", ":")).encode()
     try:
-        path.write_bytes(raw if path.suffix == ".json" else gzip.compress(raw, 6, mtime=0))
+        write_bytes(path, raw if path.suffix == ".json" else gzip.compress(raw, 6, mtime=0))
     except OSError as error:
-        raise BlockstackError(f"cannot be written: {error}", path=str(path)) from error
+        why = error.strerror or error
+        raise BlockstackError(f"cannot be written: {why}", path=str(path)) from error

@@ -1,14 +1,16 @@
 """One format into another, and what a trace says of itself: units, span, rate."""
 
 import gzip
+import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 import numpy as np
 
+from blockstack.base.files import written_whole
 from blockstack.base.registry import OPS
 from blockstack.base.units import SECTOR_BYTES
 from blockstack.loads.traces.formats import FORMATS, TraceFile, TraceFormat, by_name
@@ -214,7 +216,19 @@ def _lines(
             raise TraceError(f"{form.name}: {error}", path="--to", value=form.name) from error
 
 
-def _writable(path: str) -> IO[str]:
-    if path.endswith(".gz"):
-        return cast(IO[str], gzip.open(path, "wt", encoding="utf-8"))
-    return Path(path).open("w", encoding="utf-8", newline="\n")
+@contextmanager
+def _writable(path: str) -> Iterator[IO[str]]:
+    """Text that becomes the file when all of it is there; packed bytes tell no time."""
+    with written_whole(path) as stream:
+        if path.endswith(".gz"):
+            with (
+                gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as packed,
+                io.TextIOWrapper(packed, encoding="utf-8", newline="\n") as text,
+            ):
+                yield text
+            return
+        plain = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+        try:
+            yield plain
+        finally:
+            plain.detach()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
+from blockstack.base.files import write_text
 from blockstack.engine.depth.explain import explain
 from blockstack.engine.study.nesting import LayerLimit, max_layers
 from blockstack.present import plots
@@ -156,7 +157,8 @@ def report(
             sections.append(section)
             views.append(view)
         pack = Pack(folder / "index.html", tuple(sections), tuple(unread))
-        pack.page.write_text(
+        write_text(
+            pack.page,
             template.render(
                 views=views,
                 unread=unread,
@@ -165,7 +167,7 @@ def report(
                 states=_STATES,
                 words=_WORDS,
                 rows=sorted(views, key=lambda v: v["worst"].headroom_bytes),
-            )
+            ),
         )
     except OSError as error:
         raise BlockstackError(
@@ -219,10 +221,10 @@ def _section(
         except BlockstackError as error:
             left_out.append(f"{name}: {error}")
     data = folder / "data" / slug
-    (data / "explanation.json").write_text(json.dumps(found.to_dict(), indent=1))
+    write_text(data / "explanation.json", json.dumps(found.to_dict(), indent=1))
     stacks = folder / "data" / slug if slug else folder
-    (stacks / "stacks.folded").write_text(folded(found.tasks))
-    (stacks / "stacks.speedscope.json").write_text(speedscope(found.stack, found.tasks))
+    write_text(stacks / "stacks.folded", folded(found.tasks))
+    write_text(stacks / "stacks.speedscope.json", speedscope(found.stack, found.tasks))
     section = Section(host, slug, found, tuple(one["name"] for one in drawn), tuple(left_out))
     return section, _view(section, drawn)
 
@@ -296,7 +298,7 @@ def _figure(name: str, subject: Subject, folder: Path, slug: str) -> dict[str, s
     plots.save(figure.ax, str(svg))
     plots.save(figure.ax, str(svg.with_suffix(".png")))
     data = folder / "data" / slug / f"{name}.json"
-    data.write_text(json.dumps(figure.timeless, indent=1, default=str))
+    write_text(data, json.dumps(figure.timeless, indent=1, default=str))
     inline = base64.b64encode(svg.read_bytes()).decode()
     return {
         "name": name,
