@@ -2,43 +2,35 @@
 
 A stack tracer's table has its own figures; those of a named kernel's frame table stand beside
 them. A chain of calls without figures (an oops, a ``do_IRQ`` report) gets the table's figures, and
-where the report states one total, the share of it that they account for.
+where the report proves one total, the share of it that they account for.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
-from itertools import combinations, pairwise
-from typing import Any
 
-from blockstack.base.errors import BlockstackError
 from blockstack.kernel import Kernel, Platform, load_kernel
 from blockstack.kernel.choose import build_of, of_version
 from blockstack.kernel.owners import UNKNOWN, by_file, owner_of
 from blockstack.kernel.table import FrameTable
 from blockstack.kernel.traced import traced_path
-from blockstack.oops.read import Oops, OopsRow
-from blockstack.results.oops import ExplainedRow, LayerCost, OopsExplanation, Remedy, SizeVerdict
+from blockstack.oops.depth import Depth, prove_depth, sized_rows
+from blockstack.oops.model import Oops, OopsRow
+from blockstack.oops.recursion import recursions
+from blockstack.oops.remedies import LeftOut
+from blockstack.results.oops import (
+    ExplainedRow,
+    LayerCost,
+    OopsExplanation,
+    Recursion,
+    Remedy,
+    SizeVerdict,
+)
 from blockstack.results.traced import TracedFrame
 
 #: stacks that x86 kernels have shipped
 SIZES_BYTES = (4096, 8192, 16384)
-#: functions at which one layer hands a bio to the next one, 2.6 to 6.x
-_LINKS = frozenset(
-    (
-        "generic_make_request",
-        "submit_bio",
-        "submit_bio_noacct",
-        "submit_bio_noacct_nocheck",
-        "__submit_bio",
-        "bio_endio",
-    )
-)
-_OFF = {
-    "reclaim": "direct reclaim, and all that it started",
-    "scheduler": "the wait or the wake-up, and all that it started",
-    "interrupts": "interrupts, on stacks of their own",
-}
-_MOST = 3  # layers left out at once
+_X86 = ("i386", "x86_64")
 
 
 def explain_oops(
@@ -61,19 +53,17 @@ def explain_oops(
         An impossible thread size.
     """
     chosen = kernel if kernel is not None else best_kernel(oops)
-    table = chosen.rows.table if isinstance(chosen, Kernel) else chosen
-    names = [row.function for row in reversed(oops.rows)]
-    static = _static(oops, names, table, chosen)
-    rows = tuple(
-        _row(row, frame, table) for row, frame in zip(reversed(oops.rows), static, strict=True)
-    )
+    if oops.arch not in ("", *_X86):  # a table of x86 says nothing about another architecture
+        chosen = None
     whole = chosen if isinstance(chosen, Kernel) else None
-    size = (
-        thread_size_bytes
-        or oops.stated.thread_size_bytes
-        or (whole.platform.thread_size_bytes if whole else _size_in(table))
-    )
-    judged = _Judged(oops, rows, whole, size)
+    table = chosen.rows.table if isinstance(chosen, Kernel) else chosen
+    depth = prove_depth(oops, whole.platform if whole else None, thread_size_bytes)
+    read = sized_rows(oops.rows, depth.stack_high) if oops.form == "calls" else oops.rows
+    names = [row.function for row in reversed(read)]
+    static = _static(oops, names, table, chosen)
+    rows = tuple(_row(row, frame, table) for row, frame in zip(reversed(read), static, strict=True))
+    size = thread_size_bytes or depth.size_bytes or _size_in(table)
+    judged = _Judged(oops, rows, whole, size, depth, assumed=kernel is None)
     return judged.explanation(_name(chosen))
 
 
@@ -90,8 +80,7 @@ def best_kernel(oops: Oops) -> Kernel | None:
     functions, with 8 KiB before 4 where the frames are the same.
     """
     names = {row.function for row in oops.rows}
-    stated = oops.stated
-    fit = of_version(build_of(stated.kernel, stated.arch).version, stated.arch)
+    fit = of_version(build_of(oops.stated.kernel, oops.arch).version, oops.arch)
     kernels = sorted((_loaded(name) for name in fit), key=lambda k: -k.platform.thread_size_bytes)
     return max(kernels, key=lambda k: sum(bool(k.rows.table.named(n)) for n in names), default=None)
 
@@ -122,7 +111,10 @@ def _static(
             for (arch, name), root in chosen.generation.roots.items()
             if arch == chosen.platform.arch
         }
-    return traced_path(table, names, roots).frames
+    frames = traced_path(table, names, roots).frames
+    if oops.rows and oops.rows[0].in_prologue:  # its frame does not stand yet
+        frames = (*frames[:-1], replace(frames[-1], bytes=0))
+    return frames
 
 
 def _row(row: OopsRow, frame: TracedFrame | None, table: FrameTable | None) -> ExplainedRow:
@@ -141,6 +133,7 @@ def _row(row: OopsRow, frame: TracedFrame | None, table: FrameTable | None) -> E
         row.bytes,
         frame.bytes if known and frame is not None else None,
         "" if frame is None else frame.how,
+        "" if row.stack_pointer is None else f"{row.stack_pointer:#x}",
     )
 
 
@@ -148,17 +141,26 @@ class _Judged:
     """Costs, limits and remedies of one annotated oops; rows outermost first."""
 
     def __init__(
-        self, oops: Oops, rows: Sequence[ExplainedRow], kernel: Kernel | None, size: int | None
+        self,
+        oops: Oops,
+        rows: Sequence[ExplainedRow],
+        kernel: Kernel | None,
+        size: int | None,
+        depth: Depth,
+        *,
+        assumed: bool,
     ) -> None:
-        self.oops, self.rows, self.kernel = oops, rows, kernel
+        self.oops, self.rows, self.kernel, self.depth = oops, rows, kernel, depth
         self.path = oops.form != "frames"
         self.size = size
-        # what the bytes left were counted on
-        self.reported_size = oops.stated.thread_size_bytes or size
+        self.assumed = assumed and oops.arch == "" and oops.form in ("calls", "stated")
         self.static = sum(r.static_bytes or 0 for r in rows)
         self.missing = [r.function for r in rows if r.static_bytes is None]
-        self.used, self.source = self._used()
+        self.used, self.source = depth.used_bytes, depth.source
+        if self.used is None and self.path and len(self.missing) < len(rows):
+            self.used, self.source = self.static, "static"
         weights = [r.bytes if r.bytes is not None else r.static_bytes or 0 for r in rows]
+        self.explained = sum(weights)
         scale = (
             self.used / self.static
             if (self.source == "bytes left" and self.used and self.static)
@@ -167,30 +169,14 @@ class _Judged:
         self.weights = [w * scale for w in weights]
         self.scaled = scale != 1.0
 
-    def _used(self) -> tuple[int | None, str]:
-        if not self.path:
-            return None, ""
-        if self.oops.used_bytes is not None:
-            return self.oops.used_bytes, "reported"
-        left = self.oops.stated.bytes_left
-        if left is not None and self.reported_size is not None:
-            limit = self._limit(self.reported_size)
-            if left > limit:
-                raise BlockstackError(
-                    "more bytes left than the stack has",
-                    path="bytes left",
-                    value=left,
-                    hint="say the stack's size with --thread-size",
-                )
-            return limit - left, "bytes left"
-        return self.static, "static"
-
     @property
     def exact(self) -> bool:
         """The depth is known, not only a lower bound."""
-        return self.source in ("reported", "bytes left") or (
-            self.source == "static" and not self.missing and self.oops.whole
-        )
+        if self.source == "static":
+            # a chain that does not begin at entry code was cut, or is part of one
+            begun = self.oops.form != "calls" or self.rows[0].static_how == "root"
+            return not (self.missing or self.assumed) and self.oops.whole and begun
+        return self.depth.exact
 
     def _platform(self, size: int) -> Platform:
         assert self.kernel is not None
@@ -216,19 +202,25 @@ class _Judged:
                 note += "; the task's share of the total by the table's frames"
         limit = self._limit(size)
         exact = self.exact and (used == self.used or not self.missing)
-        return SizeVerdict(
-            size, limit, used, False if used > limit else True if exact else None, note
-        )
+        over = used > limit or (self.depth.overflowed and size <= (self.size or size))
+        return SizeVerdict(size, limit, used, False if over else True if exact else None, note)
+
+    def _sizes(self) -> list[SizeVerdict]:
+        if self.used is None:
+            return []
+        sizes = {self.size or 8192}
+        if self.oops.form == "table" or self.oops.arch in ("", *_X86):
+            sizes |= set(SIZES_BYTES)
+        elif self.size is None:
+            return []
+        return [self._verdict(n) for n in sorted(sizes)]
 
     def explanation(self, kernel: str) -> OopsExplanation:
         """Everything that was found."""
-        sizes = (
-            []
-            if self.used is None
-            else [self._verdict(n) for n in sorted({*SIZES_BYTES, self.size or 8192})]
-        )
+        sizes = self._sizes()
         own = next((v for v in sizes if v.thread_size_bytes == self.size), None)
         target = self._target(sizes, own)
+        recursion = recursions(tuple(reversed(self.rows))) if self.path else ()
         return OopsExplanation(
             self.oops.form,
             self.oops.line,
@@ -242,14 +234,32 @@ class _Judged:
             self.exact,
             self.size if self.path else None,
             own.limit_bytes if own else None,
-            own.fits if own else None,
+            False if self.depth.overflowed else own.fits if own else None,
             tuple(reversed(self.rows)),
             self._costs(),
             tuple(sizes),
-            self._remedies(target) if target is not None else (),
+            self._left_out(target),
             target,
-            tuple(self._notes()),
+            tuple(self._notes(recursion)),
+            self.oops.arch,
+            self.depth.overflowed,
+            self.explained if self._proven else None,
+            self._unexplained if self._proven else None,
+            recursion,
         )
+
+    @property
+    def _proven(self) -> bool:
+        return self.source not in ("", "static")
+
+    @property
+    def _unexplained(self) -> int:
+        return max(0, (self.used or 0) - self.explained)
+
+    def _left_out(self, target: int | None) -> tuple[Remedy, ...]:
+        if target is None or self.used is None or not self.explained:
+            return ()
+        return LeftOut(self.rows, self.weights, self.used, target).remedies()
 
     @staticmethod
     def _target(sizes: Sequence[SizeVerdict], own: SizeVerdict | None) -> int | None:
@@ -284,77 +294,36 @@ class _Judged:
             costs.append(LayerCost("(rows not shown)", "unknown", self.used - shown, 0, 0, 0))
         return tuple(sorted(costs, key=lambda c: -(c.static_bytes if c.bytes is None else c.bytes)))
 
-    def _remedies(self, target: int) -> tuple[Remedy, ...]:
-        assert self.used is not None
-        options = dict(self._options())
-        single = [self._remedy((name,), options, target) for name in options]
-        found = sorted(single, key=lambda r: r.left_bytes)
-        if not any(r.fits for r in found):
-            for count in range(2, min(_MOST, len(options)) + 1):
-                sets = (
-                    self._remedy(names, options, target) for names in combinations(options, count)
-                )
-                fit = [r for r in sets if r.fits]
-                if fit:
-                    return (*found, max(fit, key=lambda r: r.left_bytes))
-        return tuple(found)
-
-    def _remedy(
-        self, names: tuple[str, ...], options: dict[str, tuple[Any, frozenset[int]]], target: int
-    ) -> Remedy:
-        gone = frozenset[int]().union(*(options[name][1] for name in names))
-        saved = round(sum(self.weights[i] for i in gone))
-        left = (self.used or 0) - saved
-        return Remedy(
-            tuple(_OFF.get(n, n) for n in names),
-            tuple(options[n][0] for n in names),
-            saved,
-            left,
-            left <= target,
-        )
-
-    def _options(self) -> Iterator[tuple[str, tuple[str, frozenset[int]]]]:
-        """What could be left out, and which rows go with it."""
-        count = len(self.rows)
-        for layer in dict.fromkeys(r.layer for r in self.rows if r.role == "stacked"):
-            gone, off = self._stacked(layer)
-            yield layer, ("off" if off else "out", frozenset(gone))
-        for role, name in (
-            ("reclaim", "reclaim"),
-            ("scheduler", "scheduler"),
-            ("interrupt", "interrupts"),
-        ):
-            at = next((i for i, r in enumerate(self.rows) if r.role == role), None)
-            if at:
-                yield name, ("off", frozenset(range(at, count)))
-
-    def _stacked(self, layer: str) -> tuple[set[int], bool]:
-        """Rows of a stacked layer with the link to the next one; all above where none follows."""
-        gone: set[int] = set()
-        mine = [i for i, r in enumerate(self.rows) if r.layer == layer]
-        ends = [a for a, b in pairwise([*mine, len(self.rows) + 1]) if b > a + 1]
-        gone.update(mine)
-        for end in ends:
-            after = end + 1
-            while after < len(self.rows) and self.rows[after].function in _LINKS:
-                gone.add(after)
-                after += 1
-            if after == end + 1:  # it allocates, waits or is struck: what follows is its own doing
-                gone.update(range(after, len(self.rows)))
-                return gone, True
-        return gone, False
-
-    def _notes(self) -> Iterable[str]:
+    def _notes(self, recursion: Sequence[Recursion]) -> Iterable[str]:
         yield from self.oops.notes
-        stated = self.oops.stated
+        yield from self.depth.notes
+        stated, arch = self.oops.stated, self.oops.arch
         if self.kernel is not None and self.path:
             yield f"static bytes and limits are those of {self.kernel.name}" + (
                 f"; the oops is of {stated.kernel}" if stated.kernel else ""
             )
-        elif self.path and self.kernel is None and not stated.arch.startswith(("x86", "i386", "")):
-            yield f"no frame table for {stated.arch}"
-        if self.kernel is None and self.path:
+            if self.assumed:
+                yield (
+                    "nothing in the report tells its architecture: taken for "
+                    f"{self.kernel.platform.arch}, which --kernel confirms"
+                )
+        elif self.path and arch not in ("", *_X86):
+            name = "its architecture (64 bits, addresses of no x86)" if arch == "another" else arch
+            yield f"no frame table for {name}: not judged with those of x86"
+        if self.kernel is None and self.path and self.size is not None:
             yield "thread_info is not taken off the limit: it is not known for this kernel"
+        if self._proven and self.oops.form == "calls" and self._unexplained:
+            yield (
+                f"the rows explain {self.explained:,} bytes; no row explains {self._unexplained:,}"
+            )
+        if self.source == "static" and self.rows and self.rows[0].static_how != "root":
+            yield (
+                f"at least: the outermost row, {self.rows[0].function}, is no entry code of "
+                "the table's: what called it is not shown"
+            )
+        for one in recursion:
+            turn = f", {one.turn_bytes:,} bytes a turn" if one.turn_bytes else ""
+            yield f"recursion: {', '.join(one.functions)} {one.times} times{turn}"
         if self.source == "bytes left" and self.static and self.used:
             whole = "" if not self.missing else f", {len(self.missing)} functions not in the table"
             yield (

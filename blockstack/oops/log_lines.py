@@ -1,69 +1,55 @@
-"""Lines of kernel logs as people paste them: prefixes off, and what they state beside an oops."""
+"""Lines of kernel logs as people paste them: records of journald and docker, prefixes off.
 
+Prefixes that log daemons, consoles and mail programs write are known. Any other one is learned:
+three lines in a row that differ in digits only before a row of a stack share a prefix.
+"""
+
+import json
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+_DATE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?(?:\s?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+#: a host's name, where no word of a report's own stands there
+_HOST = (
+    r"(?:(?!(?:Call|Modules|Stack|Process|[Kk]ernel|Code|Task|IRQ|Overflow|Thread|Insufficient|"
+    r"Internal|Unable|Corrupt|Oops|Backtrace|PC|LR|EIP|Krnl|Returning)\b|0x|[0-9a-f]{8,16}\s)\w[\w.-]*\s(?!\s*:|\([\w./+-]+:\d))?"
+)
 _PREFIXES = tuple(
     re.compile(p)
     for p in (
         r"\s{0,3}(?:\w{0,3}[>|]\s?)+",  # quoted mail
-        r"[A-Z][a-z]{2}\s+\d+\s\d\d:\d\d:\d\d\s\S+\skernel:\s?",  # syslog
-        r"\d{4}-\d\d-\d\dT\S+\s(?:\S+\s)?kernel:\s?",  # journalctl -o short-iso
-        r"<\d+>",  # log level
-        r"\[\s*\d+\.\d{3,6}\](?:\[\s*[TC]\d+\])?",  # dmesg, with thread or CPU
-        r"kernel:\s",
+        # syslog, rsyslog's and the BSDs' with a year, with or without host and tag
+        r"[A-Z][a-z]{2}\s+\d+\s(?:\d{4}\s)?\d\d:\d\d:\d\d(?:\.\d+)?\s" + _HOST,
+        r"(?:\d\s)?" + _DATE + r"\s" + _HOST,  # journalctl -o short-iso, RFC 5424
+        r"\[" + _DATE + r"\]\s?",
+        r"[\w./-]{0,24}\[\d+\]:\s",  # a tag with a process: klogd[123]:
+        r"(?:kernel|klogd|vmunix|journal|dmesg|console|netconsole):\s?",
+        r"kernel\s(?:-\s){1,3}",  # RFC 5424: tag, process, message id, structured data
+        r"<\d{1,3}>(?:1\s)?",  # log level
+        r"\d+,\d+,\d+,[^;\s]{1,24};",  # /dev/kmsg
+        r"\w+\s*:\s?(?:emerg|alert|crit|err|warn|notice|info|debug)\s*:\s",  # dmesg --decode
+        # dmesg; with thread or CPU; with a date (-T)
+        r"\[\s*\d+\.\d{3,9}\](?:\s?\[\s*[TC]\d+\])*",
+        r"\[[A-Z][a-z]{2}\s[A-Z][a-z]{2}\s+\d+\s\d\d:\d\d:\d\d\s\d{4}\]",
+        r"\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?\s",
+        r"\d\d-\d\d\s\d\d:\d\d:\d\d\.\d+\s+(?:\d+\s+\d+\s+)?[VDIWEF](?:/|\s+)\w+\s*"
+        r"(?:\(\s*\d+\))?:\s",  # logcat
+        r"[\w.-]{1,40}\s+\|\s",  # docker compose
     )
 )
-_ARCH = {
-    "x86_64": "x86_64",
-    "amd64": "x86_64",
-    "i386": "i386",
-    "i486": "i386",
-    "i586": "i386",
-    "i686": "i386",
-}
-_STATED = {
-    "thread_size_bytes": re.compile(r"THREAD_SIZE[:=\s]+(?P<n>\d{4,6})\b"),
-    "bytes_left": re.compile(
-        r"\A\s*#?\s*reported_bytes_left:\s*(?P<n>\d+)"
-        r"|\A\s*do_IRQ: (?:\w+ )?stack overflow: (?P<m>\d+)"
-        r"|used greatest stack depth: (?P<k>\d+) bytes left"
-    ),
-    "kernel": re.compile(
-        r"\A\s*#\s*kernel:\s*(?P<t>\S.*?)\s*(?:\s{3,}|\Z)"
-        r"|(?:Not tainted|Tainted: [A-Z ]+)\s+\(?(?P<u>\d+\.\d+[\w.+-]*)"
-        r"|Linux version (?P<v>\S+)"
-    ),
-    "arch": re.compile(r"\barch:\s*(?P<t>[\w-]+)"),
-    "title": re.compile(
-        r"\A\s*#\s*(?:stack|title):\s*(?P<t>\S.*?)\s*\Z"
-        r"|\A\s*(?P<u>(?:BUG|kernel BUG|PANIC|Oops|WARNING|do_IRQ)[: ].*?)\s*\Z"
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Stated:
-    """What a text says about the oops that follows.
-
-    Attributes
-    ----------
-    kernel, title : str
-    arch : str
-        ``x86_64``, ``i386``, or the text's own word for another one.
-    thread_size_bytes, bytes_left : int or None
-    """
-
-    kernel: str = ""
-    arch: str = ""
-    title: str = ""
-    thread_size_bytes: int | None = None
-    bytes_left: int | None = None
-
-    def outlasting(self) -> "Stated":
-        """What also holds for the next oops of the same text."""
-        return replace(self, title="", bytes_left=None)
+#: keys that log daemons keep a line's text under: journald, docker, test runners
+_TEXT_KEYS = ("MESSAGE", "msg", "message", "log")
+_FIELD = re.compile(r"\s*MESSAGE=(?P<text>.*)")  # journalctl -o export, -o verbose
+#: what stands before a place and is no prefix: a register, a held lock
+_LABEL = re.compile(
+    r"(?i)\b(?:[re]?ip|pc|lr|nip|epc|era|ra|sp|psw|tpc|at|in|from|to|r\d+|#\d+)\b\s*(?:is\s*)?:?"
+    r"[\s\d:(\[<{a-f]*\Z"
+)
+_WORDS = re.compile(r"(?<=[\s:|\]>;])(?=\S)")
+_SHAPE = re.compile(r"\d+|\s+")
+_ALIKE = 3  # lines in a row
+_MOST_WORDS = 16
 
 
 def bare(line: str) -> str:
@@ -79,18 +65,92 @@ def bare(line: str) -> str:
     return line
 
 
-def stated_by(before: Stated, line: str) -> Stated:
-    """``before``, with what this line says."""
-    found = before
-    for name, pattern in _STATED.items():
-        match = pattern.search(line)
-        text = next((g for g in match.groups() if g is not None), None) if match else None
-        if text is None:
-            continue
-        value: Any = (
-            int(text)
-            if name in ("thread_size_bytes", "bytes_left")
-            else (_ARCH.get(text, text) if name == "arch" else text)
-        )
-        found = replace(found, **{name: value})
+def messages(text: str, is_row: Callable[[str], bool]) -> Iterator[tuple[int, str]]:
+    """Line numbers and lines of a log, without records, fields and prefixes.
+
+    Parameters
+    ----------
+    text : str
+    is_row : callable
+        Whether a line that starts there is a row of a stack, so that what precedes it elsewhere
+        can be told for a prefix.
+    """
+    lines = [(number, bare(line)) for number, line in _texts(text)]
+    learned = _learned([line for _, line in lines], is_row)
+    for number, line in lines:
+        match = next((m for prefix in learned if (m := prefix.match(line))), None)
+        yield number, line if match is None else bare(line[match.end() :])
+
+
+def _texts(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers; a record of JSON or a field gives its message's lines."""
+    lines = text.splitlines()
+    records = _records(text)
+    if records:
+        for number, message in records:
+            for line in message.splitlines():
+                yield number, line
+        return
+    fields = [(n, m["text"]) for n, line in enumerate(lines, 1) if (m := _FIELD.match(line))]
+    yield from fields or enumerate(lines, 1)
+
+
+def _records(text: str) -> list[tuple[int, str]]:
+    """Messages of a text that is JSON from its start: one object per line, pretty, or a list."""
+    found: list[tuple[int, str]] = []
+    at, decoder = 0, json.JSONDecoder()
+    while True:
+        start = re.compile(r"[\s\x1e,\[\]-]*").match(text, at)
+        at = start.end() if start else at
+        if at >= len(text) or text[at] != "{":
+            break
+        try:
+            record, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            break
+        number = text.count("\n", 0, at) + 1
+        found += [(number, message)] if (message := _message(record)) is not None else []
+        at = end
     return found
+
+
+def _message(record: Any) -> str | None:
+    """The text of one record; journald writes bytes that are no UTF-8 as a list of numbers."""
+    value = next((record[key] for key in _TEXT_KEYS if key in record), None)
+    if isinstance(value, list) and all(isinstance(n, int) and 0 <= n < 256 for n in value):
+        return bytes(value).decode(errors="replace")
+    return value if isinstance(value, str) else None
+
+
+def _learned(lines: Sequence[str], is_row: Callable[[str], bool]) -> list[re.Pattern[str]]:
+    """Prefixes that stand before rows of at least three lines in a row, and differ in digits."""
+    found: dict[str, re.Pattern[str]] = {}
+    last, times = "", 0
+    for line in lines:
+        prefix = _before_row(line, is_row)
+        shape = _shape(prefix)
+        times = times + 1 if shape and shape == last else int(bool(shape))
+        last = shape
+        if times >= _ALIKE and shape not in found:
+            found[shape] = re.compile(shape)
+    return list(found.values())
+
+
+def _before_row(line: str, is_row: Callable[[str], bool]) -> str:
+    """What stands before a row; empty where the line is a row, or holds none."""
+    if len(line) > 400 or not line.strip() or is_row(line):
+        return ""
+    for match in list(_WORDS.finditer(line))[:_MOST_WORDS]:
+        prefix = line[: match.start()]
+        if is_row(line[match.start() :]):
+            return "" if _LABEL.search(prefix) else prefix.rstrip()
+    return ""
+
+
+def _shape(prefix: str) -> str:
+    """A pattern for prefixes that differ in digits and blanks."""
+    parts, at = [], 0
+    for match in _SHAPE.finditer(prefix):
+        parts += [re.escape(prefix[at : match.start()]), r"\d+" if match[0].isdigit() else r"\s+"]
+        at = match.end()
+    return "".join(parts) + re.escape(prefix[at:]) if prefix else ""

@@ -20,6 +20,8 @@ class ExplainedRow:
         What the named kernel keeps there; None: it has no such function.
     static_how : str
         ``call``, ``tail``, ``pointer``, ``frame``, ``root`` or ``missing``.
+    stack_pointer : str
+        In the row itself, hexadecimal; empty: the report has none there.
     """
 
     function: str
@@ -31,6 +33,16 @@ class ExplainedRow:
     bytes: int | None
     static_bytes: int | None
     static_how: str
+    stack_pointer: str = ""
+
+
+@dataclass(frozen=True)
+class Recursion:
+    """Functions that stand in the chain ``times`` times, and what one turn keeps."""
+
+    functions: tuple[str, ...]
+    times: int
+    turn_bytes: int
 
 
 @dataclass(frozen=True)
@@ -77,14 +89,15 @@ class OopsExplanation:
 
     Attributes
     ----------
-    form : {"table", "calls", "frames"}
+    form : {"table", "calls", "frames", "stated"}
     kernel : str
         Whose frame table the static bytes are from; empty: none.
     known, of : int
         Rows that it has, of all.
     used_bytes : int or None
-        Reported depth, or what the bytes left amount to, or the static sum; None for a list.
-    used_source : {"reported", "bytes left", "static", ""}
+        Reported depth, or what a stack pointer or the bytes left amount to, or the static sum;
+        None for a list, and where nothing tells.
+    used_source : {"reported", "stack pointer", "bytes left", "overflow", "static", ""}
     static_bytes : int
     exact : bool
         ``used_bytes`` is no lower bound.
@@ -99,6 +112,13 @@ class OopsExplanation:
     target_bytes : int or None
         The limit that they are judged by: the one that is passed, or the largest of smaller
         stacks'.
+    arch : str
+        Of the report; empty: nothing in it tells.
+    overflowed : bool
+        The report states, or its registers show, that the stack was too small.
+    explained_bytes, unexplained_bytes : int or None
+        What the rows keep, and what no row explains, of a depth that the report proves.
+    recursion : tuple of Recursion
     """
 
     form: str
@@ -120,6 +140,11 @@ class OopsExplanation:
     remedies: tuple[Remedy, ...]
     target_bytes: int | None
     notes: tuple[str, ...]
+    arch: str = ""
+    overflowed: bool = False
+    explained_bytes: int | None = None
+    unexplained_bytes: int | None = None
+    recursion: tuple[Recursion, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -14,14 +14,14 @@ from blockstack.results.oops import ExplainedRow, OopsExplanation, Remedy
 
 def oops_view(found: OopsExplanation) -> RenderableType:
     """Rows with their layers, what each layer costs, which stacks it fits, what to leave out."""
-    parts: list[RenderableType] = [_headline(found), _rows(found)]
+    parts: list[RenderableType] = [_headline(found)]
+    if found.rows:
+        parts.append(_rows(found))
     if found.form != "frames":
-        parts += [
-            Text("\nWhat the layers cost", "bold"),
-            _costs(found),
-            Text("\nWhich stacks it fits", "bold"),
-            _sizes(found),
-        ]
+        if any(c.bytes or c.static_bytes for c in found.layers):
+            parts += [Text("\nWhat the layers cost", "bold"), _costs(found)]
+        if found.sizes:
+            parts += [Text("\nWhich stacks it fits", "bold"), _sizes(found)]
         if found.remedies and found.target_bytes is not None:
             parts += [
                 Text(f"\nWhat would fit {found.target_bytes:,} bytes", "bold"),
@@ -33,22 +33,29 @@ def oops_view(found: OopsExplanation) -> RenderableType:
 
 def _headline(found: OopsExplanation) -> Text:
     text = Text.assemble((found.title or f"oops at line {found.line}", "bold"))
-    if found.used_bytes is None:
+    if found.form == "frames":
         return text.append(f": {found.of} frames, no path")
+    overflowed = Text(": overflowed", "bold red") if found.overflowed else Text("")
+    text.append(overflowed)
+    if found.used_bytes is None:
+        return text if found.overflowed else text.append(": cannot tell the depth", "yellow")
     at_least = "" if found.exact else "at least "
     text.append(f": {at_least}{found.used_bytes:,} bytes ({found.used_source})")
     if found.limit_bytes is not None:
-        text.append(f" of {found.limit_bytes:,}: ")
+        text.append(f" of {found.limit_bytes:,}")
         over = found.used_bytes - found.limit_bytes
         word = {True: "fits", None: "cannot tell", False: f"overflows by {over:,}"}[found.fits]
-        text.append(word, {True: "green", None: "yellow", False: "bold red"}[found.fits])
+        if over > 0 or found.fits is not False:
+            text.append(": ")
+            text.append(word, {True: "green", None: "yellow", False: "bold red"}[found.fits])
     return text
 
 
 def _rows(found: OopsExplanation) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
     sized = any(r.bytes is not None for r in found.rows)
-    figures = ("Depth", "Size") if found.form == "table" else ("Size",) if sized else ()
+    deep = any(r.depth_bytes is not None for r in found.rows)
+    figures = ("Depth", "Size") if deep else ("Size",) if sized else ()
     for head in figures:
         table.add_column(head, justify="right", no_wrap=True)
     static = [
@@ -62,7 +69,7 @@ def _rows(found: OopsExplanation) -> Table:
     table.add_column("Layer", style="cyan", no_wrap=True)
     before: ExplainedRow | None = None
     for row in found.rows:
-        cells = [_figure(row.depth_bytes)] if found.form == "table" else []
+        cells = [_figure(row.depth_bytes)] if deep else []
         cells += [_figure(row.bytes)] if sized else []
         module = f" [{row.module}]" if row.module else ""
         again = before is not None and before.layer == row.layer
