@@ -166,11 +166,12 @@ def _by_table(node: Node, host: Host, stores: Stores) -> Part:
             path=node.label,
             hint=f'{take}--skip "{node.label}" leaves it and what stands on it out',
         ) from None
-    on = [_named(host, name, node) for name in spec.on]
+    on = [_named(host, name, node) for name in spec.on if name != "missing"]
     keys = dict(spec.keys)
+    empty = tuple(keys.get("failed", ())) if "missing" in spec.on else ()
     if "table" in keys:
         keys["table"] = [[r[0], r[1], _named(host, r[2], node), r[3]] for r in keys["table"]]
-    return _one_path(Part(spec.kind, tuple(on), keys, table=True), host, node)
+    return _one_path(Part(spec.kind, tuple(on), keys, empty=empty, table=True), host, node)
 
 
 def _completed(spec: DeviceSpec, row: Sequence[str], stores: Stores) -> DeviceSpec:
@@ -180,6 +181,12 @@ def _completed(spec: DeviceSpec, row: Sequence[str], stores: Stores) -> DeviceSp
     on = spec.on
     if target == "snapshot-origin":
         keys["chunk"] = stores.chunks.get(args[0])
+    if target == "crypt":
+        told = (word for word in args[5:] if word.startswith("sector_size:"))
+        if word := next(told, ""):
+            keys["sector_size"] = int(word.partition(":")[2])
+    if target == "thin-pool":
+        keys["block"] = int(args[2]) * 512
     if target == "striped":
         keys["offsets"] = [int(a) for a in args[3::2]]
     if target == "multipath":

@@ -41,9 +41,33 @@ def find_kind(name: object, path: str = "kind") -> Kind:
             "no such device kind",
             path=path,
             value=name,
-            hint=did_you_mean(name, sorted(KINDS), "kinds"),
+            hint=f"the model does not have {name}"
+            if isinstance(name, str) and name in _NOT_MODELLED
+            else did_you_mean(name, sorted(KINDS), "kinds"),
         )
     return KINDS[name]
+
+
+#: words that the kernel has, and that are no misspelling of what the model has
+_NOT_MODELLED = frozenset(
+    (
+        *("rbd", "ublk", "rnbd", "aoe", "mmc", "dasd", "pmem", "xen-blkfront", "mtdblock", "ide"),
+        *("cciss", "zvol", "zfs", "bcachefs", "jfs", "reiserfs", "gfs2", "ocfs2", "cifs", "ceph"),
+        *(
+            "exfat",
+            "ntfs3",
+            "nilfs2",
+            "squashfs",
+            "erofs",
+            "iso9660",
+            "udf",
+            "overlay",
+            "overlayfs",
+        ),
+        *("ecryptfs", "9p", "virtiofs", "dm-vdo", "dm-clone", "dm-era", "dm-zoned", "dm-dust"),
+        *("dm-ebs", "dm-unstriped", "nvme-rdma", "nvme-fc", "nvme-loop", "optical drive"),
+    )
+)
 
 
 #: 6.1 fs/ext4/super.c register_as_ext3, register_as_ext2: one driver for all three

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from host_sources import INFO, kinds, links, read, stack, tree_host
+from host_sources import INFO, KEY, kinds, links, read, stack, tree_host
 
 from blockstack.base.errors import BlockstackError
 from blockstack.hosts.build import build
@@ -643,3 +643,28 @@ def test_btrfs_is_mounted_as_compressed_as_the_host_says():
     )
     mounts = "19 1 252:0 / /srv rw - btrfs /dev/vda rw,compress=zstd:1,space_cache=v2\n"
     assert stack(lsblk, mounts).stack.devices["/srv"].given["compress"] == "zstd"
+
+
+def test_what_a_table_says_beyond_its_devices_is_kept():
+    disks = "".join(
+        f'NAME="nvme{i}n1" MAJ:MIN="259:{i}" TYPE="disk" SIZE="107374182400" MOUNTPOINT=""\n'
+        for i in range(1, 6)
+    )
+    crypt = f"c: 0 2097152 crypt aes-xts-plain64 {KEY} 0 259:1 32768 1 sector_size:4096\n"
+    pool = "pool: 0 2097152 thin-pool 259:2 259:3 1024 0 0\n"
+    told = stack(crypt + pool, disks).stack.devices
+    assert told["c"].params["sector_size"] == 4096
+    assert told["pool"].params["block"] == 1024
+    rows = "r: 0 2097152 raid raid5_ls 3 128 region_size 1024 3 - 259:1 - - - 259:3\n"
+    raid = stack(rows, disks).stack.devices["r"]
+    assert raid.params["failed"] == (1,) and raid.on == ("nvme1n1", "r-slot1", "nvme3n1")
+
+
+def test_a_name_with_a_blank_is_one_device():
+    found = stack(
+        'NAME="nvme1n1" MAJ:MIN="259:1" TYPE="disk" SIZE="107374182400" FSTYPE="crypto_LUKS"\n',
+        f"cr #1: 0 2093056 crypt aes-xts-plain64 {KEY} 0 259:1 4096\n",
+        "/dev/mapper/cr\\x20#1 /test ext4 rw 0 0\n/dev/mapper/cr\\040#1 /more ext4 rw 0 0\n",
+    )
+    assert kinds(found) == {"nvme1n1": "nvme", "cr_#1": "dm-crypt", "/test": "ext4"}
+    assert links(found)["/test"] == ["cr_#1"]

@@ -453,3 +453,11 @@ def test_versions():
     assert limit_names(rules_for("2.6.24")) == V2_6_18.limits.only
     with pytest.raises(ConfigError, match="no queue limits"):
         rules_for("2.4.37")
+
+
+def test_io_opt_is_an_unsigned_int():
+    """6.1 block/blk-settings.c blk_stack_limits: each least common multiple is kept in 32 bits."""
+    disk, array = Limits(io_opt=33_553_920), Limits(io_opt=1 << 20)
+    first = stack_limits(array, disk, 0, NEW)
+    assert first.io_opt == 65_535 * 2**20 % 2**32 == 4_293_918_720
+    assert stack_limits(first, disk, 0, NEW).io_opt == 3_823 * 2**20

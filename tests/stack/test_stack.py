@@ -303,3 +303,9 @@ def test_find_cycle_agrees_with_networkx(links: dict[int, list[int]]) -> None:
     assert bool(cycle) != nx.is_directed_acyclic_graph(graph)
     for one, two in pairwise(cycle):
         assert graph.has_edge(one, two)
+
+
+@pytest.mark.parametrize("kind", ["rbd", "bcachefs"])
+def test_what_the_kernel_has_and_the_model_lacks_is_no_misspelling(kind):
+    with pytest.raises(ConfigError, match=f"the model does not have {kind}"):
+        Stack().add("x", kind)

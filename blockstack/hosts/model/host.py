@@ -14,6 +14,8 @@ from blockstack.base.errors import BlockstackError
 from blockstack.hosts.model.facts import ROUNDED, Facts, QueueFacts, Source
 
 _NUMBER = re.compile(r"(\d{1,8}):(\d{1,8})\Z")
+#: a blank in a name, as udev (``\\x20``) and the kernel's lists (``\\040``) write it
+_ESCAPED = re.compile(r"\\x([2-7][0-9a-fA-F])|\\([01][0-7]{2})")
 _SPLIT_NAMES = ("cciss/", "ida/", "rd/", "etherd/")  # drivers whose disk names hold a slash
 _SPECIAL = ("mapper/", "md/", "disk/", "block/", "bcache/by-", "loop-", "nbd-", "zvol/", "drbd/by-")
 MAX_NODES = 200_000
@@ -25,8 +27,9 @@ class SourceError(BlockstackError):
 
 def canonical(name: str) -> str:
     """One spelling of a device's name: ``/dev/sda`` and ``sda`` are ``sda``; ``/dev/vg-a/lv`` is
-    ``mapper/vg--a-lv``, as device mapper doubles LVM's dashes; ``/dev/block/8:0`` is ``8:0``."""
-    text = name.strip()
+    ``mapper/vg--a-lv``, as device mapper doubles LVM's dashes; ``/dev/block/8:0`` is ``8:0``;
+    ``cr\\x20#1`` and ``cr\\040#1`` are ``cr #1``."""
+    text = _ESCAPED.sub(lambda m: chr(int(m[1], 16) if m[1] else int(m[2], 8)), name.strip())
     text = text.removeprefix("/dev/").removeprefix("/")
     number = _NUMBER.match(text.removeprefix("block/").removeprefix("char/"))
     if number:

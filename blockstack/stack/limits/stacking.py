@@ -92,7 +92,7 @@ def _aligned(top: Limits, bottom: Limits, start: int, rules: StackRules) -> dict
     logical = max(top.logical_block_size, bottom.logical_block_size)
     physical = max(top.physical_block_size, bottom.physical_block_size)
     io_min = max(top.io_min, bottom.io_min)
-    io_opt = lcm_not_zero(top.io_opt, bottom.io_opt)
+    io_opt = lcm_not_zero(top.io_opt, bottom.io_opt) & 0xFFFFFFFF  # an unsigned int in C
     chunk = top.chunk_sectors
     if bottom.chunk_sectors and rules.chunk:
         chunk = (gcd if rules.chunk == "gcd" else min_not_zero)(chunk, bottom.chunk_sectors)
