@@ -39,7 +39,7 @@ from blockstack.engine.study.nesting import LayerLimit
 from blockstack.engine.study.nesting import max_layers as find_max_layers
 from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel
 from blockstack.present.tables import depth as tables
-from blockstack.results.result import Result
+from blockstack.results.result import SCHEMA_VERSION, Result
 from blockstack.scenario.config import Config, parse_submission, parse_thread_size
 
 
@@ -70,6 +70,9 @@ def run(
     mapping: MapOpt = None,
     skip: SkipOpt = None,
     memory: MemoryOpt = None,
+    timing: Annotated[
+        bool, typer.Option("--timing", help="With --json: how long each run took.")
+    ] = False,
     as_json: JsonOpt = False,
 ) -> None:
     """Send bios down a stack under every submission rule: peak depth, verdict, throughput."""
@@ -92,11 +95,17 @@ def run(
             _simulate(case, chosen, rule, count, seed, threads, irq_per_hop, most, i, len(rules))
             for i, rule in enumerate(rules)
         ]
-    finish_run(case, chosen, results, str(config), as_json)
+    finish_run(case, chosen, results, str(config), as_json, timing=timing)
 
 
 def finish_run(
-    case: Config, chosen: Kernel, results: Sequence[Result], config: str, as_json: bool
+    case: Config,
+    chosen: Kernel,
+    results: Sequence[Result],
+    config: str,
+    as_json: bool,
+    *,
+    timing: bool = False,
 ) -> None:
     """Show the runs, and end with the verdict's status."""
     judged = next((r for r in results if r.submission == chosen.rule), results[0])
@@ -104,6 +113,7 @@ def finish_run(
         print(
             json.dumps(
                 {
+                    "version": SCHEMA_VERSION,
                     "config": config,
                     "name": case.name or case.stack.name,
                     "kernel": chosen.name,
@@ -112,7 +122,7 @@ def finish_run(
                     "fits": judged.fits,
                     "overrides": list(chosen.overrides),
                     "notes": list(notes_of(case.stack, chosen)),
-                    "runs": [r.to_dict() for r in results],
+                    "runs": [r.to_dict(timing=timing) for r in results],
                 },
                 indent=1,
             )

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from blockstack.base.errors import BlockstackError
-from blockstack.results.result import TaskDepth
+from blockstack.results.result import TaskDepth, check_version
 from blockstack.results.typed import typed
 
 _HINT = "give what run --json or explain --json wrote"
@@ -142,6 +142,8 @@ def read_side(path: Path) -> Side:
         raise BlockstackError(f"cannot be read: {error.strerror}", path=str(path)) from error
     except (ValueError, RecursionError) as error:
         raise BlockstackError(f"is no JSON: {error}", path=str(path), hint=_HINT) from error
+    if isinstance(data, dict):
+        check_version(data, str(path))
     try:
         found = _judged(data)
         answer = typed(found, _Answer)

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from blockstack.base.errors import BlockstackError
 from blockstack.results.typed import typed
 
+#: of what `Result.to_dict` and `Explanation.to_dict` give; files before it had none
+SCHEMA_VERSION = 1
 #: sources of a frame that a verdict must own up to
 ASSUMED_SOURCES = ("assumed", "published")
 #: fields of a task that its name and its reasons tell in JSON
@@ -102,6 +105,27 @@ class TaskDepth:
         """Plain data for JSON."""
         plain = asdict(self) | {"headroom_bytes": self.headroom_bytes, "assumed": self.assumed}
         return {name: value for name, value in plain.items() if name not in _NOT_IN_JSON}
+
+
+def check_version(data: Mapping[str, Any], path: str) -> None:
+    """Refuse a result of a schema that came after this one.
+
+    Raises
+    ------
+    BlockstackError
+    """
+    version = data.get("version", SCHEMA_VERSION)
+    if type(version) is not int or version < 1:
+        raise BlockstackError(
+            "is no schema version", path=f"{path}: version", value=version, hint="a whole number"
+        )
+    if version > SCHEMA_VERSION:
+        raise BlockstackError(
+            f"is a result of schema {version}, this blockstack reads {SCHEMA_VERSION}",
+            path=f"{path}: version",
+            value=version,
+            hint="update blockstack, or write the result again with this one",
+        )
 
 
 def judge(peak_bytes: int, limit_bytes: int, exact: bool) -> bool | None:
@@ -222,17 +246,16 @@ class Result:
 
     def digest(self) -> str:
         """A hash of everything but the timing: same inputs and seed, same digest."""
-        plain = {
-            k: v
-            for k, v in self.to_dict().items()
-            if k not in ("seconds", "bios_per_second", "hops_per_second")
-        }
+        plain = {k: v for k, v in self.to_dict().items() if k != "version"}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; `from_dict` reads it back."""
+    def to_dict(self, *, timing: bool = False) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` reads it back. The same input gives the same bytes
+        unless ``timing`` adds how long it took."""
+        times = ("seconds", "bios_per_second", "hops_per_second") if timing else ()
         return {
+            "version": SCHEMA_VERSION,
             "submission": self.submission,
             "kernel": self.kernel,
             "peak_bytes": self.peak_bytes,
@@ -247,9 +270,7 @@ class Result:
             "hops": self.hops,
             "splits": self.splits,
             "jobs": self.jobs,
-            "seconds": self.seconds,
-            "bios_per_second": self.bios_per_second,
-            "hops_per_second": self.hops_per_second,
+            **{name: getattr(self, name) for name in times},
             "deepest_path": [asdict(f) for f in self.deepest_path],
             "tasks": [t.to_dict() for t in self.tasks],
             "leaves": {k: dict(v) for k, v in self.leaves.items()},
@@ -264,8 +285,9 @@ class Result:
         Raises
         ------
         BlockstackError
-            A key is missing or has the wrong type.
+            A key is missing or has the wrong type; a newer schema.
         """
+        check_version(data, "result")
         return typed(dict(data), cls, "result")
 
 
@@ -307,6 +329,7 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
+            "version": SCHEMA_VERSION,
             "stack": self.stack,
             "kernel": self.kernel,
             "submission": self.submission,

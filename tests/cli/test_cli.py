@@ -36,8 +36,6 @@ RUN_KEYS = {
     "bios",
     "hops",
     "splits",
-    "bios_per_second",
-    "hops_per_second",
     "deepest_path",
     "exact",
     "tasks",

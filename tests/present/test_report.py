@@ -221,7 +221,7 @@ def test_same_inputs_same_bytes(pack, seed_subject, name, tmp_path):
             pack / "figures" / f"{name}.{ending}"
         ).read_bytes()
     text = (pack / "data" / f"{name}.json").read_text()
-    assert json.dumps(figure.timeless, indent=1, default=str) == text
+    assert json.dumps(figure.data, indent=1, default=str) == text
 
 
 def difference(a, b):

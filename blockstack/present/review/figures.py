@@ -100,23 +100,13 @@ class Figure:
     notes : tuple of str
         What it could not show, and why.
     runs : bool
-        ``data`` are simulated runs, with their wall times.
+        ``data`` are simulated runs.
     """
 
     ax: "Axes"
     data: Any
     notes: tuple[str, ...] = ()
     runs: bool = False
-
-    @property
-    def timeless(self) -> Any:
-        """The data without wall times: the same inputs give the same file."""
-        times = ("seconds", "bios_per_second", "hops_per_second")
-        return (
-            [{k: v for k, v in run.items() if k not in times} for run in self.data]
-            if self.runs
-            else self.data
-        )
 
 
 @dataclass(frozen=True)

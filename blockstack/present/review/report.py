@@ -298,7 +298,7 @@ def _figure(name: str, subject: Subject, folder: Path, slug: str) -> dict[str, s
     plots.save(figure.ax, str(svg))
     plots.save(figure.ax, str(svg.with_suffix(".png")))
     data = folder / "data" / slug / f"{name}.json"
-    write_text(data, json.dumps(figure.timeless, indent=1, default=str))
+    write_text(data, json.dumps(figure.data, indent=1, default=str))
     inline = base64.b64encode(svg.read_bytes()).decode()
     return {
         "name": name,
