@@ -7,6 +7,7 @@
 True
 """
 
+from blockstack.base.environment import Environment
 from blockstack.base.errors import BlockstackError
 from blockstack.engine.capacity.knee import until_knee
 from blockstack.engine.capacity.levers import iops_levers
@@ -38,6 +39,7 @@ __all__ = [
     "CapacityResult",
     "Config",
     "Device",
+    "Environment",
     "Explanation",
     "Frame",
     "FrameTable",

@@ -10,7 +10,8 @@ an edge, an indirect call that the kind or the topology resolves:
     ``("caller", "callee")``, where ``?`` after a name says that some builds lack the function;
 a cut, a call that the path cannot take, with the reason in the kernel's code:
     ``("caller", "callee", "reason")``, where ``*`` stands for any text and ``"below f"`` for
-    every caller while ``f`` is on the stack.
+    every caller while ``f`` is on the stack; a reason that ends in ``[key=word]`` holds only in
+    such an `Environment`.
 """
 
 from collections.abc import Iterator
@@ -119,6 +120,8 @@ class Cut:
     below : bool
         The caller is any function while ``caller`` (a name, no pattern) is on the stack: what
         that one passes down decides.
+    when : str
+        The `Environment` in which the cut holds (``iommu=none``); empty: in all.
     """
 
     caller: str
@@ -126,13 +129,15 @@ class Cut:
     reason: str
     cls: CutClass = "topology"
     below: bool = False
+    when: str = ""
 
     @staticmethod
     @cache
     def read(text: CutText, cls: CutClass = "topology") -> "Cut":
         """The cut that ``text`` writes."""
         caller, callee, reason = text
-        return Cut(caller.removeprefix(BELOW), callee, reason, cls, caller.startswith(BELOW))
+        why, _, when = reason.removesuffix("]").partition(" [")
+        return Cut(caller.removeprefix(BELOW), callee, why, cls, caller.startswith(BELOW), when)
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,7 @@ def load_chosen(
         if thread_size
         else case.overrides.thread_size_bytes
     )
-    return chosen.override(thread_size_bytes=size)
+    return chosen.override(thread_size_bytes=size, environment=case.environment)
 
 
 def _host_of(case: Config) -> Build | None:

@@ -136,6 +136,8 @@ class Generation:
         The builds of it that ship, each with its frame table; a child has its own.
     lineage : tuple of str
         The generation, its parent and so on: whose kinds it has, but for what a kind gives anew.
+    environment : tuple of str
+        The assumptions of an `Environment` that its cuts ask about; the others are cut always.
     read_in : tuple of tuple of int
         The versions in whose source the names were read.
     doubt : str
@@ -168,6 +170,7 @@ class Generation:
     contexts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     counted_on: Mapping[str, str] = field(default_factory=dict)
     shipped: Mapping[str, Profile] = field(default_factory=dict)
+    environment: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         own = {name: replace(row, generation=self.name) for name, row in self.shipped.items()}

@@ -1,6 +1,7 @@
 """Linux 5.9 to 6.5: submit_bio_noacct, blk-mq only, two lists of waiting bios."""
 
 from blockstack.base.calls import Path
+from blockstack.base.environment import UNTOLD
 from blockstack.generations.between import UNLIMITED
 from blockstack.generations.model import IRQ_ROOTS, Generation, Root, StackRules
 from blockstack.generations.platform import I386, X86_64, Profile
@@ -94,6 +95,7 @@ V6_1 = Generation(
         "linux-6.1-x86_64": Profile("linux-6.1-x86_64.json.gz", "6.1.0-56-amd64", X86_64),
     },
     budgets=_BUDGETS,
+    environment=tuple(UNTOLD.to_dict()),
     read_in=((6, 1),),
     limits=StackRules(
         "6.1.192 blk-settings.c", 2560, chunk="gcd", rounds=True, dma=True, start=UNLIMITED

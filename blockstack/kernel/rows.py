@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 
 from blockstack.base.calls import Anchor, Cut, Edge, Path, is_root
+from blockstack.base.environment import UNTOLD, Environment
 from blockstack.generations import Generation
 from blockstack.generations.platform import Platform
 from blockstack.kernel.common_cuts import COMMON_CUTS
@@ -60,6 +61,8 @@ class RowSource:
         A tracer's view: paths end at the entry of what it traces.
     more_cuts : tuple of Cut
         Calls that are left out beside the common ones: `RARE_CUTS`.
+    environment : Environment
+        What is taken for granted: cuts that need another one are not made.
     """
 
     table: FrameTable
@@ -67,6 +70,7 @@ class RowSource:
     platform: Platform
     entered: Entered | None = None
     more_cuts: tuple[Cut, ...] = ()
+    environment: Environment = UNTOLD
     _layers: dict[tuple[Path, str, bool], LayerRow] = field(default_factory=dict)
     _spines: dict[tuple[Path, str | None], CallPath] = field(default_factory=dict)
     _tails: dict[str, CallPath] = field(default_factory=dict)
@@ -227,11 +231,18 @@ class RowSource:
         return {name: self.spine(path) for name, path in self.generation.budgets.items()}
 
     def leaves_out(self, path: Path) -> bool:
-        """Whether the path's own anchors make one of the calls of ``more_cuts``."""
-        if not self.more_cuts:
+        """Whether the path's own anchors make one of the calls of ``more_cuts``, or one that the
+        environment rules out."""
+        ruled_out = tuple(cut for cut in path.calls_left_out if cut.when and self._holds(cut))
+        if not self.more_cuts and not ruled_out:
             return False
         names = [anchor.name for anchor in self._anchors(path)[0]]
-        return any(self._more.is_cut(a, b) for a, b in pairwise(names))
+        tables = self._more, CutTable(ruled_out, once=self.generation.former_names)
+        return any(table.is_cut(a, b) for table in tables for a, b in pairwise(names))
+
+    def _holds(self, cut: Cut) -> bool:
+        """Whether a cut is one of this generation, in this environment."""
+        return cut.callee not in self.generation.uncut and self.environment.meets(cut.when)
 
     @cached_property
     def _more(self) -> CutTable:
@@ -342,9 +353,7 @@ class RowSource:
                 edges.append((link, first.name))
             if is_root(link):
                 edges.append((anchors[-1].name, link))
-        cuts = gen.calls_left_out + tuple(
-            cut for cut in path.calls_left_out if cut.callee not in gen.uncut
-        )
+        cuts = tuple(filter(self._holds, (*gen.calls_left_out, *path.calls_left_out)))
         return CallGraph(
             self.table,
             gen.files + path.files,

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from blockstack.base.environment import Environment
 from blockstack.base.errors import BlockstackError, UnknownKernel
 from blockstack.base.registry import RULES
 from blockstack.generations import GENERATIONS, Generation, generation, generation_of
@@ -83,8 +84,10 @@ class Kernel:
         submission: str | None = None,
         thread_size_bytes: int | None = None,
         stack_offset: bool = True,
+        environment: Environment | None = None,
     ) -> "Kernel":
-        """A what-if: another submission rule, another THREAD_SIZE, no randomised stack offset.
+        """A what-if: another submission rule, another THREAD_SIZE, no randomised stack offset;
+        and what is told of the machine and its files.
 
         Raises
         ------
@@ -112,7 +115,20 @@ class Kernel:
         if not stack_offset and kernel.platform.offset_bytes:
             kernel = kernel._on(replace(kernel.platform, offset_bytes=0))
             changed.append("randomize_kstack_offset=off")
+        if environment is not None and environment != self.environment:
+            rows = replace(
+                RowSource(kernel.rows.table, self.generation, kernel.platform),
+                entered=self.rows.entered,
+                more_cuts=self.rows.more_cuts,
+                environment=environment,
+            )
+            kernel = replace(kernel, rows=rows)
         return replace(kernel, overrides=tuple(changed))
+
+    @property
+    def environment(self) -> Environment:
+        """What its paths take for granted about the machine and the files."""
+        return self.rows.environment
 
     @property
     def taken(self) -> tuple[str, ...]:
@@ -123,18 +139,23 @@ class Kernel:
         if platform.offset_bytes == self.platform.offset_bytes:
             rows = replace(self.rows, platform=platform)  # rows do not depend on the thread size
         else:
-            rows = RowSource(self.rows.table, self.generation, platform)
+            rows = RowSource(
+                self.rows.table, self.generation, platform, environment=self.environment
+            )
         return replace(self, platform=platform, rows=rows)
 
     def provenance(self) -> dict[str, Any]:
         """Where the frames come from, what the stack is like, and who says so."""
         meta = self.table.meta
         keys = ("kernel", "arch", "compiler", "provenance", "config", "date")
+        told = self.environment.to_dict()
+        asked = {key: told[key] for key in self.generation.environment}
         return {k: str(meta[k]) for k in keys if k in meta} | {
             "table": self.table.digest,
             "thread_size_bytes": self.platform.thread_size_bytes,
             "guard": self.platform.guard,
             "blockstack": __version__,
+            **({"environment": asked} if asked else {}),
         }
 
 

@@ -211,6 +211,9 @@ class Kind:
     entry_ops : mapping of op to tuple of str
         Sources: the entries that an operation (``write``, or ``write-direct`` with O_DIRECT) may
         take; the first is its data's own.
+    entry_bios : mapping of entry to tuple of op
+        Sources: the operations of an entry's bios beside its own: a write of a part of a block
+        reads it first, a read with O_DIRECT writes dirty pages back.
     verb : str
         The method of `Stack` that adds it (``dm``, ``md``, ``loop`` ...).
     doc : str
@@ -235,6 +238,7 @@ class Kind:
     calls: Mapping[str, Calls] = field(default_factory=dict)
     entries: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     entry_ops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    entry_bios: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verb: str = ""
     variant: str = ""
     rounds: str = ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blockstack.base.environment import UNTOLD, Environment
 from blockstack.base.errors import BlockstackError, ConfigError
 from blockstack.base.files import write_text
 from blockstack.base.hints import check_keys, did_you_mean
@@ -32,6 +33,7 @@ TOP_KEYS = (
     "devices",
     "workload",
     "machine",
+    "environment",
 )
 MAX_FILE_BYTES = 64 * 2**20
 _THREAD_SIZES = (2**10, 2**20)
@@ -66,6 +68,8 @@ class Config:
     overrides : Overrides
     machine : Machine
         Cores and their speed, for the capacity model.
+    environment : Environment
+        What is told of the machine and its files; the rest counts as the deeper way.
     name, description : str
     host_kernel : str
         What the host says of its kernel, release and machine, or ``unknown``; empty: the stack is
@@ -83,6 +87,7 @@ class Config:
     kernel: str | None = None
     overrides: Overrides = field(default_factory=Overrides)
     machine: Machine = field(default_factory=Machine)
+    environment: Environment = UNTOLD
     name: str = ""
     description: str = ""
     host_kernel: str = ""
@@ -203,6 +208,7 @@ def config_from_dict(table: Mapping[str, Any], *, source: str = "") -> Config:
         words["kernel"] or None,
         overrides,
         machine,
+        Environment.from_dict(_table(table, "environment")),
         name,
         words["description"],
         words["host_kernel"],
@@ -297,6 +303,8 @@ def config_to_dict(config: Config) -> dict[str, Any]:
         table["assumed"] = list(config.assumed)
     if config.machine != Machine():
         table["machine"] = config.machine.to_dict()
+    if config.environment.told():
+        table["environment"] = config.environment.told()
     if config.stack.missing:
         table["missing"] = dict(config.stack.missing)
     table["devices"] = {

@@ -20,6 +20,7 @@ from blockstack.kernel.graph import Entered
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import base_name, plain_name
 from blockstack.kernel.traced import traced_path
+from blockstack.kinds.shared.dma import IOMMU_NAMES
 from blockstack.results.result import TaskDepth
 from blockstack.results.traced import TracedPath
 from blockstack.results.validation import Comparison
@@ -65,7 +66,7 @@ _TRACED_NAMES = frozenset(
         "__ip_queue_xmit",
         "__dev_queue_xmit",
     )
-)
+) | set(IOMMU_NAMES)
 #: its return address (8; 4) and the row that the tracer gives it (48; 8, and 8 more in the row
 #: above it, since it copies the return address)
 _LEAF_BYTES = {"x86_64": 8 + 48, "i386": 4 + 16}
@@ -101,7 +102,12 @@ def as_traced(kernel: Kernel, *, rare: bool = True) -> Kernel:
     """
     seen = Entered(_TRACED_FILES, _TRACED_NAMES, _LEAF_BYTES[kernel.platform.arch])
     rows = RowSource(
-        kernel.rows.table, kernel.generation, kernel.platform, seen, () if rare else RARE_CUTS
+        kernel.rows.table,
+        kernel.generation,
+        kernel.platform,
+        seen,
+        () if rare else RARE_CUTS,
+        kernel.environment,
     )
     return replace(kernel, rows=rows)
 

@@ -29,7 +29,7 @@ def validate(
     progress : callable, optional
         ``progress(done, total, stack)``, before each stack.
     """
-    plain = as_traced(kernel.override(stack_offset=False))
+    plain = as_traced(kernel.override(stack_offset=False, environment=measurements.environment))
     typical = as_traced(plain, rare=False)
     told = [m for m in measurements.stacks if m.block is not None]
     rows = []

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from blockstack.base.environment import BARE, Environment
 from blockstack.base.errors import BlockstackError, ConfigError
 from blockstack.commands.dm_table import DeviceSpec
 from blockstack.commands.parse import DISK_SIZE, read_commands
@@ -81,13 +82,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measurements:
-    """One file: the kernel that was measured, and its stacks."""
+    """One file: the kernel that was measured, its stacks, and the machine (`meta.environment`;
+    what it does not say is as in bench/guest: no IOMMU, nothing cached, nothing synced)."""
 
     path: Path
     kernel: str
     arch: str
     meta: Mapping[str, Any]
     stacks: tuple[Measured, ...]
+    environment: Environment = BARE
 
 
 class _Pass(msgspec.Struct):
@@ -136,7 +139,31 @@ def load_measurements(path: Path) -> Measurements:
         Measured(name, tuple(e.commands), e.target, _depth(e.block), _depth(e.all))
         for name, e in data.stacks.items()
     )
-    return Measurements(path, data.meta["kernel"], data.meta["arch"], data.meta, stacks)
+    return Measurements(
+        path,
+        data.meta["kernel"],
+        data.meta["arch"],
+        data.meta,
+        stacks,
+        _environment(path, data.meta),
+    )
+
+
+def _environment(path: Path, meta: Mapping[str, Any]) -> Environment:
+    """On which machine and files a set was measured.
+
+    Raises
+    ------
+    ConfigError
+        A key or a value that there is not: it contradicts what can be measured.
+    """
+    said = meta.get("environment", {})
+    if not isinstance(said, Mapping):
+        raise ConfigError("not a table", path=f"{path}: meta.environment", value=said)
+    try:
+        return Environment.from_dict(said, "meta.environment", BARE)
+    except BlockstackError as error:
+        raise error.under(str(path)) from error
 
 
 def _sound(path: Path, name: str, entry: _Entry) -> None:

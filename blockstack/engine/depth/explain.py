@@ -129,5 +129,10 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
         notes.append(f"assumed: {kernel.generation.doubt}")
     if kernel.generation.note:
         notes.append(f"frames: {kernel.generation.note}")
+    asked = kernel.generation.environment
+    if asked:
+        told, words = kernel.environment.told(), kernel.environment.words()
+        listed = ", ".join(f"{key} {words[key]}{'' if key in told else '*'}" for key in asked)
+        notes.append(f"taken for granted (* untold: the deeper way): {listed}")
     notes.append(f"an overflow {kernel.platform.overflow_outcome}")
     return tuple(dict.fromkeys(notes))

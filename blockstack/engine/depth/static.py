@@ -90,11 +90,11 @@ class StaticTasks:
             yield self._depth(TaskName(name, source), context, deepest(paths))
 
     def _below(self, position: int, point: EntryPoint) -> LayeredPath:
-        """The deepest path below a source's submit.
-
-        fsync(2) writes dirty pages before it flushes: submit_bio from the same spine.
-        """
-        ops = {point.op, *((WRITE,) if point.name == "fsync" and WRITE in self.plan.ops else ())}
+        """The deepest path below a source's submit, of whichever operation its bios are."""
+        taken = Layers(self.plan.kernel, self.plan.stack).calls(
+            self.plan.positions[position].device
+        )
+        ops = {point.op, *(op for op in point.bios if OP_NAMES[op] in taken.ops)}
         return deepest(
             self.bound.below(
                 position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors

@@ -33,6 +33,8 @@ class EntryPoint:
         Whose stack: the calling task's, or a kernel thread's (flusher, journal, kswapd).
     path : Path or None
         The anchors that it was made from; None: network traffic.
+    bios : tuple of int
+        Operations that its bios can have, beside ``op``.
     """
 
     name: str
@@ -41,6 +43,7 @@ class EntryPoint:
     data: bool
     context: str = "caller"
     path: Path | None = None
+    bios: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,10 @@ def entries_of(
             for path in _through_files(stack, top, layers, op, name, paths[name])
         ]
         points += [
-            _way(layers, root, name, op, path, lower, i == 0)
+            replace(
+                _way(layers, root, name, op, path, lower, i == 0),
+                bios=tuple(map(OP_NAMES.index, kind.entry_bios.get(name, ()))),
+            )
             for i, (name, path) in enumerate(found)
         ]
     unplug, link = None, layers.kernel.generation.unplug_link

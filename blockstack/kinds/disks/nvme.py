@@ -3,7 +3,8 @@
 from blockstack.base.calls import Path
 from blockstack.kinds.disks.common import SIZE, mq_calls
 from blockstack.kinds.model import Kind
-from blockstack.kinds.shared.requests import DMA_CUTS, DMA_FILES, MQ_CUTS, Cuts, mq_path
+from blockstack.kinds.shared.dma import DMA_CUTS, DMA_EDGES, DMA_FILES
+from blockstack.kinds.shared.requests import MQ_CUTS, Cuts, mq_path
 
 _NVME_FILES = ("drivers/nvme/host/pci.c", "drivers/nvme/host/core.c", *DMA_FILES)
 _NVME_CUTS: Cuts = (
@@ -30,6 +31,7 @@ NVME = Kind(
                 ("nvme_prep_rq", "nvme_map_data?"),
                 _NVME_FILES,
                 queue_rqs="nvme_queue_rqs",
+                edges=DMA_EDGES,
                 cuts=_NVME_CUTS,
             ),
             # nvme_irq completes in place on the CPU's interrupt stack (threaded interrupts are off)

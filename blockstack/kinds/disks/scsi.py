@@ -5,9 +5,8 @@ from blockstack.base.registry import OPS
 from blockstack.kinds.disks.common import SIZE
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
+from blockstack.kinds.shared.dma import DMA_CUTS, DMA_EDGES, DMA_FILES
 from blockstack.kinds.shared.requests import (
-    DMA_CUTS,
-    DMA_FILES,
     MQ_CUTS,
     NOT_A_FLUSH,
     SPLIT_RING,
@@ -88,7 +87,7 @@ def scsi_path_v6_1(
         "scsi_queue_rq",
         host,
         (*_FILES_V6_1, *DMA_FILES, *files),
-        edges=base + edges,
+        edges=base + DMA_EDGES + edges,
         cuts=_CUTS_V6_1 + DMA_CUTS + cuts,
     )
 

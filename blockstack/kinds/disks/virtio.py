@@ -3,7 +3,8 @@
 from blockstack.base.calls import Path
 from blockstack.kinds.disks.common import SIZE, mq_calls
 from blockstack.kinds.model import Kind
-from blockstack.kinds.shared.requests import DMA_CUTS, DMA_FILES, MQ_CUTS, SPLIT_RING, mq_path
+from blockstack.kinds.shared.dma import DMA_CUTS, DMA_EDGES, DMA_FILES
+from blockstack.kinds.shared.requests import MQ_CUTS, SPLIT_RING, mq_path
 
 _VIRTIO_FILES = ("drivers/block/virtio_blk.c", "drivers/virtio/virtio_ring.c", *DMA_FILES)
 VIRTIO_BLK = Kind(
@@ -22,7 +23,7 @@ VIRTIO_BLK = Kind(
                 ("virtblk_add_req", "virtqueue_add_sgs"),
                 _VIRTIO_FILES,
                 queue_rqs="virtio_queue_rqs",
-                edges=(("__sg_alloc_table", "sg_pool_alloc"),),
+                edges=(("__sg_alloc_table", "sg_pool_alloc"), *DMA_EDGES),
                 cuts=SPLIT_RING + DMA_CUTS,
             ),
             Path(

@@ -12,7 +12,14 @@ from dataclasses import replace
 
 import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
-from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts, Edges, cut_rows, source_calls
+from blockstack.kinds.filesystems.common import (
+    FS_ENTRY_OPS,
+    Cuts,
+    Edges,
+    cut_rows,
+    entry_bios,
+    source_calls,
+)
 from blockstack.kinds.model import Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import with_cuts
@@ -74,7 +81,7 @@ _BTRFS_CUTS: Cuts = (
     *cut_rows("quota groups are off (btrfs quota enable)", "*qgroup*"),
     *cut_rows("no balance is running: no relocation tree", "*reloc*"),
     *cut_rows(
-        "no snapshots: a tree block has one owner (btrfs_block_can_be_shared)",
+        "a tree block has one owner (btrfs_block_can_be_shared) [snapshots=false]",
         "update_ref_for_cow->btrfs_lookup_extent_info",
         "create_pending_snapshot*",
     ),
@@ -175,6 +182,13 @@ _WORKS: Edges = tuple(
 )
 _DIRECT_WRITES = ("write-direct", "writev-direct", "aio-write")
 _FALLBACKS = tuple(f"{name}-fallback" for name in _DIRECT_WRITES)
+#: a sync, or dirty pages under direct I/O: data, a new chunk, the trees
+_SYNCED = ("write-sync", "writev-sync")
+_CACHED = (
+    *(f"{name}-direct-cached" for name in ("read", "readv", "write", "writev")),
+    *("aio-read-cached", "aio-write-cached"),
+)
+_WRITES_BACK = (*_SYNCED, *_CACHED)
 #: writes end in place, reads in a worker (volumes.c btrfs_simple_end_io)
 BTRFS_END = Path(
     ("btrfs_simple_end_io|btrfs_orig_write_end_io",),
@@ -201,7 +215,10 @@ BTRFS_END = Path(
 BTRFS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
     **FS_ENTRY_OPS,
     "read": (*FS_ENTRY_OPS["read"], "read-csum", "readv-csum", "fault-csum"),
-    "read-direct": (*FS_ENTRY_OPS["read-direct"], "read-direct-csum", "readv-direct-csum"),
+    "read-direct": (
+        *(*FS_ENTRY_OPS["read-direct"], "read-direct-csum", "readv-direct-csum"),
+        *(f"{name}-chunk" for name in _CACHED if "read" in name),
+    ),
     "write": (
         *FS_ENTRY_OPS["write"],
         "write-csum",
@@ -212,6 +229,7 @@ BTRFS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
         "worker-chunk",
         "cleaner",
         "journal-tree",
+        *(f"{name}-{more}" for name in _SYNCED for more in ("chunk", "tree")),
     ),
     "write-direct": (
         *FS_ENTRY_OPS["write-direct"],
@@ -221,6 +239,8 @@ BTRFS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
         "worker",
         "worker-chunk",
         "journal-tree",
+        *(f"{name}-{more}" for name in _SYNCED for more in ("chunk", "tree")),
+        *(f"{name}-chunk" for name in _CACHED if "write" in name),
     ),
     "fua": ("fsync", "fsync-tree", "fsync-chunk", "journal", "journal-tree"),
     "flush": ("flush", "fsync", "fsync-tree", "fsync-chunk", "journal", "journal-tree"),
@@ -285,9 +305,9 @@ def _entries(*, compress: bool) -> dict[str, Path]:
                 "submit_bio",
             ),
         )
-    for name in ("writeback", "fsync", "worker", "write-direct-meta", *_FALLBACKS):
+    for name in ("writeback", "fsync", "worker", "write-direct-meta", *_FALLBACKS, *_WRITES_BACK):
         ways[name.removesuffix("-meta") + "-chunk"] = _again(ways[name], _CHUNK_VIA, _CHUNK)
-    for name in ("writeback", "fsync", "journal"):
+    for name in ("writeback", "fsync", "journal", *_SYNCED):
         ways[name + "-tree"] = replace(
             _again(ways[name], ("submit_bio",), _TREES), edges=_TREE_SYNC
         )
@@ -323,6 +343,7 @@ def _btrfs() -> Kind:
         calls=calls["none"],
         entries=ways["none"],
         entry_ops=BTRFS_ENTRY_OPS,
+        entry_bios=entry_bios(BTRFS_ENTRY_OPS),
         verb="btrfs",
         variant="compress",
         variants=calls,

@@ -21,13 +21,46 @@ def cut_rows(reason: str, *pairs: str) -> Cuts:
 #: tasks or metadata of the same op
 FS_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
     "read": ("read", "readv", "fault", "open"),
-    "read-direct": ("read-direct", "read-direct-meta", "readv-direct", "aio-read"),
-    "write": ("write", "writev", "msync", "create", "writeback", "reclaim", "journal"),
-    "write-direct": ("write-direct", "write-direct-meta", "writev-direct", "aio-write", "journal"),
-    "fua": ("fsync", "journal"),
-    "flush": ("flush", "fsync", "journal"),
+    "read-direct": (
+        *("read-direct", "read-direct-meta", "readv-direct", "aio-read"),
+        *("read-direct-cached", "readv-direct-cached", "aio-read-cached"),
+    ),
+    "write": (
+        *("write", "writev", "msync", "create", "writeback", "reclaim", "journal"),
+        *("write-sync", "writev-sync"),
+    ),
+    "write-direct": (
+        *("write-direct", "write-direct-meta", "writev-direct", "aio-write", "journal"),
+        *("write-direct-cached", "writev-direct-cached", "aio-write-cached"),
+        *("write-sync", "writev-sync", "direct-sync-work"),
+    ),
+    "fua": ("fsync", "journal", "write-sync", "writev-sync"),
+    "flush": ("flush", "fsync", "journal", "write-sync", "writev-sync"),
     "discard": ("discard",),
 }
+
+
+def entry_bios(
+    entry_ops: Mapping[str, tuple[str, ...]], *, metadata: bool = True
+) -> Mapping[str, tuple[str, ...]]:
+    """Which operations the bios of an entry can have, beside its own.
+
+    fs/buffer.c __block_write_begin_int, fs/iomap/buffered-io.c __iomap_write_begin: a buffered
+    write of a part of a block reads it; whatever allocates or changes ``metadata`` reads them.
+    fsync(2) writes dirty pages before it flushes, and so does O_DIRECT over dirty pages.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name in {name for names in entry_ops.values() for name in names}:
+        kind, _, more = name.partition("-")
+        if "cached" in more:
+            found[name] = ("read", "write")
+        elif kind in ("read", "readv", "fault", "flush", "discard") or name == "aio-read":
+            continue
+        elif metadata or (kind in ("write", "writev") and "direct" not in more):
+            found[name] = ("read", "write") if kind == "fsync" or "sync" in more else ("read",)
+        elif kind == "fsync" or "sync" in more:
+            found[name] = ("write",)
+    return found
 
 
 def below_vfs(entry: Path) -> Path:
@@ -53,9 +86,9 @@ _ENDIO_FILES = (
 _ENDIO_CUTS: Cuts = (
     ("xfs_buf_ioend", "xfs_buf_iodone_work", "xfslogd's work: the end_io only queues it"),
     ("__bio_release_pages", "__folio_lock", "bio_check_pages_dirty releases without dirtying"),
-    ("*", "vfs_fsync_range", "the file is not opened O_SYNC"),
+    ("*", "vfs_fsync_range", "O_SYNC: iomap_dio_bio_end_io leaves it to a work queue"),
     *(
-        ("*", name, "no cached pages: no buffered I/O mixed in")
+        ("*", name, "cached pages: iomap_dio_bio_end_io leaves a write to a work queue")
         for name in ("invalidate_inode_pages2_range", "kiocb_invalidate_post_direct_write")
     ),
 )
@@ -159,7 +192,12 @@ def source_calls(
 
 
 def file_system(
-    name: str, doc: str, entries: Mapping[str, Mapping[str, Path]], calls: Mapping[str, Calls]
+    name: str,
+    doc: str,
+    entries: Mapping[str, Mapping[str, Path]],
+    calls: Mapping[str, Calls],
+    *,
+    metadata: bool = True,
 ) -> Kind:
     """A source over one device, without parameters."""
     return Kind(
@@ -171,5 +209,6 @@ def file_system(
         calls=calls,
         entries=entries,
         entry_ops=FS_ENTRY_OPS,
+        entry_bios=entry_bios(FS_ENTRY_OPS, metadata=metadata),
         verb=name,
     )

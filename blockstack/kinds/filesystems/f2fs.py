@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
-from blockstack.kinds.filesystems.common import FS_ENTRY_OPS, Cuts, Edges, cut_rows, source_calls
+from blockstack.kinds.filesystems.common import (
+    FS_ENTRY_OPS,
+    Cuts,
+    Edges,
+    cut_rows,
+    entry_bios,
+    source_calls,
+)
 from blockstack.kinds.model import Kind
 
 _FILES = ("fs/f2fs/",)
@@ -165,4 +172,5 @@ F2FS = Kind(
     verb="f2fs",
     calls={"6.1": source_calls(_ENTRIES["6.1"], F2FS_END)},
     entry_ops=F2FS_ENTRY_OPS,
+    entry_bios=entry_bios(F2FS_ENTRY_OPS),
 )

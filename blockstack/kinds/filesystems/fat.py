@@ -16,6 +16,7 @@ from blockstack.kinds.filesystems.common import (
     Edges,
     cut_rows,
     end_io,
+    entry_bios,
     source_calls,
 )
 from blockstack.kinds.filesystems.raw import RAW_V6_1
@@ -182,6 +183,7 @@ VFAT = Kind(
     entries=_ENTRIES,
     verb="vfat",
     entry_ops=VFAT_ENTRY_OPS,
+    entry_bios=entry_bios(VFAT_ENTRY_OPS),
     calls={
         gen: source_calls(
             ways,

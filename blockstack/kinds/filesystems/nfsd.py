@@ -170,6 +170,12 @@ def _nfsd() -> Kind:
             "write": ("write", "write-sync"),
             "flush": ("fsync",),
         },
+        # as the file system that it exports (`entry_bios`)
+        entry_bios={
+            "write": ("read",),
+            "write-sync": ("read", "write"),
+            "fsync": ("read", "write"),
+        },
     )
 
 

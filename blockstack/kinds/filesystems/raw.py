@@ -171,4 +171,5 @@ RAW = file_system(
             for gen in ("6.1", "6.12")
         },
     },
+    metadata=False,
 )

@@ -362,4 +362,8 @@ REISER4 = Kind(
         "fua": ("fsync", "ktxnmgrd"),
         "flush": ("fsync", "ktxnmgrd"),
     },
+    entry_bios={
+        **dict.fromkeys(("write", "unlink", "rename", "sync", "writeback", "mount"), ("read",)),
+        "fsync": ("read", "write"),
+    },
 )

@@ -122,9 +122,12 @@ _NO_MIX: Cuts = tuple(
     ("*", name, why)
     for why, names in (
         (
-            "no cached pages: no buffered I/O mixed in",
+            "no dirty pages in the page cache [cached_pages=none|clean]",
+            ("filemap_write_and_wait_range", "__filemap_fdatawrite_range"),
+        ),
+        (
+            "no cached pages: no buffered I/O mixed in [cached_pages=none]",
             (
-                "filemap_write_and_wait_range",
                 "invalidate_inode_pages2_range",
                 "kiocb_invalidate_pages",
                 "kiocb_invalidate_post_direct_write",
@@ -141,13 +144,17 @@ _NO_MIX: Cuts = tuple(
                 "filemap_read",
             ),
         ),
-        ("the file is not opened O_SYNC", ("vfs_fsync_range", "generic_write_sync")),
+        (
+            "the file is not opened O_SYNC [sync=false]",
+            ("vfs_fsync_range", "generic_write_sync"),
+        ),
     )
     for name in names
 )
 NO_SYNC: Cuts = (
-    ("*_write*", "vfs_fsync_range", "the file is not opened O_SYNC"),
-    ("iomap_dio_complete", "vfs_fsync_range", "the file is not opened O_SYNC"),
+    ("*_write*", "vfs_fsync_range", "the file is not opened O_SYNC [sync=false]"),
+    ("iomap_dio_complete", "vfs_fsync_range", "the file is not opened O_SYNC [sync=false]"),
+    ("iomap_dio_rw", "vfs_fsync_range", "the file is not opened O_SYNC [sync=false]"),
 )
 
 
@@ -224,6 +231,7 @@ def entries(fs: Fs, more: Mapping[str, Path] | None = None) -> dict[str, Path]:
             (*files, "fs/aio.c"),
             dio_cuts + more_cuts,
         )
+    found |= _cached(fs, files, dio_cuts) | _synced(fs, files, write_cuts)
     found["msync"] = Path(
         (*_MSYNC, ">" + fs.fsync, *end), fs.sync_edges, (*files, "mm/msync.c"), cuts
     )
@@ -250,6 +258,36 @@ def entries(fs: Fs, more: Mapping[str, Path] | None = None) -> dict[str, Path]:
             (*WRITE, *fs.dio_write, *end), fs.meta_write, files, dio_cuts
         )
     return {**found, **(more or {})}
+
+
+def _cached(fs: Fs, files: tuple[str, ...], cuts: Cuts) -> dict[str, Path]:
+    """O_DIRECT over dirty pages: they are written first (fs/iomap/direct-io.c __iomap_dio_rw,
+    block/fops.c, mm/filemap.c kiocb_invalidate_pages), and a mapping by ->writepages allocates."""
+    end = ("__filemap_fdatawrite_range", "submit_bio")
+    return {
+        name: Path((*call, *to, *end), fs.sync_edges, (*files, *more), cuts)
+        for name, call, to, more in (
+            ("read-direct-cached", READ, fs.dio_read, ()),
+            ("readv-direct-cached", READV, fs.dio_read, ()),
+            ("aio-read-cached", (*_AIO, "aio_read"), fs.dio_read, ("fs/aio.c",)),
+            ("write-direct-cached", WRITE, fs.dio_write, ()),
+            ("writev-direct-cached", WRITEV, fs.dio_write, ()),
+            ("aio-write-cached", (*_AIO, "aio_write"), fs.dio_write, ("fs/aio.c",)),
+        )
+    }
+
+
+def _synced(fs: Fs, files: tuple[str, ...], cuts: Cuts) -> dict[str, Path]:
+    """O_SYNC and O_DSYNC: a write ends in ->fsync (include/linux/fs.h generic_write_sync), by
+    ->write_iter itself or by iomap_dio_complete."""
+    end = ("vfs_fsync_range", ">" + fs.fsync, "submit_bio")
+    calls = {"write-sync": (*WRITE, fs.write[0]), "writev-sync": (*WRITEV, fs.write[0])}
+    if "iomap_dio_bio_iter" in fs.data:  # an asynchronous direct one, by s_dio_done_wq
+        calls["direct-sync-work"] = (*WORKER[:-1], ">iomap_dio_complete_work")
+    own = (("*", "vfs_fsync_range", "the file is not opened O_SYNC [sync=false]"),)
+    return {
+        name: Path((*call, *end), fs.sync_edges, files, cuts + own) for name, call in calls.items()
+    }
 
 
 def thread(thread: str, files: tuple[str, ...], *via: str, cuts: Cuts = CUTS) -> Path:

@@ -198,7 +198,7 @@ _CUTS_V6_1: Cuts = (
     ("*", "xlog_cil_committed", "log completion, in its own worker"),
     ("*", "xfs_reflink_*", "no shared extents"),
     ("*", "xfs_refcount*", "no shared extents"),
-    ("*", "xfs_rmap*", "no reverse map (mkfs.xfs of the time: rmapbt off)"),
+    ("*", "xfs_rmap*", "no reverse map [rmapbt=false]"),
     ("*", "xfs_trans_roll*", "a rolled transaction starts anew in the same frame"),
     ("*", "xfs_blockgc_*", "space is left"),
     ("*", "xfs_flush_inodes", "space is left"),

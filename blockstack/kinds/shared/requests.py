@@ -97,23 +97,16 @@ NOT_A_FLUSH: Cuts = (
     ("blk_mq_submit_bio", "blk_insert_flush", "only for flush and FUA (op_is_flush)"),
 )
 
-#: mapping buffers for the device (6.1): straight, without an IOMMU or bounce buffers
-DMA_FILES = ("kernel/dma/direct.c", "kernel/dma/mapping.c", "mm/dmapool.c")
-DMA_CUTS: Cuts = (
-    ("*", "swiotlb_*", "only for memory beyond the device's DMA mask"),
-    ("*", "iommu_dma_*", "only with an IOMMU"),
-    ("*", "dma_alloc_from_dev_coherent", "only for a device with memory of its own"),
-    ("dma_direct_map_sg", "dma_direct_unmap_sg", "only when a page cannot be mapped"),
-    ("*", "dma_common_*", "only for memory that must be remapped"),
-    ("*", "dma_direct_alloc_from_pool", "only in atomic context with encrypted memory"),
-)
-
 #: virtio 1.1's packed rings are an option of the hypervisor (VIRTIO_F_RING_PACKED), off in QEMU
 SPLIT_RING: Cuts = (
     ("virtqueue_add_sgs", "virtqueue_add_packed", "only with VIRTIO_F_RING_PACKED"),
     # drivers/virtio/virtio_ring.c 6.1 vring_use_dma_api: else sg_phys is taken as it is
     *(
-        (caller, "dma_map_page_attrs", "only with VIRTIO_F_ACCESS_PLATFORM (encrypted guests)")
+        (
+            caller,
+            "dma_map_page_attrs",
+            "only with VIRTIO_F_ACCESS_PLATFORM (encrypted guests) [iommu=none, swiotlb=false]",
+        )
         for caller in (
             "virtqueue_add_sgs",
             "virtqueue_add_split",
