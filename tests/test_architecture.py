@@ -219,6 +219,7 @@ def test_public_face_is_pinned():
             "CapacityResult",
             "Config",
             "Device",
+            "Environment",
             "Explanation",
             "Frame",
             "FrameTable",

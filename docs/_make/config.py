@@ -27,6 +27,7 @@ A scenario is one TOML file (UTF-8). This page's tables are made from the regist
 | `[devices.NAME]` | one table per device: `kind`, `on` (one name or a list, in member order), and the kind's parameters |
 | `[devices.NAME.limits]` | queue limits that differ from the driver's: [limits](limits.md) |
 | `[workload]` | what arrives, in fio's words |
+| `[environment]` | what is told of the machine and its files; the rest counts as the deeper way: [below](#environment) |
 | `[machine]` | for `blockstack capacity`: `cpus` (8), `ghz` (3.0), `ipc` (1.5, instructions per cycle) |
 
 Sizes are text with a unit (`"64 KiB"`, `"100 GiB"`, fio's `"4k"`) or a number of bytes. A dm-linear
@@ -34,6 +35,20 @@ Sizes are text with a unit (`"64 KiB"`, `"100 GiB"`, fio's `"4k"`) or a number o
 its card with `nic`; md arrays of one external-metadata container name it with `container` and may
 share their disks. Unknown keys are errors; an error cites the key's path, as in
 `host.toml: devices.md0.on[1]`.
+
+## Environment
+
+What a call path takes for granted, from 6.1 on (kernels before have no IOMMU here, no `O_SYNC`, and nothing
+cached under direct I/O). Each default is the deeper way.
+
+| key | default | meaning |
+|---|---|---|
+| `iommu` | `any` | what translates the devices' addresses: `none`, `intel` (VT-d), `amd` (AMD-Vi); `any`: the deeper of them |
+| `swiotlb` | true | buffers may be bounced: encrypted guests, devices with a short DMA mask |
+| `cached_pages` | `dirty` | pages of the file in the page cache under `O_DIRECT`: `none`, `clean`, `dirty` |
+| `sync` | true | files may be opened with `O_SYNC` or `O_DSYNC` |
+| `rmapbt` | true | XFS keeps a reverse map (`mkfs.xfs -m rmapbt=1`) |
+| `snapshots` | true | btrfs has snapshots: a tree block may have several owners |
 
 ## Workload
 

@@ -167,7 +167,7 @@ def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
 @pytest.mark.slow
 def test_reads_allocate_nothing() -> None:
     for kind, name, k in ways(("ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat")):
-        if name.startswith("read"):
+        if name.startswith("read") and "cached" not in name:  # that writes dirty pages back
             assert not {
                 "ext3_new_blocks",
                 "ext4_mb_new_blocks",

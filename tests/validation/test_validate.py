@@ -11,6 +11,7 @@ from places import ROOT
 from rich.console import Console
 from typer.testing import CliRunner
 
+from blockstack.base.environment import BARE
 from blockstack.base.errors import BlockstackError, ConfigError
 from blockstack.cli import app
 from blockstack.commands.parse import read_commands
@@ -118,7 +119,8 @@ def test_without_one_edge_a_bound_breaks():
     """Take the pool's allocator away and the virtio path is too short for what was measured."""
     measured = load_measurements(FILES["linux-6.1-i386"])
     one = next(m for m in measured.stacks if m.name == "virtio-blk")
-    kernel = val.as_traced(load_kernel("linux-6.1-i386").override(stack_offset=False))
+    bare = load_kernel("linux-6.1-i386").override(stack_offset=False, environment=BARE)
+    kernel = val.as_traced(bare)
     assert val.compare(one, kernel).holds
     gen = GENERATIONS["6.1"]
     less = replace(gen, edges=tuple(e for e in gen.edges if e[0] != "mempool_alloc"))

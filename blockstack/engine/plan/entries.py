@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from blockstack.base.calls import Path
 from blockstack.base.errors import UnsupportedKind
-from blockstack.engine.plan.arrays import OP_NAMES
+from blockstack.engine.plan.arrays import OP_NAMES, WRITE
 from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.network import send
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
@@ -168,7 +168,7 @@ def entries_of(
         points += [
             replace(
                 _way(layers, root, name, op, path, lower, i == 0),
-                bios=tuple(map(OP_NAMES.index, kind.entry_bios.get(name, ()))),
+                bios=_bios(kind, layers, name),
             )
             for i, (name, path) in enumerate(found)
         ]
@@ -197,6 +197,14 @@ def _through_files(
         return tuple(path.then(file) for file in calls.files.get(word, ()))
     served = calls.submit_ops.get(OP_NAMES[op])
     return (path if served is None else path.then(served),)
+
+
+def _bios(kind: Kind, layers: Layers, name: str) -> tuple[int, ...]:
+    """Operations that an entry's bios can have beside its own; what they read was looked up in
+    kernels from 6.1 on."""
+    read = bool(layers.kernel.generation.environment)
+    found = (OP_NAMES.index(op) for op in kind.entry_bios.get(name, ()))
+    return tuple(op for op in found if read or op == WRITE)
 
 
 def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ _NO_MIX: Cuts = tuple(
     for why, names in (
         (
             "no dirty pages in the page cache [cached_pages=none|clean]",
-            ("filemap_write_and_wait_range", "__filemap_fdatawrite_range"),
+            ("filemap_write_and_wait_range",),
         ),
         (
             "no cached pages: no buffered I/O mixed in [cached_pages=none]",
@@ -263,9 +263,10 @@ def entries(fs: Fs, more: Mapping[str, Path] | None = None) -> dict[str, Path]:
 def _cached(fs: Fs, files: tuple[str, ...], cuts: Cuts) -> dict[str, Path]:
     """O_DIRECT over dirty pages: they are written first (fs/iomap/direct-io.c __iomap_dio_rw,
     block/fops.c, mm/filemap.c kiocb_invalidate_pages), and a mapping by ->writepages allocates."""
-    end = ("__filemap_fdatawrite_range", "submit_bio")
+    end = ("do_writepages", "submit_bio")
+    own = (("*", "do_writepages", "no dirty pages in the page cache [cached_pages=none|clean]"),)
     return {
-        name: Path((*call, *to, *end), fs.sync_edges, (*files, *more), cuts)
+        name: Path((*call, *to, *end), fs.sync_edges, (*files, *more), cuts + own)
         for name, call, to, more in (
             ("read-direct-cached", READ, fs.dio_read, ()),
             ("readv-direct-cached", READV, fs.dio_read, ()),

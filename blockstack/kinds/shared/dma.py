@@ -37,11 +37,14 @@ DMA_EDGES: Edges = tuple(
         ("__domain_mapping", ("pfn_to_dma_pte", "iommu_flush_iotlb_psi")),
         ("pfn_to_dma_pte", ("iommu_alloc_pages_node",)),
         ("intel_iommu_iotlb_sync_map", ("cache_tag_flush_range_np", "iommu_flush_iotlb_psi")),
-        ("iommu_flush_iotlb_psi", ("qi_flush_iotlb",)),
+        ("iommu_flush_iotlb_psi", ("qi_flush_iotlb", "__iommu_flush_iotlb")),
         ("qi_flush_iotlb", ("qi_submit_sync",)),
         ("cache_tag_flush_range", ("cache_tag_flush_iotlb", "qi_batch_flush_descs")),
         ("cache_tag_flush_range_np", ("cache_tag_flush_iotlb", "qi_batch_flush_descs")),
-        ("cache_tag_flush_iotlb", ("qi_batch_flush_descs", "__iommu_flush_iotlb")),
+        (
+            "cache_tag_flush_iotlb",
+            ("qi_batch_flush_descs", "__iommu_flush_iotlb", "qi_flush_iotlb"),
+        ),
         ("qi_batch_flush_descs", ("qi_submit_sync",)),
         # struct io_pgtable_ops: ->map_pages
         ("amd_iommu_map_pages", ("iommu_v1_map_pages", "iommu_v2_map_pages")),
