@@ -18,6 +18,8 @@ from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.cli.boundary import BAD_INPUT
 from blockstack.cli.common import (
     STATUS,
+    DriverOpt,
+    FstypeOpt,
     JsonOpt,
     SkipOpt,
     app,
@@ -29,6 +31,7 @@ from blockstack.cli.common import (
 from blockstack.cli.terminal import errors, printer
 from blockstack.engine.depth.explain import explain
 from blockstack.hosts.draft import UNKNOWN
+from blockstack.hosts.narrow import Narrowed
 from blockstack.hosts.sniff import is_source
 from blockstack.kernel import PROFILES, Kernel, load_kernel
 from blockstack.kernel.choose import Build, candidates
@@ -128,11 +131,17 @@ def _exists(name: str) -> bool:
         return False
 
 
-def check_host(source: str, kernels: Sequence[str], skip: Sequence[str], load: Load) -> HostRow:
+def check_host(
+    source: str,
+    kernels: Sequence[str],
+    skip: Sequence[str],
+    load: Load,
+    narrowed: Narrowed | None = None,
+) -> HostRow:
     """One row; a source that cannot be read says why, and stops nothing."""
     row = HostRow(source)
     try:
-        case = _open(row, source, skip, kernels)
+        case = _open(row, source, skip, kernels, narrowed)
         stack = case.stack
         row.host, row.devices = stack.name, len(stack.devices)
         judged = _judged(case, kernels, load)
@@ -176,11 +185,17 @@ def _over(row: HostRow, verdicts: Mapping[str, bool | None]) -> None:
         row.why = "; ".join(filter(None, (f"overflows on {over}, not on every kernel", row.why)))
 
 
-def _open(row: HostRow, source: str, skip: Sequence[str], kernels: Sequence[str]) -> Config:
+def _open(
+    row: HostRow,
+    source: str,
+    skip: Sequence[str],
+    kernels: Sequence[str],
+    narrowed: Narrowed | None,
+) -> Config:
     row.kernel = " ".join(kernels)  # until it is judged
     if not is_source(source):
         return load_config(source)
-    case, found = open_host([source], kernels[0] if kernels else None, (*skip, UNKNOWN))
+    case, found = open_host([source], kernels[0] if kernels else None, (*skip, UNKNOWN), narrowed)
     row.left_out = found.left_out
     return case
 
@@ -239,6 +254,8 @@ def check(
         ),
     ] = None,
     skip: SkipOpt = None,
+    driver: DriverOpt = None,
+    fstype: FstypeOpt = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     as_json: JsonOpt = False,
 ) -> None:
@@ -252,7 +269,8 @@ def check(
         names = list(kernel or ())
         for name in names:
             load(name)
-        rows = list(_rows(hosts_of(sources), names, skip or (), load))
+        narrowed = Narrowed(driver or (), fstype or ())
+        rows = list(_rows(hosts_of(sources), names, skip or (), load, narrowed))
     answers = [row.fits for row in rows]
     fits = False if False in answers else None if None in answers else True
     if as_json:
@@ -284,12 +302,16 @@ def _show(rows: Sequence[HostRow]) -> None:
 
 
 def _rows(
-    sources: Sequence[str], kernels: Sequence[str], skip: Sequence[str], load: Load
+    sources: Sequence[str],
+    kernels: Sequence[str],
+    skip: Sequence[str],
+    load: Load,
+    narrowed: Narrowed,
 ) -> Iterator[HostRow]:
     console = errors()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         for source in bar.track(sources, description="hosts"):
-            yield check_host(source, kernels, skip, load)
+            yield check_host(source, kernels, skip, load, narrowed)
 
 
 def _csv(rows: Sequence[HostRow]) -> str:

@@ -24,6 +24,7 @@ from blockstack.cli.boundary import (
 )
 from blockstack.cli.terminal import say
 from blockstack.hosts.build import Imported, build
+from blockstack.hosts.narrow import Narrowed
 from blockstack.hosts.sniff import is_source, read_sources
 from blockstack.kernel import FrameTable, Kernel, load_kernel, read_frames
 from blockstack.kernel.choose import Build
@@ -130,6 +131,23 @@ SkipOpt = Annotated[
         "left then never fits for certain.",
     ),
 ]
+DriverOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--driver",
+        metavar="[DISK=]DRIVER",
+        help="Of a host: the SCSI host driver of a disk, or of all disks of which no source "
+        "tells how they are reached.",
+    ),
+]
+FstypeOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fstype",
+        metavar="DEVICE=TYPE",
+        help="Of a host: the type of the file system on a device or mount point: sda1=xfs.",
+    ),
+]
 SetOpt = Annotated[
     list[str] | None,
     typer.Option(
@@ -174,11 +192,16 @@ def memory_limit(text: str | None) -> int | None:
 
 
 def open_host(
-    sources: Sequence[str | Path], kernel: str | None = None, skip: Iterable[str] = ()
+    sources: Sequence[str | Path],
+    kernel: str | None = None,
+    skip: Iterable[str] = (),
+    narrowed: Narrowed | None = None,
 ) -> tuple[Config, Imported]:
     """A host as a config: its kernel is the host's own or stands for it, its workload mixed."""
     first = Path(sources[0]).name if sources else ""
     host = read_sources(sources)
+    if narrowed is not None:
+        narrowed.tell(host)
     own = Build(host.release, host.machine, host.real_time)
     chosen = kernel_for(kernel, own, said=kernel is not None)
     found = build(

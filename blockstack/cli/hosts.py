@@ -9,6 +9,8 @@ import typer
 from blockstack.base.errors import ConfigError
 from blockstack.base.files import write_text
 from blockstack.cli.common import (
+    DriverOpt,
+    FstypeOpt,
     JsonOpt,
     KernelOpt,
     SkipOpt,
@@ -23,6 +25,7 @@ from blockstack.cli.terminal import say
 from blockstack.engine.depth.simulate import simulate
 from blockstack.hosts.build import Imported
 from blockstack.hosts.capture import script
+from blockstack.hosts.narrow import Narrowed
 from blockstack.kernel import RULES
 from blockstack.scenario.config import Config, config_to_dict, dump_config
 
@@ -49,6 +52,8 @@ def import_(
     run: Annotated[bool, typer.Option("--run", help="Run it at once.")] = False,
     kernel: KernelOpt = None,
     skip: SkipOpt = None,
+    driver: DriverOpt = None,
+    fstype: FstypeOpt = None,
     bios: Annotated[int, typer.Option("--bios", min=1, help="For --run.")] = 200_000,
     as_json: JsonOpt = False,
 ) -> None:
@@ -58,7 +63,7 @@ def import_(
     kernel wins (docs/import.md). What is assumed and what is left out is printed and written.
     """
     with bad_input(as_json):
-        case, found = open_host(sources, kernel, skip or ())
+        case, found = open_host(sources, kernel, skip or (), Narrowed(driver or (), fstype or ()))
         text = toml_of(case, found)
         if output is not None:
             _write(output, text)

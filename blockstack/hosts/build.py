@@ -76,6 +76,8 @@ def build(
     """
     own = Build(host.release, host.machine, host.real_time)
     draft = Draft(host, frozenset(skip), generation or PROFILES[stands_for(own).name].generation)
+    for text in host.contradictions():
+        host.note(text)
     parts = _parts(draft)
     _used_only(draft, parts)
     add_unseen(draft, parts.values())

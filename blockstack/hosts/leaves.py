@@ -13,6 +13,8 @@ _HOST_DRIVERS: Mapping[str, str] = {
     "megaraid_sas": "megasas",
     "virtio_scsi": "virtio-scsi",
     "Virtio SCSI HBA": "virtio-scsi",
+    "megasas": "megasas",
+    "virtio-scsi": "virtio-scsi",
 }
 _TRANSPORT_DRIVERS: Mapping[str, str] = {"ata": "ahci", "virtio-scsi": "virtio-scsi"}
 

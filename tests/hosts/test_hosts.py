@@ -23,6 +23,7 @@ from blockstack.hosts.build import build
 from blockstack.hosts.formats import FORMATS, recognise
 from blockstack.hosts.model.host import Host, canonical
 from blockstack.hosts.model.naming import disk_of_partition, name_of_number
+from blockstack.hosts.narrow import Narrowed
 from blockstack.hosts.readers import queue
 from blockstack.hosts.sniff import read_sources
 
@@ -358,3 +359,27 @@ def test_skipping_what_nothing_tells():
 def test_network_file_systems_come_over_a_card():
     found = stack("srv:/x /mnt nfs rw 0 0\n/dev/sda1 / ext4 rw 0 0\n")
     assert kinds(found)["/mnt"] == "nfs" and found.stack.nic_of("/mnt").name == "net0"
+
+
+def test_sources_that_contradict_each_other_are_named():
+    disks = '{"blockdevices": [{"name": "md0", "type": "raid1", "children": []}]}'
+    array = "Personalities : [raid5]\nmd0 : active raid5 sda[0] sdb[1] sdc[2]\n      8 blocks\n"
+    found = stack(array, disks)
+    assert kinds(found)["md0"] == "md-raid5"
+    assert any("md_level is raid5 by mdstat, raid1 by lsblk" in note for note in found.notes)
+    assert not any("contradict" in note for note in stack(LSBLK, TABLE, INFO).notes)
+
+
+def test_what_a_user_says_where_no_source_does():
+    disks = '{"blockdevices": [{"name": "sda", "type": "disk", "mountpoint": "/"}]}'
+    host = read(disks)
+    Narrowed(["megaraid_sas"], ["/=xfs"]).tell(host)
+    found = build(host)
+    assert found.stack.devices["sda"].params["driver"] == "megasas" and kinds(found)["/"] == "xfs"
+    host = read(disks)
+    Narrowed(["ahci", "sda=virtio-scsi"]).tell(host)
+    told = build(host, skip=["unknown"]).stack.devices["sda"]
+    assert told.params["driver"] == "virtio-scsi"
+    for wrong in (Narrowed(["sdz=ahci"]), Narrowed((), ["xfs"]), Narrowed((), ["sdz=xfs"])):
+        with pytest.raises(BlockstackError, match=r"--driver|--fstype"):
+            wrong.tell(read(disks))

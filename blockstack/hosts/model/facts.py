@@ -19,6 +19,7 @@ class Source:
     doc: str = ""
 
 
+USER = Source("user", 80, "`--driver`, `--fstype`")
 # what the kernel itself says
 DMSETUP = Source("dmsetup", 70, "the kernel's own dm tables, dependencies, names")
 SYSFS = Source("sysfs", 60, "`/sys`, live or dumped")
@@ -45,6 +46,7 @@ ANSIBLE = Source("ansible", 10, "variables of ansible's storage role")
 
 #: by rank, the highest first; a reader of another tool makes a `Source` of its own beside these
 SOURCES: tuple[Source, ...] = (
+    USER,
     DMSETUP,
     SYSFS,
     CAPTURE,

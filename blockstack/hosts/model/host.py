@@ -6,9 +6,9 @@ field, the one that stands nearer to the kernel wins (`facts.SOURCES`).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from blockstack.base.errors import BlockstackError
 from blockstack.hosts.model.facts import ROUNDED, Facts, QueueFacts, Source
@@ -55,6 +55,9 @@ class Told:
     rank: int
 
 
+#: fields of which two sources cannot both be right
+_COMPARED = ("size_sectors", "start_sectors", "md_level", "md_chunk_bytes", "lvm_segtype", "fstype")
+_TOOLS_ROUND_SECTORS = 2048  # to whole KiB (mdstat) or extents
 _FACTS, _QUEUE = Facts.__slots__, QueueFacts.__slots__
 
 
@@ -70,12 +73,15 @@ class Node:
     queue : QueueFacts
     told : mapping of field to Told
         Of both; a field that no source tells is not in it.
+    disputed : mapping of field to what each source says
+        Where sources contradict each other.
     """
 
     names: dict[str, None] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
     queue: QueueFacts = field(default_factory=QueueFacts)
     told: dict[str, Told] = field(default_factory=dict)
+    disputed: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def tell(
         self,
@@ -103,8 +109,20 @@ class Node:
             if value is None or value == "":
                 continue
             held = self.told.get(name)
+            self._compare(name, value, by)
             if held is None or by.rank > held.rank or (again and by == held):
                 self.put(name, value, by)
+
+    def _compare(self, name: str, value: Any, by: Told) -> None:
+        """Remember that two sources contradict each other, both exact."""
+        held = self.told.get(name)
+        if held is None or name not in _COMPARED or held.source == by.source:
+            return
+        exact = held.rank == held.source.rank and by.rank == by.source.rank
+        mine = getattr(self.facts, name)
+        near = isinstance(value, int) and abs(value - mine) < _TOOLS_ROUND_SECTORS
+        if exact and value != mine and not near:
+            self.disputed.setdefault(name, {held.source.name: mine})[by.source.name] = value
 
     def put(self, name: str, value: object, by: Told) -> None:
         """Set a field, whoever told it before."""
@@ -232,6 +250,16 @@ class Host:
         """All devices, in the order in which they were first named."""
         return self._nodes.values()
 
+    def contradictions(self) -> Iterator[str]:
+        """What sources contradict each other in, each with who says what."""
+        for node in self._nodes.values():
+            for name, said in node.disputed.items():
+                each = ", ".join(f"{value} by {source}" for source, value in said.items())
+                yield (
+                    f"{node.label}: the sources contradict each other: {name} is {each}; "
+                    f"{node.told[name].source.name} is taken"
+                )
+
     def note(self, text: str) -> None:
         """Remember what was assumed or passed over, once."""
         self.notes[text] = None
@@ -254,9 +282,12 @@ class Host:
         for n in other.names:
             node.names[n] = None
             self._by_name[n] = node
+        node.disputed |= other.disputed
         for record, names in ((other.facts, _FACTS), (other.queue, _QUEUE)):
             for name in names:
                 by, held = other.told.get(name), node.told.get(name)
+                if by is not None:
+                    node._compare(name, getattr(record, name), by)
                 if by is not None and (held is None or by.rank > held.rank):
                     node.put(name, getattr(record, name), by)
         del self._nodes[id(other)]
