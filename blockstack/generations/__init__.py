@@ -95,14 +95,14 @@ def generation_of(version: tuple[int, ...]) -> Generation | None:
 
     A version in whose source the anchors were not read is in `Generation.doubt`.
     """
-    gen = next(
-        (
-            gen
-            for gen in GENERATIONS.values()
-            if any(low <= version < high for low, high in gen.spans)
-        ),
-        None,
-    )
+    spanned = [
+        (low, gen)
+        for gen in GENERATIONS.values()
+        for low, high in gen.spans
+        if low <= version < high
+    ]
+    # a child's span may lie in its parent's open one: the span that begins last is the nearest
+    gen = max(spanned, key=lambda row: row[0])[1] if spanned else None
     if gen is None:
         return None
     if any(version[: len(read)] == read for read in gen.read_in):

@@ -102,12 +102,26 @@ def test_the_nearest_row_wins_along_the_chain(later):
     assert in_generation({"6.12": 2}, "6.1") is None
 
 
-def test_spans_do_not_overlap_and_hold_what_ships():
-    spans = [span for gen in GENERATIONS.values() for span in gen.spans]
-    assert all(b <= c or d <= a for (a, b), (c, d) in combinations(spans, 2))
+def test_spans_overlap_only_in_a_child_and_hold_what_ships():
+    """A child begins within its parent's open span, and what follows is the child's."""
+    spans = [(span, gen) for gen in GENERATIONS.values() for span in gen.spans]
+    for ((a, b), one), ((c, d), other) in combinations(spans, 2):
+        apart = b <= c or d <= a
+        assert apart or one.name in other.lineage or other.name in one.lineage, (one, other)
+    assert len({span[0] for span, _ in spans}) == len(spans)
     for profile in PROFILES.values():
         found = generation_of(Build(profile.release).version)
         assert found is GENERATIONS[profile.generation]
+
+
+def test_a_child_may_begin_in_its_parents_open_span(monkeypatch):
+    """Nothing in the parent's file need change for it."""
+    newest = GENERATIONS[NEWEST]
+    (_, end), begin = newest.spans[-1], (newest.spans[-1][0][0] + 1, 1)
+    made = newest.child(".".join(map(str, begin)), spans=((begin, end),))
+    monkeypatch.setitem(GENERATIONS, made.name, made)
+    assert generation_of((*begin, 4)) is made
+    assert generation_of((begin[0], 0)).name == NEWEST
 
 
 def test_an_unknown_generation_names_those_that_there_are():
