@@ -92,6 +92,11 @@ class Measurements:
     stacks: tuple[Measured, ...]
     environment: Environment = BARE
 
+    @property
+    def name(self) -> str:
+        """The file's name without its endings."""
+        return self.path.name.removesuffix(".gz").removesuffix(".json")
+
 
 class _Pass(msgspec.Struct):
     max_bytes: int

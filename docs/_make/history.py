@@ -14,7 +14,7 @@ from blockstack.kinds import KINDS, Calls, Kind
 from blockstack.scenario.config import load_config
 from blockstack.scenario.shipped import scenarios
 from blockstack.stack import Stack
-from blockstack.validation.files import kernel_for, measured_files
+from blockstack.validation.files import measured_files
 from blockstack.validation.measured import Measurements
 from blockstack.workload import Workload
 
@@ -126,7 +126,7 @@ def _bytes(value: int, exact: bool = True) -> str:
 
 def _measured() -> list[Measurements]:
     """The measured stacks of the kernels that the page compares."""
-    return [m for m in measured_files() if kernel_for(m).name in NEW]
+    return [m for m in measured_files() if m.name in NEW]
 
 
 def _measured_step(measured: Measurements) -> int:

@@ -7,9 +7,10 @@ named: ``config``, ``import``, ``validation``, ``figures``, ``history``.
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from blockstack.base.environment import BARE
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel import load_kernel
 from blockstack.present import plots
@@ -68,45 +69,46 @@ def write_figures(root: Path) -> None:
 
 def write_validation(root: Path) -> None:
     """The recorded bounds, the summary on the page, and the picture."""
-    files = []
+    files: dict[str, Validation] = {}
     for measured in measured_files():
-        print(f"validation: {measured.kernel}", file=sys.stderr)
-        files.append(validate(measured, kernel_for(measured)))
-    for found in files:
+        print(f"validation: {measured.name}", file=sys.stderr)
+        files[measured.name] = validate(measured, kernel_for(measured))
+    for name, found in files.items():
         kept = record(found)
         rows = ",\n".join(
-            f"  {json.dumps(name)}: {json.dumps(pair)}" for name, pair in kept["stacks"].items()
+            f"  {json.dumps(one)}: {json.dumps(pair)}" for one, pair in kept["stacks"].items()
         )
-        (root / f"blockstack/validation/data/bounds/{found.kernel}.json").write_text(
+        (root / f"blockstack/validation/data/bounds/{name}.json").write_text(
             f'{{"table": {json.dumps(kept["table"])}, "stacks": {{\n{rows}\n}}}}\n'
         )
     page = root / "docs/validate.md"
     page.write_text(between_marks(page.read_text(), "\n".join(summary_lines(files))))
-    plots.save(plots.validated(files), str(root / "docs/img/validate.svg"))
+    default = [files[one.name] for one in measured_files() if one.environment == BARE]
+    plots.save(plots.validated(default), str(root / "docs/img/validate.svg"))
 
 
-def summary_lines(files: Sequence[Validation]) -> Iterator[str]:
-    """One row per kernel; which stacks have no bound."""
+def summary_lines(files: Mapping[str, Validation]) -> Iterator[str]:
+    """One row per set; which stacks have no bound."""
     yield (
-        "| kernel | stacks | modelled | bounds that hold | bound: median, p90 | "
+        "| set | stacks | modelled | bounds that hold | bound: median, p90 | "
         "typical: median, p90 | context not told: median, p90 | traced path: complete, off by |"
     )
     yield "|---|---|---|---|---|---|---|---|"
-    for r in files:
+    for name, r in files.items():
         s = r.summary()
         pairs = [
             f"{s[f'{word}median_ratio']:.3f}, {s[f'{word}p90_ratio']:.3f}"
             for word in ("", "typical_", "untold_")
         ]
         yield (
-            f"| {r.measured_kernel} | {s['stacks']} | {s['modelled']} | {s['holds']} | "
+            f"| {name} | {s['stacks']} | {s['modelled']} | {s['holds']} | "
             + " | ".join(pairs)
             + f" | {s['traced_complete']} of {s['traced']}, "
             f"{100 * s['traced_complete_mean_error']:.2f} % in the mean, at most "
             f"{s['traced_complete_max_error_bytes']} bytes; all: "
             f"{100 * s['traced_mean_error']:.2f} % |"
         )
-    refused = sorted({row.name for r in files for row in r.rows if row.refused})
+    refused = sorted({row.name for r in files.values() for row in r.rows if row.refused})
     yield ""
     yield "Refused: " + (", ".join(f"`{name}`" for name in refused) or "none") + "."
 

@@ -10,7 +10,7 @@ from places import ROOT
 from typer.testing import CliRunner
 
 from blockstack.cli import app
-from blockstack.validation.files import SHIPPED, kernel_for, measured_files
+from blockstack.validation.files import SHIPPED, measured_files
 from docs._make import history, hosts
 from docs._make.config import lines
 
@@ -80,11 +80,9 @@ def test_validation_summary_has_the_recorded_set():
     """Made by: python -m docs._make.pages. The figures themselves are the recorded ones."""
     page = (ROOT / "docs/validate.md").read_text()
     for measured in measured_files():
-        (row,) = re.findall(rf"^\| {re.escape(measured.kernel)} \|.*$", page, re.MULTILINE)
+        (row,) = re.findall(rf"^\| {re.escape(measured.name)} \|.*$", page, re.MULTILINE)
         stacks, modelled, holds = (int(cell) for cell in row.split(" | ")[1:4])
-        recorded = json.loads(
-            (SHIPPED / "bounds" / f"{kernel_for(measured).name}.json").read_text()
-        )["stacks"]
+        recorded = json.loads((SHIPPED / "bounds" / f"{measured.name}.json").read_text())["stacks"]
         depth = {m.name: m.block.max_bytes for m in measured.stacks}
         bounds = {name: n for name, (n, _) in recorded.items() if n is not None}
         assert (stacks, modelled) == (len(recorded), len(bounds))
