@@ -15,6 +15,7 @@ import typer
 from rich.progress import Progress
 
 from blockstack.base.errors import BlockstackError, UnsupportedKind
+from blockstack.base.harmless import for_csv
 from blockstack.cli.boundary import BAD_INPUT
 from blockstack.cli.common import (
     STATUS,
@@ -324,19 +325,18 @@ def _csv(rows: Sequence[HostRow]) -> str:
         figures = (
             [d.task, d.peak_bytes, d.limit_bytes, d.headroom_bytes, d.exact] if d else ([""] * 5)
         )
-        writer.writerow(
-            [
-                row.source,
-                row.host,
-                row.devices,
-                row.kernel,
-                "error" if row.failed else verdict_word(row.fits),
-                *figures,
-                *(row.headroom.get(k, "") for k in kernels),
-                " ".join(row.at_most),
-                len(row.left_out),
-                row.why,
-                row.kernel_assumed,
-            ]
-        )
+        cells = [
+            row.source,
+            row.host,
+            row.devices,
+            row.kernel,
+            "error" if row.failed else verdict_word(row.fits),
+            *figures,
+            *(row.headroom.get(k, "") for k in kernels),
+            " ".join(row.at_most),
+            len(row.left_out),
+            row.why,
+            row.kernel_assumed,
+        ]
+        writer.writerow([for_csv(cell) for cell in cells])
     return out.getvalue()

@@ -1,12 +1,15 @@
 """The one look of every picture: colours, bytes on the axis, limits named, provenance."""
 
+import io
 import textwrap
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blockstack.base.errors import BlockstackError
 from blockstack.base.files import written_whole
+from blockstack.base.harmless import for_xml
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -214,7 +217,12 @@ def save(ax: "Axes", path: str) -> None:
         try:
             with written_whole(path) as out:
                 figure: Any = ax.figure
-                figure.savefig(out, format=ending, metadata=dates, dpi=160)
+                drawn = io.BytesIO()
+                with warnings.catch_warnings():  # a sign that no font has is drawn as a box
+                    warnings.filterwarnings("ignore", "Glyph", UserWarning)
+                    figure.savefig(drawn, format=ending, metadata=dates, dpi=160)
+                data = drawn.getvalue()
+                out.write(for_xml(data.decode()).encode() if ending == "svg" else data)
         except OSError as error:
             raise BlockstackError(
                 f"cannot be written: {error.strerror or error}", path=path

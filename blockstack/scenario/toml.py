@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockstack.base.errors import ConfigError
+from blockstack.base.harmless import for_terminal
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _ESCAPES = {
@@ -26,7 +27,7 @@ def _quoted(text: str) -> str:
     for char in text:
         if char in _ESCAPES:
             out.append(_ESCAPES[char])
-        elif ord(char) < 32 or ord(char) == 127:
+        elif char != for_terminal(char):
             out.append(f"\\u{ord(char):04x}")
         else:
             out.append(char)

@@ -11,6 +11,7 @@ from typing import Any
 
 from blockstack.base.errors import BlockstackError
 from blockstack.base.files import write_text
+from blockstack.base.harmless import for_xml
 from blockstack.engine.depth.explain import explain
 from blockstack.engine.study.nesting import LayerLimit, max_layers
 from blockstack.present import plots
@@ -159,14 +160,16 @@ def report(
         pack = Pack(folder / "index.html", tuple(sections), tuple(unread))
         write_text(
             pack.page,
-            template.render(
-                views=views,
-                unread=unread,
-                state=_STATES[pack.fits],
-                word=_WORDS[pack.fits],
-                states=_STATES,
-                words=_WORDS,
-                rows=sorted(views, key=lambda v: v["worst"].headroom_bytes),
+            for_xml(
+                template.render(
+                    views=views,
+                    unread=unread,
+                    state=_STATES[pack.fits],
+                    word=_WORDS[pack.fits],
+                    states=_STATES,
+                    words=_WORDS,
+                    rows=sorted(views, key=lambda v: v["worst"].headroom_bytes),
+                )
             ),
         )
     except OSError as error:
