@@ -10,7 +10,8 @@ an edge, an indirect call that the kind or the topology resolves:
     ``("caller", "callee")``, where ``?`` after a name says that some builds lack the function;
 a cut, a call that the path cannot take, with the reason in the kernel's code:
     ``("caller", "callee", "reason")``, where ``*`` stands for any text and ``"below f"`` for
-    every caller while ``f`` is on the stack; a reason that ends in ``[key=word]`` holds only in
+    every caller while ``f`` is on the stack (``"below f->g"``: below that
+    call of it); a reason that ends in ``[key=word]`` holds only in
     such an `Environment`.
 """
 

@@ -110,6 +110,9 @@ class Generation:
         assumed, and shown as such.
     roots : mapping of (arch, pseudo function) to Root
         ``@syscall``, ``@kthread``, ``@fault``, ``@softirq``, ``@hardirq``.
+    allocations : tuple of (``below caller->allocator``, what starts reclaim, reason)
+        Allocations that may not wait, by call site: every other one may start page reclaim. Empty:
+        not read, reclaim is a budget.
     budgets : mapping of name to Path
         What may come on top of a block path and is bounded by itself (reclaim, schedule).
     renames : mapping of function to tuple of str
@@ -161,6 +164,7 @@ class Generation:
     note: str = ""
     assumed: Mapping[str, int] = field(default_factory=dict)
     roots: Mapping[tuple[str, str], Root] = field(default_factory=dict)
+    allocations: tuple[CutText, ...] = ()
     budgets: Mapping[str, Path] = field(default_factory=dict)
     renames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)

@@ -154,6 +154,9 @@ class Profile:
         Of the table: where a function's frame stands.
     generation : str
         Set by the generation whose file has the profile.
+    other_data : str
+        The frame table of the same source built otherwise, where its compiler is not that of the
+        time: a verdict goes over both.
     """
 
     data: str
@@ -161,6 +164,7 @@ class Profile:
     platform: Platform
     column: int = 1
     generation: str = ""
+    other_data: str = ""
 
 
 def i386_v2_6(thread_size_bytes: int, thread_info_bytes: int) -> Platform:

@@ -1,6 +1,6 @@
 """Linux 2.6.0 to 2.6.21: make_request functions that call each other down the stack."""
 
-from blockstack.base.calls import Path
+from blockstack.base.calls import CutText, Path
 from blockstack.generations.model import IRQ_ROOTS, Generation, Root, StackRules
 from blockstack.generations.platform import Profile, i386_v2_6
 
@@ -61,6 +61,62 @@ BUDGETS = {
     "schedule": Path(("schedule",), files=("kernel/sched.c",)),
 }
 
+
+def _atomic(reason: str, *sites: str) -> tuple[CutText, ...]:
+    return tuple((f"below {site}", "try_to_free_pages", reason) for site in sites)
+
+
+# Flags by call site, read in both trees; what is not named may wait (GFP_NOIO in the block layer,
+# dm and md: mempool_alloc asks for it once its pool is empty; GFP_NOFS and GFP_KERNEL above).
+ALLOCATIONS = (
+    ("below try_to_free_pages", "try_to_free_pages", "PF_MEMALLOC: reclaim does not reclaim"),
+    *_atomic(
+        "GFP_ATOMIC (drivers/scsi/scsi_lib.c)",
+        "scsi_prep_fn->mempool_alloc",
+        "scsi_prep_fn->scsi_get_command",
+        "scsi_init_io->mempool_alloc",
+        "scsi_init_io->scsi_alloc_sgtable",
+        "scsi_setup_fs_cmnd->scsi_init_io",
+        "scsi_get_command->kmem_cache_alloc",
+        "__scsi_get_command->kmem_cache_alloc",
+    ),
+    *_atomic(
+        "GFP_ATOMIC (net/ipv4/tcp_output.c, tcp_input.c)",
+        "tcp_send_ack->__alloc_skb",
+        "tcp_fragment->__alloc_skb",
+        "tcp_fragment->pskb_expand_head",
+        "tso_fragment->__alloc_skb",
+        "tcp_collapse->__alloc_skb",
+        "tcp_trim_head->pskb_expand_head",
+        "tcp_xmit_probe_skb->__alloc_skb",
+        "__tcp_push_pending_frames->__alloc_skb",
+        "tcp_retransmit_skb->tcp_transmit_skb",
+        "tcp_send_ack->tcp_transmit_skb",
+        "__tcp_push_pending_frames->tcp_transmit_skb",
+        "tcp_write_xmit->tcp_transmit_skb",
+        "release_sock->tcp_v4_do_rcv",
+    ),
+    *_atomic(
+        "GFP_ATOMIC (net/core, net/ipv4/ip_output.c)",
+        "neigh_resolve_output->kmem_cache_zalloc",
+        "neigh_create->kmem_cache_alloc",
+        "neigh_create->neigh_alloc",
+        "ip_output->skb_realloc_headroom",
+        "ip_finish_output->skb_realloc_headroom",
+        "ip_finish_output2->skb_realloc_headroom",
+        "ip_fragment->__alloc_skb",
+        "skb_segment->__alloc_skb",
+        "___pskb_trim->pskb_expand_head",
+        "___pskb_trim->skb_clone",
+        "__pskb_pull_tail->pskb_expand_head",
+    ),
+    *_atomic(
+        "takes a node that radix_tree_preload got (mm/filemap.c, mm/swap_state.c)",
+        "radix_tree_insert->radix_tree_node_alloc",
+    ),
+    *_atomic("GFP_ATOMIC (drivers/md/dm-raid1.c)", "__rh_alloc->kmem_cache_alloc"),
+)
+
 #: what a queue of 2.6.18 and 2.6.24 has (request_queue, include/linux/blkdev.h)
 LIMITS = (
     "logical_block_size",
@@ -102,6 +158,7 @@ V2_6_18 = Generation(
     cuts=CUTS,
     note=COMPILER,
     roots=i386_roots(60, 4) | IRQ_ROOTS,
+    allocations=ALLOCATIONS,
     budgets=BUDGETS,
     read_in=((2, 6, 18),),
     interrupt_bytes=_INTERRUPT_BYTES,
@@ -109,7 +166,10 @@ V2_6_18 = Generation(
     # thread_info by hand from the struct
     shipped={
         f"linux-2.6.18-i386-{size >> 10}k": Profile(
-            "linux-2.6.18-i386.json.gz", "2.6.18", i386_v2_6(size, 56)
+            "linux-2.6.18-i386.json.gz",
+            "2.6.18",
+            i386_v2_6(size, 56),
+            other_data="linux-2.6.18-i386-2005flags.json.gz",
         )
         for size in (4096, 8192)
     },

@@ -4,6 +4,7 @@ from blockstack.base.calls import Path
 from blockstack.generations.model import IRQ_ROOTS, Generation, StackRules
 from blockstack.generations.platform import Profile, i386_v2_6
 from blockstack.generations.v2_6_18 import (
+    ALLOCATIONS,
     BUDGETS,
     COMPILER,
     CUTS,
@@ -35,6 +36,7 @@ V2_6_24 = Generation(
     cuts=CUTS,
     note=COMPILER,
     roots=i386_roots(64, 8) | IRQ_ROOTS,
+    allocations=ALLOCATIONS,
     budgets=BUDGETS,
     read_in=((2, 6, 24),),
     hard_irq=Path(("do_IRQ@8k|do_IRQ", "handle_IRQ_event"), _FLOW, IRQ_FILES, IRQ_CUTS),
@@ -42,7 +44,10 @@ V2_6_24 = Generation(
     # words (commit ce6bd420f43b)
     shipped={
         f"linux-2.6.24-i386-{size >> 10}k": Profile(
-            "linux-2.6.24-i386.json.gz", "2.6.24", i386_v2_6(size, 60)
+            "linux-2.6.24-i386.json.gz",
+            "2.6.24",
+            i386_v2_6(size, 60),
+            other_data="linux-2.6.24-i386-2005flags.json.gz",
         )
         for size in (4096, 8192)
     },

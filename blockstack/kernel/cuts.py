@@ -42,10 +42,13 @@ class CutTable:
     _below: list[tuple[str, re.Pattern[str]]] = field(default_factory=list)
     _begins: dict[str, int] = field(default_factory=dict)
     _forbids: dict[str, int] = field(default_factory=dict)
+    _calls: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for cut in self.cuts:
-            if cut.below:
+            if cut.below and "->" in cut.caller:
+                self._below_call(cut)
+            elif cut.below:
                 self._below.append((cut.caller, _pattern(cut.callee)))
             elif "*" in cut.callee:
                 self._globs.append((_pattern(cut.callee), cut))
@@ -53,6 +56,16 @@ class CutTable:
                 self._names.setdefault(cut.callee, []).append(cut)
         if self._globs:  # most callees match none of them: one look tells
             self._any = re.compile("|".join(f"(?:{p.pattern})" for p, _ in self._globs))
+
+    def _below_call(self, cut: Cut) -> None:
+        """One bit for all calls below which the same function is not called."""
+        top = f"calls of {cut.callee}"
+        numbers = [i for i, (name, _) in enumerate(self._below) if name == top]
+        if not numbers:
+            numbers = [len(self._below)]
+            self._below.append((top, _pattern(cut.callee)))
+        caller, _, callee = cut.caller.partition("->")
+        self._calls[caller, callee] = self._calls.get((caller, callee), 0) | 1 << numbers[0]
 
     def find(self, caller: str, callee: str) -> Cut | None:
         """The cut that stops ``caller`` -> ``callee``, if one does."""
@@ -80,6 +93,13 @@ class CutTable:
                 1 << i for i, (top, _) in enumerate(self._below) if top in names
             )
         return self._begins[function]
+
+    def begins_call(self, caller: str, callee: str) -> int:
+        """The ``below`` cuts that hold from this call on: what is passed there decides."""
+        if not self._calls:
+            return 0
+        pairs = product(self._names_of(caller), self._names_of(callee))
+        return sum({self._calls.get(pair, 0) for pair in pairs})
 
     def forbids(self, callee: str) -> int:
         """The ``below`` cuts under which ``callee`` is not called."""

@@ -253,7 +253,8 @@ class _Longest:
         goal = None if self.goal is None else self.goal[0]
         for callee, n in self.graph.callees(function).items():
             if not below & cuts.forbids(callee) and (callee == goal or callee not in self.avoid):
-                found[callee, 0 if callee == goal else below | cuts.begins(callee)] = n
+                bits = below | cuts.begins(callee) | cuts.begins_call(function, callee)
+                found[callee, 0 if callee == goal else bits] = n
         return found
 
     def path(self) -> CallPath | None:

@@ -4,7 +4,7 @@ Every figure comes from `CallGraph.longest` between the anchors that a kind name
 build of the same generation needs no new figures, only its frame table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -13,29 +13,13 @@ from blockstack.base.calls import Anchor, Cut, Edge, Path, is_root
 from blockstack.base.environment import UNTOLD, Environment
 from blockstack.generations import Generation
 from blockstack.generations.platform import Platform
-from blockstack.kernel.common_cuts import COMMON_CUTS
 from blockstack.kernel.cuts import CutTable
+from blockstack.kernel.following import follow
 from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step, one_more_round
+from blockstack.kernel.layer import LayerRow
 from blockstack.kernel.roots import rooted
+from blockstack.kernel.rounds import climbs
 from blockstack.kernel.table import FrameTable
-
-
-@dataclass(frozen=True)
-class LayerRow:
-    """One layer on one kernel.
-
-    Attributes
-    ----------
-    through : CallPath
-        Entry of the block layer for this device to the call that submits the lower bio; empty for
-        a leaf.
-    peak : CallPath
-        Entry to the deepest local function, nothing submitted; a serialised nested submit (which
-        only queues) is included.
-    """
-
-    through: CallPath
-    peak: CallPath
 
 
 @dataclass(frozen=True)
@@ -63,6 +47,9 @@ class RowSource:
         Calls that are left out beside the common ones: `RARE_CUTS`.
     environment : Environment
         What is taken for granted: cuts that need another one are not made.
+    followed : frozenset of str
+        Budgets that are none: ``reclaim`` is followed below every allocation whose flags let it
+        wait (`Generation.allocations`), ``schedule`` from wherever a task sleeps or wakes another.
     """
 
     table: FrameTable
@@ -71,11 +58,13 @@ class RowSource:
     entered: Entered | None = None
     more_cuts: tuple[Cut, ...] = ()
     environment: Environment = UNTOLD
+    followed: frozenset[str] = frozenset()
     _layers: dict[tuple[Path, str, bool], LayerRow] = field(default_factory=dict)
     _spines: dict[tuple[Path, str | None], CallPath] = field(default_factory=dict)
     _tails: dict[str, CallPath] = field(default_factory=dict)
     _flushes: dict[tuple[Path, Path], CallPath | None] = field(default_factory=dict)
     _to: dict[tuple[Path, str, str], CallPath] = field(default_factory=dict)
+    _following: dict[frozenset[str], "RowSource"] = field(default_factory=dict)
 
     def layer(self, path: Path, link: str, *, nested: bool) -> LayerRow:
         """Bytes of one layer.
@@ -108,11 +97,11 @@ class RowSource:
             self._peak_behind_link(graph, names, link),
             key=lambda p: p.bytes,
         )
-        again = one_more_round(self.table, path, self.more_cuts)
-        peak = peak + again + CallPath((), head.missing + missing)
+        more = one_more_round(self.table, path, self.more_cuts)
+        peak = peak + more + CallPath((), head.missing + missing)
         if not nested:
             return LayerRow(CallPath((), missing), peak)
-        through = self._segments(graph, [link, *names, link], link) + again + CallPath((), missing)
+        through = self._segments(graph, [link, *names, link], link) + more + CallPath((), missing)
         return LayerRow(through, max(peak, through + tail, key=lambda p: p.bytes))
 
     def layer_to(self, path: Path, link: str, goal: str) -> CallPath:
@@ -156,7 +145,7 @@ class RowSource:
             else:
                 found = self._deepest(graph, names, path.via[-1:] == ("submit_bio",))
             self._spines[key] = (
-                self._rooted(found)
+                self._whole(found)
                 + one_more_round(self.table, path, self.more_cuts)
                 + CallPath((), missing)
             )
@@ -213,7 +202,7 @@ class RowSource:
         if found is None:
             return None
         after = self.spine(callback, self.generation.submit_link)
-        return self._rooted(found) + after + CallPath((), missing)
+        return self._whole(found) + after + CallPath((), missing)
 
     def submit_tail(self, link: str) -> CallPath:
         """What a nested submit needs when it only queues the bio (serialised rules)."""
@@ -228,7 +217,22 @@ class RowSource:
 
     def budgets(self) -> dict[str, CallPath]:
         """What may come on top of a block path, bounded by itself: name to deepest path."""
-        return {name: self.spine(path) for name, path in self.generation.budgets.items()}
+        paths = self.generation.budgets
+        return {name: self.spine(path) for name, path in paths.items() if name not in self.followed}
+
+    def following(self, budgets: frozenset[str]) -> "RowSource":
+        """The same kernel with these budgets followed where the code lets them start."""
+        if budgets not in self._following:
+            self._following[budgets] = RowSource(
+                self.table,
+                self.generation,
+                self.platform,
+                self.entered,
+                self.more_cuts,
+                self.environment,
+                budgets,
+            )
+        return self._following[budgets]
 
     def leaves_out(self, path: Path) -> bool:
         """Whether the path's own anchors make one of the calls of ``more_cuts``, or one that the
@@ -354,19 +358,15 @@ class RowSource:
             if is_root(link):
                 edges.append((anchors[-1].name, link))
         cuts = tuple(filter(self._holds, (*gen.calls_left_out, *path.calls_left_out)))
+        common, files = follow(gen, self.followed)
         return CallGraph(
             self.table,
-            gen.files + path.files,
+            files + path.files,
             tuple(edges),
-            CutTable(cuts + self.more_cuts + COMMON_CUTS, frozenset(own), gen.former_names),
+            CutTable(cuts + self.more_cuts + common, frozenset(own), gen.former_names),
             self.entered,
-            self._climbs(path),
+            climbs(self.table, path),
         )
-
-    def _climbs(self, path: Path) -> Mapping[str, int]:
-        """Bytes that functions of the path keep in the rounds in which they call themselves."""
-        keys = ((self.table.find(name), rounds) for name, rounds in path.climbs)
-        return {key: rounds * (self.table.site(key, key) or 0) for key, rounds in keys if key}
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""
@@ -396,5 +396,5 @@ class RowSource:
             total = total + found
         return total
 
-    def _rooted(self, path: CallPath) -> CallPath:
+    def _whole(self, path: CallPath) -> CallPath:
         return rooted(path, self.table, self.generation, self.platform)

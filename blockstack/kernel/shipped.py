@@ -64,6 +64,7 @@ class Kernel:
     overrides: tuple[str, ...] = ()
     assumed: str = ""
     doubt: str = ""
+    other_data: str = ""
 
     @classmethod
     def make(cls, name: str, table: FrameTable, gen: Generation, platform: Platform) -> "Kernel":
@@ -124,6 +125,18 @@ class Kernel:
             )
             kernel = replace(kernel, rows=rows)
         return replace(kernel, overrides=tuple(changed))
+
+    def following(self, *budgets: str) -> "Kernel":
+        """The same kernel with these budgets followed where the code lets them start."""
+        return replace(self, rows=self.rows.following(frozenset(budgets)))
+
+    @property
+    def other_build(self) -> "Kernel | None":
+        """The same source built with the flags of its time; None: there is no such table."""
+        if not self.other_data:
+            return None
+        rows = _other_rows(self.other_data, self.generation.name, self.platform)
+        return replace(self, table=rows.table, rows=rows, other_data="")
 
     @property
     def environment(self) -> Environment:
@@ -222,7 +235,16 @@ def _shipped(name: str) -> Kernel:
     source = resources.files("blockstack.kernel") / "data" / profile.data
     with resources.as_file(source) as path:
         table = load_table(path, profile.column)
-    return Kernel.make(name, table, generation(profile.generation), profile.platform)
+    kernel = Kernel.make(name, table, generation(profile.generation), profile.platform)
+    return replace(kernel, other_data=profile.other_data)
+
+
+@cache
+def _other_rows(data: str, gen: str, platform: Platform) -> RowSource:
+    """Rows of the same source, built otherwise."""
+    with resources.as_file(resources.files("blockstack.kernel") / "data" / data) as path:
+        table = load_table(path)
+    return Kernel.make(data, table, generation(gen), platform).rows
 
 
 @lru_cache(maxsize=8)

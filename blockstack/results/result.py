@@ -67,6 +67,9 @@ class TaskDepth:
     direction : {"submission", "completion", ""}
         Which way its bios go: up from a leaf by bio_endio, or down. Not in JSON; empty: read from
         there.
+    other_build_bytes : int
+        Its depth as the same source was built with the flags of its time (kernels of 2.6); 0: no
+        such build.
     reasons : tuple of str
         The parts of ``why``. Not in JSON.
     """
@@ -86,6 +89,7 @@ class TaskDepth:
     device: str = field(default="", compare=False)
     direction: str = field(default="", compare=False)
     reasons: tuple[str, ...] = field(default=(), compare=False)
+    other_build_bytes: int = 0
 
     @property
     def headroom_bytes(self) -> int:

@@ -38,9 +38,9 @@ def static_tasks(
         plan = compile_plan(
             stack, kernel, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
         )
-        return (StaticTasks(plan, demand.max_sectors, demand.align_sectors),)
+        return (StaticTasks(plan, demand.max_sectors, demand.align_sectors, workload.direct),)
     return tuple(
-        StaticTasks(_whole_plan(stack, kernel, direct), _ANY_SECTORS, _ANY_ALIGN_SECTORS)
+        StaticTasks(_whole_plan(stack, kernel, direct), _ANY_SECTORS, _ANY_ALIGN_SECTORS, direct)
         for direct in (False, True)
     )
 

@@ -100,7 +100,7 @@ def simulate(
     held = REPLAY_BYTES + CORE_BYTES * threads
     check_memory(plan, demand.max_sectors, held, memory_limit_bytes)
     source = source_of(workload, plan.capacity_sectors, seed)
-    static = StaticTasks(plan, demand.max_sectors, demand.align_sectors)
+    static = StaticTasks(plan, demand.max_sectors, demand.align_sectors, workload.direct)
     irq = irq_spec(static.shared, irq_per_hop)
     counters, seconds = _run(plan, source, total, threads, irq, progress)
     used = workload.seed if seed is None else seed
@@ -205,7 +205,9 @@ def _simulated(
             task.context,
             path,
             task.limit_bytes,
-            static.on_top(task.context),
+            static.beside(
+                name, bounds[number].bytes, static.on_top(task.context), task.limit_bytes
+            ),
             reached=True,
             bound_bytes=bounds[number].bytes,
         )

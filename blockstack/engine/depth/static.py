@@ -9,11 +9,13 @@ from blockstack.base.calls import Path
 from blockstack.engine.depth.bound import Bound
 from blockstack.engine.depth.verdict import OnTop, TaskName, task_depth
 from blockstack.engine.plan.arrays import FLUSH, FUA, LEAF, OP_NAMES, WRITE
+from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.entries import Entries, EntryPoint
 from blockstack.engine.plan.interrupts import SharedInterrupts, shared_interrupts
 from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.model import Plan, Position
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
+from blockstack.kernel import Kernel
 from blockstack.results.result import TaskDepth
 from blockstack.stack import Device
 
@@ -50,11 +52,14 @@ class StaticTasks:
     plan : Plan
     max_sectors, align_sectors : int
         Largest bio of the workload and the alignment of its first sector.
+    direct : bool
+        What the plan was compiled for.
     """
 
     plan: Plan
     max_sectors: int
     align_sectors: int = 1
+    direct: bool = False
 
     @cached_property
     def bound(self) -> Bound:
@@ -254,12 +259,72 @@ class StaticTasks:
         direction: str = "submission",
     ) -> TaskDepth:
         limit = self.plan.kernel.platform.limit_bytes if limit is None else limit
-        on_top = self.on_top(context)
-        if name.what == "reclaim":  # PF_MEMALLOC: reclaim does not reclaim (mm/page_alloc.c)
-            on_top = replace(
-                on_top, budgets={k: n for k, n in on_top.budgets.items() if k != "reclaim"}
-            )
+        on_top = self.beside(name, path.bytes, self.on_top(context), limit)
         return task_depth(name, context, path, limit, on_top, direction=direction)
+
+    def beside(self, name: TaskName, depth: int, on_top: OnTop, limit: int) -> OnTop:
+        """What comes on top of a task, with its depth in the other build and what its budgets add.
+
+        Reclaim and the scheduler are followed where their budgets would leave the verdict open.
+        """
+        other = self._other.get(str(name), 0)
+        on_top = replace(on_top, other_bytes=other)
+        if name.what == "reclaim":  # PF_MEMALLOC: reclaim does not reclaim (mm/page_alloc.c)
+            budgets = {k: n for k, n in on_top.budgets.items() if k != "reclaim"}
+            on_top = replace(on_top, budgets=budgets)
+        budget = max(on_top.budgets.values(), default=0)
+        if (
+            not budget
+            or not self.plan.kernel.generation.allocations
+            or max(depth, other) + on_top.interrupts_bytes + budget <= limit
+        ):
+            return on_top
+        found = self._scheduled if name.what == "reclaim" else self._reclaimed
+        deeper = max(depth, found.get(str(name), depth + budget))
+        return replace(on_top, budgets={}, budgeted_bytes=deeper)
+
+    @cached_property
+    def _other(self) -> Mapping[str, int]:
+        """Every task's depth in the kernel's other build."""
+        other = self.plan.kernel.other_build
+        return {} if other is None else self._on(other).depths()
+
+    @cached_property
+    def _reclaimed(self) -> Mapping[str, int]:
+        """Every task's depth with page reclaim below the allocations that may wait."""
+        following = self.plan.kernel.following("reclaim", "schedule")
+        return self._on(replace(following, other_data="")).depths()
+
+    @cached_property
+    def _scheduled(self) -> Mapping[str, int]:
+        """The same for what runs under reclaim: it sleeps and wakes, too."""
+        return self._on(replace(self.plan.kernel.following("schedule"), other_data="")).depths()
+
+    def _on(self, kernel: Kernel) -> "StaticTasks":
+        """The same tasks on another form of the kernel."""
+        ops = [OP_NAMES[op] for op in self.plan.ops]
+        plan = compile_plan(
+            self.plan.stack, kernel, ops=ops, direct=self.direct, max_sectors=self.max_sectors
+        )
+        return replace(self, plan=plan)
+
+    def depths(self) -> dict[str, int]:
+        """Bytes of every task, where it submits and where it does not."""
+        rows, layers = self.plan.kernel.rows, Layers(self.plan.kernel, self.plan.stack)
+        found = {task.task: task.peak_bytes for task in self.all()}
+        local = [
+            (TaskName(point.name, entries.source), point.path)
+            for entries, _ in (*self._roots(), *self.plan.inner)
+            for point in entries.points
+        ]
+        for position in self.plan.positions:
+            worker = layers.worker(position.device)
+            if worker is not None:
+                local.append((TaskName(worker.name, position.device.name), worker.path))
+        for name, path in local:
+            if path is not None and str(name) in found:
+                found[str(name)] = max(found[str(name)], rows.spine(path).bytes)
+        return found
 
     def on_top(self, context: str) -> OnTop:
         """What may come on top of a task of this plan."""

@@ -37,6 +37,11 @@ class OnTop:
         What was left out of the stack: no one knows how deep a path through it is.
     doubt : str
         Why no depth on this kernel is a verdict.
+    budgeted_bytes : int or None
+        The task's depth where an allocation on its way starts page reclaim, or it sleeps; None:
+        its budgets are as `budgets` says.
+    other_bytes : int
+        Its depth in another build of the same kernel; 0: there is none.
     """
 
     interrupts_bytes: int = 0
@@ -44,6 +49,25 @@ class OnTop:
     struck_bytes: int = 0
     missing: tuple[str, ...] = ()
     doubt: str = ""
+    budgeted_bytes: int | None = None
+    other_bytes: int = 0
+
+
+def _over_both(
+    on_top: OnTop, depth: int, limit_bytes: int, fits: bool | None, why: list[str]
+) -> bool | None:
+    """The verdict over both builds: it fits only if both do, and overflows only if both do."""
+    if not on_top.other_bytes:
+        return fits
+    more = on_top.interrupts_bytes + max(0, (on_top.budgeted_bytes or depth) - depth)
+    other = on_top.other_bytes + more <= limit_bytes
+    if fits is None or fits == other:
+        return fits
+    ours, theirs = ("fits", "overflows") if fits else ("overflows", "fits")
+    why.append(
+        f"{ours} as built by gcc 11, {theirs} with the flags of 2005: {on_top.other_bytes:,} bytes"
+    )
+    return None
 
 
 def task_depth(
@@ -83,6 +107,12 @@ def task_depth(
         if fits and whole + n_bytes > limit_bytes:
             fits = None
             why.append(f"fits only without {budget}, which may need {n_bytes} bytes")
+    if on_top.budgeted_bytes is not None and fits:
+        deeper = max(whole, on_top.budgeted_bytes + on_top.interrupts_bytes)
+        fits = deeper <= limit_bytes
+        if not fits:
+            why.append(f"overflows where it reclaims pages or sleeps: {deeper:,} bytes")
+    fits = _over_both(on_top, depth, limit_bytes, fits, why)
     if fits is not False and on_top.missing:
         fits = None
         why.append(f"what was left out may make it deeper: {listed(on_top.missing)}")
@@ -110,8 +140,9 @@ def task_depth(
         frames,
         "simulated" if reached else "bound",
         on_top.interrupts_bytes + on_top.struck_bytes,
-        max(on_top.budgets.values(), default=0),
+        max([*on_top.budgets.values(), (on_top.budgeted_bytes or 0) - depth, 0]),
         name.device,
         direction,
         tuple(why),
+        on_top.other_bytes,
     )

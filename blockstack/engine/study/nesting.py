@@ -189,7 +189,7 @@ def _limit(
             "completes inline",
             True,
         )
-    layers, task, step = _most_layers(tasks, lambda t: _room(t) - t.budget_bytes)
+    layers, task, step = _most_layers(tasks, _sure_room)
     may_fit, _, _ = _most_layers(tasks, _room)
     return LayerLimit(
         kernel.name,
@@ -210,6 +210,12 @@ def _limit(
 
 def _room(task: TaskDepth) -> int:
     return task.headroom_bytes - task.interrupts_bytes
+
+
+def _sure_room(task: TaskDepth) -> int:
+    """Room in either build of the kernel, whatever its budgets need."""
+    deeper = max(0, task.other_build_bytes - task.peak_bytes)
+    return _room(task) - task.budget_bytes - deeper
 
 
 def _most_layers(
