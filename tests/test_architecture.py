@@ -94,7 +94,7 @@ def imports(path: Path) -> Iterator[str]:
     """The project's modules that a file imports, wherever the import stands."""
     known = {*modules(), *COMPILED}
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        if isinstance(node, ast.ImportFrom) and node.module:
             named = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (n if n in known else node.module for n in named)
         elif isinstance(node, ast.Import):

@@ -10,6 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 
+class NotModelled(ValueError):
+    """A table that is read, and asks for what the model does not have."""
+
+
 @dataclass(frozen=True)
 class DeviceSpec:
     """A device that a command makes: kind, paths of what it stands on, its other keys."""
@@ -61,7 +65,7 @@ class Arguments:
 
     def refuse(self, feature: str) -> ValueError:
         """An error for what the model does not follow."""
-        return ValueError(f"{self.target}: {feature} is not modelled")
+        return NotModelled(f"{self.target}: {feature} is not modelled")
 
 
 def kcryptd_sides(flags: Sequence[str]) -> str:

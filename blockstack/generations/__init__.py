@@ -31,11 +31,11 @@ def _with_names_to_come(*read: Generation) -> dict[str, Generation]:
     """A kernel between two generations has some of the later one's names already."""
     found = {}
     for gen in read:
-        later = [g for g in reversed(read) if gen.name in g.lineage]
+        nearer = [g for g in reversed(read) if gen.name in g.lineage]
         found[gen.name] = replace(
             gen,
-            renames={name: new for g in later for name, new in g.renames.items()},
-            gone={name: why for g in later for name, why in g.gone.items()},
+            renames={name: new for g in nearer for name, new in g.renames.items()},
+            gone={name: why for g in nearer for name, why in g.gone.items()},
         )
     return found
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from blockstack.base.errors import BlockstackError
 from blockstack.base.hints import listed
-from blockstack.hosts.model.host import Host, Node
+from blockstack.hosts.model.host import Host, Node, Untold
 
 UNKNOWN = "unknown"  # --skip's word for every kind that the registry lacks
 
@@ -79,7 +79,7 @@ class Draft:
         """
         if UNKNOWN not in self.skip:
             raise error
-        add = f"; {error.hint}" if error.hint.startswith("add: ") else ""
+        add = f"; {error.hint}" if isinstance(error, Untold) else ""
         self.unknown[name] = (error.message, True)
         self.left[name] = error.message + add
 

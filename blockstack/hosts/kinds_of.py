@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
-from blockstack.commands.dm_table import DeviceSpec, linear_spec, target_spec
+from blockstack.commands.dm_table import DeviceSpec, NotModelled, linear_spec, target_spec
 from blockstack.hosts.leaves import dm_kind, leaf
 from blockstack.hosts.model.facts import UDEV, Facts
-from blockstack.hosts.model.host import Host, Node, SourceError
+from blockstack.hosts.model.host import Host, Node, SourceError, Untold
 from blockstack.hosts.model.naming import disk_of_partition, name_of_number
 from blockstack.hosts.readers.lvm import group_of
 from blockstack.hosts.volumes import volume_of
@@ -160,7 +160,7 @@ def _by_table(node: Node, host: Host, stores: Stores) -> Part:
         # a reason that quotes a word of the row is not shown for a row that had a key
         quoted = targets[0] == "crypt" and any(len(w) > 3 and w in str(error) for w in rows[0][3:])
         why = "" if quoted else f": {error}"
-        take = "" if "not modelled" in why else "take it with: dmsetup table; "
+        take = "" if isinstance(error, NotModelled) else "take it with: dmsetup table; "
         raise SourceError(
             f"target {targets[0]} cannot be read{why}",
             path=node.label,
@@ -218,13 +218,13 @@ def _one_path(part: Part, host: Host, node: Node) -> Part:
 def _by_slaves(node: Node, host: Host) -> Part | None:
     """A device of which only the lower ones are told: by sysfs, lsblk, LVM, probert."""
     if node.facts.lvm_problem:
-        raise SourceError(node.facts.lvm_problem, path=node.label, hint="add: dmsetup table")
+        raise Untold(node.facts.lvm_problem, path=node.label, hint="add: dmsetup table")
     lower = node.facts.slaves or group_of(host, node.facts.lvm_group or "")
     on: Sequence[Node] = tuple(_named(host, name, node) for name in lower)
     name, kind = node.kname or "", dm_kind(node)
     if kind is None and not node.mapped and not name.startswith("dm-"):
         if name.startswith("md"):
-            raise SourceError(
+            raise Untold(
                 "an md array whose level no source tells",
                 path=node.label,
                 hint="add: cat /proc/mdstat, or /sys",
@@ -233,7 +233,7 @@ def _by_slaves(node: Node, host: Host) -> Part | None:
         return None if found is None else Part(found[0], tuple(on), found[1])
     if not on:
         pvs = "pvs --reportformat json, or " if node.facts.lvm_group else ""
-        raise SourceError(
+        raise Untold(
             "what this device stands on, no source tells",
             path=node.label,
             hint=f"add: {pvs}dmsetup table, or lsblk --json, or /sys",
@@ -260,7 +260,7 @@ def _bcache(node: Node, host: Host) -> Part:
     rest = [_named(host, n, node) for n in (*caches, *slaves)]
     on = _distinct([first, *rest])
     if len(on) < 2:
-        raise SourceError(
+        raise Untold(
             "a bcache device whose cache no source tells (lsblk -P names one parent "
             "only), or that has none: the model has bcache with a cache",
             path=node.label,
@@ -279,7 +279,7 @@ def _drbd(node: Node, host: Host) -> Part:
         told = node.facts.drbd_backing
         disks = (told,) if told else tuple(node.facts.slaves or ())
         if not disks:
-            raise SourceError(
+            raise Untold(
                 "what this DRBD device stands on, no source tells",
                 path=node.label,
                 hint="add: drbdsetup show, or lsblk --json, or /sys",
@@ -309,7 +309,7 @@ def _this_hosts(
     told = here or ([] if short else list(by_host.values()))
     disks = told[0] if told else None
     if disks is None or any(one != disks for one in told):
-        raise SourceError(
+        raise Untold(
             "which of the resource's hosts this is, no source tells"
             + (f" (not {host.name})" if short else ""),
             path=node.label,
@@ -325,7 +325,7 @@ def _distinct(nodes: Sequence[Node]) -> tuple[Node, ...]:
 
 def _unshared(node: Node, slaves: Sequence[str], host: Host) -> str:
     if not slaves:
-        raise SourceError(
+        raise Untold(
             "what this bcache device stands on, no source tells",
             path=node.label,
             hint="add: lsblk --json, or /sys",
@@ -353,7 +353,7 @@ def _array(node: Node, host: Host) -> Part:
     if not members:
         members = dict(enumerate(node.facts.slaves or ()))
     if not members:
-        raise SourceError(
+        raise Untold(
             "an md array whose members no source tells",
             path=node.label,
             hint="add: cat /proc/mdstat, or /sys",

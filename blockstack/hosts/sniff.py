@@ -13,13 +13,12 @@ from pathlib import Path
 from blockstack.base.errors import BlockstackError
 from blockstack.hosts import folders
 from blockstack.hosts.formats import HEAD, by_name, recognise
-from blockstack.hosts.model.host import Host, SourceError
+from blockstack.hosts.model.host import Contradiction, Host, SourceError
 from blockstack.hosts.model.tree import FolderTree, Tree, bounded, decode, read_archive
 from blockstack.hosts.readers import sysfs
 
 _ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 MAX_FILES = 2_000
-_CONTRADICTS = "has more than one"
 
 
 def is_source(path: str | Path) -> bool:
@@ -147,7 +146,7 @@ def _known(tree: Tree, host: Host) -> bool:
             read_text(text, host, f"{tree.name}/{path}", kind)
             found = True
         except SourceError as error:
-            if _CONTRADICTS in error.message:
+            if isinstance(error, Contradiction):
                 raise error.under(path) from error
             _unread(path, text, error, host)
     return found
@@ -185,7 +184,7 @@ def _by_content(tree: Tree, host: Host) -> bool:
                 read_text(text, host, f"{tree.name}/{path}")
                 found = True
             except SourceError as error:
-                if _CONTRADICTS in error.message:
+                if isinstance(error, Contradiction):
                     raise error.under(path) from error
                 first = first or error.under(path)
                 _unread(path, text, error, host)

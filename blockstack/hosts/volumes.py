@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from blockstack.hosts.leaves import dm_kind
-from blockstack.hosts.model.host import Host, Node, SourceError
+from blockstack.hosts.model.host import Host, Node, SourceError, Untold
 
 _SUFFIX = re.compile(
     r"(?:_(tdata|tmeta|cdata|cmeta|cvol|cpool|corig|wcorig|rimage|rmeta|mimage|mlog|vdata|vorigin"
@@ -115,4 +115,4 @@ def _has_inner_volumes(node: Node, host: Host) -> bool:
 
 
 def _untold(node: Node, why: str) -> SourceError:
-    return SourceError(why, path=node.label, hint="add: dmsetup table")
+    return Untold(why, path=node.label, hint="add: dmsetup table")

@@ -42,7 +42,7 @@ class DeviceLimits:
     imposed : mapping of str to str
         Limit -> the lower device, driver or rule that it comes from.
     splits : bool
-        Bios that pass the limits are split on their way in (blk-mq, md of 6.1).
+        Bios that pass the limits are split on entry (blk-mq, md of 6.1).
     queue : str
         Whose queue it is: a partition's is its disk's.
     """

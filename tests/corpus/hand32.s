@@ -1,5 +1,5 @@
 	# Shapes that only assembly has, 32 bit; the depths are counted by hand in
-	# tests/test_extract.py.
+	# tests/kernel/extract/test_extract.py.
 	.text
 	.globl caller
 	.type caller, @function

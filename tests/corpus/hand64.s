@@ -1,4 +1,4 @@
-	# Shapes that only assembly has; the depths are counted by hand in tests/test_extract.py.
+	# Shapes that only assembly has; the depths are counted by hand in tests/kernel/extract/test_extract.py.
 	.text
 	.macro function name
 	.globl \name

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from blockstack.engine.capacity.arrays import (
     BACKGROUND,
-    CONSTANT,
     EMPIRICAL,
     EXPONENTIAL,
     QUEUE,
@@ -17,7 +16,6 @@ from blockstack.engine.capacity.arrays import (
 )
 from blockstack.engine.capacity.core import TABLE_QUANTILES
 
-DISTRIBUTIONS = {"constant": CONSTANT, "exponential": EXPONENTIAL}
 MOST_SECTORS = 2560  # of a request: max_sectors_kb 1280, BLK_DEF_MAX_SECTORS of 6.1 blkdev.h
 
 

@@ -25,6 +25,14 @@ class SourceError(BlockstackError):
     """A source that cannot be read as what it looks like, or sources that contradict."""
 
 
+class Contradiction(SourceError):
+    """Sources that say different things of one device: no source of a folder is passed over."""
+
+
+class Untold(SourceError):
+    """What no source tells and another source would: the hint says which to add."""
+
+
 def canonical(name: str) -> str:
     """One spelling of a device's name: ``/dev/sda`` and ``sda`` are ``sda``; ``/dev/vg-a/lv`` is
     ``mapper/vg--a-lv``, as device mapper doubles LVM's dashes; ``/dev/block/8:0`` is ``8:0``;
@@ -297,7 +305,7 @@ class Host:
         knames = [n for n in node.names if "/" not in n and not _NUMBER.match(n)]
         for what, several in (("number", numbers), ("kernel name", knames)):
             if len(several) > 1:
-                raise SourceError(
+                raise Contradiction(
                     f"has more than one {what}: {', '.join(several[:4])}",
                     path=node.label,
                     hint="these sources are not of one host at "

@@ -20,7 +20,6 @@ _LEAF = re.compile(r"\((\d{1,8})(?:, |:)(\d{1,8})\)\Z")
 _INFO = re.compile(r"\s*(\S.*?)\s+(\d{1,8})\s+(\d{1,8})\s+\S+\s+\d+\s+\d+\s+\d+\s*(\S*)")
 _CIPHER = re.compile(r"(capi:\S+|[a-z][a-z0-9_.]*(:[a-z0-9]+)?-\S+)\Z")  # not a hex or keyring key
 KEY = "-"  # stands where the key was
-MAX_ROWS = 1_000_000
 
 
 def read_table(text: str, host: Host, only: str = "") -> None:
