@@ -8,6 +8,8 @@ from host_sources import INFO, KEY, kinds, links, read, stack, tree_host
 
 from blockstack.base.errors import BlockstackError
 from blockstack.hosts.build import build
+from blockstack.hosts.model.host import Host
+from blockstack.hosts.readers import mounts
 
 PVS = {
     "pv": [
@@ -668,3 +670,20 @@ def test_a_name_with_a_blank_is_one_device():
     )
     assert kinds(found) == {"nvme1n1": "nvme", "cr_#1": "dm-crypt", "/test": "ext4"}
     assert links(found)["/test"] == ["cr_#1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "release", "machine"),
+    [
+        ("Linux h 6.1.0 #1 SMP sparc64 GNU/Linux", "6.1.0", "sparc64"),
+        ("Linux x86_64 6.1.0 #1 SMP sw_64 GNU/Linux", "6.1.0", "sw_64"),
+        ("Linux h 6.6.1 #1-Alpine SMP x86_64 Linux", "6.6.1", "x86_64"),
+        ("Linux h 5.4.0 #1 SMP x86_64 unknown unknown GNU/Linux", "5.4.0", "x86_64"),
+        ("Linux h 6.1.0-18-amd64 #1 SMP Debian 6.1.76-1", "6.1.0-18-amd64", "x86_64"),
+        ("5.10.0-30-amd64", "5.10.0-30-amd64", "x86_64"),
+    ],
+)
+def test_an_unknown_machine_is_told_all_the_same(text, release, machine):
+    host = Host()
+    mounts.read_uname(text, host)
+    assert (host.release, host.machine) == (release, machine)

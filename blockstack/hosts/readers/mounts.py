@@ -127,6 +127,7 @@ def read_blockdev(text: str, host: Host) -> None:
                 node.tell(BLOCKDEV, Facts(start_sectors=sectors(words[4])))
 
 
+_RELEASE = re.compile(r"[0-9]+\.[0-9]+\S*\Z")
 _REAL_TIME = re.compile(r"\bPREEMPT[_ ]RT\b")
 #: as ``uname -m`` says them, and as a compiler's name in /proc/version has them
 _MACHINES = (
@@ -139,11 +140,24 @@ def read_uname(text: str, host: Host) -> None:
     """``uname -a`` or ``/proc/version``: the kernel's release and the machine."""
     match = re.match(r"Linux version (\S+)", text)
     words = text.split()
+    about = words
     if match:
         host.release = host.release or match[1]
     elif len(words) > 2 and words[0] == "Linux":
         host.name, host.release = host.name or words[1], host.release or words[2]
+        about = words[2:]  # a host may be called by a machine's name
+    elif len(words) == 1 and _RELEASE.match(words[0]):  # uname -r
+        host.release = host.release or words[0]
     host.real_time |= bool(_REAL_TIME.search(text))
-    for machine in _MACHINES:
-        if machine in text and not host.machine:
-            host.machine = {"amd64": "x86_64"}.get(machine, machine)
+    host.machine = host.machine or _machine(about)
+
+
+def _machine(words: list[str]) -> str:
+    """The word before ``GNU/Linux``, whatever it is: an unknown machine is another one, not an
+    untold one. Without that end: a machine's name in what is said of the build."""
+    if len(words) > 2 and words[-1] in ("GNU/Linux", "Linux"):
+        told = next((w for w in reversed(words[1:-1]) if w != "unknown"), "")
+    else:
+        text = " ".join(words)
+        told = next((machine for machine in _MACHINES if machine in text), "")
+    return {"amd64": "x86_64"}.get(told, told)
