@@ -20,6 +20,9 @@ from blockstack.hosts.readers import sysfs
 _ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
 MAX_FILES = 2_000
 
+#: what may be a key of dm-crypt is not repeated in an error
+_KEY = re.compile(r"[0-9a-fA-F]{32,}")
+
 
 def is_source(path: str | Path) -> bool:
     """Whether a path is a host's description rather than a config."""
@@ -108,7 +111,7 @@ def read_text(text: str, host: Host, source: str, kind: str = "") -> None:
         first = next((line.strip() for line in text.splitlines() if line.strip()), "")
         raise SourceError(
             "is of no format that is read here",
-            value=first[:80],
+            value=_KEY.sub("…", first)[:80],
             hint="take the output of lsblk --json -O -b, dmsetup table or another "
             "tool that docs/import.md lists; or give /sys, a sosreport, a capture",
         )

@@ -50,6 +50,7 @@ def test_a_config_keeps_what_it_tells() -> None:
     assert config_from_dict(config_to_dict(config)) == config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linux-6.1-x86_64", "linux-6.12-x86_64"])
 def test_untold_is_the_deeper_way(name: str) -> None:
     stack = Stack("one")

@@ -110,6 +110,7 @@ def _no_space():
     resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -140,6 +140,7 @@ def test_a_kernel_of_a_name_that_no_file_can_have(tmp_path):
         assert found.exit_code == 2 and "kernel: no such kernel" in found.output
 
 
+@pytest.mark.slow
 def test_an_interrupted_process_ends_with_130():
     with subprocess.Popen(
         [*COMMAND, "run", MAIN, "--bios", "2000M"],

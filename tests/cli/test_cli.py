@@ -58,6 +58,7 @@ def test_run_json_has_the_documented_keys():
         assert run["peak_bytes"] == worst["peak_bytes"]
 
 
+@pytest.mark.slow
 def test_exit_status_is_judged_on_the_own_rule_unless_another_is_given():
     assert call("run", MAIN, "--bios", "500").exit_code == 1
     assert call("run", MAIN, "--bios", "500", "--submission", "fifo").exit_code == 0
@@ -112,6 +113,7 @@ def test_counts():
             parse_count(text)
 
 
+@pytest.mark.slow
 def test_tables_for_people():
     run = call("run", MAIN, "--bios", "2k").output
     for word in (
@@ -140,6 +142,7 @@ def test_tables_for_people():
     assert saved[0] - saved[1] == 1000 * 4096
 
 
+@pytest.mark.slow
 def test_max_layers_json():
     data = json.loads(
         call(

@@ -444,6 +444,7 @@ def test_columns_workload_and_its_errors(old):
 # --- shared stacks: interrupts ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_interrupts_strike_shared_stacks_only():
     case = bs.load("configs/xfs-raid5-8k.toml")
     eight = bs.simulate(case.stack, case.workload, kernel="linux-2.6.18-i386-8k", bios=20_000)

@@ -64,6 +64,7 @@ def planned(case, kernel=None):
     return plan, demand
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kernel",
     [

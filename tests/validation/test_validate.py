@@ -39,6 +39,7 @@ NO_FRAMES = ("f2fs_", "nfs4_")
 OWN = tuple(name for name in FILES if name not in PROFILES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_a_set_of_its_own_environment_holds_or_is_refused_by_name(name: str) -> None:
     measured = load_measurements(FILES[name])
