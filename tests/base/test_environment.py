@@ -68,6 +68,7 @@ def test_untold_is_the_deeper_way(name: str) -> None:
         assert any("sync-work" in task for task in gone) is (key == "sync")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("iommu", "function"),
     [("intel", "intel_iommu_map_pages"), ("amd", "iommu_v1_map_pages"), ("none", "")],

@@ -116,6 +116,7 @@ def test_usage_is_bad_input():
     assert call("no-such-command").exit_code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize("words", [("explain", MAIN), ("explain", MAIN, "--json"), ("capture",)])
 def test_a_full_device_under_standard_output_is_2(words):

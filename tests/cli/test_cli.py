@@ -43,6 +43,7 @@ RUN_KEYS = {
 TASK_KEYS = {"task", "context", "peak_bytes", "limit_bytes", "fits", "exact"}
 
 
+@pytest.mark.slow
 def test_run_json_has_the_documented_keys():
     result = call("run", MAIN, "--bios", "2k", "--json")
     assert result.exit_code == 1  # the kernel's own rule overflows

@@ -79,6 +79,7 @@ def test_a_host_on_the_shipped_kernel_itself(tmp_path):
     assert "not shipped" not in str(told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "uname, part", [(BUILD, "another build: 6.12.117"), ("", "no source tells the host's kernel")]
 )

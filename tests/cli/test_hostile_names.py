@@ -51,6 +51,7 @@ def test_toml_and_json_keep_the_name(config):
     assert data["name"] == name and list(data["runs"][0]["leaves"]) == list(case.stack.devices)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words", [("explain",), ("run", "--bios", "50"), ("check",), ("check", "--csv")]
 )
@@ -64,6 +65,7 @@ def test_nothing_acts_on_a_terminal_or_in_a_table(config, words):
         assert not any(cell[:1] in "=+@" for cell in rows[1] if cell)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", ["stack", "depth", "journey"])
 def test_every_svg_is_xml(config, figure, tmp_path):
     out = tmp_path / "x.svg"

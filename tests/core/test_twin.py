@@ -210,6 +210,7 @@ def test_long_lists(rule: int, worker: int, split: int, pieces: int) -> None:
 # --- properties ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @examples(60)
 @given(data=st.data(), rule=st.sampled_from(RULES))

@@ -73,6 +73,7 @@ def test_bytes_per_level_of_either_build(build: str, level: int) -> None:
     assert rows.layer(submit, "generic_make_request", nested=True).through.bytes == level
 
 
+@pytest.mark.slow
 def test_a_stack_fits_only_if_it_fits_in_both_builds() -> None:
     found = tasks("reiser4-4k", EIGHT)
     divided = [t for t in found.values() if "with the flags of 2005" in t.why]

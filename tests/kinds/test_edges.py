@@ -39,6 +39,7 @@ def test_a_target_whose_map_function_no_table_has(tmp_path, monkeypatch):
     assert "__map_bio -> two_lines_map" in json.dumps(told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KERNELS)
 def test_what_a_shipped_table_lacks_is_an_anchor_or_optional(name):
     rows = load_kernel(name).rows

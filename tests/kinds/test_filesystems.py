@@ -131,6 +131,7 @@ def test_allocation_below_xfs_bmapi_adds_about_two_kilobytes() -> None:
     assert 1600 <= sum(step.bytes for step in below) <= 2200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name", "kernel_name"), quick_where(ways(BLOCK), KERNELS[-1]))
 def test_ways_are_complete(kind: str, name: str, kernel_name: str) -> None:
     path = way(kind, name, kernel_name)
@@ -521,6 +522,7 @@ def test_file_systems_in_the_middle(kernel_name: str) -> None:
             assert found.bytes > (190 if "blkdev_issue_flush" in path.via else 450)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("kernel_name", one_quick(reversed(SINCE_6)))
 def test_only_a_preallocated_file_has_extents_to_split(kernel_name: str, direct: bool) -> None:

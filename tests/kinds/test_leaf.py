@@ -84,6 +84,7 @@ def test_anchors_are_in_the_tables(
         assert bool(missing) == unknown, (name, missing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", CALLS, ids=[c[0] for c in CALLS])
 def test_anchors_are_connected(
     entry: tuple[str, Kind, str, str, Calls], rows: dict[str, RowSource]
@@ -401,6 +402,7 @@ def receiving(kernel: str, kind: str, **nic: str) -> dict[str, TaskDepth]:
     return {t.task: t for t in found.tasks if t.context == "softirq" and "receive" in t.task}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel", "kind", "driver"), quick_where(RECEIVED, "loopback"))
 def test_receive_softirq_is_a_task_of_its_own(
     kernel: str, kind: str, driver: str, rows: dict[str, RowSource]

@@ -25,6 +25,7 @@ def raid5():
     return stack
 
 
+@pytest.mark.slow
 def test_a_lever_is_what_explain_says_of_the_changed_stack(kernel):
     case = bs.load("dm-md-iscsi")
     found = bs.headroom_levers(case.stack, kernel=kernel, workload=case.workload)
