@@ -93,6 +93,7 @@ def test_a_kill_leaves_the_old_file(file):
     assert file.read_bytes() == OLD
 
 
+@pytest.mark.slow
 def test_of_two_writers_one_file_stands(file):
     children = [
         subprocess.Popen([sys.executable, "-c", WRITER, str(file), letter]) for letter in "ab"

@@ -189,6 +189,7 @@ def test_bodies_of_the_commands_fit_on_a_screen():
     assert len(functions) > 60 and {n: k for n, k in functions.items() if k > 40} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_takes_its_own_options_only(name):
     """Another figure's option ends the command, and says whose it is."""
@@ -213,6 +214,7 @@ def test_an_options_figures_are_named():
     assert "No such option" in call("plot", "stack", "configs/raid1.toml", "--nonsense").output
 
 
+@pytest.mark.slow
 def test_loads_run_without_a_command_line():
     case = bs.load("configs/nvme-lvm-luks.toml")
     kernel = bs.load_kernel(case.kernel)

@@ -264,6 +264,7 @@ def test_serialised_peak(engine: Any, data: st.DataObject, rule: int) -> None:
     assert counters.peak_bytes[0] == max(entry[at % NOPS] + peak[at] for at in visited)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @examples(60)
 @given(data=st.data())

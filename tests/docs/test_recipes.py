@@ -17,6 +17,7 @@ from docs._make import recipes as make
 RECIPES = ROOT / "docs" / "recipes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", one_quick(make.RECIPES))
 def test_page_is_current(name):
     """Made by: python -m docs._make.recipes"""

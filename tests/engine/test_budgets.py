@@ -52,6 +52,7 @@ def test_reclaim_starts_where_the_flags_allow_it(name: str, params: dict[str, st
     assert sum(s.bytes for s in peak.steps[at:]) == kernel.rows.budgets()["reclaim"].bytes
 
 
+@pytest.mark.slow
 def test_nbd_answers() -> None:
     """It sends in the submitter with GFP_NOIO: reclaim strikes at the socket, not at the card."""
     found = tasks("nbd", FOUR)

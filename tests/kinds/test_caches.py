@@ -207,6 +207,7 @@ def test_metadata_on_a_deeper_device_counts_for_the_pool_only():
     assert tasks(deep)["write t"].peak_bytes == tasks(shallow)["write t"].peak_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", NEW)
 def test_plugged_writes_are_submitted_below_the_end_of_the_plug(kernel):
     """raid1_unplug (raid1-10.c, 6.1): the bitmap, then the data, in the stack of whoever ends the

@@ -139,6 +139,7 @@ def test_ways_are_complete(kind: str, name: str, kernel_name: str) -> None:
     assert path.exact, path.missing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel_name", KERNELS)
 @pytest.mark.parametrize("name", ["read", "read-direct", "writeback"])
 def test_the_deepest_point_is_no_shallower_than_the_submit(name: str, kernel_name: str) -> None:
@@ -349,6 +350,7 @@ def test_what_the_change_for_small_stacks_took_off() -> None:
         assert reiser4("2005-10", name).bytes < reiser4("2005-08", name).bytes - 100, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", one_quick(REISER4))
 def test_reiser4_entry_points_are_complete(version: str) -> None:
     found = find_kind("reiser4").entries_for("2.6.18", {"version": version, "height": 5})

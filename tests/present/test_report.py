@@ -37,6 +37,7 @@ def subject(name, **changes):
     )
 
 
+@pytest.mark.slow
 def test_alike_devices_are_one_box():
     stack = bs.Stack("raid6 of 24 under dm-crypt")
     disks = [stack.scsi(f"sd{c}", size="8 TiB") for c in "abcdefghijklmnopqrstuvwx"]

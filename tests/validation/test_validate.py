@@ -52,6 +52,7 @@ def test_a_set_of_its_own_environment_holds_or_is_refused_by_name(name: str) -> 
     assert validation.record(found) == recorded
 
 
+@pytest.mark.slow
 def test_without_the_iommu_its_stacks_break_the_bound() -> None:
     """What the assumption is worth: the same stacks, judged as the guest's default machine."""
     measured = load_measurements(FILES["linux-6.12-x86_64-iommu-pages"])

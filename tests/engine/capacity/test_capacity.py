@@ -146,6 +146,7 @@ def test_the_estimate_by_path_length_is_within_a_quarter_of_what_was_counted():
         assert 0.75 < guess / counted.instructions < 1
 
 
+@pytest.mark.slow
 def test_raid5_small_write_reads_and_writes_again():
     """Three members: one other block is read, then data and parity are written."""
     members = "".join(leaf(f"s{i}", SSD) for i in range(3))
