@@ -64,6 +64,11 @@ class Anchor:
         names = tuple(text.removeprefix(">").removesuffix("?").split("|"))
         return Anchor(names, text.startswith(">"), text.endswith("?"))
 
+    def at(self, place: str) -> str:
+        """The text of this anchor in one place (``f@place``)."""
+        names = "|".join(f"{name}@{place}" for name in self.names)
+        return f"{'>' * self.indirect}{names}{'?' * self.optional}"
+
 
 @dataclass(frozen=True)
 class Edge:

@@ -9,7 +9,7 @@ what the -mm kernels of the time added for it: ``->sync_inodes``, and ``->batch_
 from dataclasses import dataclass, replace
 
 import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
-from blockstack.base.calls import Path
+from blockstack.base.calls import Anchor, Path
 from blockstack.kinds.filesystems.common import Cuts, Edges, cut_rows
 from blockstack.kinds.filesystems.reiser4_plugins import plugin_edges
 from blockstack.kinds.model import Calls, Kind, Param
@@ -211,8 +211,7 @@ class _Entries:
 
     def at(self, name: str) -> str:
         """A function of this state: the anchor or name with the state's label."""
-        mark, end = ">" * name.startswith(">"), "?" * name.endswith("?")
-        return f"{mark}{name.strip('>?')}@{self.state.name}{end}"
+        return Anchor.read(name).at(self.state.name)
 
     def _to(self, edges: Edges) -> Edges:
         """Calls of the VFS through its own pointers."""

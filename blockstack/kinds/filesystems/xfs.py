@@ -1,5 +1,7 @@
 """XFS: entry points of 2.6.18, 2.6.24 and 6.1."""
 
+from dataclasses import replace
+
 import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
 import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path
@@ -142,26 +144,17 @@ _FS_V2_6_18 = v2_6.Fs(
     read_cuts=_READ_CUTS,
     more={"journal": _XFSBUFD, "flush": _flush(">xfs_fsync")},
 )
-_FS_V2_6_24 = v2_6.Fs(
+_FS_V2_6_24 = replace(
+    _FS_V2_6_18,
     read=("do_sync_read", ">xfs_file_aio_read", "xfs_read", "generic_file_aio_read"),
     write=("do_sync_write", ">xfs_file_aio_write", "xfs_write"),
     readv=("do_sync_readv_writev", ">xfs_file_aio_read", "xfs_read", "generic_file_aio_read"),
     writev=("do_sync_readv_writev", ">xfs_file_aio_write", "xfs_write"),
-    direct=(">xfs_vm_direct_IO",),
-    fsync="xfs_file_fsync",
-    read_edges=_READ,
-    sync_edges=_SYNC,
-    direct_edges=_DIRECT,
     write_edges=(
         *_WRITE,
         ("generic_file_buffered_write", "xfs_vm_write_begin"),
         ("generic_file_buffered_write", "generic_write_end"),
     ),
-    writepage="xfs_vm_writepage",
-    unplug=_UNPLUG_VIA,
-    files=FILES_XFS,
-    cuts=_CUTS_V2_6,
-    read_cuts=_READ_CUTS,
     more={"journal": _XFSBUFD, "flush": _flush("xfs_fsync", "submit_bio")},
 )
 
