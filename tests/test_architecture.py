@@ -203,7 +203,11 @@ def test_import_is_light():
         "'elftools', 'iced_x86', 'jinja2') if m in sys.modules])"
     )
     out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
+        [sys.executable, "-P", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT.parent,
     )
     assert out.stdout.split() == []
 

@@ -32,7 +32,10 @@ for _ in range(60):
 
 def run(code, *words, **options):
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], check=False, capture_output=True, **options
+        [sys.executable, "-P", "-c", code, *map(str, words)],
+        check=False,
+        capture_output=True,
+        **options,
     )
 
 
@@ -96,7 +99,7 @@ def test_a_kill_leaves_the_old_file(file):
 @pytest.mark.slow
 def test_of_two_writers_one_file_stands(file):
     children = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(file), letter]) for letter in "ab"
+        subprocess.Popen([sys.executable, "-P", "-c", WRITER, str(file), letter]) for letter in "ab"
     ]
     seen = set()
     while any(child.poll() is None for child in children):

@@ -16,7 +16,7 @@ from blockstack.cli import app
 from blockstack.cli.boundary import as_ours, bug_report, exit_status
 
 MAIN = "configs/raid1.toml"
-COMMAND = [sys.executable, "-c", "from blockstack.cli import main; main()"]
+COMMAND = [sys.executable, "-P", "-c", "from blockstack.cli import main; main()"]
 SHARED = Path(__file__).parents[3] / "shared/cases/hostile"
 
 
