@@ -1,9 +1,9 @@
 """Configs: read, refused with path and way out, and written back."""
 
-import time
 from pathlib import Path
 
 import pytest
+from effort import calls_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from places import ROOT
@@ -233,15 +233,16 @@ def big_config(n: int) -> str:
 
 @pytest.mark.slow
 def test_ten_thousand_devices() -> None:
-    def seconds(n: int) -> float:
+    def calls(n: int) -> int:
         text = big_config(n)
-        begin = time.process_time()
-        assert len(parse_config(text).stack.devices) == n
-        return time.process_time() - begin
 
-    small, large = min(seconds(2500) for _ in range(2)), seconds(10_000)
-    assert large < 12 * small  # linear is 4, square would be 16
-    assert large < 10  # about one on an idle machine
+        def read() -> None:
+            assert len(parse_config(text).stack.devices) == n
+
+        return calls_of(read)
+
+    small, large = calls(2500), calls(10_000)
+    assert large < 5 * small  # linear is 4, square would be 16
 
 
 junk = st.recursive(
