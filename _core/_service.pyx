@@ -52,7 +52,7 @@ cdef dict _found(_Sim sim, double began):
             "tally": tally.reshape(s.n_streams, NOPS, 10), "rows": sim.keep["rows"][:s.n_rows]}
 
 
-def run(plan, loads, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0, 0)):
+def run(plan, loads, *, bios, warmup=0, batches=20, seed=0, max_flying, record=(0, 0)):
     """Send bios through stations until so many are done.
 
     Parameters
@@ -69,7 +69,7 @@ def run(plan, loads, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0
         Same inputs and seed, same result, bit for bit.
     max_flying : int
         Most bios in flight: memory is allocated for them before the run.
-    trace : (int, int)
+    record : (int, int)
         First and number of bios whose visits are written down, counted from the first launched.
 
     Returns
@@ -94,7 +94,7 @@ def run(plan, loads, *, bios, warmup=0, batches=20, seed=0, max_flying, trace=(0
         raise ValueError("bios, warmup, batches: 1 <= batches <= bios, warmup not negative")
     if not 1 <= max_flying < 1 << 31:
         raise ValueError("max_flying: 1 to 2**31")
-    cdef _Sim sim = _Sim(plan, loads, seed, max_flying, trace)
+    cdef _Sim sim = _Sim(plan, loads, seed, max_flying, record)
     cdef Sim *s = &sim.c
     cdef u64 target = warmup
     cdef bint plain = s.plain

@@ -18,7 +18,7 @@ from blockstack.engine.depth.simulate import simulate
 from blockstack.engine.study.amplification import Amplification, amplification
 from blockstack.engine.study.journey import journey, sample_depths
 from blockstack.engine.study.levers import Tornado, headroom_levers
-from blockstack.engine.study.nesting import LayerLimit, max_layers
+from blockstack.engine.study.nesting import LayersThatFit, max_layers
 from blockstack.engine.study.stackmap import stack_map
 from blockstack.engine.study.survey import growth, headroom_grid
 from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, load_kernel
@@ -44,7 +44,7 @@ __all__ = [
     "Frame",
     "FrameTable",
     "Kernel",
-    "LayerLimit",
+    "LayersThatFit",
     "LoadSpec",
     "Machine",
     "Platform",

@@ -32,5 +32,5 @@ def run(
     batches: int = 20,
     seed: int = 0,
     max_flying: int,
-    trace: tuple[int, int] = (0, 0),
+    record: tuple[int, int] = (0, 0),
 ) -> _Found: ...

@@ -196,6 +196,32 @@ def test_modules_stay_small():
     assert not long
 
 
+#: folders of tests that stand for no place: what tests compare with, the pages, small inputs
+TEST_FOLDERS = {"oracle", "docs", "golden", "corpus", "fuzz", "core"}
+
+
+def test_tests_mirror_the_house():
+    """A test lies in the folder of the room or sub-room that it is about."""
+    places = {place.rstrip("/") for place in table() if place.endswith("/")}
+    places |= {room_of(place) for place in table() if "/" in place}
+    strange = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        folder = path.relative_to(ROOT / "tests").parent.as_posix()
+        if folder not in places and folder.partition("/")[0] not in TEST_FOLDERS | {"."}:
+            strange.append(path.relative_to(ROOT).as_posix())
+    assert not strange, f"in no folder of the house: {', '.join(strange)}"
+    loose = {path.name for path in (ROOT / "tests").glob("*.py")}
+    assert loose == {"conftest.py", "test_architecture.py"}
+
+
+#: the only modules beside the rooms
+LOOSE = {"__init__", "errors", "version"}
+
+
+def test_no_loose_module_at_the_top():
+    assert {path.stem for path in PACKAGE.glob("*.py")} == LOOSE
+
+
 def test_import_is_light():
     """The heavy libraries are imported where they are used."""
     code = (
@@ -228,7 +254,7 @@ def test_public_face_is_pinned():
             "Frame",
             "FrameTable",
             "Kernel",
-            "LayerLimit",
+            "LayersThatFit",
             "LoadSpec",
             "Machine",
             "Platform",

@@ -99,13 +99,13 @@ def _check_nodes(f, jobs):
         foreground, dtype=np.uint32)
 
 
-def _is_plain(f, local, trace):
+def _is_plain(f, local, recorded):
     """Whether the network is queues and servers only, and every template a chain."""
     last = np.zeros(len(f["station"]), dtype=bool)
     last[f["node_start"][1:] - 1] = True
     if np.any(np.diff(f["succ_start"]) != ~last) or np.any(f["succ"] != local[~last] + 1):
         return False
-    return bool(trace == 0 and np.all(f["kind"] == QUEUE) and np.all(f["dist"] <= EXPONENTIAL)
+    return bool(recorded == 0 and np.all(f["kind"] == QUEUE) and np.all(f["dist"] <= EXPONENTIAL)
                 and np.all(f["pool"] < 0) and not np.any(f["merge"]) and not np.any(f["flags"]))
 
 
@@ -150,7 +150,7 @@ cdef class _Sim:
     cdef Sim c
     cdef object keep
 
-    def __cinit__(self, plan, loads, seed, max_flying, trace):
+    def __cinit__(self, plan, loads, seed, max_flying, record):
         memset(&self.c, 0, sizeof(Sim))
         f = _fields(plan)
         _check_stations(f)
@@ -158,7 +158,7 @@ cdef class _Sim:
         local, need, foreground = _check_nodes(f, sum(jobs))
         width = int(np.diff(f["node_start"]).max())
         _check_loads(loads, len(f["op"]), max_flying, width)
-        first, count = trace
+        first, count = record
         cdef Sim *s = &self.c
         s.plain = len(loads) == 1 and _is_plain(f, local, count)
         s.n_stations = len(f["kind"])
@@ -183,8 +183,8 @@ cdef class _Sim:
         counts = np.zeros((2, s.n_streams * NOPS * SLOTS), dtype=np.uint64)
         stream_of = np.repeat(np.arange(s.n_streams, dtype=np.uint32), jobs)
         s.most_rows = min(count * width, 1 << 20)
-        s.trace_first = first
-        s.trace_count = count
+        s.record_first = first
+        s.record_count = count
         rows = np.zeros((s.most_rows, 6))
         self.keep = {**f, "foreground": foreground, "counts": counts, "rows": rows,
                      "stream_of": stream_of, "times": loads[0].times_ns}

@@ -111,7 +111,7 @@ cdef inline void advance(Sim *s, u32 slot, bint plain) noexcept nogil:
         return
     if n.flags & CALLER:
         b.submitted = s.now
-    if rare(s.trace_count and b.number - s.trace_first < s.trace_count):
+    if rare(s.record_count and b.number - s.record_first < s.record_count):
         note(s, slot)
     for i in range(n.first, n.first + n.count):
         next_slot = base + <u32>s.succ[i]

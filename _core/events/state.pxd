@@ -165,10 +165,10 @@ cdef struct Sim:
     u64 *lat                    # [n_streams * NOPS * SLOTS]
     u64 *clat
     Tally *tally                # [n_streams * NOPS]
-    double *rows                # traced visits: bio, station, node, arrived, began, done
+    double *rows                # recorded visits: bio, station, node, arrived, began, done
     u32 n_rows
     u32 most_rows
-    u64 trace_first
-    u64 trace_count
+    u64 record_first
+    u64 record_count
     bint plain                  # queues and servers only, every template a chain, one stream
     int why

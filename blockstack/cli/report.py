@@ -31,8 +31,7 @@ from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
 from blockstack.kernel import Kernel
 from blockstack.present.review.figures import Subject
-from blockstack.present.review.report import Host, Pack, Unread
-from blockstack.present.review.report import report as write_report
+from blockstack.present.review.page import Host, Pack, Unread, write_review
 from blockstack.scenario.config import Config
 from blockstack.validation.files import recorded
 
@@ -77,7 +76,7 @@ def report(
         hosts = open_hosts(names, options)
         console = errors()
         with console.status("explain") as status:
-            pack = write_report(hosts, output, progress=status.update)
+            pack = write_review(hosts, output, progress=status.update)
     _show(pack, as_json)
 
 

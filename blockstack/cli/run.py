@@ -35,7 +35,7 @@ from blockstack.cli.traces import FromOpt, SkipBadOpt
 from blockstack.engine.depth.explain import explain as explain_stack
 from blockstack.engine.depth.explain import notes_of
 from blockstack.engine.depth.simulate import simulate
-from blockstack.engine.study.nesting import LayerLimit
+from blockstack.engine.study.nesting import LayersThatFit
 from blockstack.engine.study.nesting import max_layers as find_max_layers
 from blockstack.kernel import PROFILES, RULES, Kernel, load_kernel
 from blockstack.present.tables import depth as tables
@@ -329,7 +329,7 @@ def _explain_oopses(
     )
 
 
-def _layers_status(found: Sequence[LayerLimit], kernel: Kernel, rule: str) -> int:
+def _layers_status(found: Sequence[LayersThatFit], kernel: Kernel, rule: str) -> int:
     """Whether the layers that the stack has are among those that fit on a kernel, under a rule."""
     rows = [row for row in found if row.kernel == kernel.name and row.submission == rule]
     if any(_below(row.may_fit, row.present_layers) for row in rows):
@@ -344,9 +344,9 @@ def _below(layers: int | None, present: int) -> bool:
 
 def _show_layers(
     case: Config, kernels: Sequence[Kernel], kind: str, rule: str | None, as_json: bool
-) -> list[LayerLimit]:
+) -> list[LayersThatFit]:
     """One row per kernel, rule and direction; the first kernel must have the stack's kinds."""
-    rows: list[LayerLimit] = []
+    rows: list[LayersThatFit] = []
     left_out: list[str] = []
     with errors().status("") as status:
         for kernel in kernels:
@@ -378,9 +378,9 @@ def _show_layers(
 
 def _each_rule(
     case: Config, kernel: Kernel, kind: str, rules: Sequence[str]
-) -> Iterator[LayerLimit]:
+) -> Iterator[LayersThatFit]:
     """Serialised rules differ in the order of bios, not in any bound: one search for all."""
-    found: dict[bool, tuple[LayerLimit, ...]] = {}
+    found: dict[bool, tuple[LayersThatFit, ...]] = {}
     for rule in rules:
         recursive = rule == "recursive"
         if recursive not in found:

@@ -11,8 +11,8 @@ from typing import Any
 from blockstack.commands.dm_table import DeviceSpec
 from blockstack.commands.shell import Options, Simple
 
-Recipes = dict[str, DeviceSpec]
-Reader = Callable[[Simple, Options, Recipes, Mapping[str, list[str]]], None]
+DeviceSpecs = dict[str, DeviceSpec]
+Reader = Callable[[Simple, Options, DeviceSpecs, Mapping[str, list[str]]], None]
 _VALUED = (
     "-L --size -l --extents -n --name --type -i --stripes -I --stripesize -m --mirrors "
     "--thinpool --virtualsize -V --chunksize -c -a --activate --poolmetadatasize "
@@ -26,12 +26,12 @@ def _group(name: str) -> str:
     return f"volume group {name}"
 
 
-def _vgcreate(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _vgcreate(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     name, *volumes = given.words
     specs[_group(name)] = DeviceSpec("volume group", tuple(volumes))
 
 
-def _vgextend(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _vgextend(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     name, *volumes = given.words
     specs[_group(name)] = DeviceSpec("volume group", (*specs[_group(name)].on, *volumes))
 
@@ -45,7 +45,7 @@ def mapped(group: str, volume: str, layer: str = "") -> str:
 class _Volume:
     """One ``lvcreate`` command, its options read."""
 
-    def __init__(self, given: Options, specs: Recipes):
+    def __init__(self, given: Options, specs: DeviceSpecs):
         self.given, self.specs = given, specs
         words = [w.removeprefix("/dev/") if i == 0 else w for i, w in enumerate(given.words)]
         if not words:
@@ -83,7 +83,7 @@ class _Volume:
         return int(text)
 
 
-def _lvcreate(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _lvcreate(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     volume = _Volume(given, specs)
     kind = given.get("--type")
     pool = given.get("--thinpool")
@@ -187,7 +187,7 @@ _MAKERS: Mapping[str, Callable[[_Volume, str, str], None]] = {
 }
 
 
-def _lvconvert(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _lvconvert(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     """``--type cache`` and ``--type writecache`` put a fast volume before a slow one."""
     kind = given.get("--type") or ("cache" if given.has("-H", "--cache") else "")
     if kind not in ("cache", "writecache"):

@@ -13,8 +13,8 @@ from blockstack.commands.dm_table import DeviceSpec, kcryptd_sides, linear_spec,
 from blockstack.commands.lvm import LVM_READERS
 from blockstack.commands.shell import Options, Simple
 
-Recipes = dict[str, DeviceSpec]
-Reader = Callable[[Simple, Options, Recipes, Mapping[str, list[str]]], None]
+DeviceSpecs = dict[str, DeviceSpec]
+Reader = Callable[[Simple, Options, DeviceSpecs, Mapping[str, list[str]]], None]
 _MAPPER = "/dev/mapper/"
 
 
@@ -37,7 +37,7 @@ def expanded(words: Sequence[str]) -> list[str]:
 
 
 def _dmsetup(
-    simple: Simple, given: Options, specs: Recipes, stores: Mapping[str, list[str]]
+    simple: Simple, given: Options, specs: DeviceSpecs, stores: Mapping[str, list[str]]
 ) -> None:
     words = list(given.words)
     action = words.pop(0) if words else ""
@@ -64,7 +64,7 @@ _MD_VALUED = (
 _NOT_FOLLOWED = {"--write-journal": "a journal device", "--write-behind": "write-behind"}
 
 
-def _mdadm(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _mdadm(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     words = expanded(given.words)
     if given.has("--create", "-C", "--build", "-B"):
         if not words:
@@ -132,7 +132,7 @@ _BCACHE_VALUED = "-b --bucket -w --block -o --data-offset --cset-uuid --cache_re
 _BCACHE = re.compile(r"/sys/(?:block|class/block)/(bcache\d+)/bcache/(\w+)\Z")
 
 
-def _make_bcache(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _make_bcache(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     """-C and -B are followed by one device or several."""
     if simple.tool == "bcache" and simple.words[:1] != ("make",):
         return
@@ -161,7 +161,7 @@ def _make_bcache(simple: Simple, given: Options, specs: Recipes, _: object) -> N
         )
 
 
-def _bcache_file(device: str, file: str, value: str, specs: Recipes) -> None:
+def _bcache_file(device: str, file: str, value: str, specs: DeviceSpecs) -> None:
     spec = specs[f"/dev/{device}"]
     if file == "attach":
         spec = DeviceSpec(spec.kind, (spec.on[0], *specs[_CACHE].on), spec.keys)
@@ -176,21 +176,21 @@ def _bcache_file(device: str, file: str, value: str, specs: Recipes) -> None:
 _DRBD = "DRBD's disks"
 
 
-def _written_disk(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _written_disk(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     """``dd of=``: the disk that is wiped before DRBD, whose configuration no command shows."""
     for word in simple.words:
         if word.startswith("of=/dev/"):
             specs[_DRBD] = DeviceSpec("disk", (word.removeprefix("of="),))
 
 
-def _drbdadm(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _drbdadm(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     """Without its configuration: device 0, on the disk that was wiped for it, not connected."""
     if given.words[:1] in (("up",), ("attach",), ("primary",), ("create-md",)):
         disk = specs[_DRBD].on if _DRBD in specs else ("/dev/vdb",)
         specs.setdefault("/dev/drbd0", DeviceSpec("drbd", disk))
 
 
-def _drbdsetup(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _drbdsetup(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     words = given.words
     if words[:1] == ("attach",):
         if len(words) < 4:
@@ -226,7 +226,7 @@ _VERITY_VALUED = (
 _OPEN = ("open", "luksOpen", "plainOpen", "loopaesOpen", "tcryptOpen", "bitlkOpen")
 
 
-def _cryptsetup(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _cryptsetup(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     words = given.words
     if given.has("--integrity"):
         raise ValueError("authenticated encryption is not modelled")
@@ -241,7 +241,7 @@ def _cryptsetup(simple: Simple, given: Options, specs: Recipes, _: object) -> No
         )
 
 
-def _integritysetup(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _integritysetup(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     words = given.words
     if given.has("--data-device"):
         raise ValueError("a separate metadata device is not modelled")
@@ -257,7 +257,7 @@ def _integritysetup(simple: Simple, given: Options, specs: Recipes, _: object) -
         specs[_MAPPER + name] = DeviceSpec("dm-integrity", (device,), {"mode": mode})
 
 
-def _veritysetup(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _veritysetup(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     words = given.words
     if words[:1] in (("open",), ("create",)):
         if given.has("--fec-device"):
@@ -271,7 +271,7 @@ _ZRAM = re.compile(r"/sys/block/zram(\d+)/(\w+)\Z")
 _QUEUE = re.compile(r"/sys/(?:block|class/block)/(\w+)/queue/(\w+)\Z")
 
 
-def _zramctl(simple: Simple, given: Options, specs: Recipes, _: object) -> None:
+def _zramctl(simple: Simple, given: Options, specs: DeviceSpecs, _: object) -> None:
     _compressor(given.get("--algorithm", "-a", default="lzo-rle"))
 
 
@@ -285,7 +285,7 @@ def followed(path: str) -> bool:
     return any(pattern.match(path) for pattern in (_BCACHE, _ZRAM, _QUEUE))
 
 
-def written(value: str, path: str, specs: Recipes) -> None:
+def written(value: str, path: str, specs: DeviceSpecs) -> None:
     """``echo VALUE > PATH``: some files of /sys change what stands where.
 
     Raises

@@ -118,7 +118,9 @@ def _by_name(node: Node, host: Host) -> Part | None:
         )
     kind = leaf(node, host)
     if kind is None and node.facts.is_disk:
-        host.note("disks of which only a plan speaks: SCSI is assumed, host driver unknown")
+        host.note(
+            "disks of which only a storage config speaks: SCSI is assumed, host driver unknown"
+        )
         kind = "scsi", {"driver": "generic"}
     return None if kind is None else Part(kind[0], (), kind[1])
 

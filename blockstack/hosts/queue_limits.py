@@ -16,9 +16,9 @@ from blockstack.kernel import PROFILES
 from blockstack.kernel.choose import DEFAULT
 from blockstack.kinds import KINDS
 from blockstack.stack import Stack
-from blockstack.stack.limit_tree import drivers_own, limit_tree
-from blockstack.stack.limits.keys import SETTABLE, has_queue, read_limits, stands_alone
-from blockstack.stack.limits.rules import (
+from blockstack.stack.queue_limit_tree import drivers_own, queue_limit_tree
+from blockstack.stack.queue_limits.keys import SETTABLE, has_queue, read_limits, stands_alone
+from blockstack.stack.queue_limits.rules import (
     limit_names,
     rules_for,
 )
@@ -117,7 +117,7 @@ def settled(stack: Stack, nodes: Mapping[str, Node], host: Host) -> dict[str, di
     if not upper:
         return {}
     release = release_of(host)
-    tree, names = limit_tree(stack, release), set(limit_names(rules_for(release)))
+    tree, names = queue_limit_tree(stack, release), set(limit_names(rules_for(release)))
     found: dict[str, dict[str, int]] = {}
     other: list[str] = []
     for name, told in upper.items():

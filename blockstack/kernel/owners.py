@@ -1,8 +1,8 @@
 """Which layer a function belongs to: by its source file, the registry, its module, its name.
 
 A source file says it best: the named kernel's table first, then the other shipped ones. What no
-table has (other kernels' functions) is told by the registry's anchors, by the module that the trace
-prints, and last by the prefix that its subsystem gives to its names.
+table has (other kernels' functions) is told by the registry's anchors, by the module that the
+report prints, and last by the prefix that its subsystem gives to its names.
 """
 
 import re
@@ -254,7 +254,7 @@ def owner_of(function: str, module: str, table: FrameTable | None) -> Owner:
     Parameters
     ----------
     function, module : str
-        As a trace has them; the module may be empty.
+        As a report has them; the module may be empty.
     table : FrameTable or None
         The kernel that is asked first.
     """

@@ -2,7 +2,7 @@
 
 ``python -m blockstack.kernel.subset FULL.json.gz GENERATION OUT.json.gz`` makes the
 tables in ``blockstack/kernel/data``. A function is kept with its calls when its source file is
-followed by any path of the generation, an anchor names it, or a measured trace that ships has it;
+followed by any path of the generation, an anchor names it, or a measured stack that ships has it;
 what those call is kept with its frame alone. No row that a shipped kind asks for changes by it.
 Modules that FULL lacks are added from the tables ``more/OUT's name+MODULE.json.gz`` beside OUT
 (``blockstack kernel extract`` of the module's ``.ko`` of the same package).
@@ -44,8 +44,8 @@ def calls_of(kind: Kind, gen: str) -> Iterator[Calls]:
             yield calls
 
 
-def traced_names(table: FrameTable) -> Iterator[str]:
-    """Functions on the measured traces that ship of the table's version and architecture."""
+def measured_names(table: FrameTable) -> Iterator[str]:
+    """Functions on the measured stacks that ship of the table's version and architecture."""
     version = re.search(r"\d+\.\d+", str(table.meta["kernel"]))
     for path in sorted(MEASURED.glob("*.json.gz")):
         data = json.loads(gzip.decompress(path.read_bytes()))
@@ -67,14 +67,14 @@ def followed(table: FrameTable, gen: Generation) -> set[str]:
 
 
 def named(table: FrameTable, gen: Generation) -> set[str]:
-    """Functions that a path or the generation names, and those on the traces that ship."""
+    """Functions that a path or the generation names, and those on the measured stacks that ship."""
     words = {name for path in paths_of(gen) for name in path.names()}
     words |= {gen.submit_link, gen.endio_link, *gen.dispatch}
     words |= {name for edge in gen.indirect_calls for name in (edge.caller, edge.callee)}
     words |= {name for names in gen.other_names.values() for name in names}
     words |= {name for root in gen.roots.values() for name in root.entry or ()}
     keys = {table.find(word) for word in words if not is_root(word)}
-    keys |= {key for name in traced_names(table) for key in table.named(name)}
+    keys |= {key for name in measured_names(table) for key in table.named(name)}
     return {key for key in keys if key is not None and key in table.functions}
 
 

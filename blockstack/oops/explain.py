@@ -1,4 +1,4 @@
-"""A stack trace explained: whose layer each frame is, what it keeps in a known kernel, what fits.
+"""A kernel report explained: whose layer each frame is, what it keeps in a known kernel, what fits.
 
 A stack tracer's table has its own figures; those of a named kernel's frame table stand beside
 them. A chain of calls without figures (an oops, a ``do_IRQ`` report) gets the table's figures, and
@@ -10,14 +10,15 @@ from dataclasses import replace
 from functools import cache
 
 from blockstack.kernel import Kernel, Platform, load_kernel
+from blockstack.kernel.call_chain import call_chain
 from blockstack.kernel.choose import build_of, of_version
 from blockstack.kernel.owners import UNKNOWN, by_file, owner_of
 from blockstack.kernel.table import FrameTable
-from blockstack.kernel.traced import traced_path
 from blockstack.oops.depth import Depth, prove_depth, sized_rows
 from blockstack.oops.model import Oops, OopsRow
 from blockstack.oops.recursion import recursions
 from blockstack.oops.remedies import LeftOut
+from blockstack.results.call_chain import ChainFrame
 from blockstack.results.oops import (
     ExplainedRow,
     LayerCost,
@@ -26,7 +27,6 @@ from blockstack.results.oops import (
     Remedy,
     SizeVerdict,
 )
-from blockstack.results.traced import TracedFrame
 
 #: stacks that x86 kernels have shipped
 SIZES_BYTES = (4096, 8192, 16384)
@@ -99,11 +99,11 @@ def _name(chosen: Kernel | FrameTable | None) -> str:
 
 def _static(
     oops: Oops, names: Sequence[str], table: FrameTable | None, chosen: Kernel | FrameTable | None
-) -> Sequence[TracedFrame | None]:
+) -> Sequence[ChainFrame | None]:
     if table is None:
         return [None] * len(names)
     if oops.form == "frames":  # no path: every function by itself
-        return [traced_path(table, [name], {}).frames[0] for name in names]
+        return [call_chain(table, [name], {}).frames[0] for name in names]
     roots = {}
     if isinstance(chosen, Kernel):
         roots = {
@@ -111,13 +111,13 @@ def _static(
             for (arch, name), root in chosen.generation.roots.items()
             if arch == chosen.platform.arch
         }
-    frames = traced_path(table, names, roots).frames
+    frames = call_chain(table, names, roots).frames
     if oops.rows and oops.rows[0].in_prologue:  # its frame does not stand yet
         frames = (*frames[:-1], replace(frames[-1], bytes=0))
     return frames
 
 
-def _row(row: OopsRow, frame: TracedFrame | None, table: FrameTable | None) -> ExplainedRow:
+def _row(row: OopsRow, frame: ChainFrame | None, table: FrameTable | None) -> ExplainedRow:
     known = frame is not None and frame.how != "missing"
     connected = frame is not None and frame.how in ("call", "tail")
     owner = (by_file(frame.file) if connected and frame is not None else None) or (

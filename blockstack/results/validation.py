@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any
 
+from blockstack.results.call_chain import CallChain
 from blockstack.results.result import Frame
-from blockstack.results.traced import TracedPath
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Comparison:
     name, context : str
     measured_bytes : int
         The ``block`` pass; ``all_bytes`` is the pass that traced every function.
-    traced : TracedPath
-        What the frame table has for the functions of the trace, call by call: it must add up to
-        ``measured_bytes`` but for alignment.
+    chain : CallChain
+        What the frame table has for the functions that the tracer saw, call by call: it must add
+        up to ``measured_bytes`` but for alignment.
     predicted_bytes : int or None
-        The bound for the traced context; of all contexts when none was told or none matches.
+        The bound for the measured context; of all contexts when none was told or none matches.
     worst_bytes : int or None
         The bound of all contexts, that of the task ``worst_task``.
     typical_bytes : int or None
@@ -33,14 +33,14 @@ class Comparison:
     refused : str
         Why there is no bound; empty otherwise.
     parting : tuple of str or None
-        The first traced function that the predicted path does not have, outermost first, and
+        The first measured function that the predicted path does not have, outermost first, and
         what the path has there; None: it has all of them.
     """
 
     name: str
     context: str
     measured_bytes: int
-    traced: TracedPath = field(default=TracedPath(()), repr=False)
+    chain: CallChain = field(default=CallChain(()), repr=False)
     all_bytes: int | None = None
     predicted_bytes: int | None = None
     worst_bytes: int | None = None
@@ -53,9 +53,9 @@ class Comparison:
     path: tuple[Frame, ...] = field(default=(), repr=False)
 
     @property
-    def traced_bytes(self) -> int | None:
-        """Sum over the traced path, told its functions only; None: no trace."""
-        return self.traced.bytes if self.traced.frames else None
+    def chain_bytes(self) -> int | None:
+        """Sum over the measured call chain, told its functions only; None: it has none."""
+        return self.chain.bytes if self.chain.frames else None
 
     @property
     def ratio(self) -> float | None:
@@ -123,14 +123,14 @@ class Validation:
             "typical_p90_ratio": _round(_quantile(typical, 0.9)),
             "untold_median_ratio": _round(_quantile(untold, 0.5)),
             "untold_p90_ratio": _round(_quantile(untold, 0.9)),
-            **self._traced(),
+            **self._chains(),
         }
 
-    def _traced(self) -> dict[str, Any]:
-        """How far the sums over the traced paths are from what was measured."""
-        told = [(r, r.traced_bytes) for r in self.rows if r.traced_bytes is not None]
+    def _chains(self) -> dict[str, Any]:
+        """How far the sums over the call chains are from what was measured."""
+        told = [(r, r.chain_bytes) for r in self.rows if r.chain_bytes is not None]
         errors = [abs(n - r.measured_bytes) / r.measured_bytes for r, n in told]
-        whole = [(r, n) for r, n in told if not r.traced.missing]
+        whole = [(r, n) for r, n in told if not r.chain.missing]
         return {
             "traced": len(told),
             "traced_complete": len(whole),
@@ -172,8 +172,8 @@ def _plain(r: Comparison) -> dict[str, Any]:
         "differs": "" if r.parting is None else " | ".join(r.parting),
         "worst_bytes": r.worst_bytes,
         "worst_task": r.worst_task,
-        "traced_bytes": r.traced_bytes,
-        "traced_missing": list(r.traced.missing),
+        "traced_bytes": r.chain_bytes,
+        "traced_missing": list(r.chain.missing),
     }
 
 

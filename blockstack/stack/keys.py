@@ -12,7 +12,7 @@ from blockstack.kinds.model import REQUIRED
 from blockstack.kinds.service import read_service
 from blockstack.stack.checks import find_device, takes_nic
 from blockstack.stack.device import Device
-from blockstack.stack.limits.keys import has_queue, read_limits
+from blockstack.stack.queue_limits.keys import has_queue, read_limits
 from blockstack.stack.shape import MAX_SECTORS
 
 

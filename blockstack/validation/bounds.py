@@ -15,14 +15,14 @@ from blockstack.engine.depth.explain import static_tasks
 from blockstack.engine.depth.static import each_deepest
 from blockstack.generations import Generation
 from blockstack.kernel import Kernel
+from blockstack.kernel.call_chain import call_chain
 from blockstack.kernel.common_cuts import RARE_CUTS
 from blockstack.kernel.graph import Entered
 from blockstack.kernel.rows import RowSource
 from blockstack.kernel.table import base_name, plain_name
-from blockstack.kernel.traced import traced_path
 from blockstack.kinds.shared.dma import IOMMU_NAMES
+from blockstack.results.call_chain import CallChain
 from blockstack.results.result import TaskDepth
-from blockstack.results.traced import TracedPath
 from blockstack.results.validation import Comparison
 from blockstack.stack import Stack
 from blockstack.validation.measured import Measured, stack_of
@@ -41,7 +41,7 @@ _ENTRIES = ("__x64_sys_", "__ia32_sys_", "__do_sys_", "ksys_", "do_")
 _ENTRY = re.compile(r"\A(__(x64|ia32|se|do)_sys_|ksys_|do_)?(ia32_)?")
 #: the ``block`` pass traced the block layer, its pools and the drivers; not slab, page allocator,
 #: scheduler or the page cache.
-_TRACED_FILES = (
+_BLOCK_PASS_FILES = (
     "block/",
     "drivers/",
     "fs/",
@@ -53,7 +53,7 @@ _TRACED_FILES = (
     "kernel/dma/",
     "mm/dmapool.c",
 )
-_TRACED_NAMES = frozenset(
+_BLOCK_PASS_NAMES = frozenset(
     (
         "swap_writepage",
         "__swap_writepage",
@@ -92,7 +92,7 @@ def bounds_of(stack: Stack, kernel: Kernel) -> tuple[TaskDepth, ...]:
     )
 
 
-def as_traced(kernel: Kernel, *, rare: bool = True) -> Kernel:
+def as_the_tracer_saw(kernel: Kernel, *, rare: bool = True) -> Kernel:
     """``kernel`` as the ``block`` pass saw it: depths at the entry of the traced functions.
 
     Parameters
@@ -100,7 +100,7 @@ def as_traced(kernel: Kernel, *, rare: bool = True) -> Kernel:
     rare : bool
         False: without the calls of `RARE_CUTS`.
     """
-    seen = Entered(_TRACED_FILES, _TRACED_NAMES, _LEAF_BYTES[kernel.platform.arch])
+    seen = Entered(_BLOCK_PASS_FILES, _BLOCK_PASS_NAMES, _LEAF_BYTES[kernel.platform.arch])
     rows = RowSource(
         kernel.rows.table,
         kernel.generation,
@@ -126,7 +126,7 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
         measured.name,
         block.context,
         block.max_bytes,
-        traced_in(kernel, [name for name, _ in block.functions]),
+        chain_in(kernel, [name for name, _ in block.functions]),
         None if measured.all is None else measured.all.max_bytes,
     )
     try:
@@ -158,14 +158,14 @@ def compare(measured: Measured, kernel: Kernel, typical: Kernel | None = None) -
     )
 
 
-def traced_in(kernel: Kernel, functions: Sequence[str]) -> TracedPath:
-    """The traced path in the kernel's frame table: function names in (outermost first), bytes out.
+def chain_in(kernel: Kernel, functions: Sequence[str]) -> CallChain:
+    """A measured call chain (function names, outermost first) in the kernel's frame table.
 
     The tracer sees the innermost function at its entry: its own row stands for that frame.
     """
     arch = kernel.platform.arch
     roots = {name: root for (a, name), root in kernel.generation.roots.items() if a == arch}
-    return traced_path(kernel.rows.table, functions, roots, leaf_bytes=_LEAF_BYTES[arch])
+    return call_chain(kernel.rows.table, functions, roots, leaf_bytes=_LEAF_BYTES[arch])
 
 
 def _refuse(base: Comparison, why: str, worst: TaskDepth | None = None) -> Comparison:
@@ -202,11 +202,11 @@ def _functions(context: str, gen: Generation) -> tuple[str, ...]:
     return (word, *(entry + name for name in calls for entry in _ENTRIES))
 
 
-def _parting(traced: Sequence[str], path: Sequence[str]) -> tuple[str, str] | None:
-    """The first traced function that is not on the path, and what the path has there."""
+def _parting(measured: Sequence[str], path: Sequence[str]) -> tuple[str, str] | None:
+    """The first measured function that is not on the path, and what the path has there."""
     plain = [plain_name(name) for name in path]
     at = 0
-    for name in traced:
+    for name in measured:
         function = base_name(name)
         if function.startswith(_ENTRY_CODE):
             continue

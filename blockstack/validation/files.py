@@ -9,7 +9,7 @@ from blockstack.base.environment import BARE
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel import Kernel, kernel_of
 from blockstack.results.validation import Comparison, Validation
-from blockstack.validation.bounds import as_traced, compare
+from blockstack.validation.bounds import as_the_tracer_saw, compare
 from blockstack.validation.measured import Measurements, load_measurements
 
 #: measured stacks of Debian's 6.1 and 6.12: facts and figures, with their provenance in ``meta``
@@ -30,8 +30,10 @@ def validate(
     progress : callable, optional
         ``progress(done, total, stack)``, before each stack.
     """
-    plain = as_traced(kernel.override(stack_offset=False, environment=measurements.environment))
-    typical = as_traced(plain, rare=False)
+    plain = as_the_tracer_saw(
+        kernel.override(stack_offset=False, environment=measurements.environment)
+    )
+    typical = as_the_tracer_saw(plain, rare=False)
     told = [m for m in measurements.stacks if m.block is not None]
     rows = []
     for i, measured in enumerate(told):

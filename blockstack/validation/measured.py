@@ -50,7 +50,7 @@ class Depth:
     block_part_bytes : int or None
         The part below the outermost entry of the block layer.
     functions : tuple of (str, int)
-        The trace, outermost first, with the tracer's bytes; may be empty.
+        The call chain, outermost first, with the tracer's bytes; may be empty.
     """
 
     max_bytes: int

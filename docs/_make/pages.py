@@ -91,7 +91,7 @@ def summary_lines(files: Mapping[str, Validation]) -> Iterator[str]:
     """One row per set; which stacks have no bound."""
     yield (
         "| set | stacks | modelled | bounds that hold | bound: median, p90 | "
-        "typical: median, p90 | context not told: median, p90 | traced path: complete, off by |"
+        "typical: median, p90 | context not told: median, p90 | call chain: complete, off by |"
     )
     yield "|---|---|---|---|---|---|---|---|"
     for name, r in files.items():

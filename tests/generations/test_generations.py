@@ -16,8 +16,8 @@ from blockstack.generations import (
 from blockstack.kernel import PROFILES, RowSource, load_kernel
 from blockstack.kernel.choose import Build, shipped_like
 from blockstack.kinds import KINDS
-from blockstack.kinds.limits import driver_limits
-from blockstack.stack.limits.rules import rules_for
+from blockstack.kinds.queue_limits import driver_limits
+from blockstack.stack.queue_limits.rules import rules_for
 
 NEWEST = list(GENERATIONS)[-1]
 RENAME = {"bio_endio_was": ("bio_endio",)}

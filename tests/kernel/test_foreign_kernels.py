@@ -15,11 +15,11 @@ from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.engine.depth.explain import explain
 from blockstack.generations import GENERATIONS, generation_of
 from blockstack.kernel import PROFILES, FrameTable, kernel_of, load_kernel
+from blockstack.kernel.call_chain import call_chain
 from blockstack.kernel.choose import build_of
 from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.graph import CallGraph
 from blockstack.kernel.rows import RowSource
-from blockstack.kernel.traced import traced_path
 from blockstack.kinds import find_kind
 from blockstack.scenario.config import load_config
 
@@ -117,7 +117,7 @@ def test_a_thread_starts_in_c_since_6_6():
     ).spine(path, "work")
     assert blind.missing == ("ret_from_fork_asm",) and blind.bytes == 168 + 32 + 40
     roots = {root: GENERATIONS["6.12"].roots["x86_64", root] for root in ("@kthread",)}
-    traced = traced_path(table, ["ret_from_fork_asm", "ret_from_fork", "kthread", "work"], roots)
+    traced = call_chain(table, ["ret_from_fork_asm", "ret_from_fork", "kthread", "work"], roots)
     assert [f.bytes for f in traced.frames] == [180, 32, 40, 8]
 
 

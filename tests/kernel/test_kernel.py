@@ -416,7 +416,7 @@ def test_malformed_tables_never_raise_anything_else(tmp_path_factory, data):
         load_table(path)
 
 
-def test_the_shipped_tables_are_cut_with_the_measured_traces_at_hand():
+def test_the_shipped_tables_are_cut_with_the_measured_stacks_at_hand():
     """No file there would cut rows away that `validate` asks for, without a word."""
     assert (
         {path.name for path in subset.MEASURED.glob("*.json.gz")}

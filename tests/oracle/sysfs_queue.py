@@ -4,10 +4,10 @@ import tarfile
 from pathlib import Path
 
 from blockstack.generations import StackRules
-from blockstack.stack.limits.numbers import (
+from blockstack.stack.queue_limits.numbers import (
     Limits,
 )
-from blockstack.stack.limits.rules import limit_names
+from blockstack.stack.queue_limits.rules import limit_names
 
 #: sysfs file -> (limit, what one unit of the file is in the limit's unit)
 FILES = {

@@ -18,9 +18,9 @@ from blockstack.commands.parse import read_commands
 from blockstack.commands.shell import options, simple_commands
 from blockstack.generations import GENERATIONS, generation
 from blockstack.kernel import PROFILES, load_kernel, load_table
+from blockstack.kernel.call_chain import call_chain
 from blockstack.kernel.common_cuts import RARE_CUTS
 from blockstack.kernel.table import FrameTable
-from blockstack.kernel.traced import traced_path
 from blockstack.present import plots
 from blockstack.present.tables.validation import validation_view
 from blockstack.validation import bounds as val
@@ -150,7 +150,7 @@ def test_without_one_edge_a_bound_breaks():
     measured = load_measurements(FILES["linux-6.1-i386"])
     one = next(m for m in measured.stacks if m.name == "virtio-blk")
     bare = load_kernel("linux-6.1-i386").override(stack_offset=False, environment=BARE)
-    kernel = val.as_traced(bare)
+    kernel = val.as_the_tracer_saw(bare)
     assert val.compare(one, kernel).holds
     gen = GENERATIONS["6.1"]
     less = replace(gen, edges=tuple(e for e in gen.edges if e[0] != "mempool_alloc"))
@@ -166,7 +166,7 @@ def test_a_missing_anchor_is_refused_by_name():
     kernel = load_kernel("linux-6.1-x86_64").override(stack_offset=False)
     table = kernel.rows.table
     functions = {k: v for k, v in table.functions.items() if k != "virtio_queue_rq"}
-    poorer = val.as_traced(
+    poorer = val.as_the_tracer_saw(
         replace(kernel, rows=replace(kernel.rows, table=replace(table, functions=functions)))
     )
     measured = load_measurements(FILES["linux-6.1-x86_64"])
@@ -177,14 +177,14 @@ def test_a_missing_anchor_is_refused_by_name():
 
 def test_an_unknown_context_is_refused():
     one = Measured("x", (), "/dev/vdb", Depth(100, "kthread:nobody"))
-    kernel = val.as_traced(load_kernel("linux-6.1-x86_64"))
+    kernel = val.as_the_tracer_saw(load_kernel("linux-6.1-x86_64"))
     row = val.compare(one, kernel)
     assert "kthread:nobody" in row.refused and row.worst_bytes > 0
 
 
 def test_untold_context_takes_the_worst():
     one = Measured("x", (), "/dev/vdb", Depth(100))
-    row = val.compare(one, val.as_traced(load_kernel("linux-6.1-x86_64")))
+    row = val.compare(one, val.as_the_tracer_saw(load_kernel("linux-6.1-x86_64")))
     assert row.predicted_bytes == row.worst_bytes
 
 
@@ -584,20 +584,20 @@ def test_traced_path_adds_up(golden):
     """Told the functions only, the calls' depths sum to what was measured but for alignment."""
     measured, checked, _ = golden
     room = {"linux-6.1-i386": 16, "linux-6.1-x86_64": 24, "linux-6.12-x86_64": 32}[checked.kernel]
-    whole = [r for r in checked.rows if not r.traced.missing]
+    whole = [r for r in checked.rows if not r.chain.missing]
     assert len(whole) >= (66 if measured.arch == "x86_64" else 44)
     assert {
-        r.name: r.traced_bytes - r.measured_bytes
+        r.name: r.chain_bytes - r.measured_bytes
         for r in whole
-        if abs(r.traced_bytes - r.measured_bytes) > room
+        if abs(r.chain_bytes - r.measured_bytes) > room
     } == {}
-    assert fmean(abs(r.traced_bytes / r.measured_bytes - 1) for r in whole) < 0.005
+    assert fmean(abs(r.chain_bytes / r.measured_bytes - 1) for r in whole) < 0.005
     summary = checked.summary()
     assert summary["traced"] == summary["stacks"]
     assert summary["traced_mean_error"] < 0.01  # over all, f2fs and nfsd without frames included
     assert summary["traced_complete_max_error_bytes"] <= room
     for row in checked.rows:  # what the table lacks never makes the sum larger
-        assert row.traced_bytes <= row.measured_bytes + room, row.name
+        assert row.chain_bytes <= row.measured_bytes + room, row.name
 
 
 def test_every_measured_path_adds_up_in_the_whole_table(golden):
@@ -614,7 +614,7 @@ def test_every_measured_path_adds_up_in_the_whole_table(golden):
     errors = {}
     for one in measured.stacks:
         if not one.name.startswith(NO_FRAMES):
-            found = val.traced_in(whole, [name for name, _ in one.block.functions])
+            found = val.chain_in(whole, [name for name, _ in one.block.functions])
             errors[one.name] = abs(found.bytes / one.block.max_bytes - 1)
     assert len(errors) >= 79 and fmean(errors.values()) < 0.005
     assert max(errors.values()) < 0.03
@@ -632,7 +632,7 @@ def test_traced_path_of_a_small_table():
     )
 
     def found(*names, **more):
-        return [(f.bytes, f.how) for f in traced_path(table, names, {}, **more).frames]
+        return [(f.bytes, f.how) for f in call_chain(table, names, {}, **more).frames]
 
     assert found("a", "b", leaf_bytes=5) == [(40, "call"), (5, "root")]
     assert found("a", "d") == [(80, "tail"), (32, "frame")]
@@ -641,7 +641,7 @@ def test_traced_path_of_a_small_table():
     assert found("g", "a")[0] == (56, "frame")
     assert found("nobody", "a") == [(40, "missing"), (8, "frame")]  # no call here keeps less
     assert found() == []
-    assert traced_path(table, ["nobody", "a"], {}).missing == ("nobody",)
+    assert call_chain(table, ["nobody", "a"], {}).missing == ("nobody",)
 
 
 @pytest.mark.slow

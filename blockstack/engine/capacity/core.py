@@ -43,7 +43,7 @@ class Counters:
     batch_ns, batch_lat_ns : float64 [B]
         Length of each batch of bios, and sum of its latencies.
     rows : float64 [n, 6]
-        Traced visits: bio, station, node, arrived, began, done (ns).
+        Recorded visits: bio, station, node, arrived, began, done (ns).
     """
 
     finished: bool
@@ -100,7 +100,7 @@ def run(
     batches: int = 20,
     seed: int = 0,
     max_flying: int = 1024,
-    trace: tuple[int, int] = (0, 0),
+    record: tuple[int, int] = (0, 0),
 ) -> Counters:
     """Send ``bios`` bios through the stations, after ``warmup`` that are not measured.
 
@@ -113,7 +113,7 @@ def run(
         Same inputs and seed give the same result, bit for bit.
     max_flying : int
         Most bios in flight; memory is for so many.
-    trace : (int, int)
+    record : (int, int)
         First and number of bios whose visits are kept.
 
     Raises
@@ -134,7 +134,7 @@ def run(
                 batches=batches,
                 seed=seed,
                 max_flying=max_flying,
-                trace=trace,
+                record=record,
             )
         )
     except ValueError as error:

@@ -130,7 +130,7 @@ class Capacity:
             batches=min(BATCHES, bios),
             seed=self.seed,
             max_flying=room,
-            trace=(warmup, follow),
+            record=(warmup, follow),
         )
 
     def _provenance(self, warmup: int) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from blockstack.engine.plan.core import Call, Columns, RunCounters, replays, run
 from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.engine.plan.fan_out import CORE_BYTES, REPLAY_BYTES, check_memory
 from blockstack.engine.plan.interrupts import irq_spec
-from blockstack.engine.plan.limits import check_blocks
 from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import LayeredPath, self_calls
+from blockstack.engine.plan.queue_limits import check_blocks
 from blockstack.kernel import Kernel, load_kernel
 from blockstack.results.result import Interrupts, Result, TaskDepth
 from blockstack.stack import Stack

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from blockstack.engine.plan.arrays import FLUSH, NOPS, RECURSIVE, RULE_NAMES, PlanArrays
 from blockstack.engine.plan.entries import Entries
 from blockstack.engine.plan.layers import Layers
-from blockstack.engine.plan.limits import NO_ROW
 from blockstack.engine.plan.mapping import SPLITS
 from blockstack.engine.plan.model import Key, Position, Task
 from blockstack.engine.plan.paths import LayeredPath
+from blockstack.engine.plan.queue_limits import NO_ROW
 from blockstack.engine.plan.rows import LimitRow, words
 
 #: every column's type: of ``NDArray[type]``, which is ``ndarray[shape, dtype[type]]``

@@ -16,15 +16,15 @@ from blockstack.engine.plan.entries import (
     worker_entry,
 )
 from blockstack.engine.plan.layers import Layers
-from blockstack.engine.plan.limits import MOST_SECTORS, limit_rows
 from blockstack.engine.plan.mapping import Shape, shape_of
 from blockstack.engine.plan.model import Key, Plan, Position, Task
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
+from blockstack.engine.plan.queue_limits import MOST_SECTORS, limit_rows
 from blockstack.engine.plan.rows import LimitRow
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
-from blockstack.stack.limit_tree import DeviceLimits, limit_tree
-from blockstack.stack.limits.rules import (
+from blockstack.stack.queue_limit_tree import DeviceLimits, queue_limit_tree
+from blockstack.stack.queue_limits.rules import (
     rules_for,
 )
 
@@ -107,7 +107,7 @@ class _Compiler:
             self._unplug(self.found[key])
         number = {key: i for i, key in enumerate(order)}
         positions = tuple(self.found[key] for key in order)
-        tree = limit_tree(self.stack, self.kernel.generation.name)
+        tree = queue_limit_tree(self.stack, self.kernel.generation.name)
         limits = self._limits([self.found[key] for key in order], tree)
         arrays = build_arrays(
             positions, number, self.layers, self.tasks, [number[r] for r in roots], entries, limits

@@ -15,7 +15,7 @@ from blockstack.engine.plan.mapping import Shape
 from blockstack.engine.plan.paths import LayeredPath
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
-from blockstack.stack.limit_tree import DeviceLimits
+from blockstack.stack.queue_limit_tree import DeviceLimits
 
 #: a position's device, task, and bytes of completion above it
 Key = tuple[str, int, int]

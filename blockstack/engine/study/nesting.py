@@ -19,7 +19,7 @@ from blockstack.workload import Workload
 
 
 @dataclass(frozen=True)
-class LayerLimit:
+class LayersThatFit:
     """How many nested layers of a kind fit.
 
     Attributes
@@ -74,7 +74,7 @@ def max_layers(
     kernel: Kernel | str | Path,
     submission: str | None = None,
     workload: Workload | None = None,
-) -> tuple[LayerLimit, ...]:
+) -> tuple[LayersThatFit, ...]:
     """How deep is safe: the largest number of nested layers of a kind that still fits.
 
     Layers of the kind that the stack has are taken out first, as far as they stand on one device
@@ -87,7 +87,7 @@ def max_layers(
 
     Returns
     -------
-    tuple of LayerLimit
+    tuple of LayersThatFit
         For submission and completion.
 
     Raises
@@ -167,14 +167,14 @@ def _under(stack: Stack, grown: Stack) -> dict[str, str]:
 
 def _limit(
     every: Callable[[int], Mapping[str, TaskDepth]], kind: str, kernel: Kernel, direction: str
-) -> LayerLimit:
+) -> LayersThatFit:
     """What fits for certain, and what fits while no budget is needed."""
 
     def tasks(n: int) -> dict[str, TaskDepth]:
         return {name: task for name, task in every(n).items() if task.direction == direction}
 
     if not tasks(0):
-        return LayerLimit(
+        return LayersThatFit(
             kernel.name,
             kernel.rule,
             kind,
@@ -191,7 +191,7 @@ def _limit(
         )
     layers, task, step = _most_layers(tasks, _sure_room)
     may_fit, _, _ = _most_layers(tasks, _room)
-    return LayerLimit(
+    return LayersThatFit(
         kernel.name,
         kernel.rule,
         kind,

@@ -20,14 +20,14 @@ from blockstack.engine.plan.arrays import OP_NAMES
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, replay
 from blockstack.engine.plan.demand import demand_of, source_of
-from blockstack.engine.plan.limits import CRYPT_WRITE_SECTORS, check_blocks, limit_row
 from blockstack.engine.plan.mapping import next_boundary
 from blockstack.engine.plan.model import Plan
+from blockstack.engine.plan.queue_limits import CRYPT_WRITE_SECTORS, check_blocks, limit_row
 from blockstack.kernel import Kernel
-from blockstack.kinds.limits import driver_limits
+from blockstack.kinds.queue_limits import driver_limits
 from blockstack.stack import Stack
-from blockstack.stack.limit_tree import DeviceLimits, limit_tree
-from blockstack.stack.limits.rules import (
+from blockstack.stack.queue_limit_tree import DeviceLimits, queue_limit_tree
+from blockstack.stack.queue_limits.rules import (
     limit_names,
     rules_for,
 )
@@ -136,7 +136,7 @@ def explain_limits(
     """
     the_kernel = as_kernel(kernel)
     generation = the_kernel.generation.name
-    tree, rules = limit_tree(stack, generation), rules_for(generation)
+    tree, rules = queue_limit_tree(stack, generation), rules_for(generation)
     rows = tuple(
         DeviceRow(
             name,

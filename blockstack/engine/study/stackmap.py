@@ -19,7 +19,7 @@ from blockstack.engine.plan.model import Plan
 from blockstack.kernel import Kernel
 from blockstack.results.result import Explanation
 from blockstack.stack import Device, Stack
-from blockstack.stack.limit_tree import DeviceLimits
+from blockstack.stack.queue_limit_tree import DeviceLimits
 from blockstack.workload import Workload
 
 #: alike layers on each other from which on they are drawn as one

@@ -1,4 +1,4 @@
-"""Plans for a host: curtin's and subiquity's storage config, ansible's storage role.
+"""Storage configs of installers: curtin's and subiquity's storage config, ansible's storage role.
 
 Only the fields that say what stands on what are read: never a key or a password.
 """
@@ -86,7 +86,7 @@ def actions_of(data: Any) -> list[dict[str, Any]] | None:
 def read_yaml(text: str, host: Host) -> None:
     """A storage config of curtin or subiquity, or variables of ansible's storage role."""
     data = load_yaml(text)
-    host.tells_mounts = True  # a plan is whole
+    host.tells_mounts = True  # an installer's config is whole
     actions = actions_of(data)
     if actions is not None:
         _curtin(actions, host)

@@ -143,7 +143,7 @@ def _inner(row: Mapping[str, Any], group: str, volume: str, segment: str, rows: 
 def volume(
     host: Host, group: str, name: str, size: Any, source: Source, segment: str | None = None
 ) -> None:
-    """A logical volume of which only name, group and size are told (probert, a plan)."""
+    """A logical volume of which only name, group and size are told (probert, a storage config)."""
     node = host.node(mapper_name(group, name))
     found = rounded_sectors(size)
     if found is not None:

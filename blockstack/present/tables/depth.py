@@ -12,7 +12,7 @@ from rich.text import Text
 
 from blockstack.base.units import format_count
 from blockstack.engine.plan.arrays import RULE_NAMES
-from blockstack.engine.study.nesting import LayerLimit
+from blockstack.engine.study.nesting import LayersThatFit
 from blockstack.results.result import Explanation, Frame, Result, TaskDepth
 
 
@@ -172,7 +172,7 @@ def _what_if(provenance: Mapping[str, Any]) -> str:
     return f" ({'; '.join(changed)})" if changed else ""
 
 
-def layers_table(rows: Sequence[LayerLimit], own: Mapping[str, str], width: int = WIDE) -> Table:
+def layers_table(rows: Sequence[LayersThatFit], own: Mapping[str, str], width: int = WIDE) -> Table:
     """How many nested layers of a kind fit; rules of one kernel with the same answer share a row.
 
     Parameters
@@ -191,7 +191,7 @@ def layers_table(rows: Sequence[LayerLimit], own: Mapping[str, str], width: int 
         table.add_column(head, justify="right", no_wrap=True)
     if told:
         table.add_column("decided by", overflow="fold")
-    merged: dict[LayerLimit, list[str]] = {}
+    merged: dict[LayersThatFit, list[str]] = {}
     for row in sorted(rows, key=lambda r: r.direction, reverse=True):
         merged.setdefault(replace(row, submission=""), []).append(row.submission)
     for kernel in dict.fromkeys(row.kernel for row in rows):
@@ -219,14 +219,14 @@ def _rules_text(rules: Sequence[str], own: str | None) -> str:
     return ", ".join(rule + " *" * (rule == own) for rule in rules)
 
 
-def _peak_of(row: LayerLimit) -> str:
+def _peak_of(row: LayersThatFit) -> str:
     if not row.peak_bytes:  # the leaf completes inside the submit call
         return "-"
     on_top = f" + {row.on_top_bytes:,}" if row.on_top_bytes else ""
     return peak_text(row.peak_bytes, row.exact) + on_top
 
 
-def _count_text(row: LayerLimit, layers: int | None) -> str:
+def _count_text(row: LayersThatFit, layers: int | None) -> str:
     if layers is None:
         return "any" if row.peak_bytes else "as submitted"
     count = "none" if layers < 0 else f"{layers:,}"

@@ -75,13 +75,13 @@ def _bounds() -> dict[str, _Cell]:
 
 
 def _beside(found: Validation) -> dict[str, _Cell]:
-    """The traced path's own sum; every function traced, and what may come on top of the bound."""
+    """The call chain's own sum; every function traced, and what may come on top of the bound."""
 
-    def traced(row: Comparison) -> Text:
+    def chain(row: Comparison) -> Text:
         return Text(
             ""
-            if row.traced_bytes is None
-            else ("≥ " * bool(row.traced.missing) + _number(row.traced_bytes))
+            if row.chain_bytes is None
+            else ("≥ " * bool(row.chain.missing) + _number(row.chain_bytes))
         )
 
     def with_budget(n_bytes: int) -> _Cell:
@@ -92,7 +92,7 @@ def _beside(found: Validation) -> dict[str, _Cell]:
 
         return cell
 
-    return {"as\ntraced": traced, "all": lambda r: Text(_number(r.all_bytes))} | {
+    return {"call\nchain": chain, "all": lambda r: Text(_number(r.all_bytes))} | {
         f"with\n{name}": with_budget(n) for name, n in found.budgets.items()
     }
 
@@ -148,7 +148,7 @@ def _context(row: Comparison) -> str:
 
 
 def _parting(rows: Sequence[Comparison], width: int) -> RenderableType:
-    """Where the predicted path leaves the traced one; stacks that part alike share a row."""
+    """Where the predicted path leaves the measured one; stacks that part alike share a row."""
     alike: dict[tuple[str, str], list[str]] = {}
     same: list[str] = []
     for row in rows:
@@ -156,18 +156,18 @@ def _parting(rows: Sequence[Comparison], width: int) -> RenderableType:
             same.append(row.name)
         else:
             alike.setdefault(row.parting, []).append(row.name)
-    text = Text(f"{len(same)} of {len(rows)} bounds lie on the traced path itself", "dim")
+    text = Text(f"{len(same)} of {len(rows)} bounds lie on the measured call chain itself", "dim")
     if not alike:
         return text
     told = width >= _NARROW
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not told)
-    table.add_column("traced, where they part", no_wrap=True)
+    table.add_column("measured, where they part", no_wrap=True)
     table.add_column("predicted there", no_wrap=True)
     table.add_column("stacks", overflow="fold", style="dim", justify="left" if told else "right")
-    for (traced, predicted), names in sorted(alike.items(), key=lambda item: -len(item[1])):
+    for (measured, predicted), names in sorted(alike.items(), key=lambda item: -len(item[1])):
         more = f" and {len(names) - 2} more" if len(names) > 3 else ""
         listed = ", ".join(names[:2] if more else names) + more
-        table.add_row(traced, predicted, listed if told else str(len(names)))
+        table.add_row(measured, predicted, listed if told else str(len(names)))
     if not told:
         table.caption = "--json, or a wider terminal: which stacks"
     return Group(text, table)
@@ -196,12 +196,12 @@ def _failures(found: Validation) -> Iterator[RenderableType]:
         )
     if len(fails) > _MOST_NAMED:
         yield Text(f"fails: {len(fails) - _MOST_NAMED} more, red above", "bold red")
-    if fails and fails[0].traced.frames:
+    if fails and fails[0].chain.frames:
         yield _both_paths(fails[0])
 
 
 def _both_paths(row: Comparison) -> Table:
-    """The traced path beside the predicted one, deepest first, what both have on one line."""
+    """The measured call chain beside the predicted one, deepest first; equal rows share a line."""
     table = Table(
         box=None,
         header_style="dim",
@@ -209,17 +209,17 @@ def _both_paths(row: Comparison) -> Table:
         title_justify="left",
         title=f"paths of {row.name}, deepest first",
     )
-    table.add_column("traced", overflow="fold")
+    table.add_column("measured", overflow="fold")
     table.add_column("B", justify="right", no_wrap=True)
     table.add_column("predicted", overflow="fold")
     table.add_column("B", justify="right", no_wrap=True)
     sides = [
         [(plain_name(f.function), f"{f.bytes:,}") for f in frames]
-        for frames in (row.traced.frames, row.path)
+        for frames in (row.chain.frames, row.path)
     ]
     lines: list[tuple[str, ...]] = []
-    traced, predicted = ([name for name, _ in side] for side in sides)
-    alike = SequenceMatcher(None, traced, predicted, autojunk=False)
+    measured, predicted = ([name for name, _ in side] for side in sides)
+    alike = SequenceMatcher(None, measured, predicted, autojunk=False)
     for _, a, a_end, b, b_end in alike.get_opcodes():
         for i in range(max(a_end - a, b_end - b)):
             one = sides[0][a + i] if a + i < a_end else ("", "")
@@ -253,7 +253,7 @@ def _summary(found: Validation) -> Text:
     )
     if s["traced"]:
         text.append(
-            f"\ntold the traced path: {s['traced_complete']} of {s['traced']} with every "
+            f"\ntold the call chain: {s['traced_complete']} of {s['traced']} with every "
             "function in the table",
             "not bold",
         )

@@ -254,7 +254,7 @@ def test_a_trace_is_replayed_on_time():
     builder = chain(StationSpec("q", dist=CONSTANT))
     times = np.array([0.0, 100.0, 5000.0])
     found = run(
-        builder.build(), Load(TRACE, times_ns=times), bios=3, batches=1, max_flying=3, trace=(0, 3)
+        builder.build(), Load(TRACE, times_ns=times), bios=3, batches=1, max_flying=3, record=(0, 3)
     )
     assert found.rows[:, 3].tolist() == [0.0, 100.0, 5000.0]  # arrived
     assert found.rows[:, 4].tolist() == [0.0, 1000.0, 5000.0]  # began

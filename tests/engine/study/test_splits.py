@@ -15,8 +15,8 @@ from blockstack.engine.plan.core import run
 from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.engine.study.splits import explain_limits
 from blockstack.kernel import load_kernel
-from blockstack.stack.limits.keys import LIMIT_KEYS
-from blockstack.stack.limits.numbers import (
+from blockstack.stack.queue_limits.keys import LIMIT_KEYS
+from blockstack.stack.queue_limits.numbers import (
     max_io_sectors,
 )
 from blockstack.workload import Workload

@@ -7,7 +7,7 @@ from blockstack.base.errors import ConfigError
 from blockstack.base.hints import check_keys
 from blockstack.base.units import SECTOR_BYTES, UINT_MAX, USHRT_MAX, parse_bytes, parse_sectors
 from blockstack.kinds import Kind
-from blockstack.stack.limits.numbers import PAGE_BYTES, PAGE_SECTORS
+from blockstack.stack.queue_limits.numbers import PAGE_BYTES, PAGE_SECTORS
 
 Parse = Callable[[Any, str], int]
 #: what /sys/block/*/queue lets an administrator change on any device

@@ -6,11 +6,12 @@ from typing import Any
 
 from blockstack.base.errors import ConfigError
 from blockstack.generations import StackRules
-from blockstack.kinds.limits import DriverLimits, driver_limits
+from blockstack.kinds.queue_limits import DriverLimits, driver_limits
 from blockstack.stack.device import Device
-from blockstack.stack.limit_hints import DM_HINTS, MD_HINTS, has_merge_fn, passes_on
-from blockstack.stack.limits.keys import has_queue, stands_alone
-from blockstack.stack.limits.numbers import (
+from blockstack.stack.model import Stack
+from blockstack.stack.queue_limit_hints import DM_HINTS, MD_HINTS, has_merge_fn, passes_on
+from blockstack.stack.queue_limits.keys import has_queue, stands_alone
+from blockstack.stack.queue_limits.numbers import (
     LIMIT_NAMES,
     PAGE_SECTORS,
     Limits,
@@ -18,16 +19,15 @@ from blockstack.stack.limits.numbers import (
     min_not_zero,
     replace,
 )
-from blockstack.stack.limits.rules import (
+from blockstack.stack.queue_limits.rules import (
     rules_for,
 )
-from blockstack.stack.limits.stacking import (
+from blockstack.stack.queue_limits.stacking import (
     set_max_hw_sectors,
     settle_limits,
     stack_limits,
     start_limits,
 )
-from blockstack.stack.model import Stack
 
 _CONFIG = "config"
 
@@ -71,7 +71,7 @@ class _Making:
         self.set(replace(self.limits, **values), cause)
 
 
-def limit_tree(stack: Stack, generation: str) -> dict[str, DeviceLimits]:
+def queue_limit_tree(stack: Stack, generation: str) -> dict[str, DeviceLimits]:
     """The limits of every block device, from the leaves up.
 
     Parameters

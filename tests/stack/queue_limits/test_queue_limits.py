@@ -10,8 +10,8 @@ from blockstack.generations import limits_read
 from blockstack.generations.v2_6_18 import V2_6_18
 from blockstack.scenario.config import config_to_dict, parse_config
 from blockstack.stack import Stack
-from blockstack.stack.limit_tree import limit_tree
-from blockstack.stack.limits.numbers import (
+from blockstack.stack.queue_limit_tree import queue_limit_tree
+from blockstack.stack.queue_limits.numbers import (
     LIMIT_NAMES,
     Limits,
     alignment_offset,
@@ -20,11 +20,11 @@ from blockstack.stack.limits.numbers import (
     replace,
     segments_sectors,
 )
-from blockstack.stack.limits.rules import (
+from blockstack.stack.queue_limits.rules import (
     limit_names,
     rules_for,
 )
-from blockstack.stack.limits.stacking import (
+from blockstack.stack.queue_limits.stacking import (
     settle_limits,
     stack_limits,
     start_limits,
@@ -216,7 +216,7 @@ def test_segments_are_pages_at_worst():
 def made(build, generation="6.1"):
     stack = Stack()
     build(stack)
-    return limit_tree(stack, generation)
+    return queue_limit_tree(stack, generation)
 
 
 def test_the_table_of_a_disk_says_where_each_limit_comes_from():
@@ -359,8 +359,8 @@ def test_sources_and_cards_have_no_limits():
 
 def test_every_kind_with_a_queue_has_limits_in_every_kernel():
     from blockstack.kinds import KINDS
-    from blockstack.kinds.limits import driver_limits
-    from blockstack.stack.limits.keys import stands_alone
+    from blockstack.kinds.queue_limits import driver_limits
+    from blockstack.stack.queue_limits.keys import stands_alone
 
     for kind in KINDS.values():
         if not stands_alone(kind):

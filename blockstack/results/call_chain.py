@@ -9,8 +9,8 @@ How = Literal["call", "tail", "pointer", "frame", "root", "missing"]
 
 
 @dataclass(frozen=True)
-class TracedFrame:
-    """One function of a trace, and what the table has for it.
+class ChainFrame:
+    """One function of a call chain, and what the table has for it.
 
     Attributes
     ----------
@@ -29,10 +29,10 @@ class TracedFrame:
 
 
 @dataclass(frozen=True)
-class TracedPath:
-    """A trace in a frame table, outermost first."""
+class CallChain:
+    """A call chain in a frame table, outermost first."""
 
-    frames: tuple[TracedFrame, ...]
+    frames: tuple[ChainFrame, ...]
 
     @property
     def bytes(self) -> int:

@@ -6,7 +6,7 @@ from math import gcd
 
 from blockstack.base.units import SECTOR_BYTES
 from blockstack.generations import StackRules
-from blockstack.stack.limits.numbers import (
+from blockstack.stack.queue_limits.numbers import (
     PAGE_SECTORS,
     Limits,
     alignment_offset,

@@ -13,8 +13,8 @@ from blockstack.engine.plan.arrays import DISCARD, FLUSH, FUA, WRITE
 from blockstack.engine.plan.mapping import Shape
 from blockstack.engine.plan.rows import LimitRow, SnapshotRow
 from blockstack.stack import Device
-from blockstack.stack.limit_tree import DeviceLimits
-from blockstack.stack.limits.numbers import (
+from blockstack.stack.queue_limit_tree import DeviceLimits
+from blockstack.stack.queue_limits.numbers import (
     PAGE_SECTORS,
     max_discard_grain,
     segments_sectors,

@@ -10,15 +10,15 @@ from places import ROOT
 
 from blockstack.generations import limits_read
 from blockstack.stack import Stack
-from blockstack.stack.limit_tree import limit_tree
-from blockstack.stack.limits.numbers import (
+from blockstack.stack.queue_limit_tree import queue_limit_tree
+from blockstack.stack.queue_limits.numbers import (
     Limits,
 )
-from blockstack.stack.limits.rules import (
+from blockstack.stack.queue_limits.rules import (
     limit_names,
     rules_for,
 )
-from blockstack.stack.limits.stacking import (
+from blockstack.stack.queue_limits.stacking import (
     settle_limits,
     stack_limits,
     start_limits,
@@ -107,7 +107,7 @@ def test_drivers_limits_are_those_of_captured_disks():
     stack = Stack()
     stack.filesystem("fs", kind="ext4", on=stack.scsi("sda", size="1 GiB"))
     stack.loop("loop0", on="fs")
-    tree = limit_tree(stack, "6.1")
+    tree = queue_limit_tree(stack, "6.1")
     of_the_disk = {"discard_granularity", "max_discard_sectors", "max_hw_discard_sectors"}
     for name, but_for in (("sda", of_the_disk), ("loop0", set())):  # sda is an SSD: it has TRIM
         values = sysfs_queue.read_files(devices[name])

@@ -14,8 +14,8 @@ from blockstack.hosts.queue_limits import release_of
 from blockstack.hosts.readers import queue
 from blockstack.hosts.sniff import read_sources, read_text
 from blockstack.scenario.config import Config, config_from_dict, config_to_dict
-from blockstack.stack.limit_tree import limit_tree
-from blockstack.stack.limits.rules import (
+from blockstack.stack.queue_limit_tree import queue_limit_tree
+from blockstack.stack.queue_limits.rules import (
     limit_names,
     rules_for,
 )
@@ -154,7 +154,7 @@ def test_a_rounded_discard_size_of_lsblk_tells_nothing(size, limit):
 )
 def test_limits_that_no_queue_has_are_named_and_the_rest_holds(tmp_path, wrong):
     found = build(host_of(tmp_path, disk=DISK | wrong))
-    limit_tree(found.stack, "6.1")
+    queue_limit_tree(found.stack, "6.1")
     if "99999999999999999999999" not in wrong.values():
         assert any("sda" in n and "passed over" in n for n in found.notes), found.notes
 
@@ -175,7 +175,7 @@ def test_imported_hosts_have_the_limits_that_their_sysfs_shows(name):
     host = read_sources([path])
     found = build(host, skip=["unknown"])
     release = release_of(host)
-    names, tree = limit_names(rules_for(release)), limit_tree(found.stack, release)
+    names, tree = limit_names(rules_for(release)), queue_limit_tree(found.stack, release)
     compared = 0
     for device, made in tree.items():
         node = host.find(device)

@@ -13,7 +13,7 @@ from blockstack.base.errors import BlockstackError
 from blockstack.base.files import write_text
 from blockstack.base.harmless import for_xml
 from blockstack.engine.depth.explain import explain
-from blockstack.engine.study.nesting import LayerLimit, max_layers
+from blockstack.engine.study.nesting import LayersThatFit, max_layers
 from blockstack.present import plots
 from blockstack.present.export.folded import folded, speedscope
 from blockstack.present.review.figures import FIGURES, Subject, draw
@@ -119,7 +119,7 @@ class Pack:
         return False if False in answers else None if None in answers else True
 
 
-def report(
+def write_review(
     hosts: Sequence[Host | Unread], folder: Path, *, progress: Callable[[str], None] | None = None
 ) -> Pack:
     """Write the review of one or more stacks into ``folder``: same inputs, same bytes.
@@ -188,7 +188,7 @@ def _template() -> Any:
             path="report",
             hint="in the checkout: pip install '.[report]'",
         ) from error
-    text = resources.files("blockstack.present.review").joinpath("report.html.j2").read_text()
+    text = resources.files("blockstack.present.review").joinpath("page.html.j2").read_text()
     return jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string(text)
@@ -278,7 +278,7 @@ def _sentence(worst: TaskDepth) -> str:
     )
 
 
-def _layers(subject: Subject) -> tuple[tuple[LayerLimit, ...], str]:
+def _layers(subject: Subject) -> tuple[tuple[LayersThatFit, ...], str]:
     try:
         return tuple(
             row

@@ -17,7 +17,7 @@ from blockstack.generations import in_generation
 from blockstack.kernel import CallPath, Kernel, load_kernel
 from blockstack.kinds import find_kind
 from blockstack.stack import Stack
-from blockstack.validation.bounds import as_traced
+from blockstack.validation.bounds import as_the_tracer_saw
 
 OLD = KERNELS[0]
 BLOCK = ("raw", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "swap")
@@ -238,7 +238,7 @@ def test_direct_io_ends_in_its_own_end_io() -> None:
     stack.add("fs", "raw", on=stack.scsi("sda", size="1 GiB"))
     found = {}
     for direct in (False, True):
-        for k in (kernel("linux-6.1-i386"), as_traced(kernel("linux-6.1-i386"))):
+        for k in (kernel("linux-6.1-i386"), as_the_tracer_saw(kernel("linux-6.1-i386"))):
             ended = source_completion(stack, "fs", Layers(k, stack), direct)
             found[direct, k.rows.entered is not None] = ended.frames()[1].function
     assert found == {

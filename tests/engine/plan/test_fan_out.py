@@ -2,9 +2,9 @@
 
 import sys
 from functools import partial
-from pathlib import Path
 
 import pytest
+from places import ROOT
 from typer.testing import CliRunner
 
 import blockstack as bs
@@ -145,7 +145,7 @@ def test_rest_after_rest_ends_in_one_line(request):
         prepare(case.stack, case.workload, kernel=MODERN)
 
 
-SHARED = Path(__file__).parents[3] / "shared/cases/hostile"
+SHARED = ROOT.parent / "shared/cases/hostile"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared")

@@ -18,7 +18,7 @@ from blockstack.cli import app
 from blockstack.engine.study.stackmap import MOST_NODES, stack_map
 from blockstack.present.export.folded import folded, speedscope
 from blockstack.present.review.figures import FIGURES, Subject, draw
-from blockstack.present.review.report import Host, Unread, report
+from blockstack.present.review.page import Host, Unread, write_review
 from blockstack.present.style import thumbnail
 from blockstack.validation.files import recorded
 
@@ -170,7 +170,7 @@ def pack(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_page_says_what_was_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("blockstack.present.review.report.FIGURES", {})
+    monkeypatch.setattr("blockstack.present.review.page.FIGURES", {})
     config = tmp_path / "host.toml"
     config.write_text(
         'kernel = "linux-6.1-x86_64"\n[missing]\n"/srv" = "oddfs: no such kind"\n'
@@ -377,12 +377,12 @@ def fleet(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fleet")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "blockstack.present.review.report.FIGURES",
+            "blockstack.present.review.page.FIGURES",
             {name: FIGURES[name] for name in ("memory", "growth")},
         )
         lacking = subject("nvme-lvm-luks")
         lacking.stack.missing["sdz"] = "no kind"
-        found = report(
+        found = write_review(
             [
                 Host(lacking, "web <1>", source="a.tar.gz"),
                 Host(subject("dm-md-iscsi"), "web <1>", source="b.tar.gz", assumed=("that",)),
@@ -440,7 +440,7 @@ def test_command_line(tmp_path):
 
 @pytest.mark.slow
 def test_hosts_on_the_command_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("blockstack.present.review.report.FIGURES", {"memory": FIGURES["memory"]})
+    monkeypatch.setattr("blockstack.present.review.page.FIGURES", {"memory": FIGURES["memory"]})
     lsblk = tmp_path / "web.json"
     lsblk.write_text(
         json.dumps(

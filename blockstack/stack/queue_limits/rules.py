@@ -2,7 +2,7 @@
 
 from blockstack.base.errors import ConfigError
 from blockstack.generations import StackRules, limits_read
-from blockstack.stack.limits.numbers import LIMIT_NAMES
+from blockstack.stack.queue_limits.numbers import LIMIT_NAMES
 
 
 def limit_names(rules: StackRules) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from blockstack.base.units import SECTOR_BYTES, USHRT_MAX
 from blockstack.generations import StackRules
 from blockstack.stack.device import Device
-from blockstack.stack.limits.numbers import (
+from blockstack.stack.queue_limits.numbers import (
     PAGE_BYTES,
     Limits,
     replace,
     set_io_min,
 )
-from blockstack.stack.limits.stacking import (
+from blockstack.stack.queue_limits.stacking import (
     set_max_hw_sectors,
 )
 
