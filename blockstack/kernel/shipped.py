@@ -10,6 +10,7 @@ from typing import Any
 from blockstack.base.environment import Environment
 from blockstack.base.errors import BlockstackError, UnknownKernel
 from blockstack.base.registry import RULES
+from blockstack.base.shown import Shown
 from blockstack.generations import GENERATIONS, Generation, generation, generation_of
 from blockstack.generations.platform import Platform
 from blockstack.kernel.choose import (
@@ -33,8 +34,8 @@ from blockstack.version import __version__
 _REAL_TIME = "PREEMPT_RT: interrupts run in threads and spinlocks sleep, the model has neither"
 
 
-@dataclass(frozen=True)
-class Kernel:
+@dataclass(frozen=True, repr=False)
+class Kernel(Shown):
     """One kernel as the model sees it.
 
     Attributes
@@ -65,6 +66,14 @@ class Kernel:
     assumed: str = ""
     doubt: str = ""
     other_data: str = ""
+
+    def headline(self) -> str:
+        """Name, size of a thread's stack, submission rule, build."""
+        changed = f"; changed: {', '.join(self.overrides)}" if self.overrides else ""
+        return (
+            f"{self.name}, {self.platform.thread_size_bytes // 1024} KiB stacks, {self.rule}; "
+            f"{self.table.headline()}{changed}"
+        )
 
     @classmethod
     def make(cls, name: str, table: FrameTable, gen: Generation, platform: Platform) -> "Kernel":

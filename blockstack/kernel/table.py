@@ -20,6 +20,7 @@ import msgspec
 
 from blockstack.base.calls import split_place
 from blockstack.base.errors import BlockstackError, UnknownFrame
+from blockstack.base.shown import Shown
 
 FORMAT = "blockstack-frames-1"
 #: where a function "is defined" whose frame is assumed
@@ -47,8 +48,8 @@ def _stem(place: str) -> str:
     return _SUFFIX.sub("", place.rpartition("/")[2].lstrip("[")).replace("-", "_")
 
 
-@dataclass(frozen=True)
-class FrameTable:
+@dataclass(frozen=True, repr=False)
+class FrameTable(Shown):
     """Frames and direct calls of one kernel build.
 
     Attributes
@@ -80,6 +81,14 @@ class FrameTable:
         for name in self.functions:
             found.setdefault(plain_name(name), []).append(name)
         return found
+
+    def headline(self) -> str:
+        """Build, compiler and size."""
+        build = self.meta.get("kernel", "a kernel that is not named")
+        return (
+            f"{len(self.functions):,} functions of {build}, "
+            f"{str(self.meta.get('compiler', 'compiler not told')).split(' ')[0]}"
+        )
 
     @property
     def pointer_bytes(self) -> int:

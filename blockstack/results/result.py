@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from blockstack.base.errors import BlockstackError
+from blockstack.results.said import SaysDepth, SaysTask
 from blockstack.results.typed import typed
 
 #: of what `Result.to_dict` and `Explanation.to_dict` give; files before it had none
@@ -37,8 +38,8 @@ class Frame:
     source: str = "table"
 
 
-@dataclass(frozen=True)
-class TaskDepth:
+@dataclass(frozen=True, repr=False)
+class TaskDepth(SaysTask):
     """The deepest path of one task.
 
     Attributes
@@ -164,8 +165,8 @@ class Interrupts:
     peak_bytes: int
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(SaysDepth):
     """What one run under one submission rule measured.
 
     Attributes
@@ -295,8 +296,8 @@ class Result:
         return typed(dict(data), cls, "result")
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(SaysDepth):
     """The static answer: the deepest path of every task, without a simulation.
 
     Attributes

@@ -11,6 +11,7 @@ from blockstack.base.errors import BlockstackError, ConfigError
 from blockstack.base.files import write_text
 from blockstack.base.hints import check_keys, did_you_mean
 from blockstack.base.registry import RULES
+from blockstack.base.shown import Shown
 from blockstack.base.units import format_bytes, parse_bytes
 from blockstack.scenario.changes import changed
 from blockstack.scenario.devices import read_devices
@@ -55,8 +56,8 @@ class Overrides:
     thread_size_bytes: int | None = None
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, repr=False)
+class Config(Shown):
     """A complete scenario.
 
     Attributes
@@ -94,6 +95,14 @@ class Config:
     kernel_given: bool = False
     assumed: tuple[str, ...] = ()
     path: str = field(default="", compare=False)
+
+    def headline(self) -> str:
+        """Name, stack and kernel."""
+        devices = len(self.stack.devices)
+        return (
+            f"{self.name or self.stack.name or 'a stack without a name'}, {devices} devices, "
+            f"kernel {self.kernel or 'not told'}"
+        )
 
 
 def parse_submission(value: object, path: str = "submission") -> str:

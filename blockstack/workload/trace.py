@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from blockstack.base.shown import Shown
+
 READ, WRITE, FLUSH, DISCARD, FUA = range(5)
 
 
-@dataclass(frozen=True, eq=False)
-class Trace:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace(Shown):
     """Columns of one length, a row per bio, in the order of the file.
 
     Attributes
@@ -37,6 +39,11 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.time_ns)
+
+    def headline(self) -> str:
+        """Bios, devices and span."""
+        span = (int(self.time_ns.max()) - int(self.time_ns.min())) / 1e9 if len(self) else 0.0
+        return f"{len(self):,} bios on {len(self.devices):,} devices over {span:,.3g} s"
 
     def take(self, rows: "NDArray[np.intp] | NDArray[np.bool_] | slice") -> "Trace":
         """The rows that an index, a mask or a slice picks."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blockstack.base.shown import Listing, Shown
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.plan.arrays import OP_NAMES
 from blockstack.engine.plan.compile import compile_plan
@@ -68,8 +69,8 @@ class LayerSplit:
         return self.sectors_out / self.sectors_in if self.sectors_in else None
 
 
-@dataclass(frozen=True)
-class Amplification:
+@dataclass(frozen=True, repr=False)
+class Amplification(Shown):
     """Layers from the top down.
 
     Attributes
@@ -88,6 +89,27 @@ class Amplification:
     sectors: int
     layers: tuple[LayerSplit, ...]
     provenance: Mapping[str, Any]
+
+    def headline(self) -> str:
+        """Bios above and below."""
+        return (
+            f"{self.bios:,} bios to {self.stack} become {self.leaf_bios:,} at its lowest devices "
+            f"({self.kernel}, {self.submission})"
+        )
+
+    def listing(self) -> Listing:
+        """Layers from the top down."""
+        rows = [
+            (
+                ", ".join(layer.names[:3]) + (" ..." if len(layer.names) > 3 else ""),
+                layer.kind,
+                f"{layer.bios_in:,}",
+                f"{layer.bios_out:,}",
+                f"{layer.bios_ratio:.2f}",
+            )
+            for layer in self.layers
+        ]
+        return Listing(("devices", "kind", "bios in", "bios out", "ratio"), rows)
 
     @property
     def leaf_bios(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blockstack.base.errors import ConfigError
+from blockstack.base.shown import Shown
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.depth.static import StaticTasks, each_deepest
 from blockstack.engine.plan.arrays import OP_NAMES, DrawSpec, IrqSpec
@@ -56,8 +57,8 @@ class Visit:
     parent: int
 
 
-@dataclass(frozen=True)
-class Journey:
+@dataclass(frozen=True, repr=False)
+class Journey(Shown):
     """A bio's visits in the order of the calls, and the completions that they end in.
 
     Attributes
@@ -81,6 +82,13 @@ class Journey:
     completions: tuple[TaskDepth, ...]
     limit_bytes: int
     provenance: dict[str, Any] = field(default_factory=dict)
+
+    def headline(self) -> str:
+        """The bio and how far it went."""
+        return (
+            f"bio {self.bio} of {self.stack} on {self.kernel}, {self.submission}: "
+            f"{len(self.visits)} make_request calls, {len(self.completions)} ways back"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from blockstack.base.errors import BlockstackError
+from blockstack.base.shown import Listing, Shown
 from blockstack.base.units import format_bytes
 from blockstack.engine.depth.explain import explain
 from blockstack.engine.depth.simulate import as_kernel
@@ -42,8 +43,8 @@ class Lever:
     swings: tuple[Swing, ...]
 
 
-@dataclass(frozen=True)
-class Tornado:
+@dataclass(frozen=True, repr=False)
+class Tornado(Shown):
     """Levers, what gains most first.
 
     Attributes
@@ -72,6 +73,31 @@ class Tornado:
     idle: tuple[str, ...]
     left_out: tuple[str, ...]
     provenance: Mapping[str, Any]
+
+    def headline(self) -> str:
+        """The value now, and the setting that gains most."""
+        best = max(
+            ((s.value, lever.name, s.setting) for lever in self.levers for s in lever.swings),
+            default=None,
+        )
+        now = f"{self.stack} on {self.kernel}: {self.base:,.0f} {self._unit} now"
+        if best is None or best[0] <= self.base:
+            return f"{now}, no lever gains any"
+        value, name, setting = best
+        return f"{now}, {value:,.0f} with {setting} for {name}"
+
+    @property
+    def _unit(self) -> str:
+        return "IOPS" if self.quantity == "iops" else "bytes of headroom"
+
+    def listing(self) -> Listing:
+        """Levers, what gains most first."""
+        rows = [
+            (lever.name, swing.setting, f"{swing.value - self.base:+,.0f}")
+            for lever in self.levers
+            for swing in lever.swings
+        ]
+        return Listing(("lever", "setting", self._unit), rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

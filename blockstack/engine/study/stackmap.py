@@ -12,6 +12,7 @@ from typing import Any
 
 import networkx as nx
 
+from blockstack.base.shown import Shown
 from blockstack.engine.depth.explain import explain, static_tasks
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.plan.layers import Layers
@@ -102,8 +103,8 @@ class Link:
     work: str = ""
 
 
-@dataclass(frozen=True)
-class StackMap:
+@dataclass(frozen=True, repr=False)
+class StackMap(Shown):
     """Nodes by rank, and links between them."""
 
     stack: str
@@ -113,6 +114,13 @@ class StackMap:
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
     provenance: Mapping[str, Any]
+
+    def headline(self) -> str:
+        """The stack and its verdict."""
+        answer = {True: "fits", False: "overflows", None: "cannot tell"}[self.fits]
+        return (
+            f"{self.stack} on {self.kernel}, {self.submission}: {answer}; {len(self.nodes)} nodes"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from blockstack.base.errors import UnsupportedKind
+from blockstack.base.shown import Listing, Shown
 from blockstack.engine.depth.explain import explain
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.study.nesting import with_layers, without_layers
 from blockstack.kernel import PROFILES, Kernel
-from blockstack.results.result import overall
+from blockstack.results.result import judge, overall
+from blockstack.results.said import at_least
 from blockstack.stack import Stack
 from blockstack.workload import Workload
 
@@ -32,8 +34,8 @@ class GrowthPoint:
     interrupts_bytes: int = 0
 
 
-@dataclass(frozen=True)
-class Growth:
+@dataclass(frozen=True, repr=False)
+class Growth(Shown):
     """Depth against the number of stacked layers of a kind."""
 
     stack: str
@@ -41,6 +43,31 @@ class Growth:
     kind: str
     points: tuple[GrowthPoint, ...]
     provenance: dict[str, Any]
+
+    def headline(self) -> str:
+        """The stack, the kind and how many of it were tried."""
+        most = max((p.layers for p in self.points), default=0)
+        return f"{self.stack} on {self.kernel} with 0 to {most} layers of {self.kind}"
+
+    def listing(self) -> Listing:
+        """Points in the order in which they were found."""
+        rows = [
+            (
+                str(p.layers),
+                p.submission,
+                p.direction,
+                f"{at_least(p.exact)}{p.peak_bytes:,}",
+                f"{p.limit_bytes:,}",
+            )
+            for p in self.points
+        ]
+        shares = [p.peak_bytes / p.limit_bytes for p in self.points]
+        return Listing(
+            ("layers", "rule", "direction", "bytes", "limit"),
+            rows,
+            shares,
+            [judge(p.peak_bytes, p.limit_bytes, p.exact) for p in self.points],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
