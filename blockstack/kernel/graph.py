@@ -17,12 +17,13 @@ from blockstack.base.calls import Cut, Path
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.table import ASSUMED, FrameTable, base_name
+from blockstack.kernel.tangled import Node, longest_walks
 
 Source = Literal["table", "derived", "published", "assumed"]
 #: block/bio.c bio_endio calls ->bi_end_io last: where gcc made that a jump, its other calls through
 #: pointers are other pointers' (6.12: blkg_put's percpu_ref)
 _JUMPS = frozenset(("bio_endio",))
-_STEPS = 200_000  # simple paths inside one cycle; real kernels need a few hundred
+_STEPS = 50_000  # simple paths inside one cycle; real kernels need a few hundred
 
 
 @dataclass(frozen=True)
@@ -226,18 +227,19 @@ class CallGraph:
         return _Longest(self, start, goal, frozenset(avoid)).path()
 
 
-#: a function, and the ``below`` cuts that hold there
-_Node = tuple[str, int]
+class _TangledError(Exception):
+    """Too many simple paths in one cycle."""
 
 
 class _Longest:
-    """Longest path from cycle to cycle, callees first; inside a cycle, over its simple paths."""
+    """Longest path from cycle to cycle, callees first; inside a cycle, over its simple paths or,
+    where those are too many, over walks (`longest_walks`)."""
 
     def __init__(self, graph: CallGraph, start: str, goal: str | None, avoid: frozenset[str]):
         self.graph, self.avoid = graph, avoid
-        self.start: _Node = (start, graph.cuts.begins(start))
-        self.goal: _Node | None = None if goal is None else (goal, 0)
-        self.succ: dict[_Node, dict[_Node, int]] = {}
+        self.start: Node = (start, graph.cuts.begins(start))
+        self.goal: Node | None = None if goal is None else (goal, 0)
+        self.succ: dict[Node, dict[Node, int]] = {}
         todo = [self.start]
         while todo:
             node = todo.pop()
@@ -246,9 +248,9 @@ class _Longest:
             ends = node == self.goal and node != self.start
             self.succ[node] = {} if ends else self._callees(*node)
             todo.extend(c for c in self.succ[node] if c not in self.succ)
-        self.inner: dict[_Node, tuple[int, list[_Node]] | None] = {}
+        self.inner: dict[Node, tuple[int, list[Node]] | None] = {}
 
-    def _callees(self, function: str, below: int) -> dict[_Node, int]:
+    def _callees(self, function: str, below: int) -> dict[Node, int]:
         cuts, found = self.graph.cuts, {}
         goal = None if self.goal is None else self.goal[0]
         for callee, n in self.graph.callees(function).items():
@@ -266,41 +268,58 @@ class _Longest:
         if self.goal is not None:
             self.inner[self.goal] = 0, []
         for members in nx.strongly_connected_components(digraph):  # Tarjan's: callees come first
-            for node in members:
-                self.inner[node] = self._within(node, members)
+            self.inner.update(self._of_cycle(members))
         found = self.inner[self.start]
         return None if found is None else self._steps(found[1])
 
     def _end(self, function: str) -> int | None:
         return self.graph.end(function) if self.goal is None else None
 
-    def _within(self, node: _Node, members: set[_Node]) -> tuple[int, list[_Node]] | None:
+    def _of_cycle(self, members: set[Node]) -> Mapping[Node, tuple[int, list[Node]] | None]:
+        """Best (bytes, nodes) from every function of a cycle; of most there is one only."""
+        try:
+            return {node: self._within(node, members) for node in members}
+        except _TangledError:
+            found = longest_walks(members, self.succ, lambda node: self._leaving(node, members))
+        if found is None:
+            raise BlockstackError(
+                "a cycle of calls is too tangled for a longest path",
+                value=sorted(f for f, _ in members)[:12],
+                hint="add a cut, with its reason, to the cut table",
+            )
+        return found
+
+    def _leaving(self, node: Node, members: set[Node]) -> tuple[int, list[Node]] | None:
+        """The best end from ``node`` on that calls no other function of the cycle."""
+        end = self._end(node[0])
+        best = None if end is None else (end, [node])
+        for callee, n in self.succ[node].items():
+            rest = self.inner[callee] if callee not in members or callee == self.goal else None
+            if rest is not None and (best is None or n + rest[0] > best[0]):
+                best = (n + rest[0], [node, *rest[1]])
+        return best
+
+    def _within(self, node: Node, members: set[Node]) -> tuple[int, list[Node]] | None:
         """Best (bytes, nodes) from ``node``; paths stay simple inside ``members``, and of equal
         ones the first by name is taken."""
         budget = [_STEPS]
 
-        def visit(at: _Node, seen: frozenset[_Node]) -> tuple[int, list[_Node]] | None:
+        def visit(at: Node, seen: frozenset[Node]) -> tuple[int, list[Node]] | None:
             budget[0] -= 1
             if budget[0] < 0:
-                raise BlockstackError(
-                    "a cycle of calls is too tangled for an exact longest path",
-                    value=sorted(f for f, _ in members)[:12],
-                    hint="add a cut, with its reason, to the cut table",
-                )
-            end = self._end(at[0])
-            best = None if end is None else (end, [at])
+                raise _TangledError
+            best = self._leaving(at, members)
             for callee, n in self.succ[at].items():
-                inside = callee in members and callee != self.goal
-                if inside and callee in seen:
+                if callee in seen or callee not in members or callee == self.goal:
                     continue
-                rest = visit(callee, seen | {callee}) if inside else self.inner[callee]
+                rest = visit(callee, seen | {callee})
                 if rest is not None and (best is None or n + rest[0] > best[0]):
                     best = (n + rest[0], [at, *rest[1]])
             return best
 
         return visit(node, frozenset([node]))
 
-    def _steps(self, nodes: list[_Node]) -> CallPath:
+    def _steps(self, nodes: list[Node]) -> CallPath:
         chain = [*nodes, *([self.goal] if self.goal is not None else [])]
         steps = [self._step(a[0], self.succ[a][b]) for a, b in pairwise(chain)]
         if self.goal is None:

@@ -574,3 +574,21 @@ def test_a_task_tells_its_device_direction_and_reasons_as_fields():
     assert {t.direction for t in tasks} == {"submission", "completion"}
     assert any(t.reasons for t in tasks)
     assert all("; ".join(t.reasons) == t.why for t in tasks)
+
+
+def test_what_enters_beside_the_workload_reaches_the_workers(new):
+    """A write of a part of a block reads it first: dm-crypt's worker decrypts under writes, too."""
+    stack = bs.Stack("crypt")
+    disk = stack.add("disk", "nvme", size="100 GiB")
+    stack.add("fs", "ext4", on=stack.add("secret", "dm-crypt", on=disk))
+    write, read = (compile_plan(stack, new, ops=(op,)) for op in ("write", "read"))
+    root = int(write.arrays.roots[0])
+    own, both = Bound(write, 256).tasks(), Bound(write, 256, beside=((root, 0),)).tasks()
+    assert {write.tasks[n].name for n in both} >= {
+        read.tasks[n].name for n in Bound(read, 256).tasks()
+    }
+    assert all(both[n].bytes >= task.bytes for n, task in own.items())
+    # whatever was asked before, the answer is the same
+    asked = Bound(write, 256)
+    asked.below(root, 0, 8)
+    assert asked.tasks() == own

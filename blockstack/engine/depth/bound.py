@@ -78,23 +78,24 @@ class Bound:
         Largest bio.
     align_sectors : int
         Alignment of its first sector.
+    beside : tuple of (position, op)
+        What enters beside the workload's operations: a write of a part of a block reads it, a
+        journal writes below a read. Workers get these bios, too.
     """
 
     plan: Plan
     max_sectors: int
     align_sectors: int = 1
-    _starts: dict[_State, int] = field(default_factory=dict)
+    beside: tuple[tuple[int, int], ...] = ()
     _memo: dict[_State, _Choice] = field(default_factory=dict)
     _missing: dict[_State, frozenset[str]] = field(default_factory=dict)
     _emitted: dict[_State, tuple[tuple[_State, bool], ...]] = field(default_factory=dict)
 
     def tasks(self) -> dict[int, TaskBound]:
         """Task number -> its deepest stack; tasks that no bio reaches are absent."""
-        if not self._starts:
-            self._reach(self._roots())
         best: dict[int, tuple[int, _State]] = {}
         missing: dict[int, frozenset[str]] = {}
-        for state, entry in self._starts.items():
+        for state, entry in self._starts().items():
             task = int(self.plan.arrays.task[state[0]])
             depth = entry + self._memo[state].bytes
             missing[task] = missing.get(task, frozenset()) | self._missing[state]
@@ -122,20 +123,31 @@ class Bound:
                 total = total + self_calls(position.device.name, visit.self_bytes)
         return total
 
-    def _roots(self) -> list[_State]:
-        a = self.plan.arrays
+    def _starts(self) -> dict[_State, int]:
+        """Where tasks begin: the workload's bios, and whatever is handed to a worker; bytes."""
+        a, starts = self.plan.arrays, {}
         for r, root in enumerate(a.roots):
             for op in self.plan.ops:
-                size = 0 if op == FLUSH else self.max_sectors
-                self._starts[int(root), op, size, self.align_sectors] = int(
-                    a.entry[r * arr.NOPS + op]
-                )
-        return list(self._starts)
+                starts[self._entered(int(root), op)] = int(a.entry[r * arr.NOPS + op])
+        todo = [*starts, *(self._entered(*one) for one in self.beside)]
+        self._reach(todo)
+        seen = set(todo)
+        while todo:
+            for below, job in self._emitted[todo.pop()]:
+                if job:
+                    starts[below] = int(a.task_entry[a.task[below[0]]])
+                if below not in seen:
+                    seen.add(below)
+                    todo.append(below)
+        return starts
+
+    def _entered(self, position: int, op: int) -> _State:
+        size = 0 if op == FLUSH else self.max_sectors
+        return position, op, size, self.align_sectors
 
     def _reach(self, todo: list[_State]) -> None:
-        """Evaluate every call that a bio can lead to; note those at which a task begins."""
-        a, fresh = self.plan.arrays, set()
-        todo = list(todo)
+        """Evaluate every call that a bio can lead to."""
+        fresh, todo = set(), list(todo)
         while todo:
             state = todo.pop()
             if state in fresh or state in self._memo:
@@ -147,10 +159,7 @@ class Bound:
                 ((child, child_op, size, lower), job)
                 for child_op, child, size, job in self._children(p, op, nr)
             )
-            for below, job in self._emitted[state]:
-                if job:
-                    self._starts[below] = int(a.task_entry[a.task[below[0]]])
-                todo.append(below)
+            todo += [below for below, _ in self._emitted[state]]
         for state in sorted(fresh, reverse=True):  # from the leaves up: parents come first
             self._memo[state] = self._best(*state)
             self._missing[state] = self._lacks(state)

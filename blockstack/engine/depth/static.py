@@ -64,7 +64,19 @@ class StaticTasks:
     @cached_property
     def bound(self) -> Bound:
         """Longest paths over the plan's positions."""
-        return Bound(self.plan, self.max_sectors, self.align_sectors)
+        beside = {
+            (position, op)
+            for entries, position in (*self._roots(), *self.plan.inner)
+            for point in entries.points
+            for op in self._ops(position, point)
+        }
+        return Bound(self.plan, self.max_sectors, self.align_sectors, tuple(sorted(beside)))
+
+    def _ops(self, position: int, point: EntryPoint) -> list[int]:
+        """Operations that an entry point's bios can be, of those that the device below takes."""
+        layers = Layers(self.plan.kernel, self.plan.stack)
+        taken = layers.calls(self.plan.positions[position].device).ops
+        return sorted({point.op, *(op for op in point.bios if OP_NAMES[op] in taken)})
 
     def all(self) -> tuple[TaskDepth, ...]:
         """Submitters by entry point, workers, unplug, transmission, completion."""
@@ -96,15 +108,11 @@ class StaticTasks:
 
     def _below(self, position: int, point: EntryPoint) -> LayeredPath:
         """The deepest path below a source's submit, of whichever operation its bios are."""
-        taken = Layers(self.plan.kernel, self.plan.stack).calls(
-            self.plan.positions[position].device
-        )
-        ops = {point.op, *(op for op in point.bios if OP_NAMES[op] in taken.ops)}
         return deepest(
             self.bound.below(
                 position, op, 0 if op == FLUSH else self.max_sectors, self.align_sectors
             )
-            for op in sorted(ops)
+            for op in self._ops(position, point)
         )
 
     def workers(self) -> Iterator[TaskDepth]:
