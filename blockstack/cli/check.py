@@ -25,9 +25,7 @@ from blockstack.cli.common import (
     SkipOpt,
     app,
     bad_input,
-    load_chosen,
     open_host,
-    taken_for_granted,
 )
 from blockstack.cli.terminal import errors, printer
 from blockstack.engine.depth.explain import explain
@@ -38,6 +36,7 @@ from blockstack.kernel import PROFILES, Kernel, load_kernel
 from blockstack.kernel.choose import Build, candidates
 from blockstack.present.tables.fleet import fleet_tables, verdict_word
 from blockstack.results.result import Explanation, TaskDepth
+from blockstack.scenario.chosen import load_chosen, taken_for_granted
 from blockstack.scenario.config import Config, load_config
 from blockstack.stack import Stack
 

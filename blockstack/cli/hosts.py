@@ -16,7 +16,6 @@ from blockstack.cli.common import (
     SkipOpt,
     app,
     bad_input,
-    load_chosen,
     open_host,
     show_notes,
 )
@@ -27,6 +26,7 @@ from blockstack.hosts.build import Imported
 from blockstack.hosts.capture import script
 from blockstack.hosts.narrow import Narrowed
 from blockstack.kernel import RULES
+from blockstack.scenario.chosen import load_chosen
 from blockstack.scenario.config import Config, config_to_dict, dump_config
 
 SourcesArg = Annotated[

@@ -20,11 +20,9 @@ from blockstack.cli.common import (
     ThreadOpt,
     app,
     bad_input,
-    load_chosen,
     open_case,
     open_host,
     show_notes,
-    taken_for_granted,
 )
 from blockstack.cli.terminal import errors, say
 from blockstack.hosts.draft import UNKNOWN
@@ -32,6 +30,7 @@ from blockstack.hosts.sniff import is_source
 from blockstack.kernel import Kernel
 from blockstack.present.review.figures import Subject
 from blockstack.present.review.page import Host, Pack, Unread, write_review
+from blockstack.scenario.chosen import load_chosen, taken_for_granted
 from blockstack.scenario.config import Config
 from blockstack.validation.files import recorded
 
