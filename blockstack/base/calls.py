@@ -34,6 +34,12 @@ def split_place(name: str) -> tuple[str, str]:
     return function, place
 
 
+def cut_rows(reason: str, *pairs: str) -> tuple[CutText, ...]:
+    """Calls cut for one reason: ``"caller->callee"``, or ``"callee"`` from any caller."""
+    rows = (pair.rpartition("->") for pair in pairs)
+    return tuple((caller or "*", callee, reason) for caller, _, callee in rows)
+
+
 def is_root(name: str) -> bool:
     """Whether it is no function but where a stack begins: ``@syscall``, ``@kthread`` ..."""
     return name.startswith("@")
@@ -126,6 +132,8 @@ class Cut:
     below : bool
         The caller is any function while ``caller`` (a name, no pattern) is on the stack: what
         that one passes down decides.
+    site : str
+        With ``below``: while this callee of ``caller`` is; empty: whatever it calls.
     when : str
         The `Environment` in which the cut holds (``iommu=none``); empty: in all.
     """
@@ -136,6 +144,7 @@ class Cut:
     cls: CutClass = "topology"
     below: bool = False
     when: str = ""
+    site: str = ""
 
     @staticmethod
     @cache
@@ -143,7 +152,8 @@ class Cut:
         """The cut that ``text`` writes."""
         caller, callee, reason = text
         why, _, when = reason.removesuffix("]").partition(" [")
-        return Cut(caller.removeprefix(BELOW), callee, why, cls, caller.startswith(BELOW), when)
+        top, _, site = caller.removeprefix(BELOW).partition("->")
+        return Cut(top, callee, why, cls, caller.startswith(BELOW), when, site)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from blockstack.kernel.choose import Build
 from blockstack.kernel.shipped import kernel_for
 from blockstack.scenario.chosen import load_chosen, taken_for_granted
 from blockstack.scenario.config import Config, load_config
+from blockstack.version import __version__
 from blockstack.workload import Workload
 
 STATUS: Mapping[bool | None, int] = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
@@ -93,10 +94,23 @@ app = typer.Typer(
 )
 
 
+def show_version(asked: bool) -> None:
+    """``--version``: the version and nothing else."""
+    if asked:
+        print(f"blockstack {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def everywhere(
     debug: Annotated[
         bool, typer.Option("--debug", help="With an error, the traceback.", show_default=False)
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Which version this is.", is_eager=True, callback=show_version
+        ),
     ] = False,
 ) -> None:
     """Will this stack of block devices overflow the kernel stack, how fast can it go, and where is

@@ -3,16 +3,12 @@
 No cut may rest on a depth that somebody measured: only on what the kernel's code does.
 """
 
-from blockstack.base.calls import Cut, CutClass
+from blockstack.base.calls import Cut, CutClass, cut_rows
 
 
 def _rows(cls: CutClass, reason: str, *pairs: str) -> tuple[Cut, ...]:
     """``"caller->callee"`` or ``"callee"`` (from any caller)."""
-    cuts = []
-    for pair in pairs:
-        caller, arrow, callee = pair.rpartition("->")
-        cuts.append(Cut.read((caller if arrow else "*", callee, reason), cls))
-    return tuple(cuts)
+    return tuple(Cut.read(row, cls) for row in cut_rows(reason, *pairs))
 
 
 COMMON_CUTS: tuple[Cut, ...] = (

@@ -46,7 +46,7 @@ class CutTable:
 
     def __post_init__(self) -> None:
         for cut in self.cuts:
-            if cut.below and "->" in cut.caller:
+            if cut.site:
                 self._below_call(cut)
             elif cut.below:
                 self._below.append((cut.caller, _pattern(cut.callee)))
@@ -64,8 +64,8 @@ class CutTable:
         if not numbers:
             numbers = [len(self._below)]
             self._below.append((top, _pattern(cut.callee)))
-        caller, _, callee = cut.caller.partition("->")
-        self._calls[caller, callee] = self._calls.get((caller, callee), 0) | 1 << numbers[0]
+        call = (cut.caller, cut.site)
+        self._calls[call] = self._calls.get(call, 0) | 1 << numbers[0]
 
     def find(self, caller: str, callee: str) -> Cut | None:
         """The cut that stops ``caller`` -> ``callee``, if one does."""

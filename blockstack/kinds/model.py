@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from blockstack.base.calls import CutText, Path
 from blockstack.generations import in_generation
-from blockstack.kinds.records import Cache, Card, Parity, Peer, Receive, SelfCall
+from blockstack.kinds.records import Cache, Card, Parity, Peer, Receive, Record, SelfCall
 
 Role = Literal["source", "stacked", "leaf", "nic"]
 Split = Literal["loop", "front", "rest", "rest-mapped"]
@@ -180,9 +180,9 @@ class Calls:
         yield from (*self.threads.values(), *self.tasks.values())
         yield from (*self.more_ends, *self.direct_ends)
         yield from (path for paths in self.files.values() for path in paths)
-        for record in (self.parity, self.receive, self.peer, self.card):
-            if record is not None:
-                yield from record.paths()
+        for value in vars(self).values():  # every record that has paths, a new one included
+            if isinstance(value, Record):
+                yield from value.paths()
         single = (self.submit, self.endio, self.flush, self.unplug, self.completion, self.plugged)
         yield from (path for path in single if path is not None)
 

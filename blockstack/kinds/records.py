@@ -2,8 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from blockstack.base.calls import Path
+
+
+@runtime_checkable
+class Record(Protocol):
+    """A record of a kind that has paths of its own."""
+
+    def paths(self) -> Iterator[Path]:
+        """Each of them."""
 
 
 @dataclass(frozen=True)

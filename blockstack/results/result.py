@@ -14,8 +14,8 @@ from blockstack.results.typed import typed
 SCHEMA_VERSION = 1
 #: sources of a frame that a verdict must own up to
 ASSUMED_SOURCES = ("assumed", "published")
-#: fields of a task that its name and its reasons tell in JSON
-_NOT_IN_JSON = ("device", "direction", "reasons")
+#: fields of a task that say in parts what its name and ``why`` say whole: no part of a digest
+_PARTS = ("work", "device", "direction", "reasons")
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,18 @@ class TaskDepth(SaysTask):
         What an interrupt may put on top, on the same stack.
     budget_bytes : int
         The largest of what else may come on top (page reclaim, the scheduler); one at a time.
+    work : str
+        What runs, of the task's name: an entry point, a thread, ``completion``.
     device : str
-        The device in the task's name. Not in JSON.
+        The device in the task's name; empty: it serves all.
     direction : {"submission", "completion", ""}
-        Which way its bios go: up from a leaf by bio_endio, or down. Not in JSON; empty: read from
-        there.
+        Which way its bios go: up from a leaf by bio_endio, or down. Empty: read from a file that
+        does not say it.
     other_build_bytes : int
         Its depth as the same source was built with the flags of its time (kernels of 2.6); 0: no
         such build.
     reasons : tuple of str
-        The parts of ``why``. Not in JSON.
+        The parts of ``why``.
     """
 
     task: str
@@ -87,6 +89,7 @@ class TaskDepth(SaysTask):
     how: str = "bound"
     interrupts_bytes: int = 0
     budget_bytes: int = 0
+    work: str = field(default="", compare=False)
     device: str = field(default="", compare=False)
     direction: str = field(default="", compare=False)
     reasons: tuple[str, ...] = field(default=(), compare=False)
@@ -108,8 +111,7 @@ class TaskDepth(SaysTask):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        plain = asdict(self) | {"headroom_bytes": self.headroom_bytes, "assumed": self.assumed}
-        return {name: value for name, value in plain.items() if name not in _NOT_IN_JSON}
+        return asdict(self) | {"headroom_bytes": self.headroom_bytes, "assumed": self.assumed}
 
 
 def check_version(data: Mapping[str, Any], path: str) -> None:
@@ -252,6 +254,7 @@ class Result(SaysDepth):
     def digest(self) -> str:
         """A hash of everything but the timing: same inputs and seed, same digest."""
         plain = {k: v for k, v in self.to_dict().items() if k != "version"}
+        plain["tasks"] = [{k: v for k, v in t.items() if k not in _PARTS} for t in plain["tasks"]]
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

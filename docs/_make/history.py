@@ -18,10 +18,11 @@ from blockstack.validation.files import measured_files
 from blockstack.validation.measured import Measurements
 from blockstack.workload import Workload
 
-OLD, NEW = "linux-2.6.18-i386-4k", ("linux-6.1-i386", "linux-6.1-x86_64")
+#: the kernel that the question was about, and those whose submission is serialised
+RECURSIVE, SERIALISED = "linux-2.6.18-i386-4k", ("linux-6.1-i386", "linux-6.1-x86_64")
 #: direct reads and writes of one page: what an O_DIRECT database issues
 DIRECT = Workload(rw="randrw", bs="4 KiB", direct=True)
-_LABELS = {OLD: "2.6.18, i386", NEW[0]: "6.1, i386", NEW[1]: "6.1, x86_64"}
+_LABELS = {RECURSIVE: "2.6.18, i386", SERIALISED[0]: "6.1, i386", SERIALISED[1]: "6.1, x86_64"}
 _HEAD = """# 2005 and now
 
 In 2005 the question was whether 4K kernel stacks could be the only choice on x86: dm over md over
@@ -74,7 +75,7 @@ def layer_costs() -> Iterator[str]:
         "|---|" + "---:|" * 8,
     )
     for kind in sorted(KINDS.values(), key=lambda k: k.name):
-        cells = [cell for name in (OLD, *NEW) for cell in _costs(kind, _kernel(name))]
+        cells = [cell for name in (RECURSIVE, *SERIALISED) for cell in _costs(kind, _kernel(name))]
         if kind.role == "stacked" and any(c.lstrip("≥ ").replace(",", "").isdigit() for c in cells):
             yield f"| {kind.name} | " + " | ".join(cells) + " |"
     yield ""
@@ -126,7 +127,7 @@ def _bytes(value: int, exact: bool = True) -> str:
 
 def _measured() -> list[Measurements]:
     """The measured stacks of the kernels that the page compares."""
-    return [m for m in measured_files() if m.name in NEW]
+    return [m for m in measured_files() if m.name in SERIALISED]
 
 
 def _measured_step(measured: Measurements) -> int:
@@ -147,7 +148,7 @@ def article() -> Iterator[str]:
         "|---|---|---|---:|---:|---|",
     )
     rests: set[str] = set()
-    for name in (OLD, "linux-2.6.18-i386-8k", *NEW):
+    for name in (RECURSIVE, "linux-2.6.18-i386-8k", *SERIALISED):
         for rule in ("recursive", "fifo" if name.startswith("linux-2.6.18") else "two-list"):
             try:
                 found = explain(
@@ -195,7 +196,7 @@ def fits() -> Iterator[str]:
         "|---|---|---:|---:|---:|---:|---:|",
     )
     why: list[str] = []
-    for name in (OLD, *NEW):
+    for name in (RECURSIVE, *SERIALISED):
         for source in ("", "xfs"):
             for size in THREAD_SIZES_BYTES:
                 row, overflowing = fit_row(name, source, size)
@@ -262,7 +263,7 @@ def recursive_now() -> Iterator[str]:
         "| kernel | layers | serialised, as it is | recursive | would need |",
         "|---|---:|---:|---:|---:|",
     )
-    for name in NEW:
+    for name in SERIALISED:
         points = {
             (p.layers, p.submission): p
             for p in curve(name, ("two-list", "recursive"), 32, "xfs").points
@@ -316,7 +317,7 @@ def four_k() -> Iterator[str]:
         "| kernel | scenarios that it can run | overflow 4K | the worst |",
         "|---|---:|---:|---|",
     )
-    for name in NEW:
+    for name in SERIALISED:
         over, count = _scenarios_at(name, 4096)
         worst = sorted(over.items(), key=lambda item: -item[1][1])[:3]
         yield (
@@ -358,7 +359,7 @@ def randomised() -> Iterator[str]:
         "| kernel | at most | of 4K | of 8K | of 16K | in dm-linear levels, recursive | in completion levels |",
         "|---|---:|---:|---:|---:|---:|---:|",
     )
-    for name in NEW:
+    for name in SERIALISED:
         kernel = _kernel(name)
         calls = KINDS["dm-linear"].calls[kernel.generation.name]
         assert calls.submit is not None and calls.endio is not None

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from blockstack.base.calls import Anchor, Cut, Edge, Path, split_place
+from blockstack.base.calls import Anchor, Cut, Edge, Path, cut_rows, split_place
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,12 @@ def test_edges_say_which_end_a_table_may_lack():
 def test_cuts():
     assert Cut.read(("f", "g*", "why")) == Cut("f", "g*", "why", "topology")
     assert Cut.read(("below f", "g", "why"), "rare") == Cut("f", "g", "why", "rare", below=True)
+    assert Cut.read(("below f->h", "g", "why")) == Cut("f", "g", "why", below=True, site="h")
+    assert cut_rows("why", "g", "f->g", "below f->h->g") == (
+        ("*", "g", "why"),
+        ("f", "g", "why"),
+        ("below f->h", "g", "why"),
+    )
 
 
 def test_places():

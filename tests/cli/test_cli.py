@@ -2,6 +2,8 @@
 
 import ast
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -259,3 +261,10 @@ def test_eighty_columns_cut_no_word(words, tmp_path):
     found = CliRunner().invoke(app, [names.get(w, w) for w in words], env={"COLUMNS": "80"})
     assert found.exit_code in (0, 1), found.output
     assert "…" not in found.stdout and max(map(len, found.stdout.splitlines())) <= 80
+
+
+def test_the_version_and_the_module():
+    asked = [sys.executable, "-P", "-m", "blockstack", "--version"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert found.stdout == f"blockstack {bs.__version__}\n"
+    assert CliRunner().invoke(app, ["--version"]).stdout == found.stdout

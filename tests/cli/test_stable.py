@@ -63,5 +63,13 @@ def test_a_newer_result_is_refused_in_python():
     data = result.to_dict(timing=True)
     again = bs.Result.from_dict(data)
     assert again == result and again.seconds == result.seconds
+    for task, read in zip(result.tasks, again.tasks, strict=True):  # and what no comparison sees
+        assert (task.work, task.device, task.direction, task.reasons) == (
+            read.work,
+            read.device,
+            read.direction,
+            read.reasons,
+        )
+        assert task.task.startswith(task.work) and task.why == "; ".join(task.reasons)
     with pytest.raises(BlockstackError, match="this blockstack reads 1"):
         bs.Result.from_dict(data | {"version": 2})

@@ -502,6 +502,22 @@ def test_max_layers_counts_the_layers_that_the_stack_has(old):
     assert len({row.layers for row in rows}) == 1 and rows[0].layers > 0
 
 
+def test_max_layers_knows_a_task_by_what_it_is_not_by_its_letters(new):
+    """Devices named as parts of entry points: the same answer as under names like no other."""
+
+    def rows(disk):
+        stack = bs.Stack("s")
+        stack.add("fs", "xfs", on=stack.nvme(disk, size="1 GiB"))
+        return bs.max_layers(stack, "dm-linear", kernel=new)
+
+    plain = rows("nvme0")
+    for disk in ("read", "e", "writeback", "completion"):
+        assert [
+            dataclasses.replace(r, task=p.task) for r, p in zip(rows(disk), plain, strict=True)
+        ] == [*plain]
+        assert rows(disk)[1].task == plain[1].task.replace("nvme0", disk)
+
+
 def test_layers_are_taken_out_with_their_offsets():
     stack = bs.Stack("s")
     disk = stack.scsi("sda", size="1 GiB")

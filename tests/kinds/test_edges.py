@@ -1,6 +1,8 @@
 """Indirect calls that kinds resolve: what a table lacks of them is told, unless it may lack it."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 
 import pytest
 from typer.testing import CliRunner
@@ -10,7 +12,7 @@ from blockstack.base.calls import Path
 from blockstack.cli import app
 from blockstack.kernel import PROFILES, load_kernel
 from blockstack.kernel.subset import paths_of
-from blockstack.kinds import KINDS, Kind
+from blockstack.kinds import KINDS, Calls, Kind
 
 KERNELS = tuple({profile.data: name for name, profile in PROFILES.items()}.values())
 #: 2.6.24's nfs_pageio_doio calls it for a wsize below a page only (fs/nfs/write.c)
@@ -79,3 +81,47 @@ def test_an_edge_is_lost_by_the_end_that_is_required():
         (("no_such?", "neither"), ("no_such -> neither",)),
     ):
         assert rows._follow(Path(known[:1], (edge,)), None)[1] == told
+
+
+def _held(value):
+    """Every path that a value holds, however deep."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _held(one)
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _held(one)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _held(getattr(value, field.name))
+
+
+def every_calls():
+    for kind in KINDS.values():
+        for word, rows in ((None, kind.calls), *kind.variants.items()):
+            for generation, calls in rows.items():
+                yield pytest.param(calls, id=f"{kind.name}-{word}-{generation}")
+
+
+@pytest.mark.parametrize("calls", [*every_calls()])
+def test_no_path_of_a_kind_is_lost(calls):
+    assert set(_held(calls)) == set(calls.paths())
+
+
+def test_a_new_record_has_its_paths_told():
+    @dataclass(frozen=True)
+    class Journal:
+        replay: Path
+
+        def paths(self):
+            yield self.replay
+
+    @dataclass(frozen=True)
+    class Journalled(Calls):
+        journal: Journal | None = None
+
+    path = Path(("@kthread", "replay_journal", "submit_bio"))
+    calls = Journalled(submit=None, journal=Journal(path))
+    assert list(calls.paths()) == [path]

@@ -141,8 +141,9 @@ def task_depth(
         "simulated" if reached else "bound",
         on_top.interrupts_bytes + on_top.struck_bytes,
         max([*on_top.budgets.values(), (on_top.budgeted_bytes or 0) - depth, 0]),
-        name.device,
-        direction,
-        tuple(why),
-        on_top.other_bytes,
+        work=name.what,
+        device=name.device,
+        direction=direction,
+        reasons=tuple(why),
+        other_build_bytes=on_top.other_bytes,
     )

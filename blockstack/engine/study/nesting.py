@@ -17,6 +17,10 @@ from blockstack.results.result import TaskDepth
 from blockstack.stack import Device, Stack
 from blockstack.workload import Workload
 
+#: what a task is under any number of layers: what runs, the device of the bare stack that it
+#: serves, what its name says beside, and the context
+_Task = tuple[str, str, str, str]
+
 
 @dataclass(frozen=True)
 class LayersThatFit:
@@ -138,21 +142,37 @@ def _nested(stack: Stack, kind: str) -> list[int]:
 
 def _tasks_of(
     stack: Stack, kind: str, kernel: Kernel, workload: Workload | None
-) -> Callable[[int], dict[str, TaskDepth]]:
-    """Every task's bound, by its name, under so many layers; each number is compiled once."""
+) -> Callable[[int], dict[_Task, TaskDepth]]:
+    """Every task's bound under so many layers; each number is compiled once."""
 
     @cache
-    def tasks(n: int) -> dict[str, TaskDepth]:
+    def tasks(n: int) -> dict[_Task, TaskDepth]:
         grown = with_layers(stack, kind, n)
         own = _under(stack, grown)
         named = (
-            replace(t, task=t.task.replace(t.device, own[t.device])) if t.device in own else t
+            _served(t, own.get(t.device, t.device))
             for static in static_tasks(grown, kernel, workload)
             for t in static.all()
         )
-        return {t.task: t for t in each_deepest(named)}
+        return {_identity(t): t for t in each_deepest(named)}
 
     return tasks
+
+
+def _served(task: TaskDepth, device: str) -> TaskDepth:
+    """A task under the name of the device that it serves in the bare stack."""
+    if device == task.device:
+        return task
+    return replace(task, task=f"{task.work} {device}{_beside(task)}", device=device)
+
+
+def _beside(task: TaskDepth) -> str:
+    """What a task's name says beside its work and its device: ``" (plug of md0)"``."""
+    return task.task.removeprefix(f"{task.work} {task.device}".rstrip())
+
+
+def _identity(task: TaskDepth) -> _Task:
+    return task.work, task.device, _beside(task), task.context
 
 
 def _under(stack: Stack, grown: Stack) -> dict[str, str]:
@@ -166,11 +186,11 @@ def _under(stack: Stack, grown: Stack) -> dict[str, str]:
 
 
 def _limit(
-    every: Callable[[int], Mapping[str, TaskDepth]], kind: str, kernel: Kernel, direction: str
+    every: Callable[[int], Mapping[_Task, TaskDepth]], kind: str, kernel: Kernel, direction: str
 ) -> LayersThatFit:
     """What fits for certain, and what fits while no budget is needed."""
 
-    def tasks(n: int) -> dict[str, TaskDepth]:
+    def tasks(n: int) -> dict[_Task, TaskDepth]:
         return {name: task for name, task in every(n).items() if task.direction == direction}
 
     if not tasks(0):
@@ -219,7 +239,7 @@ def _sure_room(task: TaskDepth) -> int:
 
 
 def _most_layers(
-    tasks: Callable[[int], Mapping[str, TaskDepth]], room: Callable[[TaskDepth], int]
+    tasks: Callable[[int], Mapping[_Task, TaskDepth]], room: Callable[[TaskDepth], int]
 ) -> tuple[int | None, TaskDepth, int]:
     """The largest number with room for every task, the task that decides, its bytes per layer.
 
@@ -230,14 +250,14 @@ def _most_layers(
     steps = {name: room(first[name]) - room(second[name]) for name in first.keys() & second.keys()}
     tightest = min(tasks(0).values(), key=room)
     if room(tightest) < 0:
-        return -1, tightest, steps.get(tightest.task, 0)
+        return -1, tightest, steps.get(_identity(tightest), 0)
     growing = {name: step for name, step in steps.items() if step > 0}
     if not growing:
         return None, tightest, 0
     guess = min(_PROBE + room(first[name]) // step for name, step in growing.items())
     best = _last_that_fits(lambda n: min(map(room, tasks(n).values())), guess)
-    decides = min(tasks(best).values(), key=lambda t: room(t) // max(1, steps.get(t.task, 0)))
-    return best, decides, steps.get(decides.task, max(growing.values()))
+    decides = min(tasks(best).values(), key=lambda t: room(t) // max(1, steps.get(_identity(t), 0)))
+    return best, decides, steps.get(_identity(decides), max(growing.values()))
 
 
 def _last_that_fits(room: Callable[[int], int], guess: int) -> int:

@@ -3,18 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from blockstack.base.calls import Path
+from blockstack.base.calls import Path, cut_rows
 from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind
 
 Edges = tuple[tuple[str, str], ...]
 Cuts = tuple[tuple[str, str, str], ...]
-
-
-def cut_rows(reason: str, *pairs: str) -> Cuts:
-    """``"caller->callee"`` or ``"callee"`` (from any caller), cut for one reason."""
-    rows = (pair.rpartition("->") for pair in pairs)
-    return tuple((caller or "*", callee, reason) for caller, _, callee in rows)
 
 
 #: which entries an op may take: the first is the one its data bios take, the others are other

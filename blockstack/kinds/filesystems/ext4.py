@@ -1,11 +1,11 @@
 """ext4: data=ordered, delayed allocation."""
 
 import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
+from blockstack.base.calls import cut_rows
 from blockstack.kinds.filesystems.common import (
     DIO_END,
     Cuts,
     Edges,
-    cut_rows,
     end_io,
     file_system,
     source_calls,

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
-from blockstack.base.calls import Path
+from blockstack.base.calls import Path, cut_rows
 from blockstack.kinds.filesystems.common import (
     FS_ENTRY_OPS,
     Cuts,
     Edges,
-    cut_rows,
     entry_bios,
     source_calls,
 )

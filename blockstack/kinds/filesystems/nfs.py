@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
 import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
-from blockstack.base.calls import Path
-from blockstack.kinds.filesystems.common import Cuts, Edges, below_vfs, cut_rows
+from blockstack.base.calls import Path, cut_rows
+from blockstack.kinds.filesystems.common import Cuts, Edges, below_vfs
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param
 from blockstack.kinds.params import integer, sectors
 from blockstack.kinds.shared.tcp import TCP, TCP_V2_6_18, receive

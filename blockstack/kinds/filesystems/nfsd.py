@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from blockstack.base.calls import Path
-from blockstack.kinds.filesystems.common import Cuts, cut_rows
+from blockstack.base.calls import Path, cut_rows
+from blockstack.kinds.filesystems.common import Cuts
 from blockstack.kinds.filesystems.nfs import NFS_OPS, VERSION
 from blockstack.kinds.model import Calls, Kind
 from blockstack.kinds.records import Peer

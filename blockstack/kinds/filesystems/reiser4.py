@@ -9,8 +9,8 @@ what the -mm kernels of the time added for it: ``->sync_inodes``, and ``->batch_
 from dataclasses import dataclass, replace
 
 import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
-from blockstack.base.calls import Anchor, Path
-from blockstack.kinds.filesystems.common import Cuts, Edges, cut_rows
+from blockstack.base.calls import Anchor, Path, cut_rows
+from blockstack.kinds.filesystems.common import Cuts, Edges
 from blockstack.kinds.filesystems.reiser4_plugins import plugin_edges
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice, integer
