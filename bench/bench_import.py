@@ -2,7 +2,9 @@
 
 import gc
 import json
+from collections.abc import Callable
 from time import process_time
+from typing import Any
 
 import pytest
 from effort import calls_of
@@ -90,7 +92,7 @@ def imported(texts: tuple[str, ...]) -> Imported:
 
 
 @pytest.mark.parametrize("devices", SIZES)
-def bench_import(benchmark, devices):
+def bench_import(benchmark: Any, devices: int) -> None:
     """Three texts to a stack; seconds per device in ``extra_info``."""
     benchmark.group = "import"
     texts = san(devices)
@@ -114,13 +116,13 @@ def depths(result: Result | Explanation) -> set[int]:
 
 
 @pytest.mark.parametrize("devices", SIZES)
-def bench_import_and_run(benchmark, devices):
+def bench_import_and_run(benchmark: Any, devices: int) -> None:
     """From texts to a verdict: import, plan, 100,000 bios."""
     benchmark.group = "import-run"
     texts, kernel = san(devices), load_kernel(KERNEL)
     one_lun = depths(run(imported(san(PATHS + 2)).stack, kernel))
 
-    def whole():
+    def whole() -> Result:
         return run(imported(texts).stack, kernel)
 
     result = benchmark.pedantic(whole, rounds=1)
@@ -132,20 +134,21 @@ def bench_import_and_run(benchmark, devices):
 
 
 @pytest.mark.parametrize("step", ["import", "run", "explain"])
-def bench_growth(benchmark, step):
+def bench_growth(benchmark: Any, step: str) -> None:
     """Ten times the devices: the calls grow as they do, and so should the CPU time."""
     benchmark.group = "growth"
     kernel = load_kernel(KERNEL)
     texts = {devices: san(devices) for devices in SIZES}
     stacks = {devices: imported(text).stack for devices, text in texts.items()}
-    work = {
+    works: dict[str, Callable[[int], Any]] = {
         "import": lambda devices: imported(texts[devices]),
         "run": lambda devices: run(stacks[devices], kernel),
         "explain": lambda devices: explain(stacks[devices], kernel=kernel),
-    }[step]
+    }
+    work = works[step]
     least = work(SIZES[0])  # finds the kernel's paths, which all sizes share
 
-    def seconds(devices):
+    def seconds(devices: int) -> float:
         gc.collect()
         gc.disable()  # as timeit does: it costs by what else is alive
         try:

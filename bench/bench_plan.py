@@ -2,6 +2,7 @@
 
 import resource
 import sys
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def san(devices: int) -> Stack:
 
 
 @pytest.mark.parametrize("devices", [1, 100, 1_000, 10_000])
-def bench_compile(benchmark, devices):
+def bench_compile(benchmark: Any, devices: int) -> None:
     """Plan compile time; the plan has one row per path to a device."""
     benchmark.group = "plan-compile"
     stack, kernel = san(devices), load_kernel(KERNEL)
@@ -47,7 +48,7 @@ def peak_memory() -> int:
 
 @pytest.mark.parametrize("rule", topologies.RULES, ids=RULE_NAMES)
 @pytest.mark.parametrize("topology", ["mixed-24", "raid5-5", "unbalanced-rest"])
-def bench_memory(benchmark, topology, rule):
+def bench_memory(benchmark: Any, topology: str, rule: int) -> None:
     """Ten times the bios: the lists do not grow with them."""
     benchmark.group = "run-memory"
     arrays, spec = topologies.plan(topology, rule), topologies.workload()

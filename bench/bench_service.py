@@ -5,22 +5,24 @@
 
 import random
 import time
+from collections.abc import Generator
 from importlib.util import find_spec
 from statistics import median
+from typing import Any
 
 import pytest
 
 from bench import networks, yardstick
 from bench.yardstick import service
 from blockstack.engine.capacity.arrays import CLOSED, OPEN, Load
-from blockstack.engine.capacity.core import run
+from blockstack.engine.capacity.core import Counters, run
 
 needs_gcc = pytest.mark.skipif(yardstick.compiler() is None, reason="no C compiler")
 DEPTHS = (8, 32, 128)
 MM8_GAP_NS = 100.0 / 8 / 0.8  # utilisation 0.8
 
 
-def same_answers(depth, bios=20_000):
+def same_answers(depth: int, bios: int = 20_000) -> Counters:
     """Core and yardstick, with the same streams, agree bit for bit."""
     ours = run(
         networks.tandem(*networks.CLOSED_8),
@@ -37,7 +39,7 @@ def same_answers(depth, bios=20_000):
     return ours
 
 
-def closed_ratio(depth, *, rounds=5, bios=60_000):
+def closed_ratio(depth: int, *, rounds: int = 5, bios: int = 60_000) -> tuple[float, float]:
     """(visits per CPU second of the core, how many times as fast as C), interleaved rounds."""
     plan, load = networks.tandem(*networks.CLOSED_8), Load(CLOSED, 1, depth)
     ratios, best = [], float("inf")
@@ -52,21 +54,22 @@ def closed_ratio(depth, *, rounds=5, bios=60_000):
     return 1 / best, median(ratios)
 
 
-def mm8_in_simpy(customers, seed):
+def mm8_in_simpy(customers: int, seed: int) -> float:
     """M/M/8 at utilisation 0.8 the way SimPy's own examples write it; mean sojourn in ns."""
     import simpy
 
     draws, env = random.Random(seed), simpy.Environment()
-    desk, took = simpy.Resource(env, 8), []
+    desk = simpy.Resource(env, 8)
+    took: list[float] = []
 
-    def customer():
+    def customer() -> Generator[Any, Any, Any]:
         start = env.now
         with desk.request() as turn:
             yield turn
             yield env.timeout(draws.expovariate(1 / 100))
         took.append(env.now - start)
 
-    def source():
+    def source() -> Generator[Any, Any, Any]:
         for _ in range(customers):
             yield env.timeout(draws.expovariate(1 / MM8_GAP_NS))
             env.process(customer())
@@ -76,10 +79,13 @@ def mm8_in_simpy(customers, seed):
     return sum(took) / len(took)
 
 
-def mm8_ratio(*, rounds=3, customers=5_000, times=100):
+def mm8_ratio(
+    *, rounds: int = 3, customers: int = 5_000, times: int = 100
+) -> tuple[float, float, float, float]:
     """(customers per CPU second of the core, how many times as fast as SimPy, both means)."""
     plan, load = networks.tandem(*networks.MM8), Load(OPEN, gap_ns=MM8_GAP_NS)
-    ratios, best, ours_ns, theirs_ns = [], 0.0, 0.0, 0.0
+    ratios: list[float] = []
+    best = ours_ns = theirs_ns = 0.0
     for seed in range(rounds):
         start = time.process_time()
         theirs_ns += mm8_in_simpy(customers, seed) / rounds
@@ -95,7 +101,7 @@ def mm8_ratio(*, rounds=3, customers=5_000, times=100):
 
 @needs_gcc
 @pytest.mark.parametrize("depth", DEPTHS)
-def bench_closed_network(benchmark, depth):
+def bench_closed_network(benchmark: Any, depth: int) -> None:
     """Eight exponential single servers: visits per second, and the ratio to C."""
     benchmark.group = "service-closed"
     same_answers(depth)
@@ -108,7 +114,7 @@ def bench_closed_network(benchmark, depth):
         benchmark.extra_info |= {"visits_per_second": speed, "ratio_to_c": ratio}
 
 
-def bench_mm8(benchmark):
+def bench_mm8(benchmark: Any) -> None:
     """M/M/8: customers per second, and the ratio to SimPy."""
     benchmark.group = "service-open"
     plan, load = networks.tandem(*networks.MM8), Load(OPEN, gap_ns=MM8_GAP_NS)

@@ -3,6 +3,8 @@
 ``pytest bench`` times; ``pytest bench --benchmark-disable`` only compares.
 """
 
+from typing import Any
+
 import pytest
 
 from bench import measure, topologies, yardstick
@@ -15,7 +17,7 @@ HOPS = 2_000_000
 
 @pytest.mark.parametrize("rule", topologies.RULES, ids=RULE_NAMES)
 @pytest.mark.parametrize("topology", topologies.TOPOLOGIES)
-def bench_rule(benchmark, topology, rule):
+def bench_rule(benchmark: Any, topology: str, rule: int) -> None:
     """Hops per second of one rule on one topology, and the ratio to C in `extra_info`."""
     arrays, spec = topologies.plan(topology, rule), topologies.workload()
     benchmark.group = f"submit-{RULE_NAMES[rule]}"
@@ -25,14 +27,14 @@ def bench_rule(benchmark, topology, rule):
     counters = benchmark(core.run, arrays, spec, count=count)
     assert counters.bios == count
     if benchmark.enabled:
-        programs = {"core": core.run, "c": yardstick.run}
+        programs: dict[str, measure.Program] = {"core": core.run, "c": yardstick.run}
         found = measure.rates(programs, topology, rule, rounds=3, seconds=0.1)
         benchmark.extra_info["hops_per_second"] = counters.hops / benchmark.stats.stats.min
         benchmark.extra_info["ratio_to_c"] = found["core"].over(found["c"])
 
 
 @pytest.mark.parametrize("bios", [1_000, 10_000, 100_000])
-def bench_workload_length(benchmark, bios):
+def bench_workload_length(benchmark: Any, bios: int) -> None:
     """Time by number of bios: the lists do not grow with it."""
     arrays, spec = topologies.plan("mixed-24", TWO_LIST), topologies.workload()
     benchmark.group = "submit-bios"
@@ -42,7 +44,7 @@ def bench_workload_length(benchmark, bios):
 
 
 @pytest.mark.parametrize("rule", topologies.RULES, ids=RULE_NAMES)
-def bench_two_threads(benchmark, rule):
+def bench_two_threads(benchmark: Any, rule: int) -> None:
     """Two threads give the counters of one; how much faster is in `extra_info`."""
     arrays, spec = topologies.plan("linear-8", rule), topologies.workload()
     benchmark.group = "submit-threads"

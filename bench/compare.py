@@ -42,7 +42,7 @@ def row_of(topology: str, rule: int, *, rounds: int, seconds: float) -> Row:
     """One line of the table; the answers of the programs are compared first."""
     arrays, spec = topologies.plan(topology, rule), topologies.workload()
     counters = measure.same_answers(arrays, spec)
-    programs = {"core": core.run, "c": yardstick.run}
+    programs: dict[str, measure.Program] = {"core": core.run, "c": yardstick.run}
     in_numba = measure.numba_program(arrays, spec)
     if in_numba is not None:
         programs["numba"] = in_numba

@@ -4,8 +4,10 @@ The bytes per row are round numbers of a plausible size. They are no kernel's, a
 is drawn from them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,11 +60,11 @@ def leaf() -> Device:
     return Device(LEAF)
 
 
-def linear(below: Device, **kw: int) -> Device:
+def linear(below: Device, **kw: Any) -> Device:
     return Device(SEGMENTS, [below], [(0, DEVICE_SECTORS, 0, 1, 0)], **kw)
 
 
-def lvm(below: list[Device], segments: int, **kw: int) -> Device:
+def lvm(below: list[Device], segments: int, **kw: Any) -> Device:
     """A logical volume in equal segments, dealt out over physical volumes in turn."""
     size = DEVICE_SECTORS // segments
     rows = [(i * size, (i + 1) * size, i, 1, 0) for i in range(segments)]
@@ -70,7 +72,7 @@ def lvm(below: list[Device], segments: int, **kw: int) -> Device:
     return Device(SEGMENTS, members, rows, **kw)
 
 
-def stripe(below: list[Device], chunk: int, **kw: int) -> Device:
+def stripe(below: list[Device], chunk: int, **kw: Any) -> Device:
     return Device(SEGMENTS, below, [(0, DEVICE_SECTORS * len(below), 0, len(below), chunk)], **kw)
 
 
@@ -118,7 +120,7 @@ def md_2_6() -> Device:
     return linear(stripe(member, 64 * KIB, immediate=1))
 
 
-TOPOLOGIES = {
+TOPOLOGIES: dict[str, Callable[[], Device]] = {
     "linear-1": lambda: chain(1),
     "linear-8": lambda: chain(8),
     "linear-32": lambda: chain(32),
@@ -219,8 +221,8 @@ def plan_of(root: Device, rule: int) -> PlanArrays:
         through=_i32(np.repeat([200 + 8 * (p % 7) for p in numbers], NOPS)),
         peak=_i32(np.repeat([300 + 8 * (p % 5) for p in numbers], NOPS)),
         self_bytes=np.zeros(count, dtype=np.int32),
-        **_links(rows),
-        **_segments(rows),
+        **cast(Any, _links(rows)),
+        **cast(Any, _segments(rows)),
         mapping=np.array([words(d.row) for d in devices], dtype=np.int64).reshape(-1),
         roots=_i32([0]),
         root_threshold=np.array([WORST], dtype=np.uint32),

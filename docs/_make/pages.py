@@ -40,7 +40,7 @@ def write_history(root: Path) -> None:
     """2005 and now, with its picture."""
     page = "\n".join(history.lines(lambda what: print(f"history: {what}", file=sys.stderr)))
     (root / "docs/2005-and-now.md").write_text(page + "\n")
-    curve = history.curve(history.OLD, ("recursive", "fifo"), 24)
+    curve = history.curve(history.RECURSIVE, ("recursive", "fifo"), 24)
     plots.save(plots.growth(curve), str(root / "docs/img/growth.svg"))
 
 

@@ -61,7 +61,7 @@ def test_history_is_current():
     page = (ROOT / "docs/2005-and-now.md").read_text()
     for section in (history.layer_costs, history.randomised):
         assert "\n".join(section()) in page, section.__name__
-    for name, source, size in ((history.OLD, "", 4096), (history.NEW[1], "", 4096)):
+    for name, source, size in ((history.RECURSIVE, "", 4096), (history.SERIALISED[1], "", 4096)):
         row, why = history.fit_row(name, source, size)
         assert row in page.splitlines() and all(line in page for line in why)
     assert (ROOT / "docs/img/growth.svg").stat().st_size > 10_000
