@@ -54,6 +54,8 @@ class Kernel(Shown):
         What it takes to let this kernel stand for a host's own, shown in every result.
     doubt : str
         Why a depth on it is no verdict: the host whose stack it is runs another kernel.
+    other_data : str
+        The shipped table of `other_build`; empty: there is none.
     """
 
     name: str
@@ -98,6 +100,17 @@ class Kernel(Shown):
     ) -> "Kernel":
         """A what-if: another submission rule, another THREAD_SIZE, no randomised stack offset;
         and what is told of the machine and its files.
+
+        Parameters
+        ----------
+        submission : str or None
+            A rule of `RULES`; None: as it is.
+        thread_size_bytes : int or None
+            THREAD_SIZE, a power of two from 4096; None: as it is.
+        stack_offset : bool
+            False: without ``randomize_kstack_offset``.
+        environment : Environment or None
+            What paths take for granted; None: as it is.
 
         Raises
         ------
@@ -216,6 +229,11 @@ def load_kernel(name: str | Path) -> Kernel:
         A key of `PROFILES`, or the path of a ``blockstack-frames-1`` file (made by
         ``blockstack kernel extract``); lists of frames without calls (``.su``, checkstack.pl)
         make every path a lower bound.
+
+    Returns
+    -------
+    Kernel
+        Frame table, generation and platform, under the submission rule of its own.
 
     Raises
     ------

@@ -59,6 +59,8 @@ class FrameTable(Shown):
     functions : mapping of str to (file, frame_bytes, kind)
     calls, tail : mapping of caller to mapping of callee to bytes
     indirect : mapping of caller to list of bytes
+    digest : str
+        Of the file that it was read from: 16 hexadecimal digits of its SHA-256.
     renames : mapping of function to tuple of str
         Other names under which `find` looks for what is not there.
     expected : frozenset of str

@@ -197,6 +197,13 @@ def thumbnail(png: Path) -> "Image":
 def save(ax: "Axes", path: str) -> None:
     """Write the figure of ``ax``: SVG, PNG or PDF by the file's ending; the same bytes each time.
 
+    Parameters
+    ----------
+    ax : Axes
+        Any of the figure's.
+    path : str
+        Written whole or not at all.
+
     Raises
     ------
     BlockstackError

@@ -132,7 +132,24 @@ class Workload:
         *,
         direct: bool = False,
     ) -> "Workload":
-        """A workload of given bios; see `Columns` for the types."""
+        """A workload of given bios.
+
+        Parameters
+        ----------
+        op : array_like of str or int, shape (n,)
+            Names of `OPS` or their numbers.
+        sector, nr_sectors : array_like of int, shape (n,)
+            Start and length, in sectors of 512 bytes; a flush has length 0.
+        root : array_like of int, shape (n,), or None
+            Which of the stack's roots; None: the first.
+        direct : bool
+            O_DIRECT.
+
+        Raises
+        ------
+        ConfigError
+            No bios, arrays of several lengths, values that cannot be.
+        """
         columns = make_columns(op, sector, nr_sectors, root)
         if not len(columns):
             raise ConfigError("has no bios", path="workload.op")

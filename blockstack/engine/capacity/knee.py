@@ -60,6 +60,17 @@ def until_knee(
         Per point.
     progress : callable or None
         Called with the number of points done.
+
+    Returns
+    -------
+    Knee
+        The points in order of load (IOPS; latencies in ns), and which of them is the knee: where
+        Kleinrock's power, throughput over latency, is largest.
+
+    Raises
+    ------
+    LimitExceeded
+        A bio took more than 73 minutes, or bios wait for each other for ever.
     """
     loads = _closed(load) if load.rate_iops is None else _open(model, load, bios)
     points: list[CapacityResult] = []

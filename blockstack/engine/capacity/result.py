@@ -168,9 +168,20 @@ class Law:
 
 @dataclass(frozen=True)
 class LoadSpec:
-    """How bios arrive: ``closed`` with ``iodepth * numjobs`` in flight, ``open`` at ``rate_iops``
-    (Poisson), ``paced`` at ``rate_iops`` in equal gaps, or ``trace`` at recorded times.
-    ``several``: more than one load at once, all of their jobs, the largest ``iodepth``."""
+    """How bios arrive.
+
+    Attributes
+    ----------
+    mode : {"closed", "open", "paced", "trace", "several"}
+        ``closed``: ``iodepth * numjobs`` in flight; ``open``: Poisson at ``rate_iops``; ``paced``:
+        the same in equal gaps; ``trace``: at recorded times; ``several``: more than one load at
+        once, all of their jobs, the largest ``iodepth``.
+    iodepth, numjobs : int
+    rate_iops : float or None
+        Per second, of all jobs together.
+    thinktime_ns : float
+        Between the end of a bio and the next one, of a closed load.
+    """
 
     mode: str
     iodepth: int = 1
@@ -252,6 +263,8 @@ class CapacityResult:
         Each of several loads at once; empty when there is one.
     full : tuple of str
         Labels of the stations that ``bottleneck`` tells of. Not in JSON.
+    places : tuple of str
+        Names of the stations that ``rows`` numbers.
     """
 
     stack: str
@@ -288,7 +301,18 @@ class CapacityResult:
         return total
 
     def percentile_ns(self, *wanted: float) -> list[int]:
-        """Latency of all operations that so many per cent of the bios do not pass, in ns."""
+        """Latency of all operations that so many per cent of the bios do not pass.
+
+        Parameters
+        ----------
+        *wanted : float
+            Per cent, 0 to 100.
+
+        Returns
+        -------
+        list of int
+            In ns, to three digits: the middle of the histogram's bucket.
+        """
         return hdr.percentiles(self.counts, wanted)
 
     def utilisation(self) -> dict[str, float]:

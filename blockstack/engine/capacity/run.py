@@ -170,10 +170,40 @@ def prepare(
     every: bool = False,
     memory_limit_bytes: int | None = None,
 ) -> Capacity:
-    """Compile the model once, for several loads; of ``every`` bio for a `Capacity.replay`.
+    """Compile the model once, for several loads.
 
-    Several workloads, each with its ``numjobs``, are modelled at once, on the same stations.
-    ``memory_limit_bytes`` is for what one bio becomes; None: `fan_out.MEMORY_LIMIT_BYTES`.
+    Parameters
+    ----------
+    stack : Stack
+        Devices and what they stand on.
+    workload : Workload or sequence of Workload
+        Several are modelled at once, on the same stations.
+    kernel : Kernel, str or Path
+        A shipped name, or the path of a frame table.
+    machine : Machine or None
+        Cores, clock and instructions per cycle; None: `Machine`'s assumed ones.
+    numjobs : int or sequence of int
+        Tasks that submit, of each workload; 1 to 4096.
+    submission : {None, "recursive", "fifo", "two-list", "lifo"}
+        None: the kernel's own rule.
+    seed : int or None
+        Same inputs and seed give the same answer, bit for bit. None: the workload's own.
+    every : bool
+        Compile each bio of the workload, for `Capacity.replay`; else a sample.
+    memory_limit_bytes : int or None
+        For what one bio becomes; None: `fan_out.MEMORY_LIMIT_BYTES`.
+
+    Returns
+    -------
+    Capacity
+        `Capacity.run` answers for one load, `until_knee` for a row of them.
+
+    Raises
+    ------
+    BlockstackError
+        A kind or operation that the kernel lacks, a workload that does not fit the stack.
+    LimitExceeded
+        A bio would become more calls than the memory limit has room for.
     """
     workloads = (workload,) if isinstance(workload, Workload) else tuple(workload)
     each = (numjobs,) * len(workloads) if isinstance(numjobs, int) else tuple(numjobs)

@@ -144,6 +144,24 @@ def amplification(
 ) -> Amplification:
     """Follow a sample of the workload's bios, and count what goes into and out of each device.
 
+    Parameters
+    ----------
+    stack : Stack
+        Devices and what they stand on.
+    workload : Workload
+        What arrives; sizes in sectors of 512 bytes.
+    kernel : Kernel, str or Path
+        A shipped name, or the path of a frame table.
+    submission : {None, "recursive", "fifo", "two-list", "lifo"}
+        None: the kernel's own rule.
+    seed : int or None
+        Same inputs and seed give the same answer, bit for bit. None: the workload's own.
+
+    Returns
+    -------
+    Amplification
+        Bios and sectors of the sampled bios, device by device, in and out.
+
     Raises
     ------
     BlockstackError

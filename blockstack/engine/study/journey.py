@@ -186,9 +186,25 @@ def journey(
 
     Parameters
     ----------
+    stack : Stack
+        Devices and what they stand on.
+    workload : Workload
+        What arrives; sizes in sectors of 512 bytes.
+    kernel : Kernel, str or Path
+        A shipped name, or the path of a frame table.
+    submission : {None, "recursive", "fifo", "two-list", "lifo"}
+        None: the kernel's own rule.
+    seed : int or None
+        Same inputs and seed give the same answer, bit for bit. None: the workload's own.
     bio : int or {"deepest", "longest"}
         Number of the source bio, or the first of the deepest ones among 20,000, or of those with
         most calls among 500.
+
+    Returns
+    -------
+    Journey
+        Every make_request call in order, with the depth at its entry and its deepest point in
+        bytes, and the bound of each completion.
 
     Raises
     ------
@@ -282,6 +298,32 @@ def sample_depths(
 
     Interrupts strike as in `simulate`: at a random depth of a call, with the same assumed
     probability, from a seeded stream.
+
+    Parameters
+    ----------
+    stack : Stack
+        Devices and what they stand on.
+    workload : Workload
+        What arrives; sizes in sectors of 512 bytes.
+    kernel : Kernel, str or Path
+        A shipped name, or the path of a frame table.
+    submission : {None, "recursive", "fifo", "two-list", "lifo"}
+        None: the kernel's own rule.
+    seed : int or None
+        Same inputs and seed give the same answer, bit for bit. None: the workload's own.
+    bios : int
+        How many to follow; at most as many as the workload has.
+
+    Returns
+    -------
+    DepthSample
+        ``depths_bytes`` and, where interrupts run on the task's stack, ``struck_bytes``: int64 of
+        shape (bios,).
+
+    Raises
+    ------
+    BlockstackError
+        As for `simulate`.
     """
     it = _setup(stack, workload, kernel, submission, seed)
     draws = np.random.default_rng(it.provenance["seed"])

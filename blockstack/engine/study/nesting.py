@@ -86,13 +86,22 @@ def max_layers(
 
     Parameters
     ----------
+    stack : Stack
+        Devices and what they stand on.
     kind : str
         A stacked kind that stands on one device (``dm-linear``, ``dm-crypt`` ...).
+    kernel : Kernel, str or Path
+        A shipped name, or the path of a frame table.
+    submission : {None, "recursive", "fifo", "two-list", "lifo"}
+        None: the kernel's own rule.
+    workload : Workload or None
+        Operations, direct or buffered, and the largest bio; None: every operation that the stack
+        takes, buffered and direct, up to 1 MiB.
 
     Returns
     -------
     tuple of LayersThatFit
-        For submission and completion.
+        For submission and completion; sizes in bytes.
 
     Raises
     ------

@@ -136,6 +136,24 @@ def stack_map(
 ) -> StackMap:
     """A stack with its alike devices collapsed and the bytes that `explain` finds for each.
 
+    Parameters
+    ----------
+    stack : Stack
+        Devices and what they stand on.
+    kernel : Kernel, str or Path
+        A shipped name, or the path of a frame table.
+    submission : {None, "recursive", "fifo", "two-list", "lifo"}
+        None: the kernel's own rule.
+    workload : Workload or None
+        Operations, direct or buffered, and the largest bio; None: every operation that the stack
+        takes, buffered and direct, up to 1 MiB.
+
+    Returns
+    -------
+    StackMap
+        A node per device or group of devices alike, a link per pair that stand on each other;
+        depths in bytes.
+
     Raises
     ------
     BlockstackError

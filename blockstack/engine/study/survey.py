@@ -86,6 +86,32 @@ def growth(
     """Peak depth for 0 to ``most`` nested layers of a kind, submission and completion.
 
     Layers of the kind that the stack has are taken out first (see `max_layers`).
+
+    Parameters
+    ----------
+    stack : Stack
+        Devices and what they stand on.
+    kind : str
+        A stacked kind that stands on one device (``dm-linear`` ...).
+    kernel : Kernel, str or Path
+        A shipped name, or the path of a frame table.
+    rules : sequence of str
+        Submission rules, of `RULES`.
+    most : int
+        Largest number of layers; about eight numbers up to it are looked at.
+    workload : Workload or None
+        Operations, direct or buffered, and the largest bio; None: every operation that the stack
+        takes, buffered and direct, up to 1 MiB.
+
+    Returns
+    -------
+    Growth
+        A point per rule, direction and number of layers, in bytes.
+
+    Raises
+    ------
+    BlockstackError
+        As for `explain`.
     """
     bare = without_layers(stack, kind)
     step = max(1, most // 8)
@@ -153,6 +179,29 @@ def headroom_grid(
     """Headroom for kernels × thread sizes × {recursive, the kernel's own rule}.
 
     Profiles that differ in the thread size only share their rows: the first one stands for them.
+
+    Parameters
+    ----------
+    stack : Stack
+        Devices and what they stand on.
+    kernels : iterable of Kernel, str or Path, or None
+        None: all that ship.
+    sizes_bytes : sequence of int
+        Thread sizes (THREAD_SIZE), powers of two.
+    workload : Workload or None
+        Operations, direct or buffered, and the largest bio; None: every operation that the stack
+        takes, buffered and direct, up to 1 MiB.
+
+    Returns
+    -------
+    tuple of Cell
+        Headroom in bytes, kernel by kernel, rule by rule, in order of ``sizes_bytes``; a kernel
+        that lacks a kind of the stack has cells without headroom, and the reason.
+
+    Raises
+    ------
+    BlockstackError
+        A name that no kernel has, a size that no stack can have.
     """
     cells: list[Cell] = []
     everyone = [as_kernel(name) for name in PROFILES]

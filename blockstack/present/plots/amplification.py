@@ -30,6 +30,8 @@ def amplification(found: Amplification, ax: "Axes | None" = None) -> "Axes":
     ----------
     found : Amplification
         From `blockstack.amplification`.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------

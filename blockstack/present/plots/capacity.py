@@ -31,6 +31,13 @@ _BARS = 12
 def latency(result: CapacityResult, ax: "Axes | None" = None) -> "Axes":
     """The share of bios that are done within a time, to 99.99 %.
 
+    Parameters
+    ----------
+    result : CapacityResult
+        From `blockstack.capacity`.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
+
     Returns
     -------
     Axes
@@ -69,6 +76,13 @@ def latency(result: CapacityResult, ax: "Axes | None" = None) -> "Axes":
 
 def load(found: Knee, ax: "Axes | None" = None) -> "Axes":
     """Throughput and 99th percentile against load, with the knee.
+
+    Parameters
+    ----------
+    found : Knee
+        From `blockstack.until_knee`.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------
@@ -122,8 +136,10 @@ def busy(
     Parameters
     ----------
     result : CapacityResult
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
     alike : mapping of device to device, optional
-        From `blockstack.engine.stackmap.alike_devices`: stations of alike devices are one bar.
+        From `engine.study.stackmap.alike_devices`: stations of alike devices are one bar.
 
     Returns
     -------

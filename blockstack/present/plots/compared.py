@@ -24,6 +24,13 @@ _MOST = 14
 def compared(found: Compared, ax: "Axes | None" = None) -> "Axes":
     """Bytes per layer of the worst task, B less A: the largest change first.
 
+    Parameters
+    ----------
+    found : Compared
+        Two results side by side.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
+
     Returns
     -------
     Axes

@@ -45,6 +45,7 @@ def depth(*results: Result, ax: "Axes | None" = None) -> "Axes":
     *results : Result
         Usually the recursive rule beside a serialised one, on one kernel.
     ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------

@@ -24,6 +24,8 @@ def growth(found: Growth, ax: "Axes | None" = None) -> "Axes":
     ----------
     found : Growth
         From `blockstack.growth`.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------

@@ -28,6 +28,13 @@ def headroom(results: Sequence[Result], ax: "Axes | None" = None) -> "Axes":
     ----------
     results : sequence of Result
         Runs of one stack on several kernels or under several rules.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
+
+    Returns
+    -------
+    Axes
+        x: bytes left, negative where it overflows; hatched: it cannot be told.
     """
     ax = axes(ax, 8.4, 1.4 + 0.36 * len(results))
     for y, r in enumerate(results):
@@ -69,6 +76,8 @@ def heat(cells: Sequence[Cell], stack: str, ax: "Axes | None" = None) -> "Axes":
         From `blockstack.headroom_grid`.
     stack : str
         Name for the title.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------

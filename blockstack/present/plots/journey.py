@@ -37,6 +37,8 @@ def journey(found: Journey, ax: "Axes | None" = None) -> "Axes":
     ----------
     found : Journey
         From `blockstack.journey`.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------
@@ -150,6 +152,13 @@ def pending(journeys: Sequence[Journey], ax: "Axes | None" = None) -> "Axes":
     ----------
     journeys : sequence of Journey
         The same bio under several rules.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
+
+    Returns
+    -------
+    Axes
+        x: calls in order; y: bios that wait.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -195,6 +204,8 @@ def distribution(sample: DepthSample, ax: "Axes | None" = None) -> "Axes":
     Parameters
     ----------
     sample : DepthSample
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------

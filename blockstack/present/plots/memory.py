@@ -21,6 +21,15 @@ def memory(
     ----------
     threads : int
         Right end of the axis.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
+    sizes_bytes : sequence of int
+        Thread sizes, a line each.
+
+    Returns
+    -------
+    Axes
+        x: threads; y: MiB.
     """
     ax = axes(ax, 7.2, 4.2)
     count = np.linspace(0, threads, 50)

@@ -39,6 +39,8 @@ def stack(
     ----------
     found : StackMap
         From `blockstack.stack_map`.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
     utilisation : mapping of device to share, optional
         0 to 1; colours the boxes, of alike devices by the busiest.
     load : str

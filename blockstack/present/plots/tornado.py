@@ -34,6 +34,8 @@ def tornado(result: Tornado, ax: "Axes | None" = None) -> "Axes":
     ----------
     result : Tornado
         From `blockstack.headroom_levers` or `blockstack.iops_levers`.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------

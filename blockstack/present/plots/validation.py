@@ -17,6 +17,8 @@ def validated(files: Sequence[Validation], ax: "Axes | None" = None) -> "Axes":
     ----------
     files : sequence of Validation
         One colour each.
+    ax : Axes, optional
+        Where to draw; None: a figure of its own.
 
     Returns
     -------
