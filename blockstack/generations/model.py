@@ -215,6 +215,12 @@ class Generation:
                 former[other] = (*former.get(other, ()), name)
         return former
 
+    @property
+    def layer_links(self) -> tuple[str, ...]:
+        """The functions at which another layer begins."""
+        links = (self.submit_link, self.endio_link, self.flush_link, self.unplug_link)
+        return tuple(link for link in links if link)
+
     def drops(self, name: str) -> bool:
         """Whether a function's caller took its place."""
         return self.renames.get(name) == ()

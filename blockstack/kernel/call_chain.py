@@ -12,7 +12,8 @@ from itertools import pairwise
 
 from blockstack.base.calls import split_place
 from blockstack.generations import Root
-from blockstack.kernel.table import FrameTable, base_name
+from blockstack.kernel.names import base_name
+from blockstack.kernel.table import FrameTable
 from blockstack.results.call_chain import CallChain, ChainFrame
 
 #: entry code by the name that a report shows for it, and the root that it stands for

@@ -7,12 +7,20 @@ own: reclaim, scheduling) and ``rare`` (real, but seldom: a debt of soundness, n
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
+import numpy as np
+from numpy.typing import NDArray
+
 from blockstack.base.calls import Cut
-from blockstack.kernel.table import plain_name
+from blockstack.base.errors import BlockstackError
+from blockstack.kernel.names import plain_name
+from blockstack.kernel.numbered import Flags, Numbered
+
+States = NDArray[np.uint64]
+_MOST_BELOW = 64  # one bit each
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -30,26 +38,34 @@ class CutTable:
         Calls that a path asks for by name: no ``budget`` cut applies (an entry point by reclaim).
     once : mapping of str to tuple of str
         Functions that had other names: a cut may call them by these.
+    common : CutTable or None
+        Cuts that many tables share; its own ``wanted`` and ``once`` are not looked at.
     """
 
     cuts: tuple[Cut, ...]
     wanted: frozenset[tuple[str, str]] = frozenset()
     once: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    common: "CutTable | None" = None
+    _known: dict[tuple[str, str], bool] = field(default_factory=dict)
     _names: dict[str, list[Cut]] = field(default_factory=dict)
     _globs: list[tuple[re.Pattern[str], Cut]] = field(default_factory=list)
     _any: re.Pattern[str] = field(default=re.compile(r"(?!)"))
     _hits: dict[str, list[Cut]] = field(default_factory=dict)
-    _below: list[tuple[str, re.Pattern[str]]] = field(default_factory=list)
+    _below: list[tuple[str, str]] = field(default_factory=list)
     _begins: dict[str, int] = field(default_factory=dict)
     _forbids: dict[str, int] = field(default_factory=dict)
     _calls: dict[tuple[str, str], int] = field(default_factory=dict)
+    _flat: tuple[Cut, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.common is not None:
+            self._below, self._calls = list(self.common._below), dict(self.common._calls)
+        self._flat = tuple(cut for cut in self.cuts if not (cut.below or cut.site))
         for cut in self.cuts:
             if cut.site:
                 self._below_call(cut)
             elif cut.below:
-                self._below.append((cut.caller, _pattern(cut.callee)))
+                self._below.append((cut.caller, cut.callee))
             elif "*" in cut.callee:
                 self._globs.append((_pattern(cut.callee), cut))
             else:
@@ -63,17 +79,20 @@ class CutTable:
         numbers = [i for i, (name, _) in enumerate(self._below) if name == top]
         if not numbers:
             numbers = [len(self._below)]
-            self._below.append((top, _pattern(cut.callee)))
+            self._below.append((top, cut.callee))
         call = (cut.caller, cut.site)
         self._calls[call] = self._calls.get(call, 0) | 1 << numbers[0]
 
     def find(self, caller: str, callee: str) -> Cut | None:
         """The cut that stops ``caller`` -> ``callee``, if one does."""
-        callees = self._names_of(callee)
-        if not any(map(self._of, callees)):
-            return None  # most callees
-        pairs = list(product(self._names_of(caller), callees))
+        pairs = list(product(self._names_of(caller), self._names_of(callee)))
         wanted = any(pair in self.wanted for pair in pairs)
+        found = self._first(pairs, wanted)
+        if found is None and self.common is not None:
+            found = self.common._first(pairs, wanted)
+        return found
+
+    def _first(self, pairs: Sequence[tuple[str, str]], wanted: bool) -> Cut | None:
         return next(
             (
                 c
@@ -108,9 +127,44 @@ class CutTable:
             self._forbids[callee] = sum(
                 1 << i
                 for i, (_, pattern) in enumerate(self._below)
-                if any(map(pattern.match, names))
+                if any(map(_pattern(pattern).match, names))
             )
         return self._forbids[callee]
+
+    def stopped(self, numbered: Numbered) -> Flags:
+        """Which of a table's calls are not followed; u8[m]."""
+        of = self.common or CutTable(())
+        flags = numbered.common(of._flat, self.once).copy()
+        numbered.cut(flags, self._flat, self.once)
+        for caller, callee in self.wanted:
+            callees = numbered.named(callee, self.once)
+            for at in numbered.between(numbered.named(caller, self.once), callees):
+                one, other = numbered.caller[at], numbered.calls.callees[at]
+                flags[at] = self.is_cut(numbered.names[one], numbered.names[other])
+        return flags
+
+    def below(self, numbered: Numbered, roots: int) -> tuple[States, States] | None:
+        """The states that hold from each function on, and those under which it is not called.
+
+        u64[n + roots], the roots behind; None: no state matters.
+        """
+        if not self._below:
+            return None
+        if len(self._below) > _MOST_BELOW:
+            raise BlockstackError("too many cuts below a function", value=len(self._below))
+        begins = np.zeros(len(numbered.names) + roots, np.uint64)
+        forbids = begins.copy()
+        for i, (top, callee) in enumerate(self._below):
+            begins[numbered.named(top, self.once)] |= np.uint64(1 << i)
+            forbids[numbered.matching(callee, self.once)] |= np.uint64(1 << i)
+            if not callee.strip("*"):  # any function, and where a stack begins
+                forbids[len(numbered.names) :] |= np.uint64(1 << i)
+        return begins, forbids
+
+    def calls_with_states(self, numbered: Numbered) -> Iterator[tuple[int, int]]:
+        """Calls from which on a ``below`` cut holds: numbers of callers and callees."""
+        for caller, callee in self._calls:
+            yield from product(numbered.named(caller, self.once), numbered.named(callee, self.once))
 
     def _names_of(self, function: str) -> tuple[str, ...]:
         """A function's plain name, and the former ones."""
@@ -130,4 +184,6 @@ class CutTable:
 
     def is_cut(self, caller: str, callee: str) -> bool:
         """Whether ``caller`` -> ``callee`` is not followed."""
-        return self.find(caller, callee) is not None
+        if (caller, callee) not in self._known:
+            self._known[caller, callee] = self.find(caller, callee) is not None
+        return self._known[caller, callee]

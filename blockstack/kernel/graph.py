@@ -5,25 +5,30 @@ can enter, closed by the indirect calls that the topology resolves, and freed of
 longest path between two anchors is one layer's share of the stack.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from typing import Literal
 
-import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
 
-from blockstack.base.calls import Cut, Path
+from blockstack._calls import Narrowed
+from blockstack.base.calls import Cut, Path, is_root
 from blockstack.base.errors import BlockstackError
 from blockstack.kernel.cuts import CutTable
-from blockstack.kernel.table import ASSUMED, FrameTable, base_name
+from blockstack.kernel.names import base_name
+from blockstack.kernel.numbered import EXTRA, FOLLOWED, Ids
+from blockstack.kernel.table import ASSUMED, FrameTable
 from blockstack.kernel.tangled import Node, longest_walks
 
 Source = Literal["table", "derived", "published", "assumed"]
 #: block/bio.c bio_endio calls ->bi_end_io last: where gcc made that a jump, its other calls through
 #: pointers are other pointers' (6.12: blkg_put's percpu_ref)
 _JUMPS = frozenset(("bio_endio",))
-_STEPS = 50_000  # simple paths inside one cycle; real kernels need a few hundred
+#: beside a call that the table has: what follows is of that call
+_OF_TABLE = -1
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,9 @@ class Entered:
 
 @dataclass
 class CallGraph:
-    """A frame table's calls as one query may follow them.
+    """A frame table's calls as one path may follow them.
+
+    The search is the core's (`blockstack._calls`); here names become numbers.
 
     Parameters
     ----------
@@ -118,94 +125,14 @@ class CallGraph:
     cuts: CutTable
     entered: "Entered | None" = None
     climbs: Mapping[str, int] = field(default_factory=dict)
-    _extra: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
-    _exact: frozenset[str] = frozenset()
-    _dirs: tuple[str, ...] = ()
-    _folders: frozenset[str] = frozenset()
-    _callees: dict[str, dict[str, int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._exact = frozenset(f for f in self.files if not f.endswith("/"))
-        self._dirs = tuple(f for f in self.files if f.endswith("/"))
-        self._folders = frozenset(f.rpartition("/")[0] for f in self._exact)
-        for caller, callee in self.edges:
-            self._add_edge(caller, callee)
-
-    def _add_edge(self, caller: str, callee: str) -> None:
-        key, target = self._key(caller), self._key(callee)
-        if key is None or target is None:
-            return
-        depth = 0 if key.startswith("@") else self._pointer_site(key)
-        if depth is None:  # the pointer call was inlined away or turned into a direct one
-            depth = self.table.site(key, target)
-        if depth is None:
-            depth = self.table.frame(key)
-        self._extra.setdefault(key, []).append((target, depth))
-
-    def _pointer_site(self, key: str) -> int | None:
-        jump = self.table.tail.get(key, {}).get("*")
-        return self.table.indirect_site(key) if jump is None or key not in _JUMPS else jump
-
-    def _key(self, name: str) -> str | None:
-        return name if name.startswith("@") else self.table.find(name)
-
-    def followed(self, function: str) -> bool:
-        """Whether calls made by ``function`` are looked at."""
-        if function.startswith("@") or function in self._extra:
-            return True
-        file = self.table.functions.get(function, ("",))[0]
-        return (
-            file in self._exact
-            or file.startswith(self._dirs)
-            or (file.endswith(".ko]") and file.rpartition("/")[0] in self._folders)
-        )
-
-    def callees(self, function: str) -> dict[str, int]:
-        """Callees of ``function``, by name, and the bytes it keeps during each call."""
-        if function not in self._callees:
-            self._callees[function] = self._find_callees(function)
-        return self._callees[function]
-
-    def _find_callees(self, function: str) -> dict[str, int]:
-        found: dict[str, int] = {}
-        if not self.followed(function):
-            return found
-        direct = (self.table.calls.get(function, {}), self.table.tail.get(function, {}))
-        pairs = [(callee, n) for d in direct for callee, n in d.items() if callee != "*"]
-        for callee, n in [*pairs, *self._extra.get(function, [])]:
-            # what starts a context (softirq, hardirq) is cut from everything but its own root
-            if function.startswith("@") or not self.cuts.is_cut(function, callee):
-                found[callee] = max(n, found.get(callee, 0))
-        found.pop(function, None)  # direct recursion is bounded by its caller, never counted here
-        again = self.climbs.get(function, 0)
-        return {callee: n + again for callee, n in sorted(found.items())}
-
-    def frame(self, function: str) -> int:
-        """Own frame; a function without an entry (assembly) counts its return address."""
-        row = self.table.functions.get(function)
-        if row is not None:
-            return row[1]
-        return 0 if function.startswith("@") else self.table.pointer_bytes
-
-    def end(self, function: str) -> int | None:
-        """What a path that ends at ``function`` counts for it; None: it cannot end there."""
-        if self.entered is None:
-            return self.frame(function) + self.climbs.get(function, 0)
-        row = self.table.functions.get(function)
-        seen = row is not None and self.entered.sees(function, row[0])
-        return self.entered.leaf_bytes if seen else None
+    _roots: dict[str, int] = field(default_factory=dict)
 
     def reaches(self, start: str, goal: str, avoid: Iterable[str] = ()) -> bool:
         """Whether some path leads from ``start`` to ``goal``."""
-        seen, todo = {start, *avoid} - {goal}, [start]
-        while todo:
-            for callee in self.callees(todo.pop()):
-                if callee == goal:
-                    return True
-                if callee not in seen:
-                    seen.add(callee)
-                    todo.append(callee)
-        return False
+        narrowed, first, last = self._narrowed, self._id(start), self._id(goal)
+        if first is None or last is None:
+            return False
+        return narrowed.reaches(first, last, self._ids(avoid))
 
     def longest(self, start: str, goal: str | None, avoid: Iterable[str] = ()) -> CallPath | None:
         """The path from ``start`` that keeps most bytes.
@@ -223,113 +150,169 @@ class CallGraph:
         -------
         CallPath or None
             None: ``goal`` cannot be reached.
+
+        Raises
+        ------
+        BlockstackError
+            Functions that call each other in more ways than are tried.
         """
-        return _Longest(self, start, goal, frozenset(avoid)).path()
-
-
-class _TangledError(Exception):
-    """Too many simple paths in one cycle."""
-
-
-class _Longest:
-    """Longest path from cycle to cycle, callees first; inside a cycle, over its simple paths or,
-    where those are too many, over walks (`longest_walks`)."""
-
-    def __init__(self, graph: CallGraph, start: str, goal: str | None, avoid: frozenset[str]):
-        self.graph, self.avoid = graph, avoid
-        self.start: Node = (start, graph.cuts.begins(start))
-        self.goal: Node | None = None if goal is None else (goal, 0)
-        self.succ: dict[Node, dict[Node, int]] = {}
-        todo = [self.start]
-        while todo:
-            node = todo.pop()
-            if node in self.succ:
-                continue
-            ends = node == self.goal and node != self.start
-            self.succ[node] = {} if ends else self._callees(*node)
-            todo.extend(c for c in self.succ[node] if c not in self.succ)
-        self.inner: dict[Node, tuple[int, list[Node]] | None] = {}
-
-    def _callees(self, function: str, below: int) -> dict[Node, int]:
-        cuts, found = self.graph.cuts, {}
-        goal = None if self.goal is None else self.goal[0]
-        for callee, n in self.graph.callees(function).items():
-            if not below & cuts.forbids(callee) and (callee == goal or callee not in self.avoid):
-                bits = below | cuts.begins(callee) | cuts.begins_call(function, callee)
-                found[callee, 0 if callee == goal else bits] = n
-        return found
-
-    def path(self) -> CallPath | None:
-        # the goal is where a path ends: from a layer's link to the next link it is another one
-        digraph = nx.DiGraph(
-            [(a, b) for a, callees in self.succ.items() for b in callees if b != self.goal]
-        )
-        digraph.add_node(self.start)
-        if self.goal is not None:
-            self.inner[self.goal] = 0, []
-        for members in nx.strongly_connected_components(digraph):  # Tarjan's: callees come first
-            self.inner.update(self._of_cycle(members))
-        found = self.inner[self.start]
-        return None if found is None else self._steps(found[1])
-
-    def _end(self, function: str) -> int | None:
-        return self.graph.end(function) if self.goal is None else None
-
-    def _of_cycle(self, members: set[Node]) -> Mapping[Node, tuple[int, list[Node]] | None]:
-        """Best (bytes, nodes) from every function of a cycle; of most there is one only."""
-        try:
-            return {node: self._within(node, members) for node in members}
-        except _TangledError:
-            found = longest_walks(members, self.succ, lambda node: self._leaving(node, members))
+        narrowed, first = self._narrowed, self._id(start)
+        last = None if goal is None else self._id(goal)
+        if first is None:  # nothing is known of it: assembly, a function of an unread module
+            own = self._end_of_unknown(start) if goal is None else None
+            return None if own is None else CallPath((self._step(start, own),))
+        if goal is not None and last is None:
+            return None
+        found = narrowed.longest(first, last, self._ids(avoid), self._walks)
         if found is None:
-            raise BlockstackError(
-                "a cycle of calls is too tangled for a longest path",
-                value=sorted(f for f, _ in members)[:12],
-                hint="add a cut, with its reason, to the cut table",
-            )
-        return found
-
-    def _leaving(self, node: Node, members: set[Node]) -> tuple[int, list[Node]] | None:
-        """The best end from ``node`` on that calls no other function of the cycle."""
-        end = self._end(node[0])
-        best = None if end is None else (end, [node])
-        for callee, n in self.succ[node].items():
-            rest = self.inner[callee] if callee not in members or callee == self.goal else None
-            if rest is not None and (best is None or n + rest[0] > best[0]):
-                best = (n + rest[0], [node, *rest[1]])
-        return best
-
-    def _within(self, node: Node, members: set[Node]) -> tuple[int, list[Node]] | None:
-        """Best (bytes, nodes) from ``node``; paths stay simple inside ``members``, and of equal
-        ones the first by name is taken."""
-        budget = [_STEPS]
-
-        def visit(at: Node, seen: frozenset[Node]) -> tuple[int, list[Node]] | None:
-            budget[0] -= 1
-            if budget[0] < 0:
-                raise _TangledError
-            best = self._leaving(at, members)
-            for callee, n in self.succ[at].items():
-                if callee in seen or callee not in members or callee == self.goal:
-                    continue
-                rest = visit(callee, seen | {callee})
-                if rest is not None and (best is None or n + rest[0] > best[0]):
-                    best = (n + rest[0], [at, *rest[1]])
-            return best
-
-        return visit(node, frozenset([node]))
-
-    def _steps(self, nodes: list[Node]) -> CallPath:
-        chain = [*nodes, *([self.goal] if self.goal is not None else [])]
-        steps = [self._step(a[0], self.succ[a][b]) for a, b in pairwise(chain)]
-        if self.goal is None:
-            last, _ = nodes[-1]
-            steps.append(self._step(last, self.graph.end(last) or 0))
-        return CallPath(tuple(steps))
+            return None
+        return CallPath(tuple(self._step(self._name(i), n) for i, n in found))
 
     def _step(self, function: str, n_bytes: int) -> Step:
-        row = self.graph.table.functions.get(function)
+        row = self.table.functions.get(function)
         return Step(function, n_bytes, "assumed" if row and row[0] == ASSUMED else "table")
+
+    def _walks(
+        self,
+        numbers: Sequence[tuple[int, int]],
+        calls: Sequence[Sequence[tuple[int, int]]],
+        ends: Sequence[int],
+    ) -> list[tuple[int, list[int]] | None]:
+        """The longest walks through functions that call each other in too many ways to try all."""
+        nodes = [(self._name(function), states) for function, states in numbers]
+        places = {node: i for i, node in enumerate(nodes)}
+        succ = {node: {nodes[i]: n for i, n in calls[at]} for node, at in places.items()}
+
+        def outside(node: Node) -> tuple[int, list[Node]] | None:
+            end = ends[places[node]]
+            return None if end < 0 else (end, [node])
+
+        walks = longest_walks(set(nodes), succ, outside)
+        if walks is None:
+            raise BlockstackError(
+                "a cycle of calls is too tangled for a longest path",
+                value=sorted(name for name, _ in nodes)[:12],
+                hint="add a cut, with its reason, to the cut table",
+            )
+        found = [walks[node] for node in nodes]
+        return [walk and (walk[0], [places[node] for node in walk[1]]) for walk in found]
+
+    def _end_of_unknown(self, function: str) -> int | None:
+        own = 0 if is_root(function) else self.table.pointer_bytes
+        return own + self.climbs.get(function, 0) if self.entered is None else None
+
+    def _id(self, name: str) -> int | None:
+        return self.table.numbered.ids.get(name, self._roots.get(name))
+
+    def _ids(self, names: Iterable[str]) -> Ids:
+        return np.array([i for i in map(self._id, names) if i is not None], np.uint32)
+
+    def _name(self, number: int) -> str:
+        names = self.table.numbered.names
+        return names[number] if number < len(names) else list(self._roots)[number - len(names)]
+
+    def _edge(self, caller: str, callee: str) -> tuple[str, str, int] | None:
+        """An indirect call by the table's names, with the bytes that its caller keeps."""
+        known = self.table.numbered.indirect_calls
+        if (caller, callee) not in known:
+            known[caller, callee] = self._find_edge(caller, callee)
+        return known[caller, callee]
+
+    def _find_edge(self, caller: str, callee: str) -> tuple[str, str, int] | None:
+        key, target = self._key(caller), self._key(callee)
+        if key is None or target is None:
+            return None
+        depth = 0 if is_root(key) else self._pointer_site(key)
+        if depth is None:  # the pointer call was inlined away or turned into a direct one
+            depth = self.table.site(key, target)
+        return key, target, self.table.frame(key) if depth is None else depth
+
+    def _key(self, name: str) -> str | None:
+        return name if is_root(name) else self.table.find(name)
+
+    def _pointer_site(self, key: str) -> int | None:
+        jump = self.table.tail.get(key, {}).get("*")
+        return self.table.indirect_site(key) if jump is None or key not in _JUMPS else jump
+
+    @cached_property
+    def _narrowed(self) -> Narrowed:
+        numbered = self.table.numbered
+        edges = [edge for edge in (self._edge(*pair) for pair in self.edges) if edge]
+        n = len(numbered.names)
+        roots = sorted({name for edge in edges for name in edge[:2] if is_root(name)})
+        self._roots = {name: n + i for i, name in enumerate(roots)}
+        below = self.cuts.below(numbered, len(roots))
+        extra = self._extra_calls(edges, below is not None)
+        how = np.concatenate((numbered.followed(self.files), np.ones(len(roots), np.uint8)))
+        how[[self._number(caller) for caller, *_ in edges]] |= FOLLOWED
+        how[list(extra)] |= EXTRA
+        callers = sorted(extra)
+        calls = [[*extra[caller].items()] for caller in callers]
+        for row in calls:
+            row.sort(key=lambda call: self._order(call[0]))
+        flat = [(callee, *more) for row in calls for callee, more in row]
+        return Narrowed(
+            numbered.calls,
+            cut=self.cuts.stopped(numbered),
+            how=how,
+            ends=self._ends(len(roots)),
+            begins=below and below[0],
+            forbids=below and below[1],
+            callers=np.array(callers, np.uint32),
+            again=np.array([self.climbs.get(self._name(i), 0) for i in callers], np.int32),
+            rows=np.cumsum([0, *map(len, calls)], dtype=np.uint32),
+            callees=np.array([callee for callee, *_ in flat], np.uint32),
+            kept=np.array([kept for _, kept, _ in flat], np.int32),
+            order=np.array([self._order(callee) for callee, *_ in flat], np.int64),
+            states=np.array([states for *_, states in flat], np.uint64),
+        )
+
+    def _number(self, name: str) -> int:
+        found = self._id(name)
+        assert found is not None, name
+        return found
+
+    def _extra_calls(
+        self, edges: list[tuple[str, str, int]], below: bool
+    ) -> dict[int, dict[int, tuple[int, int]]]:
+        """By caller and callee: bytes, and the states that begin with the call."""
+        extra: dict[int, dict[int, tuple[int, int]]] = {}
+        for caller, callee, kept in edges:
+            row = extra.setdefault(self._number(caller), {})
+            # what starts a context (softirq, hardirq) is cut from everything but its own root
+            if is_root(caller) or not self.cuts.is_cut(caller, callee):
+                at = self._number(callee)
+                row[at] = max(kept, row.get(at, (0, 0))[0]), 0
+        for name in self.climbs:
+            if (at_climb := self._id(name)) is not None:
+                extra.setdefault(at_climb, {})
+        if below:
+            for one, other in self.cuts.calls_with_states(self.table.numbered):
+                row = extra.setdefault(one, {})
+                states = self.cuts.begins_call(self._name(one), self._name(other))
+                row[other] = row.get(other, (_OF_TABLE, 0))[0], states
+        return extra
+
+    def _order(self, number: int) -> int:
+        """A place among the names of the table's functions, 256 apart."""
+        names = self.table.numbered.names
+        if number < len(names):
+            return number << 8
+        return (
+            (bisect_left(names, self._name(number)) << 8) - len(names) - len(self._roots) + number
+        )
+
+    def _ends(self, roots: int) -> NDArray[np.int32]:
+        numbered = self.table.numbered
+        if self.entered is not None:
+            own = numbered.seen(self.entered)
+            return np.concatenate((own, np.full(roots, -1, np.int32)))
+        ends = np.concatenate((numbered.ends, np.zeros(roots, np.int32)))
+        for name, again in self.climbs.items():
+            at = self._id(name)
+            if at is not None:
+                ends[at] += again
+        return ends
 
 
 def one_more_round(table: FrameTable, path: Path, left_out: tuple[Cut, ...]) -> CallPath:

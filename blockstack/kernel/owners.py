@@ -13,10 +13,11 @@ from typing import Literal
 
 from blockstack.base.calls import Path
 from blockstack.generations import GENERATIONS, in_generation
+from blockstack.kernel.names import plain_name
 from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.shipped import load_kernel
 from blockstack.kernel.subset import calls_of
-from blockstack.kernel.table import FrameTable, plain_name
+from blockstack.kernel.table import FrameTable
 from blockstack.kinds import KINDS, Kind
 
 Role = Literal[

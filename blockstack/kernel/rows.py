@@ -14,7 +14,7 @@ from blockstack.base.environment import UNTOLD, Environment
 from blockstack.generations import Generation
 from blockstack.generations.platform import Platform
 from blockstack.kernel.cuts import CutTable
-from blockstack.kernel.following import follow
+from blockstack.kernel.following import common_cuts, path_cuts
 from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step, one_more_round
 from blockstack.kernel.layer import LayerRow
 from blockstack.kernel.roots import rooted
@@ -249,6 +249,10 @@ class RowSource:
         return cut.callee not in self.generation.uncut and self.environment.meets(cut.when)
 
     @cached_property
+    def _common(self) -> tuple[CutTable, tuple[str, ...]]:
+        return common_cuts(self.generation, self.followed, self.more_cuts, self._holds)
+
+    @cached_property
     def _more(self) -> CutTable:
         return CutTable(self.more_cuts)
 
@@ -340,8 +344,8 @@ class RowSource:
 
     def _graph(self, path: Path, anchors: list[_Found], link: str | None) -> CallGraph:
         gen = self.generation
-        own = [(edge.caller, edge.callee) for edge in path.indirect_calls]
-        edges = [*((edge.caller, edge.callee) for edge in gen.indirect_calls), *own]
+        resolved = (*gen.indirect_calls, *path.indirect_calls)
+        edges = [(edge.caller, edge.callee) for edge in resolved]
         pairs = pairwise(anchors)
         edges += [
             (a.name, b.name)
@@ -357,22 +361,19 @@ class RowSource:
                 edges.append((link, first.name))
             if is_root(link):
                 edges.append((anchors[-1].name, link))
-        cuts = tuple(filter(self._holds, (*gen.calls_left_out, *path.calls_left_out)))
-        common, files = follow(gen, self.followed)
+        cuts, files = self._common
         return CallGraph(
             self.table,
             files + path.files,
             tuple(edges),
-            CutTable(cuts + self.more_cuts + common, frozenset(own), gen.former_names),
+            path_cuts(path, self._holds, cuts),
             self.entered,
             climbs(self.table, path),
         )
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""
-        gen = self.generation
-        links = {gen.submit_link, gen.endio_link, gen.flush_link or "", gen.unplug_link or ""}
-        return {*links, link} - {""}
+        return {*self.generation.layer_links, link} - {""}
 
     def _tops(self, graph: CallGraph, names: list[str]) -> list[CallPath]:
         """From the first anchor to each of them; none enters an anchor before its turn."""

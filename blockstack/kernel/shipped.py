@@ -24,9 +24,10 @@ from blockstack.kernel.choose import (
     stands_for,
 )
 from blockstack.kernel.interrupts import switch_path
+from blockstack.kernel.names import base_name
 from blockstack.kernel.profiles import PROFILES
 from blockstack.kernel.rows import RowSource
-from blockstack.kernel.table import FrameTable, base_name, load_table
+from blockstack.kernel.table import FrameTable, load_table
 from blockstack.kernel.usage import usage_table
 from blockstack.version import __version__
 

@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +21,13 @@ import msgspec
 from blockstack.base.calls import split_place
 from blockstack.base.errors import BlockstackError, UnknownFrame
 from blockstack.base.shown import Shown
+from blockstack.kernel.names import base_name, plain_name
+from blockstack.kernel.numbered import Numbered
 
 FORMAT = "blockstack-frames-1"
 #: where a function "is defined" whose frame is assumed
 ASSUMED = "(assumed)"
-#: what gcc appends when it clones or splits a function
-_CLONE = re.compile(r"\.(?:part|isra|constprop|cold)(?:\.\d+)?(?=\.|\Z)")
-
 _SUFFIX = re.compile(r"(\.c|\.ko\])\Z")
-
-
-@lru_cache(maxsize=200_000)
-def base_name(name: str) -> str:
-    """``"f.isra.0@fs/x.c"`` without gcc's clone suffixes: ``"f@fs/x.c"``."""
-    function, at, file = name.partition("@")
-    return _CLONE.sub("", function) + at + file
-
-
-def plain_name(name: str) -> str:
-    """``"f.isra.0@fs/x.c"`` without clone suffixes and place: ``"f"``."""
-    return split_place(base_name(name))[0]
 
 
 def _stem(place: str) -> str:
@@ -91,6 +78,11 @@ class FrameTable(Shown):
             f"{len(self.functions):,} functions of {build}, "
             f"{str(self.meta.get('compiler', 'compiler not told')).split(' ')[0]}"
         )
+
+    @cached_property
+    def numbered(self) -> Numbered:
+        """The same in numbers, for searches."""
+        return Numbered(self.functions, self.calls, self.tail, self.pointer_bytes)
 
     @property
     def pointer_bytes(self) -> int:

@@ -18,8 +18,8 @@ from blockstack.kernel import Kernel
 from blockstack.kernel.call_chain import call_chain
 from blockstack.kernel.common_cuts import RARE_CUTS
 from blockstack.kernel.graph import Entered
+from blockstack.kernel.names import base_name, plain_name
 from blockstack.kernel.rows import RowSource
-from blockstack.kernel.table import base_name, plain_name
 from blockstack.kinds.shared.dma import IOMMU_NAMES
 from blockstack.results.call_chain import CallChain
 from blockstack.results.result import TaskDepth

@@ -7,7 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from blockstack.kernel.table import FrameTable, plain_name
+from blockstack.kernel.names import plain_name
+from blockstack.kernel.table import FrameTable
 
 #: folders that a bio passes through
 BLOCK_PATH = ("block/", "drivers/md/", "drivers/block/", "drivers/scsi/", "drivers/nvme/", "fs/")

@@ -14,8 +14,9 @@ from blockstack.base.errors import BlockstackError
 from blockstack.kernel.choose import Build, by_nearness
 from blockstack.kernel.extract.image import Image
 from blockstack.kernel.extract.naming import Found
+from blockstack.kernel.names import base_name, plain_name
 from blockstack.kernel.profiles import PROFILES
-from blockstack.kernel.table import base_name, load_table, plain_name
+from blockstack.kernel.table import load_table
 
 BUILT_IN = "[vmlinux]"
 #: source files by function name; several where several files have such a function

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from blockstack.kernel.table import plain_name
+from blockstack.kernel.names import plain_name
 from blockstack.present.style import short
 from blockstack.results.validation import Comparison, Validation
 

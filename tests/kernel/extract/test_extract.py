@@ -23,7 +23,8 @@ from blockstack.kernel.extract.compare import compare
 from blockstack.kernel.extract.elf import load_elf
 from blockstack.kernel.extract.sources import module_file, module_name
 from blockstack.kernel.extract.vmlinuz import read_binary, with_symbols
-from blockstack.kernel.table import base_name, load_table
+from blockstack.kernel.names import base_name
+from blockstack.kernel.table import load_table
 
 CORPUS = ROOT / "tests/corpus"
 SHARED = ROOT.parent / "shared" / "kernel" / "frames"
