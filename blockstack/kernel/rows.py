@@ -388,12 +388,9 @@ class RowSource:
             avoid = (self._links(link or "") - {b}) | ({*names, *others} - {a, b})
             found = graph.longest(a, b, avoid=avoid)
             if found is None:  # not connected in this build: a lower bound, and we say so
-                own = Step(a, 0 if is_root(a) else self.table.functions[a][1])
-                found = (
-                    CallPath((own,), (f"{a} -> {b}",))
-                    if a in self.table.functions
-                    else (CallPath((), (f"{a} -> {b}",)))
-                )
+                row = self.table.functions.get(a)
+                own = () if row is None else (Step(a, row[1]),)
+                found = CallPath(own, (f"{a} -> {b}",))
             total = total + found
         return total
 
