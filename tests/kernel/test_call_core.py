@@ -56,10 +56,11 @@ def cut_tables(draw):
     plain = st.builds(Cut, patterns, patterns, st.just("reason"), classes)
     below = st.builds(
         Cut,
-        st.one_of(names, st.builds("{}->{}".format, names, names)),
+        names,
         patterns,
         st.just("reason"),
         below=st.just(True),
+        site=st.one_of(st.just(""), names),
     )
     some = st.lists(st.one_of(plain, below), max_size=3).map(tuple)
     once = draw(st.sampled_from([{}, {"f3": ("old",), "g0": ("f4", "old")}]))
