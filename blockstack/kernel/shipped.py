@@ -247,7 +247,8 @@ def load_kernel(name: str | Path) -> Kernel:
     path = Path(text)
     table = read_frames(path)
     gen = _generation_of(table, path)
-    table = replace(table, expected=_expected(gen, table.arch))
+    shipped = shipped_functions(gen.name, table.arch)
+    table = replace(table, expected=frozenset(map(base_name, shipped)))
     return Kernel.make(
         path.name.removesuffix(".gz").removesuffix(".json"),
         table,
@@ -281,10 +282,6 @@ def shipped_functions(generation_name: str, arch: str) -> Mapping[str, str]:
     name = next(iter(shipped_like(generation_name, arch)), None)
     functions = {} if name is None else load_kernel(name).table.functions
     return {function: row[0] for function, row in functions.items()}
-
-
-def _expected(gen: Generation, arch: str) -> frozenset[str]:
-    return frozenset(map(base_name, shipped_functions(gen.name, arch)))
 
 
 def _generation_of(table: FrameTable, path: Path) -> Generation:
