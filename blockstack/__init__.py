@@ -24,10 +24,13 @@ from blockstack.engine.study.survey import growth, headroom_grid
 from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, load_kernel
 from blockstack.present import plots as plot
 from blockstack.results.result import Explanation, Frame, Result, TaskDepth
+from blockstack.results.sweep import Sweep
 from blockstack.scenario.config import Config
 from blockstack.scenario.config import load_config as load
 from blockstack.stack import Device, Stack
 from blockstack.stack.machine import Machine
+from blockstack.sweeps.ask import keeping, matters, pareto
+from blockstack.sweeps.run import sweep
 from blockstack.version import __version__ as __version__
 from blockstack.workload import Workload
 
@@ -50,6 +53,7 @@ __all__ = [
     "Platform",
     "Result",
     "Stack",
+    "Sweep",
     "TaskDepth",
     "Tornado",
     "Workload",
@@ -61,14 +65,18 @@ __all__ = [
     "headroom_levers",
     "iops_levers",
     "journey",
+    "keeping",
     "load",
     "load_kernel",
+    "matters",
     "max_layers",
+    "pareto",
     "plot",
     "prepare",
     "sample_depths",
     "simulate",
     "stack_map",
+    "sweep",
     "until_knee",
 ]
 

@@ -1,6 +1,7 @@
 """Parquet files in batches of columns, through pyarrow: the extra ``parquet``."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from blockstack.base.errors import BlockstackError
@@ -92,3 +93,34 @@ def batches(stream: BinaryIO, columns: Sequence[str], rows: int) -> Iterator[dic
             yield batch.to_pydict()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ParquetError(f"cannot be read: {error}", path="parquet") from error
+
+
+def table(columns: Mapping[str, str], data: Mapping[str, Any], about: Mapping[str, str]) -> Any:
+    """Columns in memory as a pyarrow Table; types as for `save`.
+
+    Raises
+    ------
+    ParquetError
+        No pyarrow.
+    """
+    pa = _library()
+    schema = pa.schema(
+        [(name, pa.type_for_alias(kind)) for name, kind in columns.items()], metadata=dict(about)
+    )
+    return pa.table(dict(data), schema=schema)
+
+
+def read_table(path: str) -> Any:
+    """A whole file as a pyarrow Table.
+
+    Raises
+    ------
+    ParquetError
+        No pyarrow, no such file, no Parquet.
+    """
+    pa = _library()
+    try:
+        with Path(path).open("rb") as stream:
+            return pa.parquet.read_table(stream)
+    except (pa.ArrowException, OSError) as error:
+        raise ParquetError(f"cannot be read: {error}", path=path) from error

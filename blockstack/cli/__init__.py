@@ -7,7 +7,19 @@ Exit status: 0 fits, 1 the asked limit is passed, 2 bad input, 3 cannot tell, 70
 import signal
 import sys
 
-from blockstack.cli import capacity, check, compare, hosts, kernel, plot, report, run, traces
+from blockstack.cli import (
+    capacity,
+    check,
+    compare,
+    hosts,
+    kernel,
+    plot,
+    plot_sweep,
+    report,
+    run,
+    sweep,
+    traces,
+)
 from blockstack.cli.boundary import exit_status
 from blockstack.cli.common import app
 
@@ -20,8 +32,10 @@ __all__ = [
     "kernel",
     "main",
     "plot",
+    "plot_sweep",
     "report",
     "run",
+    "sweep",
     "traces",
 ]
 

@@ -40,6 +40,7 @@ _ORDER = (
     "run",
     "explain",
     "capacity",
+    "sweep",
     "compare",
     "plot",
     "report",

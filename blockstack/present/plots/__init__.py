@@ -13,6 +13,7 @@ from blockstack.present.plots.headroom import headroom, heat
 from blockstack.present.plots.journey import distribution, journey, pending
 from blockstack.present.plots.memory import memory
 from blockstack.present.plots.stack import stack
+from blockstack.present.plots.sweep import curves, field, front, small_multiples
 from blockstack.present.plots.tornado import tornado
 from blockstack.present.plots.validation import validated
 from blockstack.present.style import save
@@ -21,8 +22,11 @@ __all__ = [
     "amplification",
     "busy",
     "compared",
+    "curves",
     "depth",
     "distribution",
+    "field",
+    "front",
     "growth",
     "headroom",
     "heat",
@@ -32,6 +36,7 @@ __all__ = [
     "memory",
     "pending",
     "save",
+    "small_multiples",
     "stack",
     "tornado",
     "validated",
