@@ -76,8 +76,12 @@ _HANDLERS = (
 # Receive: backlog -> IP -> TCP, which answers through the card or hands the data to iSCSI, whose
 # response completes a command.
 _NET_RX = (
-    BACKLOG_V2_6_18.then(RECEIVE_ISCSI_V2_6.answers).then(E1000_XMIT),
-    BACKLOG_V2_6_18.then(RECEIVE_ISCSI_V2_6.data),
+    *(
+        BACKLOG_V2_6_18.then(answers).then(E1000_XMIT)
+        for answers in (RECEIVE_ISCSI_V2_6.answers,)
+        if answers is not None
+    ),
+    *(BACKLOG_V2_6_18.then(data) for data in RECEIVE_ISCSI_V2_6.data),
 )
 
 

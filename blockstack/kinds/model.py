@@ -218,9 +218,10 @@ class Kind:
         The method of `Stack` that adds it (``dm``, ``md``, ``loop`` ...).
     doc : str
         One line.
-    variant : str
-        Name of the parameter that chooses between call paths (a low-level driver, a mode); empty
-        when there is one path only. ``calls`` is then what holds for its default.
+    variant : str or tuple of str
+        Name of the parameter that chooses between call paths (a low-level driver, a mode), or
+        names of those that do so together; empty when there is one path only. ``calls`` is then
+        what holds for their defaults.
     rounds : str
         Name of the parameter that bounds a recursion of its entry points (`Path.climbs`): the
         height of a tree whose levels from the third on cost a round each.
@@ -240,29 +241,35 @@ class Kind:
     entry_ops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     entry_bios: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verb: str = ""
-    variant: str = ""
+    variant: str | tuple[str, ...] = ""
     rounds: str = ""
     variants: Mapping[Any, Mapping[str, Calls]] = field(default_factory=dict)
     entry_variants: Mapping[Any, Mapping[str, Mapping[str, Path]]] = field(default_factory=dict)
 
+    def word(self, params: Mapping[str, Any]) -> Any:
+        """What a device's parameters say of its call path, a key of ``variants``; None: nothing."""
+        if isinstance(self.variant, str):
+            return params.get(self.variant)
+        defaults = {param.name: param.default for param in self.params}
+        return tuple(params.get(name, defaults[name]) for name in self.variant)
+
     def calls_for(self, generation: str, params: Mapping[str, Any]) -> Calls | None:
         """How ``generation`` runs a device with these parameters; None: it does not have it."""
-        word = params.get(self.variant)
+        word = self.word(params)
         calls = self.calls if word is None else self.variants.get(word, {})
         return in_generation(calls, generation)
 
     def label(self, params: Mapping[str, Any]) -> str:
         """The kind, with the word that chooses its call path: ``loop with direct = true``."""
-        word = params.get(self.variant)
-        return (
-            self.name
-            if word is None
-            else (f"{self.name} with {self.variant} = {str(word).lower()}")
-        )
+        if self.word(params) is None:
+            return self.name
+        names = (self.variant,) if isinstance(self.variant, str) else self.variant
+        words = ", ".join(f"{name} = {str(params.get(name, '')).lower()}" for name in names)
+        return f"{self.name} with {words}"
 
     def entries_for(self, generation: str, params: Mapping[str, Any]) -> Mapping[str, Path] | None:
         """Entry points of a source with these parameters; None: ``generation`` lacks it."""
-        word = params.get(self.variant)
+        word = self.word(params)
         found = in_generation(self.entry_variants.get(word, self.entries), generation)
         if found is None or not self.rounds:
             return found

@@ -84,22 +84,22 @@ class SelfCall:
 
 @dataclass(frozen=True)
 class Receive:
-    """What TCP does with a segment, from IP on: answers it, hands its data to the socket's owner.
+    """What a protocol does with a packet, from IP on.
 
     Attributes
     ----------
-    answers : Path
-        To the network card's transmit function.
-    data : Path
-        To the owner's deepest point.
+    data : tuple of Path
+        How its data come to the socket's owner, to that one's deepest point: one per protocol.
+    answers : Path or None
+        TCP's answer to a segment, to the network card's transmit function.
     """
 
-    answers: Path
-    data: Path
+    data: tuple[Path, ...]
+    answers: Path | None = None
 
     def paths(self) -> Iterator[Path]:
-        """Both."""
-        yield from (self.answers, self.data)
+        """All of them."""
+        yield from (*self.data, *(() if self.answers is None else (self.answers,)))
 
 
 @dataclass(frozen=True)

@@ -556,6 +556,34 @@ def test_max_layers_knows_flat_rules_and_completion(new):
         bs.max_layers(stack, "md-raid5", kernel=new)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", ["recursive", "fifo"])
+def test_an_exported_file_system_stands_on_so_many_layers(rule: str) -> None:
+    """So many dm layers under the export fit, by a bound of their own, and one more does not."""
+    case = bs.load("configs/raid-dm-nfs.toml")
+    kernel = "linux-2.6.18-i386-4k"
+    limits = {
+        row.direction: row
+        for row in bs.max_layers(
+            case.stack, "dm-linear", kernel=kernel, submission=rule, workload=case.workload
+        )
+    }
+    bare = without_layers(case.stack, "dm-linear")
+
+    def fits(n: int) -> bool | None:
+        return bs.explain(
+            with_layers(bare, "dm-linear", n),
+            kernel=kernel,
+            submission=rule,
+            workload=case.workload,
+        ).worst.fits
+
+    most = min(row.layers for row in limits.values() if row.layers is not None)
+    assert with_layers(bare, "dm-linear", 1).devices["fs"].on == ("md0+dm-linear-1",)
+    assert fits(most) is True and fits(most + 1) is not True
+    assert (rule == "recursive") == (limits["submission"].layers < limits["completion"].layers)
+
+
 # --- every config runs --------------------------------------------------------------------------
 
 CONFIGS = sorted(Path("configs").glob("*.toml"))

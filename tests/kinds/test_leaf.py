@@ -448,11 +448,11 @@ def test_iscsi_completes_its_commands_in_the_receive_softirq(rows: dict[str, Row
         ("linux-2.6.18-i386-4k", ISCSI.calls["2.6.18"]),
         ("linux-6.1-x86_64", ISCSI.calls["6.1"]),
     ):
-        tcp = calls.receive
-        new = replace(tcp.data, via=(*tcp.data.via, "__iscsi_complete_pdu"))
+        (data,) = calls.receive.data
+        new = replace(data, via=(*data.via, "__iscsi_complete_pdu"))
         found = rows[name].spine(new, "scsi_done")
         assert found.exact and found.steps[0].function == "tcp_v4_rcv"
-        assert rows[name].spine(tcp.data).exact
+        assert rows[name].spine(data).exact
 
 
 def test_receiving_is_at_least_where_the_driver_is_not_named() -> None:

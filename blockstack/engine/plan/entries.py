@@ -138,7 +138,7 @@ def entries_of(
     gen = layers.kernel.generation.name
     paths = kind.entries_for(gen, top.params)
     if paths is None:
-        word = top.params.get(kind.variant)
+        word = kind.word(top.params)
         have = ", ".join(generations_with(kind.entry_variants.get(word, kind.entries))) or "none"
         raise UnsupportedKind(
             f"{layers.kernel.name} has no {kind.label(top.params)}",

@@ -51,7 +51,7 @@ class Layers:
         kind, gen = device.kind_entry, self.kernel.generation.name
         calls = kind.calls_for(gen, device.params)
         if calls is None:
-            word = device.params.get(kind.variant)
+            word = kind.word(device.params)
             in_these = kind.calls if word is None else kind.variants.get(word, {})
             have = ", ".join(generations_with(in_these) or generations_with(kind.entries)) or (
                 "none that ships"
@@ -245,11 +245,11 @@ class Layers:
         if nic is None:
             return
         calls = self.calls(device)
-        tcp = calls.receive or (None if calls.peer is None else calls.peer.receive)
-        if tcp is None:
+        packets = calls.receive or (None if calls.peer is None else calls.peer.receive)
+        if packets is None:
             return
         limit = self.kernel.platform.limit_of("softirq")
         # a driver that the kernel's build leaves out is missing from the path, as when it sends
         card = nic.kind_entry.calls_for(self.kernel.generation.name, nic.params) or self.calls(nic)
-        for name, path in receptions(self.kernel, tcp, nic, card):
+        for name, path in receptions(self.kernel, packets, nic, card):
             yield name, path, limit, "softirq"

@@ -57,22 +57,21 @@ def over_nic(kernel: Kernel, path: Path, nic: Device | None) -> Path:
 
 
 def receptions(
-    kernel: Kernel, tcp: Receive, nic: Device, calls: Calls
+    kernel: Kernel, packets: Receive, nic: Device, calls: Calls
 ) -> Iterator[tuple[str, CallPath]]:
     """What the receiving softirqs have on their stack: the network's and a Windows driver's own.
 
     Parameters
     ----------
-    tcp : Receive
+    packets : Receive
     calls : Calls
         The card's.
     """
     assert calls.card is not None  # a nic's
     poll = Path(SOFTIRQ).then(calls.card.poll)
-    found = (
-        send(kernel, poll.then(tcp.answers), nic).path,
-        kernel.rows.spine(poll.then(tcp.data)),
-    )
+    found = [kernel.rows.spine(poll.then(data)) for data in packets.data]
+    if packets.answers is not None:
+        found.append(send(kernel, poll.then(packets.answers), nic).path)
     deepest = max(found, key=lambda path: path.bytes)
     yield "receive", sum((CallPath((), path.missing) for path in found), deepest)
     driver = windows_driver(kernel, nic, "DPC")

@@ -82,7 +82,7 @@ def max_layers(
     """How deep is safe: the largest number of nested layers of a kind that still fits.
 
     Layers of the kind that the stack has are taken out first, as far as they stand on one device
-    that nothing else uses; then layers are put in right under the roots.
+    that nothing else uses; then layers are put in right under the roots, under a server's export.
 
     Parameters
     ----------
@@ -291,9 +291,12 @@ def _last_that_fits(room: Callable[[int], int], guess: int) -> int:
 
 
 def with_layers(stack: Stack, kind: str, count: int) -> Stack:
-    """A copy of ``stack`` with ``count`` more layers of a kind right under its roots."""
+    """A copy of ``stack`` with ``count`` more layers of a kind right under its roots.
+
+    Under a server, right under the file system that it exports.
+    """
     copy = Stack(stack.name, stack.missing)
-    roots = stack.roots()
+    roots = [_exported(stack, name) for name in stack.roots()]
     for name, device in stack.devices.items():
         keys = dict(device.given)
         if name in roots and device.kind_entry.role == "source" and "on" in keys:
@@ -308,6 +311,17 @@ def with_layers(stack: Stack, kind: str, count: int) -> Stack:
         if stack.devices[name].kind_entry.role != "source":
             _pile(copy, name, kind, count)
     return copy
+
+
+def _exported(stack: Stack, name: str) -> str:
+    """A root or, where it is a file system's server, that file system."""
+    while (
+        stack.devices[name].kind_entry.role == "source"
+        and (on := stack.devices[name].on)
+        and stack.devices[on[0]].kind_entry.role == "source"
+    ):
+        name = on[0]
+    return name
 
 
 def without_layers(stack: Stack, kind: str) -> Stack:

@@ -7,8 +7,9 @@ import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path, cut_rows
 from blockstack.kinds.filesystems.common import Cuts, Edges, below_vfs
 from blockstack.kinds.model import REQUIRED, Calls, Kind, Param
-from blockstack.kinds.params import integer, sectors
-from blockstack.kinds.shared.tcp import TCP, TCP_V2_6_18, receive
+from blockstack.kinds.params import choice, integer, sectors
+from blockstack.kinds.records import Receive
+from blockstack.kinds.shared.tcp import TCP, TCP_V2_6_18, UDP_V2_6_18, receive, receive_datagram
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
 
 _NFS_FILES = (
@@ -26,6 +27,18 @@ _SEND_V2_6 = Path(
     ("__rpc_execute", ">call_transmit", "xprt_transmit", ">xs_tcp_send_request", "kernel_sendmsg"),
     (("xs_tcp_send_request", "sock_no_sendpage"),),
 ).then(TCP_V2_6_18)
+#: the head of a request by sendmsg, its pages by sendpage, which asks for the datagram to be sent
+#: (net/sunrpc/xprtsock.c); of udp_sendmsg, where it sends, no more than its own call is corked
+_UDP_V2_6: Edges = (
+    ("xs_udp_send_request", "inet_sendpage"),  # 2.6.18
+    ("xs_sendpages?", "inet_sendpage"),  # from 2.6.24 on
+    ("inet_sendpage", "udp_sendpage"),
+    ("sock_sendmsg", "inet_sendmsg"),
+    ("inet_sendmsg", "udp_sendmsg"),
+)
+_SEND_UDP_V2_6 = Path(
+    ("__rpc_execute", ">call_transmit", "xprt_transmit", ">xs_udp_send_request"), _UDP_V2_6
+).then(replace(UDP_V2_6_18, via=UDP_V2_6_18.via[3:]))
 _RPC_V2_6: Edges = (
     ("__do_page_cache_readahead", "nfs_readpages"),
     ("read_pages?", "nfs_readpages"),
@@ -67,8 +80,8 @@ _CUTS: Cuts = (
 )
 
 
-def _entries_v2_6() -> dict[str, Path]:
-    """The client of 2.6.18 and 2.6.24, to the nic."""
+def _entries_v2_6(send: Path) -> dict[str, Path]:
+    """The client of 2.6.18 and 2.6.24, to the nic; ``send`` from the rpc task on."""
     files = v2_6.FILES + _NFS_FILES
     buffered = (
         *v2_6.WRITE,
@@ -81,7 +94,7 @@ def _entries_v2_6() -> dict[str, Path]:
     def path(
         via: tuple[str, ...], edges: Edges, more: tuple[str, ...] = (), cuts: Cuts = ()
     ) -> Path:
-        return Path(via, edges, files + more, _CUTS + cuts).then(_SEND_V2_6)
+        return Path(via, edges, files + more, _CUTS + cuts).then(send)
 
     return {
         "read": path(
@@ -118,6 +131,9 @@ _RECEIVE_V2_6 = receive(
     generation="2.6.18",
     files=(*_NFS_FILES, "net/sunrpc/xprt.c"),
     cuts=_CUTS,
+)
+_RECEIVE_UDP_V2_6 = Receive(
+    (receive_datagram("xs_udp_data_ready", files=(*_NFS_FILES, "net/sunrpc/xprt.c"), cuts=_CUTS),)
 )
 _RECEIVE_V6_1 = receive("xs_data_ready", generation="6.1", files=_NFS_FILES, cuts=_CUTS)
 _SEND_V6_1 = Path(
@@ -284,24 +300,33 @@ def nfs_files(version: int) -> dict[str, tuple[Path, ...]]:
     }
 
 
-VERSION = Param("version", integer(3, 4), 3, "of the protocol, over TCP")
+VERSION = Param("version", integer(3, 4), 3, "of the protocol")
 NFS_OPS = ("read", "write", "flush")
 
 
 def _nfs() -> Kind:
-    """The client: version 4 only as 6.1 has it."""
-    rows = {gen: _entries_v2_6() for gen in ("2.6.18", "2.6.24")}
-    ways = {3: {**rows, "6.1": _entries_v6_1(3)}, 4: {"6.1": _entries_v6_1(4)}}
+    """The client: version 4 only as 6.1 has it, UDP only as 2.6 has it."""
+
+    def rows_v2_6(send: Path) -> dict[str, dict[str, Path]]:
+        return {gen: _entries_v2_6(send) for gen in ("2.6.18", "2.6.24")}
+
+    ways = {
+        (3, "tcp"): {**rows_v2_6(_SEND_V2_6), "6.1": _entries_v6_1(3)},
+        (3, "udp"): rows_v2_6(_SEND_UDP_V2_6),
+        (4, "tcp"): {"6.1": _entries_v6_1(4)},
+        (4, "udp"): {},
+    }
+    received = {"tcp": _RECEIVE_V2_6, "udp": _RECEIVE_UDP_V2_6}
     calls = {
-        version: {
+        (version, transport): {
             gen: Calls(
                 ops=NFS_OPS,
                 files=nfs_files(version) if gen == "6.1" else {},
-                receive=_RECEIVE_V6_1 if gen == "6.1" else _RECEIVE_V2_6,
+                receive=_RECEIVE_V6_1 if gen == "6.1" else received[transport],
             )
             for gen in of
         }
-        for version, of in ways.items()
+        for (version, transport), of in ways.items()
     }
     return Kind(
         "nfs",
@@ -309,12 +334,19 @@ def _nfs() -> Kind:
         "remap",
         (0, 0),
         "NFS client: traffic over a nic",
-        params=(Param("size", sectors(), REQUIRED, "size of the files on the server"), VERSION),
-        calls=calls[3],
-        entries=ways[3],
+        params=(
+            Param("size", sectors(), REQUIRED, "size of the files on the server"),
+            VERSION,
+            # Debian builds 6.1 with CONFIG_NFS_DISABLE_UDP_SUPPORT
+            Param(
+                "transport", choice("tcp", "udp"), "tcp", "tcp or, version 3 on kernels of 2.6, udp"
+            ),
+        ),
+        calls=calls[3, "tcp"],
+        entries=ways[3, "tcp"],
         entry_ops=NFS_ENTRY_OPS,
         verb="nfs",
-        variant="version",
+        variant=("version", "transport"),
         variants=calls,
         entry_variants=ways,
     )

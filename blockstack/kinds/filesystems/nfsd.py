@@ -7,10 +7,24 @@ from blockstack.kinds.filesystems.common import Cuts
 from blockstack.kinds.filesystems.nfs import NFS_OPS, VERSION
 from blockstack.kinds.model import Calls, Kind
 from blockstack.kinds.records import Peer
-from blockstack.kinds.shared.tcp import TCP_RECEIVED_V2_6_18, TCP_V2_6_18, UDP_V2_6_18, receive
+from blockstack.kinds.shared.tcp import (
+    TCP_RECEIVED_V2_6_18,
+    TCP_V2_6_18,
+    UDP_V2_6_18,
+    receive,
+    receive_datagram,
+)
 from blockstack.kinds.shared.threads import kthread
 
-_RECEIVE_V2_6 = receive("svc_tcp_data_ready", generation="2.6.18", files=("net/sunrpc/svcsock.c",))
+_TCP_V2_6 = receive("svc_tcp_data_ready", generation="2.6.18", files=("net/sunrpc/svcsock.c",))
+#: nfsd of 2.6 listens on a socket of either protocol (fs/nfsd/nfssvc.c nfsd_svc)
+_RECEIVE_V2_6 = replace(
+    _TCP_V2_6,
+    data=(
+        *_TCP_V2_6.data,
+        receive_datagram("svc_udp_data_ready", files=("net/sunrpc/svcsock.c",)),
+    ),
+)
 _RECEIVE_V6_1 = receive(
     "svc_data_ready", generation="6.1", files=("net/sunrpc/svcsock.c", "net/sunrpc/svc_xprt.c")
 )

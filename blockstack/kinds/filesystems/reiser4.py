@@ -295,6 +295,17 @@ class _Entries:
             "entd": self.path((*_kthread(s), self.at(">entd"))),
         }
 
+    def files(self) -> dict[str, tuple[Path, ...]]:
+        """What a server's thread goes through: it has neither ->readv nor ->writev, so that
+        do_readv_writev calls ->read and ->write (fs/read_write.c)."""
+        s = self.state
+        write = tuple(">" + n if n == "do_sync_write" else n for n in self._own(s.write))
+        return {
+            "read": (self.path(self._own(s.read)),),
+            "write": (self.path(write),),
+            "sync": (self.path((), (("nfsd_sync", s.fsync),)),),
+        }
+
     def reclaim(self) -> Path:
         """Direct reclaim under a write, from the page cache's allocation.
 
@@ -320,7 +331,8 @@ def _kthread(state: _State) -> tuple[str, ...]:
 def _calls(entries: _Entries) -> Calls:
     return Calls(
         endio=Path((entries.at("end_io_handler"),), (), ("fs/reiser4/",), _FALLS_THROUGH),
-        ops=("read", "write", "flush"),
+        ops=("read", "write", "flush", "fua"),
+        files=entries.files(),
         tasks={"reclaim": entries.reclaim()} if entries.state.name == "2006-08" else {},
         note="the VFS is that of 2.6.18 with the calls that -mm kernels added for reiser4",
     )

@@ -1,4 +1,4 @@
-"""The network's share of a path: socket, TCP and IP down to the network driver's call site.
+"""The network's share of a path: socket, TCP or UDP, and IP down to the driver's call site.
 
 Every sending path ends at ``dev_hard_start_xmit``; the nic's own path goes on from there.
 """
@@ -162,6 +162,10 @@ def poll(*via: str, files: tuple[str, ...] = (), cuts: Cuts = ()) -> Path:
     )
 
 
+_UDP_RX_CUTS: Cuts = (
+    ("*", "xfrm4_rcv_encap", "no IPsec: the socket is not one of UDP_ENCAP"),
+    ("udp_queue_rcv_skb", "pskb_expand_head", "no IPsec: the socket is not one of UDP_ENCAP"),
+)
 _DELIVER_V2_6_18 = (">ip_rcv", ">ip_local_deliver")
 _DELIVER = ("ip_local_deliver", "ip_local_deliver_finish?", "ip_protocol_deliver_rcu?")
 _DELIVER_LIST = (
@@ -219,12 +223,26 @@ def receive(
     data = ("tcp_rcv_established", last, ">" + ready[0])
     return Receive(
         answers=Path((">tcp_v4_rcv", *to_nic), own, (*_RX_FILES, *files), (*_RX_CUTS, *cuts)),
-        data=Path(
-            (">tcp_v4_rcv", *data, *ready[1:]),
-            (*own, *edges),
-            (*_RX_FILES, *files),
-            (*_RX_CUTS, *cuts),
+        data=(
+            Path(
+                (">tcp_v4_rcv", *data, *ready[1:]),
+                (*own, *edges),
+                (*_RX_FILES, *files),
+                (*_RX_CUTS, *cuts),
+            ),
         ),
+    )
+
+
+def receive_datagram(
+    ready: str, edges: Edges = (), files: tuple[str, ...] = (), cuts: Cuts = ()
+) -> Path:
+    """What UDP does with a datagram for a socket, down to its owner's ``ready`` (2.6)."""
+    return Path(
+        (">udp_rcv", "__udp4_lib_rcv?", "udp_queue_rcv_skb", "sock_queue_rcv_skb", ">" + ready),
+        edges,
+        (*_RX_FILES, "net/ipv4/udp.c", "net/core/datagram.c", *files),
+        (*_RX_CUTS, *_UDP_RX_CUTS, *cuts),
     )
 
 

@@ -419,6 +419,42 @@ def test_nfsd_of_2_6_answers_over_tcp_and_udp() -> None:
     assert before(found["request (TCP)"], "tcp_recvmsg") == 20 + 60 + 68 + 232 + 80 + 16 + 216 + 36
 
 
+def test_the_client_of_2_6_sends_datagrams_and_takes_them() -> None:
+    """By hand (2.6.18): rpciod to the card, and a datagram from IP to the rpc's pages; a server
+    of either protocol only wakes a thread."""
+    nfs, rows = find_kind("nfs"), kernel(OLD).rows
+    sent = rows.spine(nfs.entry_variants[3, "udp"]["2.6.18"]["rpciod"], "dev_hard_start_xmit")
+    rpc = 20 + 28 + 68 + 44 + 36 + 32 + 44  # worker_thread, run_workqueue, __rpc_execute ...
+    page = 88 + 40 + 60 + 12 + 208 + 24 + 156 + 36 + 44  # xs_udp_send_request, inet_sendpage ...
+    wire = 44 + 72 + 48 + 28 + 36  # ip_output, ip_fragment, neigh_resolve_output ...
+    assert sent.exact and sent.bytes == rpc + page + wire
+    received = nfs.variants[3, "udp"]["2.6.18"].receive
+    assert received is not None and received.answers is None
+    taken = rows.spine(received.data[0])
+    assert before(taken, "csum_partial_copy_to_xdr") == 56 + 24 + 20 + 44
+    served = find_kind("nfsd").calls["2.6.18"].receive
+    assert served is not None
+    woken = [functions(rows.spine(path)) for path in served.data]
+    assert ["tcp_v4_rcv" in path for path in woken] == [True, False]
+    assert before(rows.spine(served.data[1]), "svc_sock_enqueue") == 56 + 24 + 20 + 32
+
+
+#: from do_readv_writev to the point where reiser4's own way begins: its write is no vector's
+_REISER4_SERVED = {
+    "2005-08": (164 + 260, "extent2tail"),  # reiser4_write, write_unix_file
+    "2006-08": (148 + 56 + 100 + 156, "batch_write_unix_file"),  # do_sync_write ...
+}
+
+
+@pytest.mark.parametrize("version", sorted(_REISER4_SERVED))
+def test_nfsd_goes_through_reiser4(version: str) -> None:
+    file = find_kind("reiser4").variants[version]["2.6.18"].files["write"][0]
+    path = find_kind("nfsd").entries["2.6.18"]["write"].then(file)
+    found = kernel(OLD).rows.spine(path, "generic_make_request")
+    own, first = _REISER4_SERVED[version]
+    assert found.exact and before(found, first) == NFSD_WRITE + own
+
+
 def before(path: CallPath, function: str) -> int:
     return sum(s.bytes for s in path.steps[: functions(path).index(function)])
 
