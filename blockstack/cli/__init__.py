@@ -7,37 +7,10 @@ Exit status: 0 fits, 1 the asked limit is passed, 2 bad input, 3 cannot tell, 70
 import signal
 import sys
 
-from blockstack.cli import (
-    capacity,
-    check,
-    compare,
-    hosts,
-    kernel,
-    plot,
-    plot_sweep,
-    report,
-    run,
-    sweep,
-    traces,
-)
+from blockstack.cli.application import app
 from blockstack.cli.boundary import exit_status
-from blockstack.cli.common import app
 
-__all__ = [
-    "app",
-    "capacity",
-    "check",
-    "compare",
-    "hosts",
-    "kernel",
-    "main",
-    "plot",
-    "plot_sweep",
-    "report",
-    "run",
-    "sweep",
-    "traces",
-]
+__all__ = ["app", "main"]
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from blockstack.base import hdr
 from blockstack.base.errors import ConfigError
 from blockstack.base.files import write_text
 from blockstack.base.units import parse_count, parse_ns
+from blockstack.cli.application import app
 from blockstack.cli.boundary import FITS, OVERFLOWS
 from blockstack.cli.common import (
     ConfigArg,
@@ -20,7 +21,6 @@ from blockstack.cli.common import (
     MemoryOpt,
     SetOpt,
     SubmissionOpt,
-    app,
     bad_input,
     memory_limit,
     open_case,

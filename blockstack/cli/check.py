@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.base.harmless import for_csv
+from blockstack.cli.application import app
 from blockstack.cli.boundary import BAD_INPUT
 from blockstack.cli.common import (
     STATUS,
@@ -23,7 +24,6 @@ from blockstack.cli.common import (
     FstypeOpt,
     JsonOpt,
     SkipOpt,
-    app,
     bad_input,
     open_host,
 )

@@ -1,14 +1,12 @@
-"""What every command shares: the application, options, errors, the terminal."""
+"""What every command shares: options, errors, how a case is opened."""
 
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from blockstack.base.errors import BlockstackError, ConfigError, UnknownKernel
 from blockstack.base.hints import listed
@@ -20,7 +18,6 @@ from blockstack.cli.boundary import (
     OVERFLOWS,
     as_ours,
     refuse,
-    status_of,
 )
 from blockstack.cli.terminal import say
 from blockstack.hosts.build import Imported, build
@@ -31,92 +28,9 @@ from blockstack.kernel.choose import Build
 from blockstack.kernel.shipped import kernel_for
 from blockstack.scenario.chosen import load_chosen, taken_for_granted
 from blockstack.scenario.config import Config, load_config
-from blockstack.version import __version__
 from blockstack.workload import Workload
 
 STATUS: Mapping[bool | None, int] = {True: FITS, False: OVERFLOWS, None: CANNOT_TELL}
-
-_ORDER = (
-    "run",
-    "explain",
-    "capacity",
-    "sweep",
-    "compare",
-    "plot",
-    "report",
-    "import",
-    "capture",
-    "check",
-    "convert",
-    "kernel",
-    "validate",
-)
-
-
-class _Commands(TyperGroup):
-    """The commands in the order in which the README asks its questions; where their errors end."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Every command's name."""
-        return sorted(self.commands, key=_ORDER.index)
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As typer does; ``--debug`` may stand anywhere."""
-        plain = [arg for arg in args if arg != "--debug"]
-        return super().parse_args(ctx, ["--debug", *plain] if len(plain) < len(args) else args)
-
-    def invoke(self, ctx: Any) -> Any:
-        """A command; whatever it raises becomes a status of one meaning."""
-        debug = bool(ctx.params.get("debug"))
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as caught:
-            raise typer.Exit(status_of(caught, debug)) from None
-        except (typer.Exit, typer.Abort) as end:
-            if debug and end.__cause__ is not None:
-                traceback.print_exception(end.__cause__)
-            raise
-        except Exception as caught:
-            if hasattr(caught, "exit_code"):  # typer's own: a wrong option
-                raise
-            raise typer.Exit(status_of(caught, debug)) from caught
-
-
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"max_content_width": 110},
-    epilog="Exit status: 0 fits, 1 the asked limit is passed, 2 bad input, 3 cannot tell, "
-    "70 a bug of ours, 130 interrupted; judged on the kernel's own rule unless `--submission` is "
-    "given.",
-)
-
-
-def show_version(asked: bool) -> None:
-    """``--version``: the version and nothing else."""
-    if asked:
-        print(f"blockstack {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def everywhere(
-    debug: Annotated[
-        bool, typer.Option("--debug", help="With an error, the traceback.", show_default=False)
-    ] = False,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", help="Which version this is.", is_eager=True, callback=show_version
-        ),
-    ] = False,
-) -> None:
-    """Will this stack of block devices overflow the kernel stack, how fast can it go, and where is
-    its bottleneck?"""
-
 
 ConfigArg = Annotated[
     Path,

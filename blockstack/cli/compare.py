@@ -8,7 +8,8 @@ import typer
 from rich import box
 from rich.table import Table
 
-from blockstack.cli.common import STATUS, JsonOpt, SkipOpt, app, bad_input, open_case
+from blockstack.cli.application import app
+from blockstack.cli.common import STATUS, JsonOpt, SkipOpt, bad_input, open_case
 from blockstack.cli.terminal import printer, say
 from blockstack.engine.depth.explain import explain
 from blockstack.present import plots

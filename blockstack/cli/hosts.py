@@ -8,13 +8,13 @@ import typer
 
 from blockstack.base.errors import ConfigError
 from blockstack.base.files import write_text
+from blockstack.cli.application import app
 from blockstack.cli.common import (
     DriverOpt,
     FstypeOpt,
     JsonOpt,
     KernelOpt,
     SkipOpt,
-    app,
     bad_input,
     open_host,
     show_notes,

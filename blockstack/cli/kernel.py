@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from blockstack.cli.application import app
 from blockstack.cli.boundary import CANNOT_TELL, FITS, OVERFLOWS
-from blockstack.cli.common import JsonOpt, app, bad_input
+from blockstack.cli.common import JsonOpt, bad_input
 from blockstack.cli.terminal import errors, printer, say
 from blockstack.kernel import PROFILES, load_kernel, load_table
 from blockstack.present import plots

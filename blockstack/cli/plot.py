@@ -10,7 +10,8 @@ from typer.core import TyperCommand
 
 from blockstack.base.errors import ConfigError
 from blockstack.base.hints import listed
-from blockstack.cli.common import ConfigArg, JsonOpt, SkipOpt, app, bad_input, open_case
+from blockstack.cli.application import app
+from blockstack.cli.common import ConfigArg, JsonOpt, SkipOpt, bad_input, open_case
 from blockstack.cli.terminal import say
 from blockstack.kernel import Kernel
 from blockstack.present import plots

@@ -10,6 +10,7 @@ import typer
 
 from blockstack.base.errors import BlockstackError
 from blockstack.base.units import parse_count
+from blockstack.cli.application import app
 from blockstack.cli.boundary import BAD_INPUT
 from blockstack.cli.check import hosts_of
 from blockstack.cli.common import (
@@ -18,7 +19,6 @@ from blockstack.cli.common import (
     KernelOpt,
     SkipOpt,
     ThreadOpt,
-    app,
     bad_input,
     open_case,
     open_host,

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from blockstack.base.errors import ConfigError, UnsupportedKind
 from blockstack.base.units import parse_count
+from blockstack.cli.application import app
 from blockstack.cli.boundary import CANNOT_TELL, FITS, OVERFLOWS
 from blockstack.cli.common import (
     STATUS,
@@ -22,7 +23,6 @@ from blockstack.cli.common import (
     SkipOpt,
     SubmissionOpt,
     ThreadOpt,
-    app,
     bad_input,
     kernel_or_frames,
     memory_limit,

@@ -15,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from blockstack.base.errors import ConfigError
 from blockstack.base.units import parse_count
+from blockstack.cli.application import app
 from blockstack.cli.boundary import FITS, OVERFLOWS
-from blockstack.cli.common import ConfigArg, JsonOpt, SetOpt, app, bad_input, open_case
+from blockstack.cli.common import ConfigArg, JsonOpt, SetOpt, bad_input, open_case
 from blockstack.cli.terminal import errors, printer, say
 from blockstack.present.tables import sweep as tables
 from blockstack.results.sweep import Sweep, save_rows

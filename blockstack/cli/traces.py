@@ -8,7 +8,8 @@ import typer
 
 from blockstack.base.registry import OPS
 from blockstack.base.units import SECTOR_BYTES, format_bytes, format_count
-from blockstack.cli.common import JsonOpt, app, bad_input
+from blockstack.cli.application import app
+from blockstack.cli.common import JsonOpt, bad_input
 from blockstack.cli.terminal import say
 from blockstack.loads.traces.convert import Statement, stated, target_format, write_trace
 from blockstack.loads.traces.formats import FORMATS, open_trace
