@@ -13,11 +13,11 @@ from libc.math cimport floor, log, log1p, pow
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
+from common.mappings cimport *
 from common.mix cimport *
 from common.numbers cimport *
 from common.ops cimport *
 from common.plan cimport *
-from common.rows cimport *
 from submit.state cimport *
 
 cdef extern from "<stdlib.h>" nogil:
@@ -28,6 +28,7 @@ include "submit/emit.pxi"
 include "submit/raid456.pxi"
 include "submit/segments.pxi"
 include "submit/map.pxi"
+include "submit/mappings.pxi"
 include "submit/build.pxi"
 include "submit/irq.pxi"
 include "submit/jobs.pxi"

@@ -13,19 +13,16 @@ from numpy.typing import NDArray
 from blockstack.engine.plan.arrays import (
     FIFO,
     FRONT,
-    LEAF,
     LIFO,
     LOOP,
-    MIRROR,
     NOPS,
     READ,
     RECURSIVE,
-    REMAP,
     REST,
-    SEGMENTS,
     DrawSpec,
     PlanArrays,
 )
+from blockstack.engine.plan.mappings import LEAF, MIRROR, REMAP, SEGMENTS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -15,25 +15,31 @@ from numpy.typing import NDArray
 from blockstack.engine.plan.arrays import (
     FIFO,
     FRONT,
-    LEAF,
     LIFO,
     LIMIT_REST,
     LOOP,
-    MIRROR,
     NO_LIMIT,
     NOPS,
-    RAID10,
-    RAID456,
     RECURSIVE,
-    REMAP,
     REST,
     REST_MAPPED,
-    SEGMENTS,
     TWO_LIST,
     DrawSpec,
     PlanArrays,
 )
-from blockstack.engine.plan.rows import ALIGNED_READ, CopiesRow, MappingRow, ParityRow, words
+from blockstack.engine.plan.mappings import (
+    ALIGNED_READ,
+    LEAF,
+    MIRROR,
+    RAID10,
+    RAID456,
+    REMAP,
+    SEGMENTS,
+    CopiesRow,
+    MappingRow,
+    ParityRow,
+    words,
+)
 
 RULES = (RECURSIVE, FIFO, TWO_LIST, LIFO)
 DEVICE_SECTORS = 1 << 31  # 1 TiB

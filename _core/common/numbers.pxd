@@ -36,3 +36,17 @@ cdef extern from *:
     u64 top_bit "bs_top"(u64 x) noexcept nogil
     double minus_log "bs_minus_log"(double u) noexcept nogil    # by the series of atanh
     bint rare "bs_rare"(bint x) noexcept nogil
+
+
+cdef inline u64 inverse(u64 d, u64 reach) noexcept nogil:
+    """M with x // d == mulhi(x, M) for every x <= reach; 0 when there is none.
+
+    M = ceil(2**64 / d) = (2**64 + e) / d is right while x * e < 2**64; e < d, and 0 for 2**n.
+    """
+    cdef u64 whole
+    if d < 2:
+        return 0
+    whole = <u64>0xFFFFFFFFFFFFFFFFULL // d
+    if d & (d - 1) and mulhi(reach + 2 * d, d) != 0:
+        return 0
+    return whole + 1

@@ -3,26 +3,13 @@
 # for Python, and tests/core/test_contract.py compares the two.
 
 from common.numbers cimport i32, i64, u8, u32, u64
-from common.rows cimport LimitRow, MappingRow
+from common.mappings cimport MappingRow
 
 cdef enum:              # what becomes of a bio that a driver submits
     RECURSIVE = 0
     FIFO = 1
     TWO_LIST = 2
     LIFO = 3
-
-cdef enum:              # what a position does with a bio (PlanArrays.op_kind)
-    LEAF = 0
-    REMAP = 1
-    SEGMENTS = 2
-    MIRROR = 3
-    RAID10 = 4
-    RAID456 = 5
-    SNAPSHOT_ORIGIN = 6
-    SNAPSHOT = 7
-    PATHS = 8           # every bio takes one of the children
-    CACHE = 9           # origin and cache
-    NMAPPINGS = 10
 
 cdef enum:              # how a call whose bio straddles a boundary emits the parts
     LOOP = 0
@@ -33,6 +20,20 @@ cdef enum:              # how a call whose bio straddles a boundary emits the pa
 cdef enum:              # whose task hands on what a position emits
     CALLER = 0
     WORKER = 1
+
+cdef struct LimitRow:           # of one position and operation, in sectors
+    i64 most                    # the longest piece
+    i64 memory                  # what the segments allow; 0: anything
+    i64 chunk                   # no piece crosses a multiple; 0: none. LIMIT_DISCARD: granularity
+    i64 physical                # block, a power of two. LIMIT_DISCARD: the granularity's alignment
+    i64 logical                 # block, a power of two
+    i64 how                     # NO_LIMIT .. LIMIT_DISCARD
+
+cdef enum:              # how a queue's limits split a bio
+    NO_LIMIT = 0
+    LIMIT_REST = 1              # the rest is given back before the front goes on
+    LIMIT_FRONT = 2             # the front goes on first
+    LIMIT_DISCARD = 3
 
 cdef struct Plan:               # borrowed pointers into the checked numpy arrays
     Py_ssize_t P

@@ -2,13 +2,6 @@
 # counters inside, so that the loops touch one cache line per hop and never look at an op again.
 
 
-cdef enum:
-    WANT_CHILD = 1
-    WANT_JOB = 2
-    WANT_JOB_READ = 4
-    WANT_JOB_WRITE = 8
-
-
 cdef struct Builder:
     const Plan *plan
     i32 *ids[2]                 # [P*NOPS] node of (position, op): in the caller's class, in workers
@@ -22,62 +15,6 @@ cdef struct Builder:
     int why
     u32 bad_pos
     u32 bad_op
-
-
-cdef inline bint bypassed(const MappingRow *row) noexcept nogil:
-    """Whether every read of a raid4/5/6 is cut at its chunks and goes past the stripe cache."""
-    return row.parity.flags & ALIGNED_READ and row.parity.failed == 0
-
-
-cdef u32 wants(const Plan *p, u32 pos, u32 op, u32 k) noexcept nogil:
-    """Which links to child k a call of (pos, op) may use."""
-    cdef u8 kind = p.op_kind[pos]
-    cdef const MappingRow *row = &p.mapping[pos]
-    cdef u32 here = WANT_JOB if p.context[NOPS * <size_t>pos + op] else WANT_CHILD
-    cdef bint writes = op == WRITE or op == FUA
-    cdef u32 through_cache
-    if kind == LEAF:
-        return 0
-    if kind == REMAP:
-        return here if k == 0 else 0
-    if kind == SNAPSHOT_ORIGIN:
-        if not writes:
-            return here if k == 0 else 0
-        if k:
-            return WANT_JOB_WRITE
-        return WANT_JOB_READ | WANT_JOB | (here if row.snapshot.copied else 0)
-    if kind == SNAPSHOT:
-        if writes:
-            if k == 0:
-                return WANT_JOB_READ
-            return WANT_JOB_WRITE | WANT_JOB | (here if row.snapshot.copied else 0)
-        return here if op == READ or k == 1 else 0
-    if kind == CACHE and op != FLUSH:
-        if k > 1:               # its metadata's device: flushes only
-            return 0
-        if writes:
-            if row.cache.writes == WRITE_BACK:
-                if k == 0:
-                    return WANT_JOB_WRITE if row.cache.worker & DRAINED else 0
-                return here | (WANT_JOB_READ if row.cache.worker & DRAINED else 0)
-            return here if k == 0 or row.cache.writes == WRITE_THROUGH else 0
-        if k == 0:
-            return here
-        if op != READ:
-            return 0
-        return ((here if row.cache.hits else 0)
-                | (WANT_JOB_WRITE if row.cache.worker & FILLED else 0))
-    if kind == RAID456:
-        if (row.parity.failed >> k) & 1:
-            return 0
-        if writes:
-            return (WANT_JOB_READ | WANT_JOB
-                    | (here if row.parity.flags & FULL_STRIPE_IN_CALLER else 0))
-        if op == READ and not bypassed(row):
-            through_cache = here if row.parity.flags & READ_IN_CALLER else WANT_JOB
-            return through_cache | (here if row.parity.flags & ALIGNED_READ else 0)
-        return here
-    return here
 
 
 cdef u32 node_id(Builder *b, i64 pos, u32 op, u32 worker) noexcept nogil:
@@ -181,20 +118,6 @@ cdef void walk(Builder *b, State *s, u32 ops) noexcept nogil:
                 b.ids[0][NOPS * <size_t>b.keys[i].pos + b.keys[i].op] = -1
 
 
-cdef inline u64 inverse(u64 d, u64 reach) noexcept nogil:
-    """M with x // d == mulhi(x, M) for every x <= reach; 0 when there is none.
-
-    M = ceil(2**64 / d) = (2**64 + e) / d is right while x * e < 2**64; e < d, and 0 for 2**n.
-    """
-    cdef u64 whole
-    if d < 2:
-        return 0
-    whole = <u64>0xFFFFFFFFFFFFFFFFULL // d
-    if d & (d - 1) and mulhi(reach + 2 * d, d) != 0:
-        return 0
-    return whole + 1
-
-
 cdef bint all_linear(const Node *n) noexcept nogil:
     cdef u32 i
     for i in range(n.nsegs):
@@ -239,27 +162,6 @@ cdef u8 step_of(const Plan *p, Node *n) noexcept nogil:
     return STEP_ALL if n.kind == EVERY_CHILD and n.op != FLUSH else STEP_CALL
 
 
-cdef void fill_chunk(const Plan *p, Node *n) noexcept nogil:
-    """Where the general call cuts a bio of any kind but SEGMENTS, and RAID10's divisors."""
-    cdef const MappingRow *row = &p.mapping[n.pos]
-    cdef u64 near
-    if n.kind == RAID10:
-        near = <u64>row.copies.near
-        n.chunk = <u64>row.copies.chunk
-        n.width = <u32>row.copies.disks
-        if mulhi(p.reach, near) == 0:
-            n.width_inv = inverse(n.width, p.reach * near)
-        n.delta = inverse(near * <u64>row.copies.far, p.reach)
-    elif n.kind == RAID456:
-        if n.op == READ and bypassed(row):
-            n.chunk = <u64>row.parity.chunk
-    elif n.kind == SNAPSHOT_ORIGIN or n.kind == SNAPSHOT:
-        n.chunk = <u64>row.snapshot.chunk
-    elif n.kind == CACHE:
-        n.chunk = <u64>row.cache.block
-    n.chunk_inv = inverse(n.chunk, p.reach)
-
-
 cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
     cdef Key *key = &s.keys[at]
     cdef Node *n = &s.nodes[at]
@@ -270,7 +172,7 @@ cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
     n.visits = <u64>0 - 1
     n.peak_up = <i64>p.peak[row] << NEST_BITS
     n.step = <i64>p.through[row] << NEST_BITS | 1
-    n.kind = p.op_kind[pos]
+    n.kind = acts_as(p.op_kind[pos], key.op)
     n.split = p.split[pos]
     n.immediate = p.immediate[pos]
     n.worker = p.context[row]
@@ -285,13 +187,6 @@ cdef void fill_node(State *s, const Plan *p, size_t at) noexcept nogil:
     n.nkids = <u32>(p.child_start[pos + 1] - p.child_start[pos])
     n.segs = &s.seg_arena[p.seg_start[pos]]
     n.nsegs = <u32>(p.seg_start[pos + 1] - p.seg_start[pos])
-    if n.op == FLUSH and (n.kind == SEGMENTS or n.kind == MIRROR or n.kind == RAID10
-                          or n.kind == RAID456 or n.kind == CACHE):
-        n.kind = EVERY_CHILD
-    elif n.kind == MIRROR and n.op != READ:
-        n.kind = EVERY_CHILD
-    elif n.kind == PATHS:       # whatever the op: as a mirror is read
-        n.kind = MIRROR
     for k in range(n.nkids):
         if n.kids[k].node != NO_NODE and p.queue[s.keys[n.kids[k].node].pos] == p.queue[pos]:
             n.flags |= KIN

@@ -16,8 +16,6 @@ cdef tuple PLAN_FIELDS = (      # name, dtype, what the length is made of
 
 cdef object LIMIT_WORDS = sizeof(LimitRow) // sizeof(i64)
 cdef object MOST_BYTES = 1 << 24            # of one frame or path: more is a mistake
-cdef object MOST_SECTORS = 1 << 46          # 32 PiB
-cdef object MOST_NR = (1 << 31) - 1
 
 
 def _column(name, array, dtype, length=None):
@@ -134,56 +132,13 @@ def _check_segments(f):
             raise ValueError(f"seg_begin[{np.flatnonzero(wrong)[0]}]: {text}")
 
 
-def _is_parity(row, count):
-    disks, parity, chunk, level, _, failed, _, _ = row
-    fine = (disks == count) & (count <= 62) & (parity >= 1) & (count > parity)
-    fine &= (parity == np.where(level == 6, 2, 1)) & (level >= 4) & (level <= 6)
-    fine &= (chunk > 0) & (chunk % 8 == 0) & (chunk <= MOST_NR)
-    return fine & (failed < np.left_shift(np.int64(1), np.minimum(count, 62)))
-
-
-def _is_copies(row, count):
-    disks, near, far, _, chunk, stride, _, _ = row
-    fine = (disks == count) & (near >= 1) & (far >= 1) & (near <= count) & (far <= count)
-    fine &= near * np.minimum(far, 1 << 20) <= count
-    return fine & (chunk >= 1) & (chunk <= MOST_NR) & (stride <= MOST_SECTORS)
-
-
-def _is_snapshot(row, count):
-    chunk, copied, *_ = row
-    return (chunk >= 1) & (chunk <= MOST_NR) & (copied <= 0xFFFFFFFF) & (count >= 1)
-
-
-def _is_pair(row, count):
-    return _is_snapshot(row, count) & (count == 2)
-
-
-def _is_cache(row, count):
-    block, hits, writes, worker, *_ = row
-    fine = (block >= 1) & (block <= MOST_NR) & (hits <= 0xFFFFFFFF) & (count >= 2)
-    return fine & (writes <= WRITE_AROUND) & (worker <= (FILLED | DRAINED))
-
-
-def _has_child(row, count):
-    return count >= 1
-
-
 def _check_mapping(f):
     """Rows that fit their position's mapping and its number of children."""
     kind = f["op_kind"]
-    here = np.bincount(kind, minlength=CACHE + 1).tolist()
+    here = np.bincount(kind, minlength=NMAPPINGS).tolist()
     rows = f["mapping"].reshape(-1, ROW_WORDS)
     count = np.diff(f["child_start"]).astype(np.int64)
-    for this, fits, text in (
-        (RAID456, _is_parity, "not the numbers of a raid4/5/6 of its children"),
-        (RAID10, _is_copies, "not the numbers of a raid10 of its children"),
-        (SNAPSHOT_ORIGIN, _is_snapshot, "not the numbers of a snapshot"),
-        (SNAPSHOT, _is_pair, "not the numbers of a snapshot"),
-        (CACHE, _is_cache, "not the numbers of a cache"),
-        (REMAP, _has_child, "a remap has a child"),
-        (MIRROR, _has_child, "a mirror has children"),
-        (PATHS, _has_child, "a mirror has children"),
-    ):
+    for this, fits, text in FITS:
         if not here[this]:
             continue
         mine = np.flatnonzero(kind == this)
@@ -231,25 +186,13 @@ def _check_plan(f):
 cdef double _reach(Plan *p, double most, double *reach) noexcept nogil:
     """Largest sector that any position can be given: parents come before children, one pass."""
     cdef Py_ssize_t i, k
-    cdef const MappingRow *row
     cdef double here, top = most
     for i in range(p.P):
         reach[i] = 0.0
     for i in range(p.R):
         reach[p.roots[i]] = most
     for i in range(p.P):
-        row = &p.mapping[i]
-        here = reach[i]
-        if p.op_kind[i] == RAID10:
-            here = (here * (row.copies.far if row.copies.offset else 1)
-                    + (row.copies.near + 1.0) * row.copies.chunk
-                    + <double>row.copies.far * (row.copies.chunk + row.copies.stride))
-        elif p.op_kind[i] == RAID456:
-            here += row.parity.chunk + 8.0
-        elif p.op_kind[i] == SNAPSHOT_ORIGIN or p.op_kind[i] == SNAPSHOT:
-            here += row.snapshot.chunk
-        elif p.op_kind[i] == CACHE:
-            here += row.cache.block
+        here = deepest_sector(p.op_kind[i], &p.mapping[i], reach[i])
         for k in range(p.child_start[i], p.child_start[i + 1]):
             if p.child[k] >= 0 and here + p.child_offset[k] > reach[p.child[k]]:
                 reach[p.child[k]] = here + p.child_offset[k]

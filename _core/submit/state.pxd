@@ -2,12 +2,11 @@
 
 from common.numbers cimport i32, i64, u8, u32, u64
 from common.ops cimport NOPS
-from common.plan cimport Plan
-from common.rows cimport LimitRow
+from common.plan cimport LimitRow, Plan
 
 cdef enum:
     MIXED = 4           # a rule: the ops of one run follow different ones
-    EVERY_CHILD = 10    # a mapping: a flush, or a write to a mirror
+    EVERY_CHILD = 255   # a mapping: a flush, or a write to a mirror
 
 cdef enum:              # what the engines do with a node without leaving their loop
     STEP_LINEAR = 0     # one child, never cut

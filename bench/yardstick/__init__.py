@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blockstack.engine.plan import arrays as numbers
-from blockstack.engine.plan import rows
-from blockstack.engine.plan.arrays import NLIMITS, NOPS, DrawSpec, PlanArrays
+from blockstack.engine.plan import mappings
+from blockstack.engine.plan.arrays import NLIMITS, NOPS, DrawSpec, LimitRow, PlanArrays
 from blockstack.engine.plan.core import RunCounters
 
 HERE = Path(__file__).parent
@@ -96,18 +96,20 @@ def contract() -> str:
     """The plan's numbers and the rows of its mappings as C, from what the package has in Python."""
     constants = {
         name: value
-        for module in (numbers, rows)
+        for module in (numbers, mappings)
         for name, value in vars(module).items()
-        if name.isupper() and isinstance(value, int)
+        if name.isupper() and name[0] != "_" and isinstance(value, int)
     }
-    records = {record.__name__.removesuffix("Row").lower(): record for record in rows.ROWS.values()}
+    records = {
+        record.__name__.removesuffix("Row").lower(): record for record in mappings.ROWS.values()
+    }
     lines = ["#include <stdint.h>"]
     lines += [f"#define {name} {value}" for name, value in constants.items()]
     for name, record in records.items():
         fields = " ".join(f"int64_t {field};" for field in record._fields)
         lines.append(f"struct {name}_row {{ {fields} }};")
     members = " ".join(f"struct {name}_row {name};" for name in records)
-    lines.append(f"union mapping_row {{ int64_t words[{rows.ROW_WORDS}]; {members} }};")
+    lines.append(f"union mapping_row {{ int64_t words[{mappings.ROW_WORDS}]; {members} }};")
     return "\n".join(lines) + "\n"
 
 
@@ -150,7 +152,7 @@ def run(arrays: PlanArrays, spec: DrawSpec, *, first: int = 0, count: int) -> Ru
     out = _Counters(*(column.ctypes.data for column in columns))
     # the benchmark's limits are lengths, the same for every operation
     max_sectors = arrays.limit.reshape(-1, NOPS, NLIMITS)[
-        :, 0, rows.LimitRow._fields.index("most")
+        :, 0, LimitRow._fields.index("most")
     ].copy()
     plan, draw = _plan(arrays, max_sectors), _draw(spec)
     status = _library().yardstick_run(

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from blockstack.engine.capacity import arrays as service
-from blockstack.engine.plan import arrays, rows
-from blockstack.engine.plan.rows import ROWS, LimitRow
+from blockstack.engine.plan import arrays, mappings
+from blockstack.engine.plan.arrays import LimitRow
+from blockstack.engine.plan.mappings import ROWS
 
 COMMON = Path(__file__).parent.parent.parent / "_core" / "common"
 ENUM = re.compile(r"^cdef enum:[^\n]*\n((?:    [^\n]*\n)+)", re.M)
@@ -34,15 +35,15 @@ def numbers(*modules: object) -> dict[str, int]:
         name: value
         for module in modules
         for name, value in vars(module).items()
-        if name.isupper() and isinstance(value, int)
+        if name.isupper() and name[0] != "_" and isinstance(value, int)
     }
 
 
 def test_numbers_of_the_plan():
-    written = constants("ops.pxd", "plan.pxd", "rows.pxd")
+    written = constants("ops.pxd", "plan.pxd", "mappings.pxd")
     assert {"FUA", "LIFO", "CACHE", "REST_MAPPED", "WORKER", "LIMIT_DISCARD"} <= set(written)
     # what only Python names: the width of a row of limits, the unit of shares
-    assert numbers(arrays, rows) == written | {
+    assert numbers(arrays, mappings) == written | {
         "NLIMITS": len(LimitRow._fields),
         "WHOLE": 2**32 - 1,
     }
@@ -54,9 +55,9 @@ def test_numbers_of_the_event_loop():
 
 @pytest.mark.parametrize("record", [*dict.fromkeys(ROWS.values()), LimitRow])
 def test_rows_have_the_same_words(record):
-    fields = records("rows.pxd")[record.__name__]
+    fields = (records("mappings.pxd") | records("plan.pxd"))[record.__name__]
     assert fields == [("i64", name) for name in record._fields]
-    assert len(fields) <= rows.ROW_WORDS
+    assert len(fields) <= mappings.ROW_WORDS
 
 
 def test_columns_of_the_plan():

@@ -34,7 +34,6 @@ from blockstack.engine.plan.arrays import (
     FIFO,
     FLUSH,
     FRONT,
-    LEAF,
     LIFO,
     LIMIT_FRONT,
     LIMIT_REST,
@@ -42,15 +41,19 @@ from blockstack.engine.plan.arrays import (
     NOPS,
     READ,
     RECURSIVE,
-    REMAP,
     REST,
     REST_MAPPED,
-    SEGMENTS,
     TWO_LIST,
     WRITE,
     IrqSpec,
 )
-from blockstack.engine.plan.rows import ALIGNED_READ, FULL_STRIPE_IN_CALLER
+from blockstack.engine.plan.mappings import (
+    ALIGNED_READ,
+    FULL_STRIPE_IN_CALLER,
+    LEAF,
+    REMAP,
+    SEGMENTS,
+)
 
 # --- hand-computed ---
 

@@ -16,7 +16,8 @@ from core_plans import (
 
 from blockstack.base.errors import BlockstackError
 from blockstack.engine.plan import core
-from blockstack.engine.plan.arrays import DISCARD, FLUSH, LEAF, READ, REMAP
+from blockstack.engine.plan.arrays import DISCARD, FLUSH, READ
+from blockstack.engine.plan.mappings import LEAF, REMAP
 
 TINY = [stripe([1, 2]), (LEAF, []), (LEAF, [])]
 

@@ -16,27 +16,27 @@ from strategies import DEPTH_FIRST, TREES, DrawnPlan, as_columns
 
 from blockstack.engine.plan.arrays import (
     FIFO,
-    LEAF,
     LIFO,
     LOOP,
-    MIRROR,
     NOPS,
-    RAID10,
-    RAID456,
     READ,
     RECURSIVE,
-    REMAP,
     REST,
     REST_MAPPED,
-    SEGMENTS,
     TWO_LIST,
     WRITE,
     PlanArrays,
 )
-from blockstack.engine.plan.rows import (
+from blockstack.engine.plan.mappings import (
     ALIGNED_READ,
     FULL_STRIPE_IN_CALLER,
+    LEAF,
+    MIRROR,
+    RAID10,
+    RAID456,
     READ_IN_CALLER,
+    REMAP,
+    SEGMENTS,
     CopiesRow,
     ParityRow,
 )

@@ -17,7 +17,6 @@ from strategies import as_columns
 from blockstack.engine.plan.arrays import (
     FIFO,
     FRONT,
-    LEAF,
     LIFO,
     LOOP,
     NOPS,
@@ -25,10 +24,10 @@ from blockstack.engine.plan.arrays import (
     RECURSIVE,
     REST,
     REST_MAPPED,
-    SEGMENTS,
     TWO_LIST,
     PlanArrays,
 )
+from blockstack.engine.plan.mappings import LEAF, SEGMENTS
 
 Engine = Any  # run(arrays, columns, count=) and replay(arrays, columns, index)
 

@@ -17,7 +17,7 @@ from blockstack.engine.plan.arrays import NOPS, OP_NAMES
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import run
 from blockstack.engine.plan.demand import demand_of, source_of
-from blockstack.engine.plan.rows import CopiesRow, ParityRow
+from blockstack.engine.plan.mappings import CopiesRow, ParityRow
 from blockstack.engine.study.nesting import with_layers, without_layers
 from blockstack.kernel import load_kernel
 

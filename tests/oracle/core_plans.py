@@ -6,23 +6,19 @@ import pytest
 from blockstack.engine.plan import core
 from blockstack.engine.plan.arrays import (
     FIFO,
-    LEAF,
     LIFO,
     LIMIT_REST,
     LOOP,
-    MIRROR,
     NLIMITS,
     NOPS,
-    RAID456,
     READ,
     RECURSIVE,
-    REMAP,
-    SEGMENTS,
     TWO_LIST,
     DrawSpec,
+    LimitRow,
     PlanArrays,
 )
-from blockstack.engine.plan.rows import LimitRow, ParityRow, words
+from blockstack.engine.plan.mappings import LEAF, MIRROR, RAID456, REMAP, SEGMENTS, ParityRow, words
 
 RULES = (RECURSIVE, FIFO, TWO_LIST, LIFO)
 RULE_IDS = ("recursive", "fifo", "two-list", "lifo")

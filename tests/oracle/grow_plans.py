@@ -14,30 +14,30 @@ from typing import Any
 import numpy as np
 
 from blockstack.engine.plan.arrays import (
-    CACHE,
     DISCARD,
     FRONT,
-    LEAF,
     LIMIT_DISCARD,
     LIMIT_FRONT,
     LIMIT_REST,
     LOOP,
-    MIRROR,
     NLIMITS,
     NO_LIMIT,
     NOPS,
+    REST,
+    REST_MAPPED,
+    PlanArrays,
+)
+from blockstack.engine.plan.mappings import (
+    CACHE,
+    LEAF,
+    MIRROR,
     PATHS,
     RAID10,
     RAID456,
     REMAP,
-    REST,
-    REST_MAPPED,
     SEGMENTS,
     SNAPSHOT,
     SNAPSHOT_ORIGIN,
-    PlanArrays,
-)
-from blockstack.engine.plan.rows import (
     CacheRow,
     CopiesRow,
     MappingRow,

@@ -17,7 +17,6 @@ from reference_mapping import Call, Emission, driver_call
 
 from blockstack.engine.plan.arrays import (
     FIFO,
-    LEAF,
     LIFO,
     LOOP,
     NOPS,
@@ -27,6 +26,7 @@ from blockstack.engine.plan.arrays import (
     IrqSpec,
     PlanArrays,
 )
+from blockstack.engine.plan.mappings import LEAF
 
 # True recursion needs one Python frame per level of nesting.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 50_000))

@@ -16,19 +16,15 @@ from blockstack.engine.plan.arrays import (
     FRONT,
     FUA,
     LOOP,
-    MIRROR,
     NOPS,
-    RAID10,
-    RAID456,
     READ,
-    REMAP,
     REST_MAPPED,
-    SEGMENTS,
     WRITE,
     DrawSpec,
     IrqSpec,
     PlanArrays,
 )
+from blockstack.engine.plan.mappings import MIRROR, RAID10, RAID456, REMAP, SEGMENTS
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 LONGEST_BIO = 512  # sectors

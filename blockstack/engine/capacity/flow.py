@@ -15,16 +15,9 @@ from blockstack.engine.capacity.figures import transfer_ns
 from blockstack.engine.capacity.links import Links
 from blockstack.engine.capacity.requests import Request, Requests
 from blockstack.engine.capacity.stations import Stations
-from blockstack.engine.plan.arrays import (
-    FLUSH,
-    FUA,
-    RAID456,
-    READ,
-    SNAPSHOT,
-    SNAPSHOT_ORIGIN,
-    WRITE,
-)
+from blockstack.engine.plan.arrays import FLUSH, FUA, READ, WRITE
 from blockstack.engine.plan.core import Call
+from blockstack.engine.plan.mappings import RAID456, SNAPSHOT, SNAPSHOT_ORIGIN
 from blockstack.engine.plan.model import Plan, Position
 from blockstack.stack import Device
 

@@ -13,11 +13,12 @@ from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.flow import FlowMaker
 from blockstack.engine.capacity.result import LayerCost
 from blockstack.engine.capacity.stations import BUFFERS, Place, Stations
-from blockstack.engine.plan.arrays import RAID456, DrawSpec
+from blockstack.engine.plan.arrays import DrawSpec
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, replays
 from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.engine.plan.fan_out import REPLAY_BYTES, VISIT_BYTES, check_memory
+from blockstack.engine.plan.mappings import RAID456
 from blockstack.kernel import Kernel
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine

@@ -9,24 +9,25 @@ from dataclasses import dataclass, field
 from math import gcd
 
 from blockstack.engine.plan import arrays as arr
-from blockstack.engine.plan.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE
-from blockstack.engine.plan.model import Plan
-from blockstack.engine.plan.paths import LayeredPath, self_calls
-from blockstack.engine.plan.rows import (
+from blockstack.engine.plan.arrays import FLUSH, FUA, READ, RECURSIVE, WRITE, LimitRow
+from blockstack.engine.plan.mappings import (
     ALIGNED_READ,
     DRAINED,
     FILLED,
     FULL_STRIPE_IN_CALLER,
     READ_IN_CALLER,
+    REMAP,
+    SEGMENTS,
+    SNAPSHOT_ORIGIN,
     WRITE_BACK,
     WRITE_THROUGH,
     CacheRow,
-    CopiesRow,
-    LimitRow,
     MappingRow,
     ParityRow,
     SnapshotRow,
 )
+from blockstack.engine.plan.model import Plan
+from blockstack.engine.plan.paths import LayeredPath, self_calls
 
 _BLOCK = 8  # sectors: raid4/5/6 work in pages
 _State = tuple[int, int, int, int]  # position, op, sectors, alignment
@@ -215,12 +216,12 @@ class Bound:
         """Whether a snapshot's member gets the bio itself (all members of other kinds may)."""
         kind, row = int(self.plan.arrays.op_kind[p]), self._row(p)
         if isinstance(row, SnapshotRow):
-            if kind == arr.SNAPSHOT_ORIGIN:
+            if kind == SNAPSHOT_ORIGIN:
                 return member == 0 and (op not in (WRITE, FUA) or row.copied > 0)
             if op == READ:
                 return member == 0 or row.copied > 0
             return member == 1 and (op == FLUSH or row.copied > 0)
-        if kind == arr.REMAP:
+        if kind == REMAP:
             return member == 0  # a further one holds metadata
         if isinstance(row, CacheRow) and op != FLUSH:
             if member > 1:
@@ -235,7 +236,7 @@ class Bound:
     @staticmethod
     def _copies(kind: int, job_op: int, op: int, member: int) -> bool:
         """Whether a member takes part in a snapshot's copy-out with this operation."""
-        if kind == arr.SNAPSHOT_ORIGIN:
+        if kind == SNAPSHOT_ORIGIN:
             return (
                 (job_op == READ and member == 0)
                 or (job_op == WRITE and member > 0)
@@ -280,7 +281,7 @@ class Bound:
 
     def _piece(self, p: int, op: int, nr: int) -> int:
         """Largest piece that one call hands on."""
-        chunks = self._chunks(p)
+        chunks = self._chunks(p, op)
         if len(chunks) == max(1, self._rows(p)):
             nr = min(nr, max(chunks, default=nr)) if chunks else nr
         most, memory, *_, how = self._limit(p, op)
@@ -290,19 +291,16 @@ class Bound:
         a = self.plan.arrays
         return int(a.seg_start[p + 1] - a.seg_start[p])
 
-    def _chunks(self, p: int) -> list[int]:
-        """Chunk sizes at which a bio to ``p`` is cut."""
+    def _chunks(self, p: int, op: int) -> list[int]:
+        """Chunk sizes at which the driver of ``p`` cuts a bio."""
         a = self.plan.arrays
-        kind = int(a.op_kind[p])
-        if kind == arr.SEGMENTS:
+        if int(a.op_kind[p]) == SEGMENTS:
             rows = a.seg_chunk[a.seg_start[p] : a.seg_start[p + 1]]
             return [int(c) for c in rows if c > 0]
-        match self._row(p):
-            case CopiesRow(chunk=chunk) | SnapshotRow(chunk=chunk) | CacheRow(block=chunk):
-                return [chunk]
-            case ParityRow(chunk=chunk, flags=flags) if flags & ALIGNED_READ:
-                return [chunk]
-        return []
+        row = self._row(p)
+        if isinstance(row, ParityRow):  # while members are missing, too
+            return [row.chunk] if row.flags & ALIGNED_READ and op == READ else []
+        return [row.grain(op)] if row is not None and row.grain(op) else []
 
     def _pieces(self, p: int, op: int, nr: int, align: int) -> int:
         """Most pieces into which the driver of ``p`` itself can cut a bio of ``nr`` sectors."""
@@ -310,8 +308,8 @@ class Bound:
             return 1
         a = self.plan.arrays
         cuts = 0
-        chunks = self._chunks(p)
-        if chunks and not (int(a.op_kind[p]) == arr.RAID456 and op != READ):
+        chunks = self._chunks(p, op)
+        if chunks:
             chunk = min(chunks)
             step = gcd(align, chunk)
             cuts += -(-(nr - step) // chunk)
@@ -382,6 +380,6 @@ class Bound:
             align = gcd(align, int(offset))
         for begin in a.seg_begin[a.seg_start[p] : a.seg_start[p + 1]]:
             align = gcd(align, int(begin))
-        for chunk in self._chunks(p):
+        for chunk in self._chunks(p, READ):  # which has every cut that another has
             align = gcd(align, chunk)
         return max(1, align)

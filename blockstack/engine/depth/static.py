@@ -8,11 +8,12 @@ from typing import NamedTuple
 from blockstack.base.calls import Path
 from blockstack.engine.depth.bound import Bound
 from blockstack.engine.depth.verdict import OnTop, TaskName, task_depth
-from blockstack.engine.plan.arrays import FLUSH, FUA, LEAF, OP_NAMES, WRITE
+from blockstack.engine.plan.arrays import FLUSH, FUA, OP_NAMES, WRITE
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.entries import Entries, EntryPoint
 from blockstack.engine.plan.interrupts import SharedInterrupts, shared_interrupts
 from blockstack.engine.plan.layers import Layers
+from blockstack.engine.plan.mappings import LEAF
 from blockstack.engine.plan.model import Plan, Position
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
 from blockstack.kernel import Kernel

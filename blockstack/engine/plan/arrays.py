@@ -20,10 +20,6 @@ NOPS = 5
 
 RECURSIVE, FIFO, TWO_LIST, LIFO = range(4)
 
-NMAPPINGS = 10
-(LEAF, REMAP, SEGMENTS, MIRROR, RAID10, RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, PATHS, CACHE) = range(
-    NMAPPINGS
-)
 LOOP, FRONT, REST, REST_MAPPED = range(4)
 CALLER, WORKER = range(2)
 #: how a queue's limits split a bio, see `PlanArrays.limit`
@@ -32,24 +28,35 @@ NO_LIMIT, LIMIT_REST, LIMIT_FRONT, LIMIT_DISCARD = range(4)
 NLIMITS = 6
 
 
+class LimitRow(NamedTuple):
+    """How a queue splits bios of one operation, in sectors; `PlanArrays` tells more."""
+
+    most: int  # the longest piece
+    memory: int  # what the segments allow; 0: anything
+    chunk: int  # no piece crosses a multiple; 0: none
+    physical: int  # block, a power of two
+    logical: int  # block, a power of two
+    how: int  # NO_LIMIT .. LIMIT_DISCARD
+
+
 class PlanArrays(NamedTuple):
     """Positions (P), tasks (T), children (C), segments (S) and roots (R) as C-contiguous arrays.
 
     A position is a device as it is reached on one path prefix in one task. Positions are
     numbered parents before children. Sectors have 512 bytes.
 
-    A row of ``limit``, per position and operation, is a `rows.LimitRow`. LIMIT_REST is
+    A row of ``limit``, per position and operation, is a `LimitRow`. LIMIT_REST is
     get_max_io_size (6.1 block/blk-merge.c): the rest is given back before the front goes on.
     LIMIT_FRONT is dm's max_io_len: neither block counts, the front goes on first. LIMIT_DISCARD
     is bio_split_discard: chunk is the granularity, physical its alignment.
     """
 
-    op_kind: NDArray[np.uint8]  # [P] LEAF .. CACHE
+    op_kind: NDArray[np.uint8]  # [P] a number of `mappings`
     split: NDArray[np.uint8]  # [P] LOOP .. REST_MAPPED
     immediate: NDArray[np.uint8]  # [P] 1: an uncut remap goes on in the same frame
     queue: NDArray[np.int32]  # [P] request queue identity
     task: NDArray[np.int32]  # [P]
-    limit: NDArray[np.int64]  # [P*NOPS*6] see `rows.LimitRow`
+    limit: NDArray[np.int64]  # [P*NOPS*6] a `LimitRow`
     context: NDArray[np.uint8]  # [P*NOPS] CALLER or WORKER
     through: NDArray[np.int32]  # [P*NOPS] bytes, entry to the nested submit
     peak: NDArray[np.int32]  # [P*NOPS] bytes, entry to the deepest local point
@@ -64,7 +71,7 @@ class PlanArrays(NamedTuple):
     seg_first: NDArray[np.int32]  # [S] index into child
     seg_width: NDArray[np.int32]  # [S] 1: linear
     seg_chunk: NDArray[np.int64]  # [S] sectors; 0: nothing is cut inside
-    mapping: NDArray[np.int64]  # [P*8] a record of `rows.ROWS`, zeros after it
+    mapping: NDArray[np.int64]  # [P*8] a record of `mappings.ROWS`, zeros after it
     roots: NDArray[np.int32]  # [R]
     root_threshold: NDArray[np.uint32]  # [R] cumulative
     rule: NDArray[np.uint8]  # [NOPS]

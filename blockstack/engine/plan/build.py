@@ -6,14 +6,14 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from blockstack.engine.plan.arrays import FLUSH, NOPS, RECURSIVE, RULE_NAMES, PlanArrays
+from blockstack.engine.plan.arrays import FLUSH, NOPS, RECURSIVE, RULE_NAMES, LimitRow, PlanArrays
 from blockstack.engine.plan.entries import Entries
 from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.mapping import SPLITS
+from blockstack.engine.plan.mappings import words
 from blockstack.engine.plan.model import Key, Position, Task
 from blockstack.engine.plan.paths import LayeredPath
 from blockstack.engine.plan.queue_limits import NO_ROW
-from blockstack.engine.plan.rows import LimitRow, words
 
 #: every column's type: of ``NDArray[type]``, which is ``ndarray[shape, dtype[type]]``
 _TYPES = {name: get_args(get_args(hint)[1])[0] for name, hint in get_type_hints(PlanArrays).items()}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from blockstack.base.errors import ConfigError
-from blockstack.engine.plan.arrays import DISCARD, FLUSH, NOPS, OP_NAMES, READ, WRITE
+from blockstack.engine.plan.arrays import DISCARD, FLUSH, NOPS, OP_NAMES, READ, WRITE, LimitRow
 from blockstack.engine.plan.build import build_arrays
 from blockstack.engine.plan.entries import (
     Entries,
@@ -20,7 +20,6 @@ from blockstack.engine.plan.mapping import Shape, shape_of
 from blockstack.engine.plan.model import Key, Plan, Position, Task
 from blockstack.engine.plan.paths import LayeredPath, deepest, layered
 from blockstack.engine.plan.queue_limits import MOST_SECTORS, limit_rows
-from blockstack.engine.plan.rows import LimitRow
 from blockstack.kernel import Kernel
 from blockstack.stack import Device, Stack
 from blockstack.stack.queue_limit_tree import DeviceLimits, queue_limit_tree

@@ -10,15 +10,14 @@ from functools import reduce
 from blockstack.base.errors import LimitExceeded
 from blockstack.base.units import SECTOR_BYTES, format_bytes, format_count
 from blockstack.engine.plan import arrays as arr
-from blockstack.engine.plan.arrays import DISCARD, FLUSH, NOPS, READ, PlanArrays
+from blockstack.engine.plan.arrays import FLUSH, NOPS, READ, LimitRow, PlanArrays
+from blockstack.engine.plan.mappings import MIRROR
 from blockstack.engine.plan.model import Plan
-from blockstack.engine.plan.rows import CacheRow, CopiesRow, LimitRow, ParityRow, SnapshotRow
 
 #: what a run may take for the bios that one bio becomes, unless it is told
 MEMORY_LIMIT_BYTES = 1 << 30
 #: of a call: in the core's lists of a thread; replayed; as visits that are kept. Measured
 CORE_BYTES, REPLAY_BYTES, VISIT_BYTES = 128, 1536, 384
-_BLOCK = 8  # sectors of a stripe cache's block
 #: a position and the sectors of a bio that is given to it
 Visit = tuple[int, int]
 
@@ -125,14 +124,8 @@ class _Fan:
                 yield child, low, given
 
     def _given(self, at: int, each: int) -> int:
-        match self.shapes[at].row:
-            case ParityRow(bypassed=True) if self.op == READ:
-                return each
-            case ParityRow():
-                return min(_BLOCK, each) if self.op == FLUSH else _BLOCK
-            case SnapshotRow(chunk=grain) | CacheRow(block=grain) if self.op != FLUSH:
-                return max(each, grain)
-        return each
+        row = self.shapes[at].row
+        return each if row is None else row.given(self.op, each)
 
     def _cut(self, at: int, size: int) -> tuple[int, int]:
         """Pieces that a position makes of a bio, wherever it begins, and the longest."""
@@ -154,11 +147,8 @@ class _Fan:
         shape = self.shapes[at]
         if self.op == FLUSH:
             return ()
-        match shape.row:
-            case CopiesRow(chunk=grain) | SnapshotRow(chunk=grain) | CacheRow(block=grain):
-                return (grain,)
-            case ParityRow(bypassed=True, chunk=grain) if self.op == READ:
-                return (grain,)
+        if shape.row is not None:
+            return (shape.row.grain(self.op),)
         chunks = [chunk for *_, chunk in shape.segments if chunk]
         ends = len(shape.segments) > 1
         shortest = min((end - begin for begin, end, *_ in shape.segments), default=0)
@@ -167,18 +157,8 @@ class _Fan:
     def _copies(self, at: int, each: int) -> tuple[int, bool]:
         """How often a piece goes down, and whether to all children or to one of them."""
         shape = self.shapes[at]
-        if shape.op_kind == arr.MIRROR:
+        if shape.op_kind == MIRROR:
             return 1, self.op != READ
-        match shape.row:
-            case CopiesRow(near=near, far=far):
-                return (near * far, False) if self.op not in (READ, FLUSH) else (1, self.op != READ)
-            case ParityRow(bypassed=True) if self.op == READ:
-                return 1, False
-            case ParityRow() if self.op not in (FLUSH, DISCARD):
-                blocks = each // _BLOCK + 2
-                return (
-                    (2 * blocks, True) if self.op != READ or shape.row.failed else (blocks, False)
-                )
-            case SnapshotRow() | CacheRow() if self.op != FLUSH:
-                return 2, True
+        if shape.row is not None:
+            return shape.row.copies(self.op, each)
         return 1, self.op == FLUSH

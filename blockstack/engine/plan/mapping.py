@@ -1,53 +1,24 @@
 """How a device maps a bio, as the core's numbers: op kind, segments, row, children."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blockstack.base.errors import ConfigError
 from blockstack.engine.plan import arrays as arr
-from blockstack.engine.plan.rows import (
-    ALIGNED_READ,
-    DRAINED,
-    FILLED,
-    FULL_STRIPE_IN_CALLER,
-    READ_IN_CALLER,
-    WHOLE,
-    WRITE_AROUND,
-    WRITE_BACK,
-    WRITE_THROUGH,
-    CacheRow,
-    CopiesRow,
+from blockstack.engine.plan.mappings import (
+    BY_DATA,
+    LEAF,
+    MAPPINGS,
+    MIRROR,
+    RAID10,
+    REMAP,
+    SEGMENTS,
     MappingRow,
-    ParityRow,
-    SnapshotRow,
+    copies_row,
 )
 from blockstack.kinds import Calls
 from blockstack.stack import Device, Stack
 
-_KINDS = {
-    "leaf": arr.LEAF,
-    "remap": arr.REMAP,
-    "segments": arr.SEGMENTS,
-    "stripe": arr.SEGMENTS,
-    "mirror": arr.MIRROR,
-    "raid10": arr.RAID10,
-    "raid456": arr.RAID456,
-    "snapshot-origin": arr.SNAPSHOT_ORIGIN,
-    "snapshot": arr.SNAPSHOT,
-    "paths": arr.PATHS,
-    "cache": arr.CACHE,
-}
-_CACHE_WRITES = {
-    "writeback": WRITE_BACK,
-    "writethrough": WRITE_THROUGH,
-    "writearound": WRITE_AROUND,
-}
 SPLITS = {"loop": arr.LOOP, "front": arr.FRONT, "rest": arr.REST, "rest-mapped": arr.REST_MAPPED}
-_PARITY = {
-    f"{owner}-raid{level}": (level, 2 if level == 6 else 1)
-    for owner in ("md", "dm")
-    for level in (4, 5, 6)
-}
 
 
 @dataclass(frozen=True)
@@ -72,7 +43,7 @@ class Shape:
     @property
     def both(self) -> bool:
         """Whether the data decide if an operation goes on in the caller or in the worker."""
-        return self.op_kind in (arr.RAID456, arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT, arr.CACHE)
+        return self.op_kind in BY_DATA
 
 
 def shape_of(stack: Stack, device: Device, calls: Calls) -> Shape:
@@ -85,27 +56,27 @@ def shape_of(stack: Stack, device: Device, calls: Calls) -> Shape:
     """
     kind = device.kind_entry
     if kind.role in ("leaf", "nic"):
-        return Shape(arr.LEAF)
+        return Shape(LEAF)
     if device.maps_itself:
         return _mapped(stack, device)
-    if kind.mapping not in _KINDS:
+    if kind.mapping not in MAPPINGS:
         raise ConfigError(
             "no such mapping in the core", path=f"devices.{device.name}", value=kind.mapping
         )
-    op_kind = _KINDS[kind.mapping]
-    if op_kind == arr.SEGMENTS:
+    op_kind, row = MAPPINGS[kind.mapping]
+    if op_kind == SEGMENTS:
         return _segments(device)
     children = tuple(
         (low.device, low.offset_sectors) for low in stack.lower(device.name) if low.role != "nic"
     )
-    return Shape(op_kind, _row(device, op_kind, calls), (), children)
+    return Shape(op_kind, row(device, calls), (), children)
 
 
 def next_boundary(shape: Shape, op: int, sector: int) -> int | None:
     """The first sector above ``sector`` at which the driver itself cuts; None: nowhere."""
     if op == arr.FLUSH:
         return None
-    if shape.op_kind == arr.SEGMENTS:
+    if shape.op_kind == SEGMENTS:
         begin, end, _, _, chunk = next(
             (s for s in shape.segments if sector < s[1]), shape.segments[-1]
         )
@@ -113,12 +84,7 @@ def next_boundary(shape: Shape, op: int, sector: int) -> int | None:
         if chunk:
             ends.append(begin + ((sector - begin) // chunk + 1) * chunk)
         return min(ends, default=None)
-    chunk = 0
-    match shape.row:
-        case CopiesRow() | SnapshotRow():
-            chunk = shape.row.chunk
-        case ParityRow(bypassed=True) if op == arr.READ:
-            chunk = shape.row.chunk
+    chunk = shape.row.grain(op) if shape.row is not None else 0
     return (sector // chunk + 1) * chunk if chunk else None
 
 
@@ -129,11 +95,11 @@ def _mapped(stack: Stack, device: Device) -> Shape:
     g = device.geometry
     if "dup" in g:
         return Shape(
-            arr.MIRROR,
+            MIRROR,
             children=tuple((device.on[0], i * g["member_sectors"]) for i in range(g["dup"])),
         )
     children = tuple((low.device, low.offset_sectors) for low in stack.lower(device.name))
-    return Shape(arr.RAID10, _copies(g), (), children)
+    return Shape(RAID10, copies_row(g), (), children)
 
 
 def _segments(device: Device) -> Shape:
@@ -143,54 +109,5 @@ def _segments(device: Device) -> Shape:
         rows.append((s.begin, s.end, len(children), len(s.members), s.chunk_sectors))
         children += zip(s.members, s.offsets, strict=True)
     if len(rows) == 1 and rows[0][3] == 1 and rows[0][4] == 0:
-        return Shape(arr.REMAP, children=tuple(children))
-    return Shape(arr.SEGMENTS, segments=tuple(rows), children=tuple(children))
-
-
-def _row(device: Device, op_kind: int, calls: Calls) -> MappingRow | None:
-    p = device.params
-    if op_kind == arr.RAID10:
-        return _copies(device.geometry)
-    if op_kind == arr.RAID456:
-        return _parity(device, calls)
-    if op_kind in (arr.SNAPSHOT_ORIGIN, arr.SNAPSHOT):
-        return SnapshotRow(p["chunk"], round(p["copied"] * WHOLE))
-    if op_kind == arr.CACHE:
-        cache = calls.cache
-        assert cache is not None  # a kind of this mapping has one in every generation
-        return CacheRow(
-            p["block"],
-            round(p["hits"] * WHOLE),
-            _CACHE_WRITES[cache.writes],
-            FILLED * cache.filled + DRAINED * cache.drained,
-        )
-    return None
-
-
-def _parity(device: Device, calls: Calls) -> ParityRow:
-    level, parity = _PARITY[device.kind]
-    own = calls.parity
-    assert own is not None  # a kind of this mapping has it in every generation
-    bypass = own.aligned_read and (own.aligned_read_degraded or not device.failed)
-    return ParityRow(
-        disks=len(device.on),
-        parity=parity,
-        chunk=device.params["chunk"],
-        level=level,
-        rmw=int(own.rmw),
-        failed=sum(1 << i for i in device.failed),
-        flags=FULL_STRIPE_IN_CALLER * own.full_stripe_in_caller
-        + ALIGNED_READ * bypass
-        + READ_IN_CALLER * own.read_in_caller,
-    )
-
-
-def _copies(g: Mapping[str, int]) -> CopiesRow:
-    return CopiesRow(
-        disks=g["disks"],
-        near=g["near_copies"],
-        far=g["far_copies"],
-        offset=g["far_offset"],
-        chunk=g["chunk_sectors"],
-        stride=g["stride_sectors"],
-    )
+        return Shape(REMAP, children=tuple(children))
+    return Shape(SEGMENTS, segments=tuple(rows), children=tuple(children))

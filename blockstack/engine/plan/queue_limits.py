@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from blockstack.base.errors import ConfigError
 from blockstack.base.units import SECTOR_BYTES, format_bytes
 from blockstack.engine.plan import arrays as arr
-from blockstack.engine.plan.arrays import DISCARD, FLUSH, FUA, WRITE
+from blockstack.engine.plan.arrays import DISCARD, FLUSH, FUA, WRITE, LimitRow
 from blockstack.engine.plan.mapping import Shape
-from blockstack.engine.plan.rows import LimitRow, SnapshotRow
+from blockstack.engine.plan.mappings import RAID456, SnapshotRow
 from blockstack.stack import Device
 from blockstack.stack.queue_limit_tree import DeviceLimits
 from blockstack.stack.queue_limits.numbers import (
@@ -101,7 +101,7 @@ def limit_rows(
     for device, shape, lower in walk:
         devices[device.name] = device
         n_sectors = longest.setdefault(device.name, max_sectors)
-        if shape.op_kind == arr.RAID456:
+        if shape.op_kind == RAID456:
             n_sectors = max(n_sectors, PAGE_SECTORS)
         elif isinstance(shape.row, SnapshotRow):  # copies whole chunks
             n_sectors = max(n_sectors, shape.row.chunk)

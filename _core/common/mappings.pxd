@@ -1,7 +1,20 @@
-# Rows of the plan whose words have a meaning of their own: per mapping, and of a queue's limits.
-# blockstack/engine/plan/rows.py has the same records for Python.
+# What a position does with a bio: a number each, and the row of those mappings that have numbers of
+# their own. blockstack/engine/plan/mappings.py has the same for Python.
 
 from common.numbers cimport i64
+
+cdef enum:              # what a position does with a bio (PlanArrays.op_kind)
+    LEAF = 0
+    REMAP = 1
+    SEGMENTS = 2
+    MIRROR = 3
+    RAID10 = 4
+    RAID456 = 5
+    SNAPSHOT_ORIGIN = 6
+    SNAPSHOT = 7
+    PATHS = 8           # every bio takes one of the children
+    CACHE = 9           # origin and cache
+    NMAPPINGS = 10
 
 cdef enum:
     ROW_WORDS = 8               # of a mapping's row, whatever the mapping
@@ -53,17 +66,3 @@ cdef union MappingRow:          # of one position: op_kind tells which, the othe
     CopiesRow copies
     SnapshotRow snapshot
     CacheRow cache
-
-cdef struct LimitRow:           # of one position and operation, in sectors
-    i64 most                    # the longest piece
-    i64 memory                  # what the segments allow; 0: anything
-    i64 chunk                   # no piece crosses a multiple; 0: none. LIMIT_DISCARD: granularity
-    i64 physical                # block, a power of two. LIMIT_DISCARD: the granularity's alignment
-    i64 logical                 # block, a power of two
-    i64 how                     # NO_LIMIT .. LIMIT_DISCARD
-
-cdef enum:              # how a queue's limits split a bio
-    NO_LIMIT = 0
-    LIMIT_REST = 1              # the rest is given back before the front goes on
-    LIMIT_FRONT = 2             # the front goes on first
-    LIMIT_DISCARD = 3
