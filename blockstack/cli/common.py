@@ -128,7 +128,7 @@ def open_host(
     narrowed: Narrowed | None = None,
 ) -> tuple[Config, Imported]:
     """A host as a config: its kernel is the host's own or stands for it, its workload mixed."""
-    first = Path(sources[0]).name if sources else ""
+    first = "stdin" if list(map(str, sources)) == ["-"] else Path(sources[0]).name
     host = read_sources(sources)
     if narrowed is not None:
         narrowed.tell(host)

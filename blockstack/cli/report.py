@@ -12,7 +12,6 @@ from blockstack.base.errors import BlockstackError
 from blockstack.base.units import parse_count
 from blockstack.cli.application import app
 from blockstack.cli.boundary import BAD_INPUT
-from blockstack.cli.check import hosts_of
 from blockstack.cli.common import (
     STATUS,
     JsonOpt,
@@ -24,6 +23,7 @@ from blockstack.cli.common import (
     open_host,
     show_notes,
 )
+from blockstack.cli.fleet import hosts_of
 from blockstack.cli.terminal import errors, say
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.sniff import is_source
