@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from blockstack.engine.study.nesting import LayersThatFit, max_layers
     from blockstack.engine.study.stackmap import stack_map
     from blockstack.engine.study.survey import growth, headroom_grid
+    from blockstack.engine.study.words import by_words
     from blockstack.kernel import PROFILES, RULES, FrameTable, Kernel, Platform, load_kernel
     from blockstack.present import plots as plot
     from blockstack.results.result import Explanation, Frame, Result, TaskDepth
@@ -63,6 +64,7 @@ __all__ = [
     "Tornado",
     "Workload",
     "amplification",
+    "by_words",
     "capacity",
     "explain",
     "growth",
@@ -110,6 +112,7 @@ _FROM = {
     "Tornado": "blockstack.engine.study.levers",
     "Workload": "blockstack.workload",
     "amplification": "blockstack.engine.study.amplification",
+    "by_words": "blockstack.engine.study.words",
     "capacity": "blockstack.engine.capacity.run",
     "explain": "blockstack.engine.depth.explain",
     "growth": "blockstack.engine.study.survey",

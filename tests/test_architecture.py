@@ -289,6 +289,7 @@ def test_public_face_is_pinned():
             "Tornado",
             "Workload",
             "amplification",
+            "by_words",
             "capacity",
             "explain",
             "growth",

@@ -28,6 +28,7 @@ from blockstack.cli.terminal import errors, printer
 from blockstack.hosts.narrow import Narrowed
 from blockstack.kernel import PROFILES
 from blockstack.present.tables.fleet import FleetTable, fleet_summary, verdict_word
+from blockstack.results.result import TaskDepth
 
 #: columns of --csv, before and behind the headroom on each kernel
 _FIRST = (
@@ -42,7 +43,15 @@ _FIRST = (
     "headroom_bytes",
     "exact",
 )
-_LAST = ("at_most", "left_out", "why", "kernel_assumed")
+_LAST = (
+    "at_most",
+    "left_out",
+    "why",
+    "kernel_assumed",
+    "other_build_bytes",
+    "published_bytes",
+    "published_fits",
+)
 
 
 @app.command(epilog="Example: `blockstack check 'captures/*.tar.gz' --csv > fleet.csv`")
@@ -171,4 +180,13 @@ def _cells(row: HostRow, kernels: Sequence[str]) -> list[object]:
         len(row.left_out),
         row.why,
         row.kernel_assumed,
+        *_in_its_time(d),
     ]
+
+
+def _in_its_time(deepest: TaskDepth | None) -> list[str]:
+    """How deep it was in its time, as far as that is known (kernels of 2.6)."""
+    if deepest is None or not deepest.published_bytes:
+        return [""] * 3
+    depths = " ".join(map(str, deepest.published_bytes))
+    return [str(deepest.other_build_bytes or ""), depths, verdict_word(deepest.published_fits)]

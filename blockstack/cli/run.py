@@ -182,7 +182,8 @@ def _show_runs(case: Config, kernel: Kernel, results: Sequence[Result], judged: 
         out.print(table)
     out.print(Text(f"* the kernel's own rule; verdict by {judged.submission}", "dim"))
     out.print(Text(f"\nTasks under {judged.submission}", "bold"))
-    out.print(tables.tasks_table(judged.tasks, out.width))
+    for table in tables.tasks_tables(judged.tasks, out.width):
+        out.print(table)
     for line in tables.why_lines(judged.tasks):
         out.print(line)
     irq = judged.interrupts

@@ -103,6 +103,9 @@ class Generation:
     edges : tuple of (caller, callee)
         Indirect calls of the block core that are the same for every stack.
     cuts : tuple of (caller, callee, reason)
+    published_factor : tuple of float
+        How much deeper stack dumps that were published at the time are than the same chains in the
+        shipped table, least and most; empty: unknown.
     note : str
         How far the shipped table of this generation can be trusted, with the source.
     assumed : mapping of str to int
@@ -162,6 +165,7 @@ class Generation:
     edges: tuple[EdgeText, ...] = ()
     cuts: tuple[CutText, ...] = ()
     note: str = ""
+    published_factor: tuple[float, ...] = ()
     assumed: Mapping[str, int] = field(default_factory=dict)
     roots: Mapping[tuple[str, str], Root] = field(default_factory=dict)
     allocations: tuple[CutText, ...] = ()

@@ -13,6 +13,7 @@ from blockstack.generations.v2_6_18 import (
     IRQ_CUTS,
     IRQ_FILES,
     LIMITS,
+    PUBLISHED_FACTOR,
     i386_roots,
 )
 
@@ -35,6 +36,7 @@ V2_6_24 = Generation(
     edges=EDGES,
     cuts=CUTS,
     note=COMPILER,
+    published_factor=PUBLISHED_FACTOR,
     roots=i386_roots(64, 8) | IRQ_ROOTS,
     allocations=ALLOCATIONS,
     budgets=BUDGETS,

@@ -73,6 +73,9 @@ class TaskDepth(SaysTask):
     other_build_bytes : int
         Its depth as the same source was built with the flags of its time (kernels of 2.6); 0: no
         such build.
+    published_bytes : tuple of int
+        What its depth would be if it were as much deeper as stack dumps that were published at the
+        time are than the same chains here (kernels of 2.6); empty: none were.
     reasons : tuple of str
         The parts of ``why``.
     """
@@ -94,6 +97,14 @@ class TaskDepth(SaysTask):
     direction: str = field(default="", compare=False)
     reasons: tuple[str, ...] = field(default=(), compare=False)
     other_build_bytes: int = 0
+    published_bytes: tuple[int, ...] = ()
+
+    @property
+    def published_fits(self) -> bool | None:
+        """Whether those depths fit, with what may come on top; None: some do, or there are none."""
+        on_top = self.interrupts_bytes + self.budget_bytes
+        found = {depth + on_top <= self.limit_bytes for depth in self.published_bytes}
+        return found.pop() if len(found) == 1 else None
 
     @property
     def headroom_bytes(self) -> int:
@@ -111,7 +122,11 @@ class TaskDepth(SaysTask):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return asdict(self) | {"headroom_bytes": self.headroom_bytes, "assumed": self.assumed}
+        return asdict(self) | {
+            "headroom_bytes": self.headroom_bytes,
+            "assumed": self.assumed,
+            "published_fits": self.published_fits,
+        }
 
 
 def check_version(data: Mapping[str, Any], path: str) -> None:

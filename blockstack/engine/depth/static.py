@@ -288,9 +288,10 @@ class StaticTasks:
             or max(depth, other) + on_top.interrupts_bytes + budget <= limit
         ):
             return on_top
-        found = self._scheduled if name.what == "reclaim" else self._reclaimed
-        deeper = max(depth, found.get(str(name), depth + budget))
-        return replace(on_top, budgets={}, budgeted_bytes=deeper)
+        ours, theirs = self._scheduled if name.what == "reclaim" else self._reclaimed
+        deeper = max(depth, ours.get(str(name), depth + budget))
+        in_other = max(other, theirs.get(str(name), other + budget)) if other else 0
+        return replace(on_top, budgets={}, budgeted_bytes=deeper, other_budgeted_bytes=in_other)
 
     @cached_property
     def _other(self) -> Mapping[str, int]:
@@ -299,15 +300,21 @@ class StaticTasks:
         return {} if other is None else self._on(other).depths()
 
     @cached_property
-    def _reclaimed(self) -> Mapping[str, int]:
-        """Every task's depth with page reclaim below the allocations that may wait."""
-        following = self.plan.kernel.following("reclaim", "schedule")
-        return self._on(replace(following, other_data="")).depths()
+    def _reclaimed(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """Every task's depth with page reclaim below the allocations that may wait, in the kernel
+        and in its other build."""
+        return self._followed("reclaim", "schedule")
 
     @cached_property
-    def _scheduled(self) -> Mapping[str, int]:
+    def _scheduled(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """The same for what runs under reclaim: it sleeps and wakes, too."""
-        return self._on(replace(self.plan.kernel.following("schedule"), other_data="")).depths()
+        return self._followed("schedule")
+
+    def _followed(self, *budgets: str) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        kernel, other = self.plan.kernel, self.plan.kernel.other_build
+        ours = self._on(replace(kernel.following(*budgets), other_data="")).depths()
+        theirs = {} if other is None else self._on(other.following(*budgets)).depths()
+        return ours, theirs
 
     def _on(self, kernel: Kernel) -> "StaticTasks":
         """The same tasks on another form of the kernel."""
@@ -337,7 +344,9 @@ class StaticTasks:
 
     def on_top(self, context: str) -> OnTop:
         """What may come on top of a task of this plan."""
-        return replace(self._on_top(context), doubt=self.plan.kernel.doubt)
+        kernel = self.plan.kernel
+        found = replace(self._on_top(context), doubt=kernel.doubt)
+        return replace(found, factor=kernel.generation.published_factor)
 
     def _on_top(self, context: str) -> OnTop:
         kernel, platform = self.plan.kernel, self.plan.kernel.platform
@@ -347,7 +356,9 @@ class StaticTasks:
         if context in ("softirq", "hardirq"):
             struck = 0 if platform.irq_limit_bytes else self._deepest_task
             return OnTop(struck_bytes=struck, missing=missing)
-        budgets = {name: path.bytes for name, path in kernel.rows.budgets().items()}
+        builds = [kernel.rows] + ([] if kernel.other_build is None else [kernel.other_build.rows])
+        found = [rows.budgets() for rows in builds]
+        budgets = {name: max(one[name].bytes for one in found) for name in found[0]}
         if platform.irq_stacks == "separate":
             missing += platform.irq_entry_missing
             return OnTop(platform.irq_entry_bytes, budgets, missing=missing)

@@ -42,6 +42,10 @@ class OnTop:
         its budgets are as `budgets` says.
     other_bytes : int
         Its depth in another build of the same kernel; 0: there is none.
+    other_budgeted_bytes : int
+        The same with page reclaim or sleep, where the search followed them; 0: it did not.
+    factor : tuple of float
+        How much deeper the published dumps of such kernels are than these tables; empty: unknown.
     """
 
     interrupts_bytes: int = 0
@@ -51,6 +55,8 @@ class OnTop:
     doubt: str = ""
     budgeted_bytes: int | None = None
     other_bytes: int = 0
+    other_budgeted_bytes: int = 0
+    factor: tuple[float, ...] = ()
 
 
 def _over_both(
@@ -59,15 +65,23 @@ def _over_both(
     """The verdict over both builds: it fits only if both do, and overflows only if both do."""
     if not on_top.other_bytes:
         return fits
-    more = on_top.interrupts_bytes + max(0, (on_top.budgeted_bytes or depth) - depth)
-    other = on_top.other_bytes + more <= limit_bytes
+    more = max([*on_top.budgets.values(), (on_top.budgeted_bytes or depth) - depth, 0])
+    deepest = max(
+        on_top.other_bytes + (0 if on_top.other_budgeted_bytes else more),
+        on_top.other_budgeted_bytes,
+    )
+    other = deepest + on_top.interrupts_bytes <= limit_bytes
     if fits is None or fits == other:
         return fits
     ours, theirs = ("fits", "overflows") if fits else ("overflows", "fits")
-    why.append(
-        f"{ours} as built by gcc 11, {theirs} with the flags of 2005: {on_top.other_bytes:,} bytes"
-    )
+    why.append(f"{ours} as built by gcc 11, {theirs} with the flags of 2005: {deepest:,} bytes")
     return None
+
+
+def _budget(on_top: OnTop, depth: int) -> int:
+    """What page reclaim or the scheduler put on top of the deeper build."""
+    in_other = on_top.other_budgeted_bytes - max(depth, on_top.other_bytes)
+    return max([*on_top.budgets.values(), (on_top.budgeted_bytes or 0) - depth, in_other, 0])
 
 
 def task_depth(
@@ -140,10 +154,11 @@ def task_depth(
         frames,
         "simulated" if reached else "bound",
         on_top.interrupts_bytes + on_top.struck_bytes,
-        max([*on_top.budgets.values(), (on_top.budgeted_bytes or 0) - depth, 0]),
+        _budget(on_top, depth),
         work=name.what,
         device=name.device,
         direction=direction,
         reasons=tuple(why),
         other_build_bytes=on_top.other_bytes,
+        published_bytes=tuple(round(depth * f) for f in on_top.factor),
     )

@@ -16,6 +16,7 @@ from blockstack.present.plots.stack import stack
 from blockstack.present.plots.sweep import curves, field, front, small_multiples
 from blockstack.present.plots.tornado import tornado
 from blockstack.present.plots.validation import validated
+from blockstack.present.plots.words import tasks
 from blockstack.present.style import save
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "save",
     "small_multiples",
     "stack",
+    "tasks",
     "tornado",
     "validated",
 ]

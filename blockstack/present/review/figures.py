@@ -21,6 +21,7 @@ from blockstack.engine.study.journey import journey, sample_depths
 from blockstack.engine.study.levers import headroom_levers
 from blockstack.engine.study.stackmap import alike_devices, stack_map
 from blockstack.engine.study.survey import growth, headroom_grid
+from blockstack.engine.study.words import by_words, parameter_of
 from blockstack.kernel import PROFILES, Kernel, load_kernel
 from blockstack.present import plots
 from blockstack.results.validation import Validation
@@ -53,6 +54,11 @@ class Subject:
         Rules, one column each; none: the recursive rule beside a serialised one.
     kernels : tuple of str
         For what shows several; none: all shipped ones that can run the stack.
+    parameter : str
+        ``DEVICE.KEY`` whose words stand beside each other; empty: the first that chooses a source's
+        call path, if there is one.
+    words : tuple of str
+        Of them; none: all that the kernel has.
     machine : Machine
     recorded : callable
         What is recorded of measured stacks: ``blockstack.validation.files.recorded``.
@@ -67,6 +73,8 @@ class Subject:
     iodepth: int = _IODEPTH
     submissions: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
+    parameter: str = ""
+    words: tuple[str, ...] = ()
     machine: Machine = field(default_factory=Machine)
     recorded: Callable[[], Sequence[Validation]] = tuple
 
@@ -216,6 +224,18 @@ def _growth(it: Subject) -> Figure:
     return Figure(plots.growth(found), found.to_dict())
 
 
+def _tasks(it: Subject) -> Figure:
+    found = by_words(
+        it.stack,
+        kernel=it.kernel,
+        parameter=it.parameter or parameter_of(it.stack),
+        words=it.words,
+        submission=it.submissions[0] if it.submissions else None,
+        workload=it.workload,
+    )
+    return Figure(plots.tasks(found), found.to_dict())
+
+
 def _heat(it: Subject) -> Figure:
     cells = headroom_grid(it.stack, workload=it.workload)
     return Figure(plots.heat(cells, it.stack.name), [asdict(cell) for cell in cells])
@@ -285,6 +305,18 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "bios": Option("--bios", "Of each run.", str, "20k", read=parse_count),
     "kind": Option("--kind", "Whose layers.", str, "dm-linear"),
+    "parameter": Option(
+        "--parameter",
+        "DEVICE.KEY whose words stand side by side; the source's, if one chooses its call path.",
+        str | None,
+        read=lambda given: given or "",
+    ),
+    "words": Option(
+        "--word",
+        "Of the parameter, in order; all that the kernel has.",
+        list[str] | None,
+        read=lambda given: tuple(given or ()),
+    ),
     "threads": Option("--threads", "How many stacks.", int, 10_000, least=1),
     "iodepth": Option("--iodepth", "Bios in flight.", int, _IODEPTH, least=1),
 }
@@ -312,6 +344,11 @@ FIGURES: Mapping[str, Row] = {
         "Depth against the number of nested layers: submission and completion.",
         _growth,
         (*_OWN, "kind"),
+    ),
+    "tasks": Row(
+        "What each task needs of its stack, and what a word of a parameter takes off it.",
+        _tasks,
+        (*_OWN, "parameter", "words", "submissions"),
     ),
     "heat": Row("Headroom on every shipped kernel and thread size.", _heat),
     "distribution": Row("How deep the bios go, and what an interrupt adds.", _distribution, _OWN),

@@ -18,7 +18,7 @@ from blockstack.present import plots
 from blockstack.present.export.folded import folded, speedscope
 from blockstack.present.review.figures import FIGURES, Subject, draw
 from blockstack.present.style import COLOURS, ink
-from blockstack.present.tables.depth import reasons
+from blockstack.present.tables.depth import in_its_time, published, reasons
 from blockstack.results.result import Explanation, Frame, TaskDepth
 
 _STATES = {True: "fits", False: "over", None: "unknown"}
@@ -168,6 +168,7 @@ def write_review(
                     word=_WORDS[pack.fits],
                     states=_STATES,
                     words=_WORDS,
+                    published=published,
                     rows=sorted(views, key=lambda v: v["worst"].headroom_bytes),
                 )
             ),
@@ -249,6 +250,7 @@ def _view(section: Section, figures: Sequence[dict[str, str]]) -> dict[str, Any]
         "sentence": _sentence(worst),
         "reasons": why[:6],
         "worst": worst,
+        "in_its_time": in_its_time(worst),
         "tasks": sorted(found.tasks, key=lambda t: t.headroom_bytes),
         "layers": [asdict(row) for row in layers],
         "no_layers": no_layers,

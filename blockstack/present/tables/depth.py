@@ -70,13 +70,20 @@ def _runs_table(results: Sequence[Result], own_rule: str, heads: tuple[str, ...]
     return table
 
 
-def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = 24) -> Table:
+#: rows of a table of tasks
+_MOST = 24
+
+
+def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = _MOST) -> Table:
     """One row per task: peak, limit, verdict and how it was found; the worst first."""
     wide = width >= 100
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not wide)
     table.add_column("task", overflow="fold")
     table.add_column("stack of", no_wrap=True)
     for head in ("peak B", "limit B", "headroom B") if wide else ("peak B", "headroom B"):
+        table.add_column(head, justify="right", no_wrap=True)
+    more = _more_heads(tasks) if width >= WIDE else ()
+    for head in more:
         table.add_column(head, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     if wide:
@@ -91,6 +98,7 @@ def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = 24) -
                 peak,
                 f"{task.limit_bytes:,}",
                 headroom,
+                *_more_cells(task, more),
                 verdict(task),
                 task.how,
             )
@@ -99,6 +107,64 @@ def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = 24) -
     if len(rows) > most:
         table.add_row(f"… and {len(rows) - most} more with more headroom")
     return table
+
+
+def tasks_tables(tasks: Sequence[TaskDepth], width: int = WIDE) -> list[Table]:
+    """`tasks_table`; on a narrow terminal how deep they were in their time is a second one."""
+    heads = _more_heads(tasks)
+    if width >= WIDE or not heads:
+        return [tasks_table(tasks, width)]
+    more = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=width < 100)
+    more.add_column("task, in its time", overflow="fold")
+    for head in heads:
+        more.add_column(head, justify="right", no_wrap=True)
+    for task in sorted(tasks, key=lambda t: t.headroom_bytes)[:_MOST]:
+        more.add_row(task.task, *_more_cells(task, heads))
+    return [tasks_table(tasks, width), more]
+
+
+#: columns of kernels that were built otherwise in their time
+_OTHER_BUILD, _PUBLISHED = "other\nbuild B", "as published\ndumps B"
+
+
+def _more_heads(tasks: Sequence[TaskDepth]) -> tuple[str, ...]:
+    """What else is known of how deep these tasks were in their time."""
+    told = {
+        _OTHER_BUILD: any(task.other_build_bytes for task in tasks),
+        _PUBLISHED: any(task.published_bytes for task in tasks),
+    }
+    return tuple(head for head, there in told.items() if there)
+
+
+def _more_cells(task: TaskDepth, heads: Sequence[str]) -> list[str]:
+    """The same build's flags of its time; the range that published dumps give, with a verdict."""
+    cells = {
+        _OTHER_BUILD: f"{task.other_build_bytes:,}" if task.other_build_bytes else "",
+        _PUBLISHED: published(task),
+    }
+    return [cells[head] for head in heads]
+
+
+def published(task: TaskDepth) -> str:
+    """``5,444-5,863 over``: a task's depth if it were as deep as published dumps of the time."""
+    if not task.published_bytes:
+        return ""
+    word = {True: "fits", False: "over", None: "may not fit"}[task.published_fits]
+    return "-".join(f"{n:,}" for n in task.published_bytes) + f" {word}"
+
+
+def in_its_time(task: TaskDepth) -> str:
+    """The same as a sentence; empty where neither is known."""
+    said = []
+    if task.other_build_bytes:
+        said.append(f"with the flags of its time {task.other_build_bytes:,} bytes")
+    if task.published_bytes:
+        word = {True: "would fit", False: "would overflow", None: "may overflow"}
+        depths = " to ".join(f"{n:,}" for n in task.published_bytes)
+        said.append(
+            f"as deep as published stack dumps {depths} bytes, which {word[task.published_fits]}"
+        )
+    return f"{task.task}: {'; '.join(said)}" if said else ""
 
 
 def path_table(path: Sequence[Frame]) -> Table:
@@ -151,8 +217,9 @@ def explanation_view(found: Explanation, whole: bool = False, width: int = WIDE)
             f" on {found.kernel}, submission {found.submission}{_what_if(found.provenance)}: ",
             verdict(found),
         ),
-        tasks_table(found.tasks, width),
+        *tasks_tables(found.tasks, width),
         *why_lines(found.tasks),
+        *(Text(line, "dim") for line in [in_its_time(found.worst)] if line),
     ]
     for task in found.tasks if whole else (found.worst,):
         parts += [
