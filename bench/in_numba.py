@@ -54,6 +54,12 @@ def mulhi(a: Any, b: Any) -> Any:
 
 
 @njit
+def picked(sector: int, count: int) -> Any:
+    """One of `count` for a region of 64 KiB."""
+    return mulhi(mix64(U(sector >> 7) + U(1)), U(count))
+
+
+@njit
 def piece_end(rows: Any, segs: Any, p: int, sector: int, end: int) -> int:
     if rows[p, KIND] != SEGMENTS:
         return end
@@ -96,7 +102,7 @@ def piece(
     if kind == MIRROR:
         count = rows[p, KID_END] - first
         for k in range(count):
-            if op != READ or k == (sector >> 7) % count:
+            if op != READ or U(k) == picked(sector, count):
                 n = put(bios, n, kids[first + k, 0], sector + kids[first + k, 1], nr)
     return n
 

@@ -26,12 +26,14 @@ cdef struct ParityRow:          # RAID456
     i64 level                   # 4: parity on the last member; 5, 6: left-symmetric
     i64 rmw                     # read-modify-write is allowed
     i64 failed                  # a bit per member
-    i64 flags                   # FULL_STRIPE_IN_CALLER | ALIGNED_READ | READ_IN_CALLER
+    i64 flags                   # FULL_STRIPE_IN_CALLER | .. | JOINED_WRITES
+    i64 row                     # sectors that are handled as one; 0: 8, a page, as the kernel does
 
 cdef enum:
     FULL_STRIPE_IN_CALLER = 1   # a write of a whole stripe is issued by the caller
     ALIGNED_READ = 2            # a read inside one chunk goes past the stripe cache
     READ_IN_CALLER = 4          # a read through the stripe cache is issued by the caller
+    JOINED_WRITES = 8           # a write finds the rest of its stripe in the stripe cache
 
 cdef struct CopiesRow:          # RAID10
     i64 disks

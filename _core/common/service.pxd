@@ -17,6 +17,7 @@ cdef enum:              # ServicePlan.flags
     BACKGROUND = 2      # the bio completes without it (write-behind)
     RELEASE = 4         # gives a token back
     CALLER = 8          # runs in the submitting task: its end is the end of submission
+    SPREAD = 16         # at one of `spread` like stations in a row, by the place's hash: a die
 
 cdef enum:              # Load.mode: how bios arrive
     CLOSED = 0          # jobs x depth bios circulate

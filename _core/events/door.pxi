@@ -7,8 +7,8 @@ cdef object MOST_STREAMS = 64           # each with histograms of 2.7 MB
 cdef tuple SERVICE_FIELDS = (           # name, dtype, length
     ("kind", "uint8", "S"), ("dist", "uint8", "S"), ("servers", "int32", "S"),
     ("pool", "int32", "S"), ("merge", "uint8", "S"), ("lookahead", "int32", "S"),
-    ("most_sectors", "int64", "S"), ("disk_ns", "float64", "S4"), ("quantiles", "float64", "Q"),
-    ("table", "int32", "S"), ("cores", "int32", "C"),
+    ("most_sectors", "int64", "S"), ("disk_ns", "float64", "S5"), ("quantiles", "float64", "Q"),
+    ("table", "int32", "S"), ("spread", "int32", "S"), ("cores", "int32", "C"),
     ("node_start", "int32", "T1"), ("op", "uint8", "T"), ("bio_bytes", "int64", "T"),
     ("station", "int32", "N"), ("flags", "uint8", "N"), ("random_ns", "float64", "N"),
     ("constant_ns", "float64", "N"), ("sector", "int64", "N"), ("end", "int64", "N"),
@@ -23,7 +23,7 @@ cdef size_t _address(array) except? 0:
 def _fields(plan):
     sizes = {"S": len(plan.kind), "C": len(plan.cores), "T": len(plan.op), "N": len(plan.station),
              "E": len(plan.succ), "Q": len(plan.quantiles)}
-    sizes |= {"S4": 4 * sizes["S"], "T1": sizes["T"] + 1, "N1": sizes["N"] + 1}
+    sizes |= {"S5": 5 * sizes["S"], "T1": sizes["T"] + 1, "N1": sizes["N"] + 1}
     if not (sizes["S"] and sizes["T"] and sizes["N"]):
         raise ValueError("station: at least one station, one template and one node")
     out = {}
@@ -45,6 +45,8 @@ def _check_stations(f):
     _rule(f["kind"] > TOKENS, "kind", "no such kind of station")
     _rule(f["dist"] > DISK, "dist", "no such distribution")
     _rule(f["servers"] < 1, "servers", "at least one")
+    _rule((f["spread"] < 1) | (np.arange(len(f["spread"])) + f["spread"] > len(f["spread"])),
+          "spread", "as many stations as there are from here on")
     _rule((f["pool"] < -1) | (f["pool"] >= len(f["cores"])), "pool", "no such pool")
     _rule((f["kind"] != QUEUE) & ((f["pool"] >= 0) | (f["merge"] != 0) | (f["dist"] == DISK)),
           "kind", "only a queue has a pool, merges, or a moving head")
@@ -70,6 +72,8 @@ def _check_nodes(f, jobs):
     _check_csr("succ_start", f["succ_start"], len(f["succ"]), 0)
     last = f["station"].astype(np.int64) + np.where(f["flags"] & PER_JOB, jobs - 1, 0)
     _rule((f["station"] < 0) | (last >= stations), "station", "no such station")
+    tokens = f["kind"][f["station"]] == TOKENS
+    _rule(tokens & ((f["flags"] & SPREAD) != 0), "flags", "a token is of one station")
     for name in ("random_ns", "constant_ns"):
         _rule(~np.isfinite(f[name]) | (f[name] < 0) | (f[name] > 1e15), name, "not a time")
     _rule(f["node_op"] >= NOPS, "node_op", "no such op")
@@ -77,7 +81,6 @@ def _check_nodes(f, jobs):
     _rule((f["sector"] < 0) | (f["end"] < f["sector"]), "sector", "not a range")
     _rule(f["bio_bytes"] < 0, "bio_bytes", "not a size")
     releases = (f["flags"] & RELEASE) != 0
-    tokens = f["kind"][f["station"]] == TOKENS
     _rule(releases & ~tokens, "flags", "only a token is given back")
     template = np.repeat(np.arange(len(f["op"])), np.diff(f["node_start"]))
     local = np.arange(nodes) - f["node_start"][template]
@@ -226,9 +229,11 @@ cdef class _Sim:
             st.lookahead = f["lookahead"][i]
             st.most_sectors = f["most_sectors"][i]
             st.head = st.tail = NONE
+            st.picks = <u64>1 << 40         # apart from the draws of service times
             st.key = mix64(key + (<u64>i + 1) * <u64>0xD1B54A32D192ED03ULL)
-            st.seek_ns, st.seek_root_ns, st.period_ns, st.expire_ns = (
-                float(x) for x in f["disk_ns"][4 * i:4 * i + 4])
+            st.seek_ns, st.seek_root_ns, st.period_ns, st.expire_ns, st.pass_ns = (
+                float(x) for x in f["disk_ns"][5 * i:5 * i + 5])
+            st.spread = f["spread"][i]
             if st.dist == EMPIRICAL:
                 st.quantile = (<const double *>_address(f["quantiles"])
                                + QUANTILES * <i32>f["table"][i])

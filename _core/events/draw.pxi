@@ -3,6 +3,7 @@
 
 cdef enum:
     PICKS = 64              # most visits that a scheduler looks through
+    PASSED = 4096           # sectors that a head may let pass: about two tracks
 
 
 cdef inline u64 number(u64 key, u64 *draws) noexcept nogil:
@@ -40,6 +41,8 @@ cdef double reach(const Station *st, i64 sector, double now) noexcept nogil:
     cdef double ns, turn
     if away == 0:
         return 0.0
+    if 0 < away <= PASSED and away * st.pass_ns < st.seek_ns + 0.5 * st.period_ns:
+        return away * st.pass_ns    # the head stays: it lets a parity chunk pass
     ns = st.seek_ns + st.seek_root_ns * sqrt(<double>(away if away > 0 else -away))
     if st.period_ns > 0.0:
         turn = (now + ns) / st.period_ns

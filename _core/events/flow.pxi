@@ -14,8 +14,14 @@ cdef inline u32 stream_of(Sim *s, u32 job, bint plain) noexcept nogil:
 
 
 cdef inline u32 station_of(Sim *s, const Node *n, u32 bio, bint plain) noexcept nogil:
+    """Where a visit goes. Which of like stations is a draw of its own: a place's bits are mixed by
+    the drive's own map, and the same template stands for many places."""
+    cdef Station *st
     if not plain and n.flags & PER_JOB:
         return n.station + s.bios[bio].job
+    if not plain and n.flags & SPREAD:
+        st = &s.stations[n.station]
+        return n.station + <u32>mulhi(number(st.key, &st.picks), st.spread)
     return n.station
 
 
@@ -28,8 +34,9 @@ cdef inline void arrive(Sim *s, u32 slot, bint plain) noexcept nogil:
     """A visit's predecessors are done."""
     cdef Visit *v = &s.visits[slot]
     cdef const Node *n = &s.nodes[v.node]
-    cdef u32 number = station_of(s, n, v.bio, plain)
-    cdef Station *st = &s.stations[number]
+    cdef u32 at = station_of(s, n, v.bio, plain)
+    cdef Station *st = &s.stations[at]
+    v.at = at
     if not plain and n.flags & RELEASE:
         release(s, st, slot)
         return
@@ -51,7 +58,7 @@ cdef inline void arrive(Sim *s, u32 slot, bint plain) noexcept nogil:
     else:
         enqueue(s, st, slot)
         if not plain and st.pool >= 0:
-            start_waiting(s, number)
+            start_waiting(s, at)
 
 
 cdef void release(Sim *s, Station *st, u32 slot) noexcept nogil:
@@ -85,7 +92,7 @@ cdef void note(Sim *s, u32 slot) noexcept nogil:
         return
     row = &s.rows[6 * <size_t>s.n_rows]
     row[0] = <double>s.bios[v.bio].number
-    row[1] = <double>station_of(s, &s.nodes[v.node], v.bio, False)
+    row[1] = <double>v.at
     row[2] = <double>v.node
     row[3] = v.arrived
     row[4] = v.began

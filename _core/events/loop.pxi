@@ -34,8 +34,7 @@ cdef inline void leave(Sim *s, Station *st, u32 slot) noexcept nogil:
 
 cdef inline void done(Sim *s, u32 slot) noexcept nogil:
     cdef Visit *v = &s.visits[slot]
-    cdef u32 number = station_of(s, &s.nodes[v.node], v.bio, False)
-    cdef Station *st = &s.stations[number]
+    cdef Station *st = &s.stations[v.at]
     account(st, s.now)
     leave(s, st, slot)
     st.busy -= 1
@@ -44,7 +43,7 @@ cdef inline void done(Sim *s, u32 slot) noexcept nogil:
     st.free += 1
     if st.pool >= 0:
         give_core(s, st)
-    start_waiting(s, number)
+    start_waiting(s, v.at)
 
 
 cdef inline void done_plain(Sim *s, u32 slot) noexcept nogil:

@@ -54,6 +54,8 @@ cdef struct Visit:              # a node of a bio in flight
     u32 need                    # predecessors that are not done
     u32 node
     u32 bio
+    u32 at                      # station
+    u32 pad
 
 cdef struct Bio:
     double began
@@ -80,6 +82,7 @@ cdef struct Station:
     u32 lookahead
     u64 key
     u64 draws
+    u64 picks                   # of one of like stations
     double last                 # of the areas
     double area_here            # integral of the number in the station
     double area_busy
@@ -96,6 +99,8 @@ cdef struct Station:
     double seek_root_ns         # per square root of the sectors in between
     double period_ns            # one rotation
     double expire_ns            # a waiting visit goes first after this
+    double pass_ns              # to let one sector pass under the head
+    u32 spread                  # like stations from here on
     i64 at_sector
     i64 most_sectors            # of a merged batch
 

@@ -94,13 +94,13 @@ cdef inline Place raid10_place(const Node *n, const CopiesRow *r, u64 sector) no
 
 
 cdef inline size_t raid10_copies(State *s, const Node *n, const CopiesRow *r, size_t top,
-                                 Place place, u64 region, u64 nr) noexcept nogil:
+                                 Place place, u64 sector, u64 nr) noexcept nogil:
     """One copy for a read; all, in slot order, for the rest."""
     cdef u64 near = <u64>r.near, copies = near * <u64>r.far
     cdef Bio *out
     if n.op == READ:
         return raid10_read(s, n, top, place.disk, place.at, nr,
-                           region - divide(region, copies, n.delta) * copies)
+                           pick(sector, copies))
     if not room_for(s, top + copies):
         return top
     out = &s.buf[top]
@@ -118,7 +118,7 @@ cdef inline size_t raid10_copies(State *s, const Node *n, const CopiesRow *r, si
 cdef inline size_t raid10_piece(State *s, const Node *n, size_t top, u64 sector,
                                 u64 nr) noexcept nogil:
     cdef const CopiesRow *r = &s.plan.mapping[n.pos].copies
-    return raid10_copies(s, n, r, top, raid10_place(n, r, sector), sector >> 7, nr)
+    return raid10_copies(s, n, r, top, raid10_place(n, r, sector), sector, nr)
 
 
 cdef size_t raid10_pieces(State *s, const Node *n, size_t top, u64 sector, u64 end,
@@ -128,7 +128,7 @@ cdef size_t raid10_pieces(State *s, const Node *n, size_t top, u64 sector, u64 e
     cdef Place place = raid10_place(n, r, sector)
     cdef u64 down = n.chunk * <u64>r.far if r.offset else n.chunk
     cdef size_t before = top
-    top = raid10_copies(s, n, r, top, place, sector >> 7, stop - sector)
+    top = raid10_copies(s, n, r, top, place, sector, stop - sector)
     number(s, n, before, top, 0)
     place.at += stop - sector - n.chunk         # of the chunk's begin, once that is the next one's
     while stop < end and s.why == BAD_NONE:
@@ -139,7 +139,7 @@ cdef size_t raid10_pieces(State *s, const Node *n, size_t top, u64 sector, u64 e
             place.disk -= n.width
             place.at += down
         before = top
-        top = raid10_copies(s, n, r, top, place, sector >> 7, stop - sector)
+        top = raid10_copies(s, n, r, top, place, sector, stop - sector)
         number(s, n, before, top, <u32>s.pieces)
         s.pieces += 1
         s.splits += 1
@@ -207,7 +207,7 @@ cdef inline size_t piece(State *s, const Node *n, size_t top, u64 sector, u64 nr
     if n.kind == REMAP:
         return hand(s, n, top, 0, sector, nr, n.worker)
     if n.kind == MIRROR:
-        return hand(s, n, top, (sector >> 7) % n.nkids, sector, nr, n.worker)
+        return hand(s, n, top, pick(sector, n.nkids), sector, nr, n.worker)
     if n.kind == RAID10:
         return raid10_piece(s, n, top, sector, nr)
     if n.kind == RAID456:

@@ -6,10 +6,11 @@ cdef object MOST_NR = (1 << 31) - 1
 
 
 def _is_parity(row, count):
-    disks, parity, chunk, level, _, failed, _, _ = row
+    disks, parity, chunk, level, _, failed, _, block = row
     fine = (disks == count) & (count <= 62) & (parity >= 1) & (count > parity)
     fine &= (parity == np.where(level == 6, 2, 1)) & (level >= 4) & (level <= 6)
     fine &= (chunk > 0) & (chunk % 8 == 0) & (chunk <= MOST_NR)
+    fine &= (block % 8 == 0) & (chunk % np.maximum(block, 1) == 0)
     return fine & (failed < np.left_shift(np.int64(1), np.minimum(count, 62)))
 
 

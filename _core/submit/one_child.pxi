@@ -28,8 +28,7 @@ cdef inline Node *one_child(State *s, const Node *n, u64 *sector, u64 nr) noexce
         sector[0] = row * n.chunk + inside + kid.offset
         return &s.nodes[kid.node]
     if n.how == STEP_PICK:
-        chunk = sector[0] >> 7
-        kid = &n.kids[chunk - mulhi(chunk, n.width_inv) * n.width]
+        kid = &n.kids[pick(sector[0], n.width)]
         sector[0] += kid.offset
         return &s.nodes[kid.node]
     if n.how == STEP_SEGMENTS:

@@ -12,9 +12,12 @@ cdef struct Raid:
     bint full_here              # a full-stripe write is issued by the caller
     bint bypass                 # aligned reads go past the stripe cache
     bint read_here              # a read through the cache is issued by the caller
+    bint joined                 # neighbours fill what a write leaves of a stripe
+    u64 row                     # sectors of a row
 
 cdef struct Row:
     u64 at                      # sector on each member
+    u64 stripe
     u64 touched                 # member bits (data blocks that the bio touches)
     u64 whole                   # member bits (data blocks that it overwrites)
     u64 data                    # member bits of all data blocks
@@ -34,6 +37,8 @@ cdef inline Raid raid_of(State *s, const Node *n) noexcept nogil:
     raid.full_here = (r.flags & FULL_STRIPE_IN_CALLER) != 0
     raid.bypass = (r.flags & ALIGNED_READ) != 0
     raid.read_here = (r.flags & READ_IN_CALLER) != 0
+    raid.joined = (r.flags & JOINED_WRITES) != 0
+    raid.row = <u64>r.row if r.row else 8
     return raid
 
 
@@ -57,9 +62,9 @@ cdef inline u64 raid_parity(const Raid *r, u64 pd) noexcept nogil:
     return <u64>1 << pd | <u64>1 << (pd + 1 if pd + 1 < r.disks else 0)
 
 
-cdef inline size_t raid_send(State *s, const Node *n, size_t top, u64 members, u64 at, int kind,
-                             bint worker) noexcept nogil:
-    """8 sectors to each of `members`, highest first. kind: READ, or WRITE for the bio's own op."""
+cdef inline size_t raid_send(State *s, const Node *n, size_t top, u64 members, u64 at, u64 row,
+                             int kind, bint worker) noexcept nogil:
+    """A row's sectors to each of `members`, highest first. kind: READ, or WRITE for the bio's own op."""
     cdef const Kid *kid
     cdef u64 k
     cdef u32 node
@@ -72,7 +77,7 @@ cdef inline size_t raid_send(State *s, const Node *n, size_t top, u64 members, u
             node = (kid.job_read if kind == READ else kid.job) | <u32>JOB_BIT
         else:
             node = kid.node
-        top = emit(s, top, node, at + kid.offset, 8)
+        top = emit(s, top, node, at + kid.offset, row)
     return top
 
 
@@ -87,17 +92,17 @@ cdef size_t raid_read(State *s, const Node *n, size_t top, u64 sector, u64 nr) n
     cdef u64 at
     if r.bypass and (end - 1) // r.chunk == c and not (r.failed >> disk) & 1:
         return hand(s, n, top, disk, stripe * r.chunk + sector % r.chunk, nr, n.worker)
-    sector -= sector % 8
+    sector -= sector % r.row
     while sector < end and s.why == BAD_NONE:
         c = sector // r.chunk
         stripe = c // r.data
         disk = raid_disk(&r, first_parity(&r, stripe), c - stripe * r.data)
         at = stripe * r.chunk + sector - c * r.chunk
         if (r.failed >> disk) & 1:
-            top = raid_send(s, n, top, everyone & ~r.failed, at, READ, worker)
+            top = raid_send(s, n, top, everyone & ~r.failed, at, r.row, READ, worker)
         else:
-            top = raid_send(s, n, top, <u64>1 << disk, at, READ, worker)
-        sector += 8
+            top = raid_send(s, n, top, <u64>1 << disk, at, r.row, READ, worker)
+        sector += r.row
     return top
 
 
@@ -112,14 +117,15 @@ cdef inline Row raid_row(const Raid *r, u64 stripe, u64 block, u64 sector, u64 e
     cdef u64 begin = stripe * r.data * r.chunk + block
     cdef u64 dd, member
     row.at = stripe * r.chunk + block
+    row.stripe = stripe
     row.parity = raid_parity(r, pd)
     row.data = members_of(r.disks) & ~row.parity
     row.touched = 0
     row.whole = 0
     for dd in range(r.data):
         member = raid_disk(r, pd, dd)
-        row.touched |= <u64>(begin < end and begin + 8 > sector) << member
-        row.whole |= <u64>(begin >= sector and begin + 8 <= end) << member
+        row.touched |= <u64>(begin < end and begin + r.row > sector) << member
+        row.whole |= <u64>(begin >= sector and begin + r.row <= end) << member
         begin += r.chunk
     return row
 
@@ -129,12 +135,23 @@ cdef inline u64 raid_cost(const Raid *r, u64 members) noexcept nogil:
     return bits(members & ~r.failed) + 2 * r.disks * bits(members & r.failed)
 
 
+cdef inline u64 last_data(const Raid *r, const Row *row) noexcept nogil:
+    """The member of a stripe's last data chunk: a sequential stream comes to it last."""
+    return <u64>1 << raid_disk(r, first_parity(r, row.stripe), r.data - 1)
+
+
 cdef size_t raid_write_row(State *s, const Node *n, size_t top, const Raid *r,
                            const Row *row) noexcept nogil:
     cdef u64 live = members_of(r.disks) & ~r.failed
     cdef u64 reads, cost, rmw, rcw
     if row.whole == row.data:
-        return raid_send(s, n, top, live, row.at, WRITE, n.worker or not r.full_here)
+        return raid_send(s, n, top, live, row.at, r.row, WRITE, n.worker or not r.full_here)
+    if r.joined and row.touched == row.whole:       # what neighbours in flight fill
+        cost = row.touched
+        if last_data(r, row) & row.touched:
+            cost |= row.parity
+        return raid_send(s, n, top, cost & live, row.at, r.row, WRITE,
+                         n.worker or not r.full_here)
     rmw = raid_cost(r, row.touched | row.parity)
     rcw = raid_cost(r, row.data & ~row.whole)
     if r.rmw and rmw < rcw:
@@ -145,8 +162,8 @@ cdef size_t raid_write_row(State *s, const Node *n, size_t top, const Raid *r,
         cost = rcw
     if cost >= 2 * r.disks:
         reads = live
-    top = raid_send(s, n, top, reads & live, row.at, READ, True)
-    return raid_send(s, n, top, (row.touched | row.parity) & live, row.at, WRITE, True)
+    top = raid_send(s, n, top, reads & live, row.at, r.row, READ, True)
+    return raid_send(s, n, top, (row.touched | row.parity) & live, row.at, r.row, WRITE, True)
 
 
 cdef size_t raid_write(State *s, const Node *n, size_t top, u64 sector, u64 nr) noexcept nogil:
@@ -154,7 +171,7 @@ cdef size_t raid_write(State *s, const Node *n, size_t top, u64 sector, u64 nr) 
     cdef Raid r = raid_of(s, n)
     cdef Row row
     cdef u64 end = sector + nr
-    cdef u64 at = sector - sector % 8
+    cdef u64 at = sector - sector % r.row
     cdef u64 c, stripe, block
     while at < end and s.why == BAD_NONE:
         c = at // r.chunk
@@ -163,7 +180,7 @@ cdef size_t raid_write(State *s, const Node *n, size_t top, u64 sector, u64 nr) 
         if c - stripe * r.data == r.data - 1 or at + r.chunk >= end:
             row = raid_row(&r, stripe, block, sector, end)
             top = raid_write_row(s, n, top, &r, &row)
-        at += 8
+        at += r.row
     return top
 
 

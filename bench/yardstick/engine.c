@@ -78,8 +78,7 @@ INLINE struct node *one_child(struct engine *e, const struct node *n, u64 *secto
         return e->nodes + kid->node;
     }
     if (n->how == HOW_PICK) {
-        chunk = *sector >> 7;
-        kid = n->kids + (chunk - mulhi(chunk, n->width_inv) * n->width);
+        kid = n->kids + pick(*sector, n->width);
         *sector += kid->offset;
         return e->nodes + kid->node;
     }

@@ -118,12 +118,12 @@ INLINE struct place raid10_place(const struct node *n, const struct copies_row *
 }
 
 INLINE size_t raid10_copies(struct engine *e, const struct node *n, const struct copies_row *r, size_t top,
-                            struct place place, u64 region, u64 nr)
+                            struct place place, u64 sector, u64 nr)
 {
     u64 near = (u64)r->near, copies = near * (u64)r->far;
     if (n->op == READ)
         return raid10_read(e, n, top, place.disk, place.at, nr,
-                           region - over(region, copies, n->delta) * copies);
+                           pick(sector, copies));
     for (; near; near--) {
         top = raid10_far(e, n, top, place.disk, place.at, nr);
         if (++place.disk == n->width) {
@@ -137,7 +137,7 @@ INLINE size_t raid10_copies(struct engine *e, const struct node *n, const struct
 INLINE size_t raid10_piece(struct engine *e, const struct node *n, size_t top, u64 sector, u64 nr)
 {
     const struct copies_row *r = &e->plan->mapping[n->pos].copies;
-    return raid10_copies(e, n, r, top, raid10_place(n, r, sector), sector >> 7, nr);
+    return raid10_copies(e, n, r, top, raid10_place(n, r, sector), sector, nr);
 }
 
 /* LOOP: one division for all chunks. [sector, stop) is the first piece. */
@@ -147,7 +147,7 @@ static size_t raid10_pieces(struct engine *e, const struct node *n, size_t top, 
     const struct copies_row *r = &e->plan->mapping[n->pos].copies;
     struct place place = raid10_place(n, r, sector);
     u64 down = r->offset ? n->chunk * (u64)r->far : n->chunk;
-    top = raid10_copies(e, n, r, top, place, sector >> 7, stop - sector);
+    top = raid10_copies(e, n, r, top, place, sector, stop - sector);
     place.at += stop - sector - n->chunk;
     while (stop < end) {
         sector = stop;
@@ -157,7 +157,7 @@ static size_t raid10_pieces(struct engine *e, const struct node *n, size_t top, 
             place.disk -= n->width;
             place.at += down;
         }
-        top = raid10_copies(e, n, r, top, place, sector >> 7, stop - sector);
+        top = raid10_copies(e, n, r, top, place, sector, stop - sector);
         e->splits++;
     }
     return top;
@@ -169,7 +169,7 @@ INLINE size_t piece(struct engine *e, const struct node *n, size_t top, u64 sect
     case REMAP:
         return hand(e, n, top, 0, sector, nr);
     case MIRROR:
-        return hand(e, n, top, (sector >> 7) % n->nkids, sector, nr);
+        return hand(e, n, top, pick(sector, n->nkids), sector, nr);
     case RAID10:
         return raid10_piece(e, n, top, sector, nr);
     case RAID456:

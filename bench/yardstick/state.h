@@ -51,6 +51,8 @@ INLINE u64 mix64(u64 z)
     return z ^ (z >> 31);
 }
 
+INLINE u64 pick(u64 sector, u64 n) { return mulhi(mix64((sector >> 7) + 1), n); }
+
 INLINE void reserve(struct engine *e, size_t need)
 {
     if (RARE(need > e->cap)) {

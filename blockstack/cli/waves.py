@@ -140,6 +140,7 @@ def _prepared(
         workload,
         kernel=kernel,
         every=options.trace is not None,
+        iodepth=max(one.load.iodepth for one in wave),
         machine=_machine(case, options),
         numjobs=[one.load.numjobs for one in wave],
         seed=options.seed,

@@ -59,13 +59,18 @@ KEYS: Mapping[str, Key] = {
     ),
     "write_buffer": Key(integer(0, 65536), "writes that may be acknowledged and not programmed"),
     "flush_latency": Key(duration_ns, "a flush, and what FUA adds to a write"),
-    "distribution": Key(choice("constant", "exponential"), "of the latencies"),
+    "distribution": Key(
+        choice("constant", "exponential", "pages"),
+        "of the latencies; `pages`: 0.75, 1 and 1.25 of the mean, the pages of a TLC cell",
+    ),
     "samples": Key(
         _samples,
         "measured latencies: the shape of their histogram, in place of "
         "`distribution`; the means stay `read_latency` and `write_latency`",
     ),
-    "channels": Key(integer(1, 65536), "ssd: requests that are served at once"),
+    "channels": Key(
+        integer(1, 65536), "ssd: dies, each with a queue of its own for the places that it holds"
+    ),
     "bandwidth": Key(
         _rate,
         "leaf: reads and transfers; nic: each direction; dm-crypt, raid4/5/6: of one core",
@@ -106,6 +111,11 @@ KEYS: Mapping[str, Key] = {
     ),
     "rtt": Key(duration_ns, "round trip time", ("nic",)),
     "cpu": Key(duration_ns, "CPU time per bio, in place of the estimate", ("leaf", "stacked")),
+    "stripe_cache": Key(
+        integer(17, 32768),
+        "raid4/5/6: `stripe_cache_size`, pages of every member that are held",
+        ("stacked",),
+    ),
     "threads": Key(
         integer(1, 1024),
         "threads of the device's worker (raid4/5/6: group_thread_cnt)",
@@ -152,7 +162,7 @@ _NVME = Defaults(
         "write_bandwidth": "1.05 GB/s",
         "queue_depth": 1023,
         "flush_latency": "20 us",
-        "distribution": "exponential",
+        "distribution": "pages",
     },
 )
 _SATA_SSD = Defaults(
@@ -169,7 +179,7 @@ _SATA_SSD = Defaults(
         "write_bandwidth": "490 MB/s",
         "queue_depth": 32,
         "flush_latency": "52 us",
-        "distribution": "exponential",
+        "distribution": "pages",
     },
 )
 _DISK = Defaults(
@@ -189,6 +199,15 @@ _DISK = Defaults(
 _MEMORY = Defaults(
     "memory: its time is CPU time, counted with the layer",
     {"media": "memory", "queue_depth": 1024, "flush_latency": "0 us"},
+)
+_BRD = Defaults(
+    "memory: its time is CPU time, counted with the layer; 10 GB/s of one core is assumed",
+    {**_MEMORY.figures, "bandwidth": "10 GB/s"},
+)
+_ZRAM = Defaults(
+    "memory; lzo-rle, the default of 6.1: LZO 2.10 compresses 670 and restores 860 MB/s on an "
+    "Intel i7-9700K (lz4's README)",
+    {**_MEMORY.figures, "bandwidth": "860 MB/s", "write_bandwidth": "670 MB/s"},
 )
 _ISCSI = Defaults(
     _SATA_SSD.source + "; as the target's disk. open-iscsi usr/iscsi_settings.h: QUEUE_DEPTH 32, "
@@ -212,26 +231,21 @@ _DRBD = Defaults(
 _NIC = Defaults(
     "assumed: 10 Gbit/s Ethernet, 100 us round trip", {"bandwidth": "10 Gbit/s", "rtt": "100 us"}
 )
-_CRYPT = Defaults(
-    "aes-xts 512b 2,004 MiB/s on an Intel i7-4720HQ (`cryptsetup benchmark`, jo-so.de, 2017-04)",
-    {"bandwidth": 2004 * 2**20},
-)
 NO_DEFAULTS = Defaults("", {})
 
 DEFAULTS: Mapping[str, Defaults] = {
     "nvme": _NVME,
     "virtio-blk": _NVME,
     "scsi": _DISK,
-    "brd": _MEMORY,
+    "brd": _BRD,
     "null_blk": _MEMORY,
-    "zram": _MEMORY,
+    "zram": _ZRAM,
     "dm-zero": _MEMORY,
     "iscsi": _ISCSI,
     "nbd": _NBD,
     "nvme-tcp": _NVME_TCP,
     "nic": _NIC,
     "drbd": _DRBD,
-    "dm-crypt": _CRYPT,
 }
 #: what `media` alone brings on a leaf whose kind has another one
 BY_MEDIA: Mapping[str, Defaults] = {"ssd": _SATA_SSD, "disk": _DISK, "memory": _MEMORY}

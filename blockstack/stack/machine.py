@@ -19,13 +19,12 @@ class Machine:
     ghz : float
         Clock of a core.
     ipc : float
-        Instructions per cycle on the block layer's path; kernel code full of pointers reaches 1 to
-        2 on current cores.
+        Instructions per cycle on the block layer's path: what the calibration of the costs takes.
     """
 
     cpus: int = 8
     ghz: float = 3.0
-    ipc: float = 1.5
+    ipc: float = 1.0
 
     def __post_init__(self) -> None:
         if (

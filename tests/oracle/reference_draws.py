@@ -29,6 +29,11 @@ def hash32(x: int) -> int:
     return mix64((x + 1) & MASK) >> 32
 
 
+def pick(sector: int, n: int) -> int:
+    """One of *n* for a region of 64 KiB."""
+    return mix64(((sector >> 7) + 1) & MASK) * n >> 64
+
+
 def first_at_least(draw: int, thresholds: Iterable[int]) -> int:
     """Index of the first cumulative threshold that is not below *draw*."""
     return next(j for j, t in enumerate(thresholds) if draw <= int(t))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import NamedTuple, TypeVar
 
-from reference_draws import Bio, hash32
+from reference_draws import Bio, hash32, pick
 
 from blockstack.engine.plan.arrays import (
     DISCARD,
@@ -131,14 +131,14 @@ def map_piece(plan: SimpleNamespace, bio: Bio) -> Iterator[Emission]:
     elif kind == SEGMENTS and op != FLUSH:
         yield map_segment(plan, bio)
     elif kind == PATHS or (kind == MIRROR and op == READ):
-        yield down(plan, bio, slots[(sector >> 7) % len(slots)], bio)
+        yield down(plan, bio, slots[pick(sector, len(slots))], bio)
     elif kind in (SEGMENTS, MIRROR) or (kind in (RAID10, CACHE) and op == FLUSH):
         for c in slots:
             yield down(plan, bio, c, bio)
     elif kind == RAID10:
         copies = list(raid10_copies(plan, bio))
         if op == READ:
-            copies = [copies[(sector >> 7) % len(copies)]]
+            copies = [copies[pick(sector, len(copies))]]
         for disk, lower in copies:
             yield down(plan, bio, slots[disk], bio._replace(sector=lower))
     elif kind == RAID456:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 QUEUE, DELAY, TOKENS = range(3)
 CONSTANT, EXPONENTIAL, EMPIRICAL, DISK = range(4)
-PER_JOB, BACKGROUND, RELEASE, CALLER = 1, 2, 4, 8
+PER_JOB, BACKGROUND, RELEASE, CALLER, SPREAD = 1, 2, 4, 8, 16
 CLOSED, OPEN, PACED, TRACE = range(4)
 NO_TIMES: NDArray[np.float64] = np.zeros(0)
 
@@ -26,15 +26,16 @@ class ServicePlan(NamedTuple):
     merge: NDArray[np.uint8]  # [S] back merges of waiting visits
     lookahead: NDArray[np.int32]  # [S] how many waiting visits a scheduler looks through
     most_sectors: NDArray[np.int64]  # [S] of a merged batch
-    disk_ns: NDArray[np.float64]  # [S*4] seek, seek per root of a sector, rotation, expiry
+    disk_ns: NDArray[np.float64]  # [S*5] seek, per root of a sector, rotation, expiry, pass
     quantiles: NDArray[np.float64]  # [1024 per table] of mean 1
     table: NDArray[np.int32]  # [S] number of the quantiles' table
+    spread: NDArray[np.int32]  # [S] like stations from here on, of which a SPREAD visit takes one
     cores: NDArray[np.int32]  # [C]
     node_start: NDArray[np.int32]  # [T+1]
     op: NDArray[np.uint8]  # [T] read .. fua
     bio_bytes: NDArray[np.int64]  # [T]
     station: NDArray[np.int32]  # [N]
-    flags: NDArray[np.uint8]  # [N] PER_JOB | BACKGROUND | RELEASE | CALLER
+    flags: NDArray[np.uint8]  # [N] PER_JOB | BACKGROUND | RELEASE | CALLER | SPREAD
     random_ns: NDArray[np.float64]  # [N] mean of the random part of the service
     constant_ns: NDArray[np.float64]  # [N] added
     sector: NDArray[np.int64]  # [N] on the station's device

@@ -23,12 +23,14 @@ MOST_SECTORS = 2560  # of a request: max_sectors_kb 1280, BLK_DEF_MAX_SECTORS of
 class Disk:
     """A moving head: a seek of ``seek_ns + root_ns * sqrt(sectors)`` (Ruemmler and Wilkes 1994, "An
     introduction to disk drive modeling") and the rest of a rotation; neither where the last request
-    ended. A visit that has waited ``expire_ns`` goes first."""
+    ended. A visit that has waited ``expire_ns`` goes first. A sector passes below in ``pass_ns``.
+    """
 
     seek_ns: float
     root_ns: float
     period_ns: float
     expire_ns: float
+    pass_ns: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class StationSpec:
     lookahead: int = 1
     disk: Disk | None = None
     table: int = -1
+    spread: int = 1
 
 
 @dataclass
@@ -127,11 +130,16 @@ class Builder:
             lookahead=_array([x.lookahead for x in s], np.int32),
             most_sectors=_array([MOST_SECTORS] * len(s), np.int64),
             disk_ns=_array(
-                [x for d in disks for x in (d.seek_ns, d.root_ns, d.period_ns, d.expire_ns)],
+                [
+                    x
+                    for d in disks
+                    for x in (d.seek_ns, d.root_ns, d.period_ns, d.expire_ns, d.pass_ns)
+                ],
                 np.float64,
             ),
             quantiles=np.concatenate(self.tables) if self.tables else np.zeros(0),
             table=_array([x.table if x.dist == EMPIRICAL else -1 for x in s], np.int32),
+            spread=_array([x.spread for x in s], np.int32),
             cores=_array(self.cores, np.int32),
             node_start=_array([0, *np.cumsum(sizes)], np.int32),
             op=_array(self.ops, np.uint8),

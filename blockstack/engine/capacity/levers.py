@@ -84,7 +84,9 @@ def iops_levers(
         )
 
     def rate(of: Stack = stack, at: Machine = host, under: LoadSpec = load) -> float:
-        model = prepare(of, workload, kernel=chosen, machine=at, numjobs=under.numjobs)
+        model = prepare(
+            of, workload, kernel=chosen, machine=at, numjobs=under.numjobs, iodepth=under.iodepth
+        )
         return model.run(under, bios=bios).iops
 
     choices = dict(_load_choices(load, host, rate)) | dict(_device_choices(stack, base, rate))

@@ -38,6 +38,17 @@ WIRES: Mapping[str, Wire] = {
 }
 
 
+#: TCP's payload of an Ethernet frame of 1,500 bytes with time stamps (RFC 894, 9293, 7323), and the
+#: frame with its preamble, header, checksum and gap (IEEE 802.3): 1 GbE carries 117.7 MB/s
+_PAYLOAD, _FRAME = 1448, 1538
+
+
+def on_wire(n_bytes: int) -> int:
+    """Bytes of a message as frames; the last one may be short."""
+    frames = max(1, -(-n_bytes // _PAYLOAD))
+    return n_bytes + frames * (_FRAME - _PAYLOAD)
+
+
 @dataclass
 class Links:
     """Adds what a bio does on the network to flows.
@@ -87,7 +98,7 @@ class Links:
     ) -> list[int]:
         """Bytes through the card, then half a round trip."""
         link = self.stations.link(nic)
-        ns = transfer_ns(n_bytes, self.figures.get(nic, "bandwidth"))
+        ns = transfer_ns(on_wire(n_bytes), self.figures.get(nic, "bandwidth"))
         sent = flow.visit(link.receive if back else link.send, 0.0, ns, after=last)
         return self.travel(flow, nic, [sent])
 

@@ -8,11 +8,13 @@ from blockstack.base.hints import listed
 from blockstack.base.units import SECTOR_BYTES
 from blockstack.engine.capacity.arrays import ServicePlan
 from blockstack.engine.capacity.build import Flow
-from blockstack.engine.capacity.cost import Costs
+from blockstack.engine.capacity.cost import CALIBRATED, Costs
 from blockstack.engine.capacity.figures import Figures
-from blockstack.engine.capacity.flow import FlowMaker
+from blockstack.engine.capacity.flow import flow_of
+from blockstack.engine.capacity.maker import FlowMaker
 from blockstack.engine.capacity.result import LayerCost
 from blockstack.engine.capacity.stations import BUFFERS, Place, Stations
+from blockstack.engine.capacity.stripes import in_time
 from blockstack.engine.plan.arrays import DrawSpec
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.core import Call, Columns, replays
@@ -95,10 +97,12 @@ def build_model(
     numjobs: Sequence[int],
     seed: int | None,
     *,
+    flying: int = 1,
     every: bool = False,
     memory_limit_bytes: int | None = None,
 ) -> Model:
-    """Replay a sample of each workload's bios (or ``every`` one) and make a template of each.
+    """Replay a sample of each workload's bios (or ``every`` one) and make a template of each;
+    ``flying`` are in flight of each job.
 
     Raises
     ------
@@ -114,9 +118,10 @@ def build_model(
         plan = compile_plan(
             stack, kernel, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
         )
+        plan = in_time(plan, demand, workload, flying)
         held = REPLAY_BYTES + VISIT_BYTES * min(demand.bios, LEAST_BIOS)
         check_memory(plan, demand.max_sectors, held, memory_limit_bytes)
-        maker = FlowMaker(plan, Costs(plan, machine), stations)
+        maker = FlowMaker(plan, Costs(plan, machine), stations, workload, jobs, flying)
         # like jobs at once do not draw the same places
         own = ((workload.seed if seed is None else seed) + number) % 2**64
         parts.append(
@@ -177,7 +182,7 @@ def _part(
 def _followed(maker: FlowMaker, calls: Sequence[Call]) -> Flow:
     """A bio's visits; each rest of a bio that is cut is followed from within the one before."""
     try:
-        return maker.make(_own_pieces(calls))
+        return flow_of(maker, _own_pieces(calls))
     except RecursionError as error:
         raise LimitExceeded(
             f"a bio of {len(calls):,} calls is cut too often, rest after rest, to be followed",
@@ -218,8 +223,7 @@ def _assumed(
     )
     own = "" if kernel.name == measured.kernel else f", not on {kernel.name}"
     lines.append(
-        f"CPU: instructions counted on {measured.kernel}{own}; {_COMPLETION}; "
-        "interrupts and wake-ups are not in them"
+        f"CPU: instructions counted on {measured.kernel}{own}; {_COMPLETION}; {CALIBRATED}"
     )
     if estimated:
         lines.append(
@@ -231,5 +235,5 @@ def _assumed(
     if peers:
         lines.append(f"{', '.join(peers)}: the peer's disks, layers and cores are like this host's")
     if any(p.shape.op_kind == RAID456 for p in makers[0].plan.positions):
-        lines.append("raid4/5/6: no block is found in the stripe cache")
+        lines.append("raid4/5/6: only a stream's own stripes meet in the stripe cache")
     return lines

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from blockstack.base.units import SECTOR_BYTES
-from blockstack.engine.capacity.arrays import BACKGROUND, RELEASE
+from blockstack.engine.capacity.arrays import BACKGROUND, RELEASE, SPREAD
 from blockstack.engine.capacity.build import Flow
 from blockstack.engine.capacity.figures import Figures, transfer_ns
 from blockstack.engine.capacity.links import Links
@@ -37,10 +37,13 @@ class Requests:
     ----------
     stations : Stations
     links : Links
+    host_ns : float
+        Of a virtual machine's host, for each request.
     """
 
     stations: Stations
     links: Links
+    host_ns: float = 0.0
 
     @property
     def figures(self) -> Figures:
@@ -57,6 +60,9 @@ class Requests:
             last = [flow.visit(leaf.tags, after=last)]
         if networked:
             last = self.links.out(flow, request.device, request.op, n_bytes, last)
+        if request.device.kind == "virtio-blk":  # one I/O thread of the host serves the disk
+            thread = self.stations.host_thread(request.device)
+            last = [flow.visit(thread, 0.0, self.host_ns, after=last)]
         if leaf.media != "memory":
             last = self._device(flow, request, leaf, last)
         if networked:
@@ -124,7 +130,11 @@ class Requests:
         if self._hit(request):
             last = self._from_cache(flow, request, leaf, last)
         else:
-            last = [flow.visit(leaf.channels, float(get(device, "read_latency")), after=last)]
+            last = [
+                flow.visit(
+                    leaf.channels, float(get(device, "read_latency")), after=last, flags=SPREAD
+                )
+            ]
         return self._bus(flow, request, leaf, transfer_ns(n_bytes, get(device, "bandwidth")), last)
 
     def _bus(
@@ -151,12 +161,12 @@ class Requests:
         latency = float(get(device, "write_latency"))
         if leaf.buffer < 0:
             last = self._bus(flow, request, leaf, transfer_ns(n_bytes, rate), last)
-            return [flow.visit(leaf.channels, latency, after=last)]
+            return [flow.visit(leaf.channels, latency, after=last, flags=SPREAD)]
         last = [flow.visit(leaf.buffer, after=last)]
         last = self._bus(flow, request, leaf, transfer_ns(n_bytes, rate), last)
         last = [flow.visit(leaf.ack, latency, after=last)]
         program = flow.visit(
-            leaf.channels, float(get(device, "program")), after=last, flags=BACKGROUND
+            leaf.channels, float(get(device, "program")), after=last, flags=SPREAD | BACKGROUND
         )
         flow.visit(leaf.buffer, after=[program], flags=RELEASE | BACKGROUND)
         return last

@@ -167,6 +167,7 @@ def prepare(
     numjobs: int | Sequence[int] = 1,
     submission: str | None = None,
     seed: int | None = None,
+    iodepth: int = 1,
     every: bool = False,
     memory_limit_bytes: int | None = None,
 ) -> Capacity:
@@ -188,6 +189,8 @@ def prepare(
         None: the kernel's own rule.
     seed : int or None
         Same inputs and seed give the same answer, bit for bit. None: the workload's own.
+    iodepth : int
+        What a job has in flight: neighbours may fill a stripe together.
     every : bool
         Compile each bio of the workload, for `Capacity.replay`; else a sample.
     memory_limit_bytes : int or None
@@ -226,6 +229,7 @@ def prepare(
         host,
         each,
         seed,
+        flying=iodepth,
         every=every,
         memory_limit_bytes=memory_limit_bytes,
     )
@@ -304,6 +308,7 @@ def capacity(
         numjobs=numjobs,
         submission=submission,
         seed=seed,
+        iodepth=iodepth,
     )
     mode = "closed" if rate_iops is None else "open"
     return model.run(

@@ -21,9 +21,16 @@ from blockstack.stack import Device
 from blockstack.stack.machine import Machine
 
 _DISTS = {"constant": CONSTANT, "exponential": EXPONENTIAL}
+#: a cell of three bits has pages that need two, three or four reads of its threshold voltages:
+#: times of a page's read over their mean, assumed even steps of a quarter
+PAGES = (0.75, 1.0, 1.25)
 #: how long a request may wait before its turn comes: mq-deadline's read_expire, 6.1
 #: block/mq-deadline.c (HZ / 2); a drive's own queue has some such bound, too
 EXPIRE_NS = 500e6
+#: of a drive's own for each request that moves its head: its choice among the queue, the reserve
+#: that it leaves for settling. From a single drive's figure: 170 random reads of 4 KiB a second at
+#: a queue depth of 16 (Seagate Exos X16, data sheet), where an ideal choice reaches 185
+DISK_OVERHEAD_NS = 500e3
 #: parts that are held from one visit to another
 BUFFERS = ("write buffer", "send buffer", "peer buffer")
 HELD = ("queue depth", *BUFFERS)
@@ -103,6 +110,7 @@ class Stations:
     buffers: dict[tuple[str, str], int] = field(default_factory=dict)
     pools: dict[str, int] = field(default_factory=dict)
     side: str = ""
+    pages: int = -1
 
     def __post_init__(self) -> None:
         self.submitters = len(self.places)
@@ -127,12 +135,15 @@ class Stations:
         lookahead: int = 1,
         disk: Disk | None = None,
         table: int = -1,
+        spread: int = 1,
         work: str = "",
     ) -> int:
         place = Place(work, device, part, self.side)
         self.places.append(place)
         return self.builder.station(
-            StationSpec(place.label, kind, dist, servers, pool, merge, lookahead, disk, table)
+            StationSpec(
+                place.label, kind, dist, servers, pool, merge, lookahead, disk, table, spread
+            )
         )
 
     def task(self, work: str, servers: int = 1, device: str = "") -> int:
@@ -142,6 +153,20 @@ class Stations:
             self.tasks[key] = self._add(
                 device, "cpu", servers=servers, pool=self._pool(), work=work
             )
+        return self.tasks[key]
+
+    def line(self, device: Device) -> int:
+        """A cache line that every core changes for each bio of a device."""
+        key = (device.name, "cache line", self.side)
+        if key not in self.tasks:
+            self.tasks[key] = self._add(device.name, "shared counter")
+        return self.tasks[key]
+
+    def host_thread(self, device: Device) -> int:
+        """The thread outside a virtual machine that serves its disk, on a core of the host."""
+        key = (device.name, "I/O thread", self.side)
+        if key not in self.tasks:
+            self.tasks[key] = self._add(device.name, "host's I/O thread")
         return self.tasks[key]
 
     def buffer(self, device: Device, part: str, size: int) -> int:
@@ -190,15 +215,15 @@ class Stations:
             track, root = disk_seek(
                 {k: get(device, k) for k in ("track_seek", "seek")}, device.size_sectors
             )
-            arm = Disk(track, root, 60e9 / get(device, "rpm"), EXPIRE_NS)
+            passing = 512e9 / get(device, "bandwidth")
+            track += DISK_OVERHEAD_NS
+            arm = Disk(track, root, 60e9 / get(device, "rpm"), EXPIRE_NS, passing)
             leaf.channels = self._add(
                 name, "media", QUEUE, DISK, merge=merge, lookahead=min(depth, 64), disk=arm
             )
         else:
             dist, table = self._shape(device)
-            leaf.channels = self._add(
-                name, "media", QUEUE, dist, get(device, "channels"), table=table
-            )
+            leaf.channels = self._dies(name, int(get(device, "channels")), dist, table)
             leaf.bus = self._add(name, "bus", merge=merge, lookahead=32)
             leaf.ack = self._add(name, "acknowledgement", DELAY, dist, table=table)
             buffered = int(get(device, "write_buffer", 0))
@@ -208,9 +233,23 @@ class Stations:
             leaf.cache = self._add(name, "cache", DELAY)
         return leaf
 
+    def _dies(self, name: str, dies: int, dist: int, table: int) -> int:
+        """Stations in a row, a server each: a request waits for the die that holds its place,
+        whatever the others do."""
+        first = len(self.places)
+        for die in range(dies):
+            spread = dies if die == 0 else 1
+            self._add(name, "media", QUEUE, dist, table=table, spread=spread)
+        return first
+
     def _shape(self, device: Device) -> tuple[int, int]:
         """The distribution of a device's latencies, and its table of quantiles."""
         samples: Sequence[int] | None = device.service.get("samples")
         if samples is not None:
             return EMPIRICAL, self.builder.quantiles(np.array(samples, np.float64))
-        return _DISTS[str(self.figures.get(device, "distribution", "exponential"))], -1
+        word = str(self.figures.get(device, "distribution", "pages"))
+        if word == "pages":
+            if self.pages < 0:
+                self.pages = self.builder.quantiles(np.array(PAGES))
+            return EMPIRICAL, self.pages
+        return _DISTS[word], -1

@@ -224,11 +224,15 @@ def _stations(model: Model, counters: Counters) -> tuple[StationUse, ...]:
     jobs = rows[: model.jobs].sum(axis=0)
     jobs[5] = rows[: model.jobs, 5].max()
     found = [_use(Place("submitting", "", "cpu"), model.jobs, True, jobs, counters)]
-    for i in range(model.jobs, len(rows)):
-        place, servers = model.places[i], int(model.plan.servers[i])
-        found.append(_use(place, servers, bool(kinds[i] != DELAY), rows[i], counters))
+    i = model.jobs
+    while i < len(rows):
+        place, like = model.places[i], int(model.plan.spread[i])
+        own, servers = rows[i : i + like].sum(axis=0), int(model.plan.servers[i]) * like
+        own[5] = rows[i : i + like, 5].max()
+        found.append(_use(place, servers, bool(kinds[i] != DELAY), own, counters))
         if kinds[i] == TOKENS:  # a token's sojourn is not one visit's
             found[-1] = replace(found[-1], sojourn_ns=0.0)
+        i += like
     in_pool = rows[model.plan.pool == 0].sum(axis=0)  # this host's
     in_pool[5] = 0
     found.append(_use(Place("all", "", "cores"), model.cpus, True, in_pool, counters))

@@ -22,7 +22,7 @@ BY_DATA = frozenset((RAID456, SNAPSHOT_ORIGIN, SNAPSHOT, CACHE))
 #: words of a mapping's row, whatever the mapping
 ROW_WORDS = 8
 #: flags of a `ParityRow`
-FULL_STRIPE_IN_CALLER, ALIGNED_READ, READ_IN_CALLER = 1, 2, 4
+FULL_STRIPE_IN_CALLER, ALIGNED_READ, READ_IN_CALLER, JOINED_WRITES = 1, 2, 4, 8
 #: what a write does at a cache
 WRITE_BACK, WRITE_THROUGH, WRITE_AROUND = range(3)
 #: what a cache's worker does: a miss fills it, what was written is drained
@@ -42,7 +42,8 @@ class ParityRow(NamedTuple):
     level: int  # 4: parity on the last member; 5, 6: left-symmetric
     rmw: int  # read-modify-write is allowed
     failed: int  # a bit per member
-    flags: int  # FULL_STRIPE_IN_CALLER | ALIGNED_READ | READ_IN_CALLER
+    flags: int  # FULL_STRIPE_IN_CALLER | ALIGNED_READ | READ_IN_CALLER | JOINED_WRITES
+    row: int = 0  # sectors that are handled as one; 0: a page, as the kernel does
 
     @property
     def bypassed(self) -> bool:
@@ -57,13 +58,14 @@ class ParityRow(NamedTuple):
         """Blocks of the stripe cache, unless the bio itself goes to the member."""
         if op == READ and self.bypassed:
             return n_sectors
-        return min(_BLOCK, n_sectors) if op == FLUSH else _BLOCK
+        block = self.row or _BLOCK
+        return min(block, n_sectors) if op == FLUSH else block
 
     def copies(self, op: int, n_sectors: int) -> tuple[int, bool]:
         """A write, and a read that rebuilds, read and write blocks of every member."""
         if op in (FLUSH, DISCARD) or (op == READ and self.bypassed):
             return 1, op == FLUSH
-        blocks = n_sectors // _BLOCK + 2
+        blocks = n_sectors // (self.row or _BLOCK) + 2
         return (2 * blocks, True) if op != READ or self.failed else (blocks, False)
 
 

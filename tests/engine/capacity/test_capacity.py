@@ -31,7 +31,8 @@ from blockstack.scenario.config import parse_config
 
 SSD = (
     'media = "ssd", read_latency = "100 us", write_latency = "200 us", program = "0 us", '
-    'channels = 4, bandwidth = "1 GB/s", write_bandwidth = "1 GB/s", queue_depth = 64'
+    'channels = 4, bandwidth = "1 GB/s", write_bandwidth = "1 GB/s", queue_depth = 64, '
+    'distribution = "exponential"'
 )
 KERNEL = "linux-6.1-x86_64"
 
@@ -66,19 +67,21 @@ def station(result, label):
 
 
 def test_one_ssd_is_the_network_that_its_figures_say():
-    """CPU, four channels, bus: exact MVA with exponential channels (CPU and bus are constant and
-    nearly idle, so their shape hardly matters)."""
+    """CPU, four dies with a queue each, bus: exact MVA with exponential dies (CPU and bus are
+    constant and nearly idle, so their shape hardly matters)."""
     config = case(leaf("sda", SSD))
     for depth in (1, 8):
         result = found(config, iodepth=depth, bios=60_000)
         demands = [
             station(result, label).demand_ns for label in ("submitting cpu", "sda media", "sda bus")
         ]
-        rate, residence, _ = mva(demands, depth, 0.0, [1, 4, 1])
+        cpu, media, bus = demands
+        rate, residence, _ = mva([cpu, *[media / 4] * 4, bus], depth, 0.0, [1] * 6)
         assert result.iops == pytest.approx(rate * 1e9, rel=0.02)
         assert result.latency_ns == pytest.approx(sum(residence), rel=0.02)
         assert demands[1] == pytest.approx(100e3, rel=0.01) and demands[2] == pytest.approx(4096)
-    assert result.iops < station(result, "sda media").ceiling_iops == pytest.approx(40e3, rel=0.01)
+    assert result.iops < station(result, "sda media").ceiling_iops
+    assert station(result, "sda media").ceiling_iops == pytest.approx(40e3, rel=0.01)
 
 
 @pytest.mark.slow
@@ -124,7 +127,7 @@ def test_cpu_per_bio_is_what_was_counted(layers):
     assert sum(layer.instructions for layer in result.layers) == pytest.approx(exact, rel=0.005)
     assert {layer.how for layer in result.layers} == {"measured"}
     assert result.iops == pytest.approx(result.iops_per_core, rel=0.001)
-    assert result.iops == pytest.approx(4.5e9 / exact, rel=0.006)
+    assert result.iops == pytest.approx(3e9 / exact, rel=0.006)
 
 
 def test_the_estimate_by_path_length_is_within_a_quarter_of_what_was_counted():
@@ -188,7 +191,9 @@ def test_queue_depth_and_write_buffer_and_cache():
     shallow = SSD.replace("queue_depth = 64", "queue_depth = 2")
     result = found(case(leaf("sda", shallow)), iodepth=32)
     assert result.bottleneck == "sda queue depth"
-    assert result.iops == pytest.approx(2e9 / 104_096, rel=0.02)
+    # two requests: on one die in a quarter of the cases, they wait for each other
+    rate, _, _ = mva([*[25e3] * 4, 4096], 2, 0.0, [1] * 5)
+    assert result.iops == pytest.approx(rate * 1e9, rel=0.03)
     behind = SSD.replace('program = "0 us"', 'program = "1 ms", write_buffer = 8').replace(
         'write_latency = "200 us"', 'write_latency = "10 us"'
     )
@@ -196,7 +201,9 @@ def test_queue_depth_and_write_buffer_and_cache():
     quick = found(case(leaf("sda", behind), write), iodepth=1, rate_iops=200)
     assert quick.latency_ns == pytest.approx(10e3 + 4096 + _cpu(quick), rel=0.03)
     full = found(case(leaf("sda", behind), write), iodepth=16)
-    assert full.bottleneck == "sda media" and full.iops == pytest.approx(4000, rel=0.03)
+    assert full.bottleneck == "sda write buffer"
+    # eight programs on four dies with a queue each: 8 / (8 + 4 - 1) of 4,000
+    assert full.iops == pytest.approx(4000 * 8 / 11, rel=0.03)
     cached = found(case(leaf("sda", SSD + ', hit_ratio = 0.75, hit_latency = "5 us"')))
     assert station(cached, "sda cache").visits_per_bio == pytest.approx(0.75, abs=0.05)
 
@@ -245,7 +252,7 @@ def test_network_round_trips_and_bursts():
 def test_disk_figures_give_the_published_seek():
     text = leaf("sda", 'rpm = 7200, seek = "8 ms", track_seek = "500 us"', "scsi")
     result = found(case(text), iodepth=1, bios=8000)
-    assert result.latency_ns == pytest.approx(8e6 + 60e9 / 7200 / 2, rel=0.03)
+    assert result.latency_ns == pytest.approx(8.5e6 + 60e9 / 7200 / 2, rel=0.03)
     deep = found(case(text), iodepth=32, bios=8000)
     assert deep.iops > 2 * result.iops
 
@@ -262,7 +269,7 @@ def test_knee_and_bottleneck():
     config = case(leaf("sda", SSD))
     model = prepare(config.stack, config.workload, kernel=kernel(KERNEL))
     sweep = until_knee(model, LoadSpec("closed"), bios=4000)
-    assert sweep.at_knee.load.iodepth == 4  # as many as there are channels
+    assert sweep.at_knee.load.iodepth in (2, 4)  # as many as there are dies, or fewer: some meet
     assert power(sweep.at_knee) == max(map(power, sweep.points))
     assert sweep.points[-1].bottleneck == "sda media"
     assert sweep.points[-1].next_bottleneck == "sda bus"
@@ -274,7 +281,8 @@ def test_knee_and_bottleneck():
 
 def test_an_open_load_that_is_too_much_is_said():
     result = found(case(leaf("sda", SSD)), rate_iops=60_000)
-    assert result.saturated and result.iops == pytest.approx(40e3, rel=0.05)
+    # the dies that are drawn less often still idle at times when bios pile up
+    assert result.saturated and result.iops == pytest.approx(40e3, rel=0.1)
 
 
 def test_same_seed_same_bits():
@@ -421,7 +429,14 @@ def test_raid5_beside_simpy():
     thread_ns = station(ours, "raid5d md0 cpu").demand_ns / 2  # two passes, told apart below
     env, draws = simpy.Environment(), random.Random(4)
     cpu, raid5d = simpy.Resource(env, 1), simpy.Resource(env, 1)
-    disks = [tuple(simpy.Resource(env, c) for c in (3, 4, 1)) for _ in range(3)]
+    disks = [
+        (
+            simpy.Resource(env, 3),
+            [simpy.Resource(env, 1) for _ in range(4)],
+            simpy.Resource(env, 1),
+        )
+        for _ in range(3)
+    ]
     done, lat = [0], []
 
     def use(resource, ns):
@@ -430,10 +445,10 @@ def test_raid5_beside_simpy():
             yield env.timeout(ns)
 
     def request(member, mean, write):
-        tags, channels, bus = disks[member]
+        tags, dies, bus = disks[member]
         with tags.request() as tag:
             yield tag
-            parts = [(channels, draws.expovariate(1 / mean)), (bus, 4096.0)]
+            parts = [(draws.choice(dies), draws.expovariate(1 / mean)), (bus, 4096.0)]
             for resource, ns in reversed(parts) if write else parts:
                 yield env.process(use(resource, ns))
 
@@ -465,20 +480,26 @@ def test_iscsi_beside_ciw():
     nic = '[devices.eth0]\nkind = "nic"\nservice = { rtt = "50 us", bandwidth = "1 Gbit/s" }\n'
     config = case(
         nic
-        + leaf("sda", SSD, "iscsi", 'nic = "eth0"')
+        + leaf(
+            "sda",
+            SSD.replace("channels = 4", "channels = 1").replace("100 us", "25 us"),
+            "iscsi",
+            'nic = "eth0"',
+        )
         + '[devices.lv]\nkind = "dm-linear"\non = "sda"\n'
     )
-    rate = 23_000  # of 30,155 that the link allows, 40,000 the channels
+    rate = 20_000  # of 28,320 that the link allows, 40,000 the die
     ours = found(config, rate_iops=rate, bios=200_000)
     d, inf = ciw.dists.Deterministic, float("inf")
-    command, data = 48 * 8.0, (4096 + 48) * 8.0  # ns at a gigabit
+    # ns at a gigabit, 90 bytes around each 1,448
+    command, data = (48 + 90) * 8.0, (4096 + 48 + 3 * 90) * 8.0
     cpu = [station(ours, label).service_ns for label in ("submitting cpu", "iscsi_q sda cpu")]
     stages = [
         (1, d(cpu[0])),
         (1, d(cpu[1])),
         (1, d(command)),
         (inf, d(25e3)),
-        (4, ciw.dists.Exponential(1 / 100e3)),
+        (1, ciw.dists.Exponential(1 / 25e3)),
         (1, d(4096.0)),
         (1, d(data)),
         (inf, d(25e3)),
