@@ -64,7 +64,7 @@ cdef inline u64 raid_parity(const Raid *r, u64 pd) noexcept nogil:
 
 cdef inline size_t raid_send(State *s, const Node *n, size_t top, u64 members, u64 at, u64 row,
                              int kind, bint worker) noexcept nogil:
-    """A row's sectors to each of `members`, highest first; kind: READ, or WRITE for the bio's op."""
+    """A row's sectors to each of `members`, highest first; kind: READ, or WRITE the bio's op."""
     cdef const Kid *kid
     cdef u64 k
     cdef u32 node
