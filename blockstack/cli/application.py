@@ -62,6 +62,11 @@ COMMANDS = {
         ("check",),
         "Will any host of a fleet overflow? One row per host; exit status 1 if one does.",
     ),
+    "host": Entry(
+        ("this_host",),
+        "Will this machine's own stack overflow? Its devices, its own kernel's frames, one "
+        "sentence.",
+    ),
     "convert": Entry(
         ("traces",),
         "Convert a block trace, and state its units, span and rate: a mistaken unit shows there.",

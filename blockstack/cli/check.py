@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ import typer
 from rich.progress import Progress
 from rich.text import Text
 
+from blockstack.base.errors import ConfigError
 from blockstack.base.harmless import for_csv
 from blockstack.cli.application import app
 from blockstack.cli.boundary import BAD_INPUT
@@ -22,9 +24,10 @@ from blockstack.cli.common import (
     JsonOpt,
     SkipOpt,
     bad_input,
+    open_host,
 )
 from blockstack.cli.fleet import Fleet, HostRow, Tally, hosts_of
-from blockstack.cli.terminal import errors, printer
+from blockstack.cli.terminal import errors, printer, say
 from blockstack.hosts.narrow import Narrowed
 from blockstack.kernel import PROFILES
 from blockstack.present.tables.fleet import FleetTable, fleet_summary, verdict_word
@@ -57,13 +60,13 @@ _LAST = (
 @app.command(epilog="Example: `blockstack check 'captures/*.tar.gz' --csv > fleet.csv`")
 def check(
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SOURCE...",
             help="One host each: configs, captures, sosreports, folders; "
-            "patterns in quotes are expanded.",
+            "patterns in quotes are expanded; - is standard input.",
         ),
-    ],
+    ] = None,
     kernel: Annotated[
         list[str] | None,
         typer.Option(
@@ -72,6 +75,10 @@ def check(
             "it), with the headroom on every shipped kernel.",
         ),
     ] = None,
+    this_host: Annotated[
+        bool,
+        typer.Option("--this-host", help="This machine, as `host` reads it, too."),
+    ] = False,
     skip: SkipOpt = None,
     driver: DriverOpt = None,
     fstype: FstypeOpt = None,
@@ -83,10 +90,14 @@ def check(
     Devices whose kind the registry lacks are left out and named; such a host cannot "fit", nor
     one of which --skip leaves something out.
     """
-    with bad_input(as_json):
-        hosts, tally = hosts_of(sources), Tally()
+    with bad_input(as_json), ExitStack() as until:
+        hosts, tally = hosts_of(sources or ()), Tally()
         fleet = Fleet(kernel or (), skip or (), Narrowed(driver or (), fstype or ()))
         kernels = list(kernel or PROFILES)
+        if this_host:
+            hosts.insert(0, until.enter_context(_this_machine(fleet)))
+        elif not hosts:
+            raise ConfigError("say what to check", path="check", hint="SOURCE..., or --this-host")
         rows = _counted(_rows(fleet, hosts), tally)
         if as_json:
             _print_json(rows, tally)
@@ -95,6 +106,21 @@ def check(
         else:
             _print_table(rows, tally, hosts, kernels)
     raise typer.Exit(BAD_INPUT if hosts and not tally.read else STATUS[tally.fits])
+
+
+@contextmanager
+def _this_machine(fleet: Fleet) -> Iterator[str]:
+    """This machine as a source, with its own kernel's frames where no kernel is named."""
+    from blockstack.cli.this_host import gathered, own_frames
+
+    with gathered(Path("/")) as archive:
+        if not fleet.kernels:
+            own, why_not = own_frames(Path("/"), open_host([archive])[0])
+            if own is not None:
+                fleet.own[str(archive)] = own
+            elif why_not:
+                say(why_not, "dim")
+        yield str(archive)
 
 
 def _rows(fleet: Fleet, hosts: Sequence[str]) -> Iterator[HostRow]:

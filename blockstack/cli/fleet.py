@@ -125,6 +125,7 @@ class Fleet:
         narrowed: Narrowed | None = None,
     ) -> None:
         self.kernels, self.skip, self.narrowed = kernels, skip, narrowed
+        self.own: dict[str, str] = {}  # frame tables of some hosts' own kernels
         self.load = cache(load_kernel)  # a kernel's rows are remembered from host to host
         for name in kernels:
             self.load(name)
@@ -151,7 +152,7 @@ class Fleet:
     def _open(self, source: str) -> tuple[Config, tuple[str, ...]]:
         if not is_source(source):
             return load_config(source), ()
-        kernel = self.kernels[0] if self.kernels else None
+        kernel = self.kernels[0] if self.kernels else self.own.get(source)
         case, found = open_host([source], kernel, (*self.skip, UNKNOWN), self.narrowed)
         return case, found.left_out
 

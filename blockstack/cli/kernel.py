@@ -76,7 +76,7 @@ def kernel_extract(
     from blockstack.kernel.extract.build import extract, write_table
     from blockstack.kernel.extract.orc import orc_sentence
 
-    with bad_input(as_json), _progress() as bar:
+    with bad_input(as_json), extraction_progress() as bar:
         data = extract(inputs, kernel=name, arch=arch, progress=bar)
         write_table(data, output)
     if as_json:
@@ -116,7 +116,7 @@ def kernel_compare(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
+def extraction_progress() -> Iterator[Callable[[int, int, str], None]]:
     """A bar on a terminal's standard error: done, total, what."""
     console = errors()
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -166,7 +166,7 @@ def validate(
     out, found = printer(), []
     with bad_input(as_json):
         for measured in measured_files(where):
-            with _progress() as bar:
+            with extraction_progress() as bar:
                 found.append(compare_all(measured, kernel_for(measured, kernel or ()), bar))
             if not as_json:
                 out.print(validation_view(found[-1], out.width))

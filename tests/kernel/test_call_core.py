@@ -151,14 +151,13 @@ def ask_everything(kernel, kinds):
     for budgets in ((), tuple(gen.budgets)):
         source = replace(kernel.rows, _layers={}, _spines={}, _tails={}, _to={}, _following={})
         source = source.following(frozenset(budgets)) if budgets else source
-        for kind in kinds:
-            for calls in calls_of(kind, gen.name):
-                for path in calls.paths():
-                    source.layer(path, gen.submit_link, nested=True)
-                    source.spine(path)
-                    source.spine(path, gen.submit_link)
-                if calls.endio is not None:
-                    source.layer(calls.endio, gen.endio_link, nested=True)
+        every = [calls for kind in kinds for calls in calls_of(kind, gen.name)]
+        for path in dict.fromkeys(path for calls in every for path in calls.paths()):
+            source.layer(path, gen.submit_link, nested=True)
+            source.spine(path)
+            source.spine(path, gen.submit_link)
+        for path in dict.fromkeys(calls.endio for calls in every if calls.endio):
+            source.layer(path, gen.endio_link, nested=True)
 
 
 @pytest.mark.parametrize("name", ["linux-2.6.18-i386-4k", list(PROFILES)[-1]])
