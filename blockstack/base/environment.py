@@ -35,6 +35,13 @@ class Environment:
         XFS keeps a reverse map (mkfs.xfs -m rmapbt=1).
     snapshots : bool
         btrfs has snapshots: a tree block may have several owners.
+    shared_extents : bool
+        Files of XFS share extents (cp --reflink, FICLONE, deduplication).
+    create_xattrs : bool
+        A new file gets extended attributes: a label (SELinux, Smack) or its folder's default ACL.
+    mapped_buffers : bool
+        The memory that direct I/O reads into or writes from may be a file's own (mmap), which is
+        read first.
     """
 
     iommu: str = "any"
@@ -43,6 +50,9 @@ class Environment:
     sync: bool = True
     rmapbt: bool = True
     snapshots: bool = True
+    shared_extents: bool = True
+    create_xattrs: bool = True
+    mapped_buffers: bool = True
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -110,11 +120,14 @@ _WORDS: Mapping[str, tuple[object, ...]] = {
     "sync": (False, True),
     "rmapbt": (False, True),
     "snapshots": (False, True),
+    "shared_extents": (False, True),
+    "create_xattrs": (False, True),
+    "mapped_buffers": (False, True),
 }
 #: nothing is told
 UNTOLD = Environment()
 #: the least of everything: the machine on which the shipped stacks were measured, too
-BARE = Environment("none", False, "none", False, False, False)
+BARE = Environment("none", False, "none", *[False] * 6)
 
 
 def _word(value: object) -> str:

@@ -200,7 +200,7 @@ RARE_CUTS: tuple[Cut, ...] = (
     *_rows(
         "rare",
         "read-ahead is off or the cgroup congested (page_cache_sync_ra)",
-        "force_page_cache_ra",
+        "page_cache_sync_ra->force_page_cache_ra",
     ),
     *_rows(
         "rare",

@@ -21,3 +21,13 @@ class LayerRow:
 
     through: CallPath
     peak: CallPath
+
+
+@dataclass(frozen=True)
+class Found:
+    """An anchor as one table has it."""
+
+    name: str
+    indirect: bool
+    optional: bool
+    asked: str  # what the path calls it

@@ -16,20 +16,10 @@ from blockstack.generations.platform import Platform
 from blockstack.kernel.cuts import CutTable
 from blockstack.kernel.following import common_cuts, path_cuts
 from blockstack.kernel.graph import CallGraph, CallPath, Entered, Step, one_more_round
-from blockstack.kernel.layer import LayerRow
+from blockstack.kernel.layer import Found, LayerRow
 from blockstack.kernel.roots import rooted
 from blockstack.kernel.rounds import climbs
 from blockstack.kernel.table import FrameTable
-
-
-@dataclass(frozen=True)
-class _Found:
-    """An anchor as one table has it."""
-
-    name: str
-    indirect: bool
-    optional: bool
-    asked: str  # what the path calls it
 
 
 @dataclass
@@ -64,6 +54,7 @@ class RowSource:
     _tails: dict[str, CallPath] = field(default_factory=dict)
     _flushes: dict[tuple[Path, Path], CallPath | None] = field(default_factory=dict)
     _to: dict[tuple[Path, str, str], CallPath] = field(default_factory=dict)
+    _graphs: dict[tuple[object, ...], CallGraph] = field(default_factory=dict)
     _following: dict[frozenset[str], "RowSource"] = field(default_factory=dict)
 
     def layer(self, path: Path, link: str, *, nested: bool) -> LayerRow:
@@ -85,8 +76,9 @@ class RowSource:
 
     def _layer(self, path: Path, link: str, nested: bool) -> LayerRow:
         names, missing, graph = self._follow(path, link)
+        lacking = CallPath((), missing)
         if not names:
-            return LayerRow(CallPath((), missing), CallPath((), missing))
+            return LayerRow(lacking, lacking)
         head = self._segments(graph, [link, names[0]], link)
         deepest = graph.longest(names[0], None, avoid=self._links(link))
         # the link's own checks (throttling, accounting) run at every layer too
@@ -100,8 +92,8 @@ class RowSource:
         more = one_more_round(self.table, path, self.more_cuts)
         peak = peak + more + CallPath((), head.missing + missing)
         if not nested:
-            return LayerRow(CallPath((), missing), peak)
-        through = self._segments(graph, [link, *names, link], link) + more + CallPath((), missing)
+            return LayerRow(lacking, peak)
+        through = self._segments(graph, [link, *names, link], link) + more + lacking
         return LayerRow(through, max(peak, through + tail, key=lambda p: p.bytes))
 
     def layer_to(self, path: Path, link: str, goal: str) -> CallPath:
@@ -140,8 +132,8 @@ class RowSource:
         if key not in self._spines:
             names, missing, graph = self._follow(path, None)
             if goal is not None:
-                ends = names[:-1] if names[-1:] == [goal] else names
-                found = self._segments(graph, [*ends, goal], None)
+                names = names[:-1] if names[-1:] == [goal] else names
+                found = self._segments(graph, [*names, goal], None)
             else:
                 found = self._deepest(graph, names, path.via[-1:] == ("submit_bio",))
             self._spines[key] = (
@@ -256,7 +248,7 @@ class RowSource:
     def _more(self) -> CutTable:
         return CutTable(self.more_cuts)
 
-    def _anchors(self, path: Path) -> tuple[list[_Found], tuple[str, ...]]:
+    def _anchors(self, path: Path) -> tuple[list[Found], tuple[str, ...]]:
         """Anchors that the table has; the names of those that it lacks."""
         found, missing = [], []
         for anchor in path.anchors:
@@ -267,7 +259,7 @@ class RowSource:
                 missing.append(anchor.names[0])
         return found, tuple(missing)
 
-    def _find(self, anchor: Anchor) -> _Found | None:
+    def _find(self, anchor: Anchor) -> Found | None:
         """The first of an anchor's names that the table has, else of what took their place."""
         options = [(name, anchor.indirect, name) for name in anchor.names]
         options += [
@@ -278,7 +270,7 @@ class RowSource:
         ]
         return next(
             (
-                _Found(key, indirect, anchor.optional, asked)
+                Found(key, indirect, anchor.optional, asked)
                 for name, indirect, asked in options
                 if (key := name if is_root(name) else self.table.own(name))
             ),
@@ -287,16 +279,21 @@ class RowSource:
 
     def _follow(self, path: Path, link: str | None) -> tuple[list[str], tuple[str, ...], CallGraph]:
         """A path's anchors in this table, those that it lacks, and the graph between them."""
-        anchors, missing = self._anchors(path)
+        anchors = self._anchors(path)[0]
         graph = self._graph(path, anchors, link)
         better = self._connected(graph, anchors, link)
         if better != anchors:
             anchors, graph = better, self._graph(path, better, link)
+        return [a.name for a in anchors], self.lacking(path), graph
+
+    def lacking(self, path: Path) -> tuple[str, ...]:
+        """What the table lacks of a path: anchors, and ends of its indirect calls."""
+        missing = self._anchors(path)[1]
         core = self.generation.indirect_calls  # of callers that not every path comes to
         lost = [edge for edge in core if self._lost(edge, whole=self._has(edge.caller))]
         # without an anchor it is a lower bound already: its edges lack what lies around that one
         lost += [edge for edge in path.indirect_calls if self._lost(edge, whole=not missing)]
-        return [a.name for a in anchors], missing + tuple(map(str, lost)), graph
+        return missing + tuple(map(str, lost))
 
     def _lost(self, edge: Edge, *, whole: bool) -> bool:
         """Whether the table lacks a function of the edge that a kernel like this one has or, on a
@@ -310,13 +307,13 @@ class RowSource:
         """Whether the table has a function, or what took its place."""
         return is_root(name) or self.table.find(name) is not None or self.generation.drops(name)
 
-    def _connected(self, graph: CallGraph, anchors: list[_Found], link: str | None) -> list[_Found]:
+    def _connected(self, graph: CallGraph, anchors: list[Found], link: str | None) -> list[Found]:
         """The anchors, but those that are there and not called from where the path says.
 
         An optional one was inlined into the anchor before and stands in the table for other
         callers; a renamed one is taken by its other name, if it has one.
         """
-        found: list[_Found] = []
+        found: list[Found] = []
         for anchor in anchors:
             renamed = () if anchor.optional else self.generation.renamed.get(anchor.asked)
             before = found[-1].name if found else None if anchor.optional else link
@@ -342,7 +339,7 @@ class RowSource:
             a for a, b in zip(found, (None, *found), strict=False) if b is None or a.name != b.name
         ]
 
-    def _graph(self, path: Path, anchors: list[_Found], link: str | None) -> CallGraph:
+    def _graph(self, path: Path, anchors: list[Found], link: str | None) -> CallGraph:
         gen = self.generation
         resolved = (*gen.indirect_calls, *path.indirect_calls)
         edges = [(edge.caller, edge.callee) for edge in resolved]
@@ -362,14 +359,17 @@ class RowSource:
             if is_root(link):
                 edges.append((anchors[-1].name, link))
         cuts, files = self._common
-        return CallGraph(
-            self.table,
-            files + path.files,
-            tuple(edges),
-            path_cuts(path, self._holds, cuts),
-            self.entered,
-            climbs(self.table, path),
-        )
+        key = (frozenset(edges), path.edges, path.files, path.cuts, path.climbs)
+        if key not in self._graphs:  # the same for the ways that differ in their anchors only
+            self._graphs[key] = CallGraph(
+                self.table,
+                files + path.files,
+                tuple(edges),
+                path_cuts(path, self._holds, cuts),
+                self.entered,
+                climbs(self.table, path),
+            )
+        return self._graphs[key]
 
     def _links(self, link: str) -> set[str]:
         """The functions at which another layer begins."""

@@ -5,6 +5,7 @@ every function, so it is demanded of a few only, without which the rest has no c
 walk that enters each of those once at most. Whatever a simple path does, such a walk does, too.
 """
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Set
 
 import networkx as nx
@@ -12,11 +13,25 @@ import networkx as nx
 #: a function, and the ``below`` cuts that hold there
 Node = tuple[str, int]
 #: functions entered once, at most: the cost is 2 to this power times the size of the cycle
-MOST_ONCE = 12
+MOST_ONCE, ENOUGH_ONCE = 12, 8
 
 
 def entered_once(members: Set[Node], succ: Mapping[Node, Mapping[Node, int]]) -> list[Node]:
     """Functions of a cycle without which it has none (a small set, not the smallest)."""
+    rules = (operator.mul, min, operator.add)
+    found = min((_broken(members, succ, rule) for rule in rules), key=len)
+    # some more than are needed: the more, the nearer is a walk to a simple path
+    calls = {a: sum(b in members for b in succ[a]) for a in members}
+    often = sorted(members - set(found), key=lambda node: (-calls[node], node))
+    return found + often[: max(0, ENOUGH_ONCE - len(found))]
+
+
+def _broken(
+    members: Set[Node],
+    succ: Mapping[Node, Mapping[Node, int]],
+    rule: Callable[[int, int], int],
+) -> list[Node]:
+    """A cycle's functions, those with most callers and callees first, until no cycle is left."""
     rest = nx.DiGraph((a, b) for a in members for b in succ[a] if b in members)
     found: list[Node] = []
     while True:
@@ -24,10 +39,26 @@ def entered_once(members: Set[Node], succ: Mapping[Node, Mapping[Node, int]]) ->
         if not knots:
             return found
         for knot in knots:
-            inner = rest.subgraph(knot)
-            most = max(knot, key=lambda n: (min(inner.in_degree(n), inner.out_degree(n)), n))
+            inner = nx.DiGraph(rest.subgraph(knot))
+            _shorten(inner)
+            most = max(inner, key=lambda n: (rule(inner.in_degree(n), inner.out_degree(n)), n))
             found.append(most)
             rest.remove_node(most)
+
+
+def _shorten(knot: nx.DiGraph) -> None:
+    """Leave out functions with one caller or one callee: every cycle through them has that one."""
+    todo = sorted(knot)
+    while todo:
+        node = todo.pop()
+        if node not in knot:
+            continue
+        ins, outs = list(knot.predecessors(node)), list(knot.successors(node))
+        if node in outs or len(knot) == 1 or min(len(ins), len(outs)) != 1:
+            continue
+        knot.remove_node(node)
+        knot.add_edges_from((a, b) for a in ins for b in outs)
+        todo += {*ins, *outs} - {node}
 
 
 def longest_walks(

@@ -214,6 +214,10 @@ class Kind:
     entry_bios : mapping of entry to tuple of op
         Sources: the operations of an entry's bios beside its own: a write of a part of a block
         reads it first, a read with O_DIRECT writes dirty pages back.
+    beside : mapping of entry to {"read", "write"}
+        Sources: entry points that are met with whatever the workload does to the files' data
+        (mkdir, stat, mount, a worker); bounded where a table has all of their functions, named
+        where it has not.
     verb : str
         The method of `Stack` that adds it (``dm``, ``md``, ``loop`` ...).
     doc : str
@@ -240,6 +244,7 @@ class Kind:
     entries: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     entry_ops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     entry_bios: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
     verb: str = ""
     variant: str | tuple[str, ...] = ""
     rounds: str = ""

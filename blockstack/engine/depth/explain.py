@@ -3,12 +3,15 @@
 from pathlib import Path
 
 from blockstack.base.errors import UnsupportedKind
+from blockstack.base.hints import listed
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.depth.static import StaticTasks, each_deepest
 from blockstack.engine.plan.arrays import OP_NAMES
 from blockstack.engine.plan.compile import compile_plan
 from blockstack.engine.plan.demand import demand_of
+from blockstack.engine.plan.entries import not_bounded
 from blockstack.engine.plan.interrupts import ASSUMED_IRQ_PER_HOP
+from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import layered
 from blockstack.kernel import Kernel
@@ -119,6 +122,14 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
             for key, by_value in by_param.items()
             if device.params[key] in by_value
         ]
+    layers = Layers(kernel, stack)
+    for root in stack.roots():
+        open_ones = not_bounded(stack, root, layers)
+        if open_ones:
+            notes.append(
+                f"{stack.devices[root].kind}: not bounded, the frame table lacks functions of "
+                f"them: {listed(open_ones)}"
+            )
     if kernel.platform.irq_stacks == "shared":
         notes.append(
             f"interrupts run on the task's stack; runs assume that one strikes in "
@@ -132,7 +143,7 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
     asked = kernel.generation.environment
     if asked:
         told, words = kernel.environment.told(), kernel.environment.words()
-        listed = ", ".join(f"{key} {words[key]}{'' if key in told else '*'}" for key in asked)
-        notes.append(f"taken for granted (* untold: the deeper way): {listed}")
+        said = ", ".join(f"{key} {words[key]}{'' if key in told else '*'}" for key in asked)
+        notes.append(f"taken for granted (* untold: the deeper way): {said}")
     notes.append(f"an overflow {kernel.platform.overflow_outcome}")
     return tuple(dict.fromkeys(notes))

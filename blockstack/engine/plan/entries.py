@@ -148,11 +148,11 @@ def entries_of(
         )
     points = []
     for op in ops:
+        rows = layers.kernel.rows
         names = [
-            n
-            for n in _names(kind, op, direct)
-            if n in paths and not layers.kernel.rows.leaves_out(paths[n])
+            n for n in _names(kind, op, direct) if n in paths and not rows.leaves_out(paths[n])
         ]
+        names += [n for n in _beside(kind, paths, layers, OP_NAMES[op]) if _whole(layers, paths[n])]
         if not names and strict:
             raise UnsupportedKind(
                 f"{kind.name} on {layers.kernel.name} issues no {OP_NAMES[op]}",
@@ -203,8 +203,38 @@ def _bios(kind: Kind, layers: Layers, name: str) -> tuple[int, ...]:
     """Operations that an entry's bios can have beside its own; what they read was looked up in
     kernels from 6.1 on."""
     read = bool(layers.kernel.generation.environment)
-    found = (OP_NAMES.index(op) for op in kind.entry_bios.get(name, ()))
+    words = ("read", "write") if name in kind.beside else kind.entry_bios.get(name, ())
+    found = (OP_NAMES.index(op) for op in words)
     return tuple(op for op in found if read or op == WRITE)
+
+
+def _beside(kind: Kind, paths: Mapping[str, Path], layers: Layers, word: str) -> list[str]:
+    """Entry points beside the workload's own, of one operation."""
+    rows = layers.kernel.rows
+    return [
+        name
+        for name, op in kind.beside.items()
+        if op == word and name in paths and not rows.leaves_out(paths[name])
+    ]
+
+
+def _whole(layers: Layers, path: Path) -> bool:
+    """Whether the kernel's table has all that the path asks for."""
+    rows = layers.kernel.rows
+    return not rows.lacking(path) and rows.spine(path, layers.kernel.generation.submit_link).exact
+
+
+def not_bounded(stack: Stack, name: str, layers: Layers) -> tuple[str, ...]:
+    """Entry points beside a source's own that this kernel's table cannot bound."""
+    device = stack.devices[name]
+    kind = device.kind_entry if device.kind_entry.role == "source" else find_kind("raw")
+    paths = kind.entries_for(layers.kernel.generation.name, device.params) or {}
+    return tuple(
+        entry
+        for word in ("read", "write")
+        for entry in _beside(kind, paths, layers, word)
+        if not _whole(layers, paths[entry])
+    )
 
 
 def _names(kind: Kind, op: int, direct: bool) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import blockstack.kinds.filesystems.vfs_v6_1 as v6_1
 from blockstack.base.calls import Path, cut_rows
+from blockstack.kinds.filesystems.btrfs_operations import OPERATIONS, RECLAIM
 from blockstack.kinds.filesystems.common import (
     FS_ENTRY_OPS,
     Cuts,
@@ -19,6 +20,7 @@ from blockstack.kinds.filesystems.common import (
     entry_bios,
     source_calls,
 )
+from blockstack.kinds.filesystems.system_calls import beside, system_calls
 from blockstack.kinds.model import Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.requests import with_cuts
@@ -310,6 +312,20 @@ def _entries(*, compress: bool) -> dict[str, Path]:
         ways[name + "-tree"] = replace(
             _again(ways[name], ("submit_bio",), _TREES), edges=_TREE_SYNC
         )
+    ways |= system_calls(OPERATIONS, fs, ways["writeback"])
+    # what makes room for reservations, in workers of its own: they flush, nobody below them does
+    lifted = ("flush_space", "btrfs_start_delalloc_roots")
+    reclaim = replace(
+        ways["worker-discard"],
+        edges=(
+            *ways["worker-discard"].edges,
+            *(("process_one_work", work) for work in RECLAIM.values()),
+        ),
+        cuts=tuple(cut for cut in ways["worker-discard"].cuts if cut[1] not in lifted)
+        + cut_rows("space is left under the one that makes it", "priority_reclaim_*->flush_space"),
+    )
+    for name, work in RECLAIM.items():
+        ways[name] = replace(reclaim, via=(*kworker(work), "submit_bio"))
     return ways
 
 
@@ -343,6 +359,7 @@ def _btrfs() -> Kind:
         entries=ways["none"],
         entry_ops=BTRFS_ENTRY_OPS,
         entry_bios=entry_bios(BTRFS_ENTRY_OPS),
+        beside={**beside(OPERATIONS), **dict.fromkeys(RECLAIM, "write")},
         verb="btrfs",
         variant="compress",
         variants=calls,

@@ -192,8 +192,9 @@ def file_system(
     calls: Mapping[str, Calls],
     *,
     metadata: bool = True,
+    beside: Mapping[str, str] | None = None,
 ) -> Kind:
-    """A source over one device, without parameters."""
+    """A source over one device, without parameters; ``beside`` as `Kind` has it."""
     return Kind(
         name,
         "source",
@@ -204,5 +205,6 @@ def file_system(
         entries=entries,
         entry_ops=FS_ENTRY_OPS,
         entry_bios=entry_bios(FS_ENTRY_OPS, metadata=metadata),
+        beside=beside or {},
         verb=name,
     )

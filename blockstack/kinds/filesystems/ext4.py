@@ -10,6 +10,8 @@ from blockstack.kinds.filesystems.common import (
     file_system,
     source_calls,
 )
+from blockstack.kinds.filesystems.system_calls import Operations, beside, system_calls
+from blockstack.kinds.shared.threads import kthread, kworker
 
 _READ: Edges = (("read_pages", "ext4_readahead"), ("filemap_read_folio", "ext4_read_folio"))
 _SYNC: Edges = (
@@ -113,6 +115,69 @@ _FS = v6_1.Fs(
     names=("ext4_lookup", "ext4_create", "ext4_file_open"),
 )
 
+#: mkfs.ext4's defaults; ext4_bread with create = 0 under a look-up (fs/ext4/namei.c, dir.c)
+_LOOK_UP: Cuts = (
+    *cut_rows("the ea_inode feature is off", "ext4_xattr_inode_*"),
+    *cut_rows(
+        "looks blocks up, allocates none",
+        *(
+            f"below {reader}->{allocates}"
+            for reader in ("ext4_lookup", "ext4_readdir", "ext4_xattr_get", "ext4_listxattr")
+            for allocates in ("ext4_mb_*", "ext4_ext_insert_extent", "ext4_split_*")
+        ),
+    ),
+    *(
+        ("*", name, "a new file gets no label and no ACL [create_xattrs=false]")
+        for name in ("ext4_init_security", "ext4_init_acl")
+    ),
+)
+#: fs/ext4/namei.c, file.c, inode.c, xattr.c, super.c: 6.1 and 6.12
+_OPERATIONS = Operations(
+    {
+        "lookup": "ext4_lookup",
+        "create": "ext4_create",
+        "mkdir": "ext4_mkdir",
+        "mknod": "ext4_mknod",
+        "symlink": "ext4_symlink",
+        "link": "ext4_link",
+        "unlink": "ext4_unlink",
+        "rmdir": "ext4_rmdir",
+        "rename": "ext4_rename2",
+        "setattr": "ext4_setattr",
+        "getattr": "ext4_file_getattr",
+        "setxattr": "ext4_xattr_security_set",
+        "getxattr": "ext4_xattr_user_get",
+        "listxattr": "ext4_listxattr",
+        "fallocate": "ext4_fallocate",
+        "readdir": "ext4_readdir",
+        "page_mkwrite": "ext4_page_mkwrite",
+        "fault": "filemap_fault",
+        "evict": "ext4_evict_inode",
+        "dirty_inode": "ext4_dirty_inode",
+        "write_inode": "ext4_write_inode",
+        "sync_fs": "ext4_sync_fs",
+        "freeze": "ext4_freeze",
+        "put_super": "ext4_put_super",
+        "statfs": "ext4_statfs",
+        "get_tree": "ext4_get_tree",
+        "fill": "ext4_fill_super",
+        "reconfigure": "ext4_reconfigure",
+        "release": "ext4_release_file",
+        "read_iter": "ext4_file_read_iter",
+        "write_iter": "ext4_file_write_iter",
+        "fsync": "ext4_sync_file",
+    },
+    # fs/jbd2/commit.c journal_submit_data_buffers: data=ordered
+    edges=(("jbd2_journal_commit_transaction", "ext4_journal_submit_inode_data_buffers"),),
+    lifted=frozenset(("ext4_xattr_*", "ext4_truncate", "ext4_orphan_*")),
+    cuts=_LOOK_UP,
+    workers={
+        "ordered-data": kthread(">kjournald2", "jbd2_journal_commit_transaction"),
+        "conversion": kworker("ext4_end_io_rsv_work"),
+        "lazy-init": kthread(">ext4_lazyinit_thread"),
+    },
+    lacks=frozenset(("reflink",)),
+)
 #: fs/ext4/extents.c (6.1): a write allocates an unwritten extent of exactly its blocks, merges it
 #: with none (EXT4_GET_BLOCKS_PRE_IO in ext4_ext_insert_extent), and its end converts all of it
 _WHOLE: Cuts = cut_rows(
@@ -130,6 +195,7 @@ _ENTRIES = {
         },
     )
 }
+_ENTRIES["6.1"] |= system_calls(_OPERATIONS, _FS, _ENTRIES["6.1"]["writeback"])
 EXT4 = file_system(
     "ext4",
     "ext4 file system, data=ordered, delayed allocation",
@@ -142,4 +208,5 @@ EXT4 = file_system(
             allocated_cuts=_WHOLE,
         )
     },
+    beside=beside(_OPERATIONS),
 )

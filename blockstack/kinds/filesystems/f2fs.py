@@ -12,6 +12,7 @@ from blockstack.kinds.filesystems.common import (
     entry_bios,
     source_calls,
 )
+from blockstack.kinds.filesystems.system_calls import Operations, beside, system_calls
 from blockstack.kinds.model import Kind
 
 _FILES = ("fs/f2fs/",)
@@ -118,6 +119,54 @@ _CHECKPOINT: Cuts = cut_rows(
     "f2fs_sync_node_pages->flush_dirty_inode",
     "f2fs_sync_node_pages->f2fs_write_inline_data",
 )
+#: fs/f2fs/namei.c, file.c, inode.c, xattr.c, super.c: 6.1 and 6.12
+_OPERATIONS = Operations(
+    {
+        "lookup": "f2fs_lookup",
+        "create": "f2fs_create",
+        "mkdir": "f2fs_mkdir",
+        "mknod": "f2fs_mknod",
+        "symlink": "f2fs_symlink",
+        "link": "f2fs_link",
+        "unlink": "f2fs_unlink",
+        "rmdir": "f2fs_rmdir",
+        "rename": "f2fs_rename2",
+        "setattr": "f2fs_setattr",
+        "getattr": "f2fs_getattr",
+        "setxattr": "f2fs_xattr_generic_set",
+        "getxattr": "f2fs_xattr_generic_get",
+        "listxattr": "f2fs_listxattr",
+        "fallocate": "f2fs_fallocate",
+        "readdir": "f2fs_readdir",
+        "page_mkwrite": "f2fs_vm_page_mkwrite",
+        "fault": "f2fs_filemap_fault",
+        "evict": "f2fs_evict_inode",
+        "dirty_inode": "f2fs_dirty_inode",
+        "write_inode": "f2fs_write_inode",
+        "sync_fs": "f2fs_sync_fs",
+        "freeze": "f2fs_freeze",
+        "put_super": "f2fs_put_super",
+        "statfs": "f2fs_statfs",
+        "release": "f2fs_release_file",
+        "kill": "kill_f2fs_super",
+        "read_iter": "f2fs_file_read_iter",
+        "write_iter": "f2fs_file_write_iter",
+        "fsync": "f2fs_sync_file",
+    },
+    edges=(
+        ("legacy_get_tree", "f2fs_mount"),
+        ("mount_bdev", "f2fs_fill_super"),
+        ("legacy_reconfigure", "f2fs_remount"),
+        *_NODES,
+        *_META,
+    ),
+    lifted=frozenset(("f2fs_truncate", "f2fs_invalidate_blocks")),
+    cuts=tuple(
+        ("*", name, "a new file gets no label and no ACL [create_xattrs=false]")
+        for name in ("f2fs_init_security", "f2fs_init_acl")
+    ),
+    lacks=frozenset(("reflink",)),
+)
 F2FS_END = Path(
     ("f2fs_write_end_io",),
     files=_FILES,
@@ -129,6 +178,7 @@ F2FS_END = Path(
 def _entries() -> dict[str, Path]:
     """Entry points of f2fs."""
     ways = v6_1.entries(_F2FS)
+    ways |= system_calls(_OPERATIONS, _F2FS, ways["writeback"])
     cuts = ways["writeback"].cuts
     # with the default nobarrier=off, and flush_merge: the task itself or issue_flush_thread
     ways["flush"] = replace(
@@ -172,4 +222,5 @@ F2FS = Kind(
     calls={"6.1": source_calls(_ENTRIES["6.1"], F2FS_END)},
     entry_ops=F2FS_ENTRY_OPS,
     entry_bios=entry_bios(F2FS_ENTRY_OPS),
+    beside=beside(_OPERATIONS),
 )

@@ -19,6 +19,7 @@ from blockstack.kinds.filesystems.common import (
     source_calls,
 )
 from blockstack.kinds.filesystems.raw import RAW_V6_1
+from blockstack.kinds.filesystems.system_calls import Operations, beside, system_calls
 from blockstack.kinds.model import Kind
 
 _FILES = ("fs/fat/", "fs/libfs.c")
@@ -121,6 +122,44 @@ VFAT_ENTRY_OPS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: fs/fat/namei_vfat.c, file.c, inode.c, dir.c: 6.1 and 6.12
+_OPERATIONS = Operations(
+    {
+        "lookup": "vfat_lookup",
+        "create": "vfat_create",
+        "mkdir": "vfat_mkdir",
+        "unlink": "vfat_unlink",
+        "rmdir": "vfat_rmdir",
+        "rename": "vfat_rename2",
+        "setattr": "fat_setattr",
+        "getattr": "fat_getattr",
+        "fallocate": "fat_fallocate",
+        "readdir": "fat_readdir",
+        "page_mkwrite": "filemap_page_mkwrite",
+        "fault": "filemap_fault",
+        "evict": "fat_evict_inode",
+        "write_inode": "fat_write_inode",
+        "put_super": "fat_put_super",
+        "statfs": "fat_statfs",
+        "release": "fat_file_release",
+        "read_iter": "generic_file_read_iter",
+        "write_iter": "generic_file_write_iter",
+        "fsync": "fat_file_fsync",
+    },
+    edges=(
+        ("legacy_get_tree?", "vfat_mount?"),  # 6.1
+        ("mount_bdev?", "vfat_fill_super"),
+        ("get_tree_bdev_flags?", "vfat_fill_super"),
+        ("legacy_reconfigure?", "fat_remount?"),
+        ("generic_file_read_iter", "fat_direct_IO"),
+        ("generic_file_direct_write", "fat_direct_IO"),
+    ),
+    lifted=frozenset(cut[1] for cut in _NO_ALLOC),
+    # no links, no attributes, no shared extents; a fault of a shared mapping reads and dirties only
+    lacks=frozenset(("reflink", "fsetxattr", "removexattr", "mkwrite")),
+)
+
+
 def _entries_v6_1() -> dict[str, Path]:
     """Entry points of vfat."""
     ways = v6_1.entries(_FAT)
@@ -161,7 +200,7 @@ def _entries_v6_1() -> dict[str, Path]:
     )
     ways["kswapd"] = replace(kswapd, edges=_SYNC)
     ways["discard"] = v6_1.discard((">fat_generic_ioctl", "fat_trim_fs"), _FAT)
-    return ways
+    return ways | system_calls(_OPERATIONS, _FAT, ways["writeback-meta"])
 
 
 def _entries_v6_12() -> dict[str, Path]:
@@ -183,6 +222,7 @@ VFAT = Kind(
     verb="vfat",
     entry_ops=VFAT_ENTRY_OPS,
     entry_bios=entry_bios(VFAT_ENTRY_OPS),
+    beside=beside(_OPERATIONS),
     calls={
         gen: source_calls(
             ways,

@@ -17,6 +17,7 @@ from blockstack.kinds.filesystems.common import (
     file_system,
     source_calls,
 )
+from blockstack.kinds.filesystems.system_calls import BESIDE, Operations, beside, system_calls
 
 _RAW_EDGES: Edges = (
     ("mpage_writepages", "blkdev_writepage"),
@@ -135,8 +136,28 @@ _RAW_V6_12 = replace(
 )
 
 
+#: what goes to an opened block device itself; names and mounts are a file system's
+_ITS = (
+    *("fallocate", "sendfile", "splice", "sync", "sync-range", "fadvise", "readahead", "madvise"),
+    *("close", "exit", "read-direct-mapped", "write-direct-mapped"),
+    *(name for name in BESIDE if name.startswith("uring-")),
+)
+_OPERATIONS = Operations(
+    {
+        "fallocate": "blkdev_fallocate",
+        "fault": "filemap_fault",
+        "release": "blkdev_release?",
+        "read_iter": "blkdev_read_iter",
+        "write_iter": "blkdev_write_iter",
+        "fsync": "blkdev_fsync",
+    },
+    edges=(("__fput", "blkdev_close?"),),  # 6.1
+    lacks=frozenset(BESIDE) - frozenset(_ITS),
+)
+
+
 def _entries_v6_1(fs: v6_1.Fs) -> Mapping[str, Path]:
-    return v6_1.entries(
+    ways = v6_1.entries(
         fs,
         {
             "open": _OPEN,
@@ -145,6 +166,7 @@ def _entries_v6_1(fs: v6_1.Fs) -> Mapping[str, Path]:
             ),
         },
     )
+    return ways | system_calls(_OPERATIONS, fs, ways["writeback"])
 
 
 _ENTRIES = {
@@ -172,4 +194,5 @@ RAW = file_system(
         },
     },
     metadata=False,
+    beside=beside(_OPERATIONS),
 )

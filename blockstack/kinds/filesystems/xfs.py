@@ -15,6 +15,8 @@ from blockstack.kinds.filesystems.common import (
     file_system,
     source_calls,
 )
+from blockstack.kinds.filesystems.system_calls import beside, system_calls
+from blockstack.kinds.filesystems.xfs_operations import OPERATIONS
 
 FILES_XFS = ("fs/xfs/",)
 
@@ -189,8 +191,8 @@ _CUTS_V6_1: Cuts = (
     ),
     ("xlog_write_iclog", "xlog_state_done_syncing", "after a log I/O error only"),
     ("*", "xlog_cil_committed", "log completion, in its own worker"),
-    ("*", "xfs_reflink_*", "no shared extents"),
-    ("*", "xfs_refcount*", "no shared extents"),
+    ("*", "xfs_reflink_*", "no shared extents [shared_extents=false]"),
+    ("*", "xfs_refcount*", "no shared extents [shared_extents=false]"),
     ("*", "xfs_rmap*", "no reverse map [rmapbt=false]"),
     ("*", "xfs_trans_roll*", "a rolled transaction starts anew in the same frame"),
     ("*", "xfs_blockgc_*", "space is left"),
@@ -238,6 +240,7 @@ _ENTRIES = {
         },
     ),
 }
+_ENTRIES["6.1"] |= system_calls(OPERATIONS, _FS_V6_1, _ENTRIES["6.1"]["writeback"])
 XFS = file_system(
     "xfs",
     "XFS file system",
@@ -252,4 +255,5 @@ XFS = file_system(
             direct_ends=DIO_END[2:],
         ),
     },
+    beside=beside(OPERATIONS),
 )

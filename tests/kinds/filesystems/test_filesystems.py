@@ -528,7 +528,8 @@ def test_entries_have_ops(name: str) -> None:
             if word in kind.calls[gen].ops:
                 assert any(n in entries for n in names), (gen, op)
         listed = {n for names in kind.entry_ops.values() for n in names} | {"unplug"}
-        assert set(entries) <= listed
+        assert set(entries) <= listed | kind.beside.keys()
+        assert not listed & kind.beside.keys()
 
 
 def test_kernels_without_a_source() -> None:
