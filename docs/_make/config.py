@@ -49,6 +49,9 @@ cached under direct I/O). Each default is the deeper way.
 | `sync` | true | files may be opened with `O_SYNC` or `O_DSYNC` |
 | `rmapbt` | true | XFS keeps a reverse map (`mkfs.xfs -m rmapbt=1`) |
 | `snapshots` | true | btrfs has snapshots: a tree block may have several owners |
+| `shared_extents` | true | files of XFS share extents (`cp --reflink`, `FICLONE`, deduplication) |
+| `create_xattrs` | true | a new file gets a label (SELinux, Smack) or its folder's default ACL |
+| `mapped_buffers` | true | direct I/O may read into or write from memory that is a file's own (mmap) |
 
 ## Workload
 

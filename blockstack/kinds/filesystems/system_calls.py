@@ -263,6 +263,8 @@ class Operations:
         Work functions and threads of its own, with the anchors to them.
     more : mapping of row to edges
         Further pointers of one entry point.
+    less : mapping of row to cuts
+        Further cuts of one entry point.
     lacks : frozenset of str
         Rows that this file system refuses, or serves without a bio.
     """
@@ -273,6 +275,7 @@ class Operations:
     cuts: Cuts = ()
     workers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     more: Mapping[str, Edges] = field(default_factory=dict)
+    less: Mapping[str, Cuts] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
 
 
@@ -313,13 +316,20 @@ def system_calls(own: Operations, fs: v6_1.Fs, like: Path) -> dict[str, Path]:
             whole,
             via=(*row.via, "submit_bio"),
             edges=whole.edges + own.more.get(row.name, ()),
-            cuts=whole.cuts + row.cuts + _buffers(row),
+            cuts=_shared(row, whole.cuts) + row.cuts + _buffers(row) + own.less.get(row.name, ()),
         )
         for row in rows
     }
     return ways | {
         name: replace(whole, via=(*via, "submit_bio")) for name, via in own.workers.items()
     }
+
+
+def _shared(row: Row, cuts: Cuts) -> Cuts:
+    """Without the cuts that a call which makes files share extents contradicts itself."""
+    if row.name not in ("reflink", "copy-range"):
+        return cuts
+    return tuple(cut for cut in cuts if not cut[2].endswith("[shared_extents=false]"))
 
 
 def _buffers(row: Row) -> Cuts:

@@ -16,7 +16,7 @@ from blockstack.kinds.filesystems.common import (
     source_calls,
 )
 from blockstack.kinds.filesystems.system_calls import beside, system_calls
-from blockstack.kinds.filesystems.xfs_operations import OPERATIONS
+from blockstack.kinds.filesystems.xfs_operations import BLOCK_GC, OPERATIONS
 
 FILES_XFS = ("fs/xfs/",)
 
@@ -241,6 +241,12 @@ _ENTRIES = {
     ),
 }
 _ENTRIES["6.1"] |= system_calls(OPERATIONS, _FS_V6_1, _ENTRIES["6.1"]["writeback"])
+_GC = _ENTRIES["6.1"]["inode-gc"]
+_ENTRIES["6.1"]["block-gc"] = replace(
+    _GC,
+    via=(*BLOCK_GC, "submit_bio"),
+    cuts=tuple(cut for cut in _GC.cuts if cut[1] not in ("xfs_blockgc_*", "xfs_reflink_*")),
+)
 XFS = file_system(
     "xfs",
     "XFS file system",
@@ -255,5 +261,5 @@ XFS = file_system(
             direct_ends=DIO_END[2:],
         ),
     },
-    beside=beside(OPERATIONS),
+    beside={**beside(OPERATIONS), "block-gc": "write"},
 )

@@ -68,6 +68,8 @@ _SPLITS: Cuts = (
     ),
     *_only(("bmbt", "inobt", "finobt"), "xfs_refcount_insert"),
 )
+#: makes room: what the others do not do while space is left
+BLOCK_GC = kworker("xfs_blockgc_worker")
 _NEW = ("mkdir", "mknod", "symlink")
 OPERATIONS = Operations(
     {
@@ -104,7 +106,7 @@ OPERATIONS = Operations(
         "fsync": "xfs_file_fsync",
     },
     edges=(*_DEFERRED, *_TREES),
-    lifted=frozenset(("xfs_trans_roll*", "xfs_flush_inodes", "xfs_blockgc_*")),
+    lifted=frozenset(("xfs_trans_roll*",)),
     cuts=(
         *_SPLITS,
         (
@@ -114,13 +116,17 @@ OPERATIONS = Operations(
         ),
         *(
             ("*", name, "a new file gets no label and no ACL [create_xattrs=false]")
-            for name in ("xfs_inode_init_security", "xfs_initxattrs", "xfs_set_acl")
+            for name in ("xfs_inode_init_security", "xfs_initxattrs", "__xfs_set_acl")
         ),
     ),
     more={
         **dict.fromkeys(("fsetxattr", "setxattr", "removexattr"), _ATTRIBUTES),
         **dict.fromkeys(_NEW, (*_ATTRIBUTES, ("security_inode_init_security?", "xfs_initxattrs"))),
     },
+    less=dict.fromkeys(
+        _NEW,
+        (("*", "xfs_attr_finish_item", "a new file gets no label, no ACL [create_xattrs=false]"),),
+    ),
     # 6.1 and 6.12; what ends a buffer or the log's I/O submits nothing
     workers={
         "end-io": kworker("xfs_end_io"),
@@ -128,7 +134,6 @@ OPERATIONS = Operations(
         "inode-gc": kworker("xfs_inodegc_worker"),
         "btree-split": kworker("xfs_btree_split_worker"),
         "inode-reclaim": kworker("xfs_reclaim_worker"),
-        "block-gc": kworker("xfs_blockgc_worker"),
         "log-worker": kworker("xfs_log_worker"),
     },
 )
