@@ -23,6 +23,7 @@ from threading import Timer
 from typing import Any
 
 from bench.guest.stacks import STACKS, Built
+from blockstack.base.files import write_text
 
 HERE = Path(__file__).parent
 _TOOLS = (
@@ -367,7 +368,7 @@ def main() -> None:
         given.package,
         {name: built for name, built in STACKS.items() if not given.stacks or name in given.stacks},
     )
-    given.out.write_text(json.dumps(found, indent=1) + "\n")
+    write_text(given.out, json.dumps(found, indent=1) + "\n")
     print(f"{given.out}: {len(found['stacks'])} stacks", file=sys.stderr)
 
 

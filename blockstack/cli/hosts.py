@@ -121,7 +121,9 @@ def capture(
     mask: Annotated[
         bool,
         typer.Option(
-            "--mask", help="Mask serial numbers, WWNs, UUIDs, host name and IQNs as well."
+            "--mask",
+            help="Give every identifier (serial, WWN, UUID, IQN, IP, label, volume group, user, "
+            "peer, host) another name, the same one in all files.",
         ),
     ] = False,
 ) -> None:

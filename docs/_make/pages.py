@@ -12,6 +12,7 @@ from pathlib import Path
 
 from blockstack.base.environment import BARE
 from blockstack.base.errors import BlockstackError
+from blockstack.base.files import write_text
 from blockstack.kernel import load_kernel
 from blockstack.present import plots
 from blockstack.present.review.figures import FIGURES, Subject, draw
@@ -27,19 +28,19 @@ _MARKS = ("<!-- made by python -m docs._make.pages -->", "<!-- end -->")
 
 def write_config(root: Path) -> None:
     """The config reference."""
-    (root / "docs/config.md").write_text("\n".join(config_lines()) + "\n")
+    write_text(root / "docs/config.md", "\n".join(config_lines()) + "\n")
 
 
 def write_import(root: Path) -> None:
     """The tables of the page on importing a host."""
     page = root / "docs/import.md"
-    page.write_text(hosts.page(page.read_text()))
+    write_text(page, hosts.page(page.read_text()))
 
 
 def write_history(root: Path) -> None:
     """2005 and now, with its picture."""
     page = "\n".join(history.lines(lambda what: print(f"history: {what}", file=sys.stderr)))
-    (root / "docs/2005-and-now.md").write_text(page + "\n")
+    write_text(root / "docs/2005-and-now.md", page + "\n")
     curve = history.curve(history.RECURSIVE, ("recursive", "fifo"), 24)
     plots.save(plots.growth(curve), str(root / "docs/img/growth.svg"))
 
@@ -78,11 +79,12 @@ def write_validation(root: Path) -> None:
         rows = ",\n".join(
             f"  {json.dumps(one)}: {json.dumps(pair)}" for one, pair in kept["stacks"].items()
         )
-        (root / f"blockstack/validation/data/bounds/{name}.json").write_text(
-            f'{{"table": {json.dumps(kept["table"])}, "stacks": {{\n{rows}\n}}}}\n'
+        write_text(
+            root / f"blockstack/validation/data/bounds/{name}.json",
+            f'{{"table": {json.dumps(kept["table"])}, "stacks": {{\n{rows}\n}}}}\n',
         )
     page = root / "docs/validate.md"
-    page.write_text(between_marks(page.read_text(), "\n".join(summary_lines(files))))
+    write_text(page, between_marks(page.read_text(), "\n".join(summary_lines(files))))
     default = [files[one.name] for one in measured_files() if one.environment == BARE]
     plots.save(plots.validated(default), str(root / "docs/img/validate.svg"))
 

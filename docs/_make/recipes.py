@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import blockstack as bs
+from blockstack.base.files import write_text
 from blockstack.engine.capacity.knee import until_knee
 from blockstack.engine.capacity.result import LoadSpec
 from blockstack.engine.capacity.run import prepare
@@ -306,5 +307,5 @@ def page(name: str) -> str:
 
 if __name__ == "__main__":
     for one in sys.argv[1:] or RECIPES:
-        (HERE / f"{one}.md").write_text(page(one), encoding="utf-8", newline="\n")
+        write_text(HERE / f"{one}.md", page(one))
         print(one)
