@@ -11,7 +11,7 @@ from rich.text import Text
 from blockstack.base import hdr
 from blockstack.base.errors import ConfigError
 from blockstack.base.files import write_text
-from blockstack.base.units import parse_count, parse_ns
+from blockstack.base.units import parse_bytes, parse_count, parse_ns
 from blockstack.cli.application import app
 from blockstack.cli.boundary import FITS, OVERFLOWS
 from blockstack.cli.common import (
@@ -198,13 +198,33 @@ def _json(found: list[Ran]) -> dict[str, Any]:
     )
 
 
+def _fio_word(value: Any) -> str:
+    """fio writes flags as 0 and 1."""
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _fio_size(size: str | int) -> str:
+    """``4k``, ``4k-1m``: fio's spelling of a block size."""
+    low, _, high = str(size).partition("-")
+    return "-".join(_fio_bytes(parse_bytes(one.strip())) for one in (low, high) if one)
+
+
+def _fio_bytes(n_bytes: int) -> str:
+    for power, unit in ((30, "g"), (20, "m"), (10, "k")):
+        if n_bytes % (1 << power) == 0:
+            return f"{n_bytes >> power}{unit}"
+    return str(n_bytes)
+
+
 def _words(one: Load, load: LoadSpec) -> dict[str, str]:
     """A load as fio's words."""
     words = (
         {}
         if load.mode == "trace"
-        else {key: str(value) for key, value in one.case.workload.to_dict().items()}
+        else {key: _fio_word(value) for key, value in one.case.workload.to_dict().items()}
     )
+    if load.mode != "trace" and not one.case.workload.bssplit:
+        words["bs"] = _fio_size(one.case.workload.bs)
     words |= {"iodepth": str(load.iodepth), "numjobs": str(load.numjobs)}
     if load.rate_iops is not None:
         words["rate_iops"] = f"{load.rate_iops:g}"

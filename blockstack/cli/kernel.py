@@ -129,6 +129,35 @@ def extraction_progress() -> Iterator[Callable[[int, int, str], None]]:
         )
 
 
+def _validate_rates(where: Path | None, as_json: bool) -> None:
+    """The published rates that ship, or those of a file of the same form."""
+    from blockstack.present.tables.published import PublishedLine, published_view
+    from blockstack.validation.capacity import judge, read_published, score
+
+    with bad_input(as_json):
+        found = [one for row in read_published(where) for one in judge(row)]
+    near = score(found)
+    lines = [
+        PublishedLine(
+            f"{one.row.name} {one.point}".rstrip(),
+            one.unit,
+            one.measured,
+            one.predicted,
+            one.row.counted,
+            one.result.bottleneck,
+            one.row.source,
+        )
+        for one in found
+    ]
+    if as_json:
+        score_of = {"median_error": near.median_error, "off_by_two": near.off_by_two}
+        print(json.dumps({"rows": [line._asdict() for line in lines], **score_of}, indent=1))
+        return
+    out = printer()
+    for part in published_view(lines, near.median_error, near.off_by_two):
+        out.print(part)
+
+
 @app.command(epilog="Example: `blockstack validate --plot validate.svg`")
 def validate(
     where: Annotated[
@@ -152,6 +181,12 @@ def validate(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Predicted against measured: .svg, .png or .pdf.")
     ] = None,
+    rates: Annotated[
+        bool,
+        typer.Option(
+            "--capacity", help="Published rates against predicted ones instead of depths."
+        ),
+    ] = False,
     as_json: JsonOpt = False,
 ) -> None:
     """Measured stacks against their bounds.
@@ -163,6 +198,9 @@ def validate(
     from blockstack.validation.files import kernel_for, measured_files
     from blockstack.validation.files import validate as compare_all
 
+    if rates:
+        _validate_rates(where, as_json)
+        return
     out, found = printer(), []
     with bad_input(as_json):
         for measured in measured_files(where):

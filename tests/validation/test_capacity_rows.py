@@ -1,8 +1,12 @@
 """The published rows: how they are read, and how near the model comes to them."""
 
+import json
+
 import pytest
+from typer.testing import CliRunner
 
 from blockstack.base.errors import ConfigError
+from blockstack.cli import app
 from blockstack.validation.capacity import config_of, judge, read_published, score
 
 ROWS = {row.name: row for row in read_published()}
@@ -29,6 +33,21 @@ def test_a_row_like_one_that_is_not_there_is_refused(tmp_path):
     path.write_text('[[rows]]\nname = "a"\nsame_as = "b"\n')
     with pytest.raises(ConfigError, match="no such row"):
         read_published(path)
+
+
+def test_the_rates_are_printed(tmp_path):
+    path = tmp_path / "rows.toml"
+    path.write_text(
+        '[[rows]]\nname = "a drive"\nsource = "here"\nmeasured = 10000\nunit = "iops"\n'
+        'stack = [{ name = "d", kind = "nvme" }]\nleaf = { read_latency = "95 us" }\n'
+        'workload = { rw = "randread" }\n'
+    )
+    ran = CliRunner().invoke(app, ["validate", "--capacity", "--json", str(path)])
+    assert ran.exit_code == 0
+    answer = json.loads(ran.stdout)
+    (row,) = answer["rows"]
+    assert row["measured"] == 10000 and 0.9 < row["predicted"] / 10000 < 1.1
+    assert answer["median_error"] == pytest.approx(abs(row["predicted"] / 10000 - 1))
 
 
 @pytest.mark.slow

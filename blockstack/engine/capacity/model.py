@@ -12,6 +12,7 @@ from blockstack.engine.capacity.cost import CALIBRATED, Costs
 from blockstack.engine.capacity.figures import Figures
 from blockstack.engine.capacity.flow import flow_of
 from blockstack.engine.capacity.maker import FlowMaker
+from blockstack.engine.capacity.omitted import not_counted
 from blockstack.engine.capacity.result import LayerCost
 from blockstack.engine.capacity.stations import BUFFERS, Place, Stations
 from blockstack.engine.capacity.stripes import in_time
@@ -21,6 +22,8 @@ from blockstack.engine.plan.core import Call, Columns, replays
 from blockstack.engine.plan.demand import demand_of, source_of
 from blockstack.engine.plan.fan_out import REPLAY_BYTES, VISIT_BYTES, check_memory
 from blockstack.engine.plan.mappings import RAID456
+from blockstack.engine.plan.model import Plan
+from blockstack.engine.plan.queue_limits import check_blocks
 from blockstack.kernel import Kernel
 from blockstack.stack import Stack
 from blockstack.stack.machine import Machine
@@ -117,6 +120,9 @@ def build_model(
         demand = demand_of(workload)
         plan = compile_plan(
             stack, kernel, ops=demand.ops, direct=workload.direct, max_sectors=demand.max_sectors
+        )
+        check_blocks(
+            [e.lower.name for e in plan.entries], plan.limits, demand.align_sectors, "workload.bs"
         )
         plan = in_time(plan, demand, workload, flying)
         held = REPLAY_BYTES + VISIT_BYTES * min(demand.bios, LEAST_BIOS)
@@ -236,4 +242,15 @@ def _assumed(
         lines.append(f"{', '.join(peers)}: the peer's disks, layers and cores are like this host's")
     if any(p.shape.op_kind == RAID456 for p in makers[0].plan.positions):
         lines.append("raid4/5/6: only a stream's own stripes meet in the stripe cache")
-    return lines
+    plan = makers[0].plan
+    if len(plan.entries) > 1:
+        several = ", ".join(entry.source for entry in plan.entries)
+        lines.append(f"the load is shared by what nothing connects: {several}")
+    used = {station.device for station in stations.places}
+    kinds = [d.kind for n, d in plan.stack.devices.items() if n in used or n in _passed(plan)]
+    return lines + list(not_counted(kinds))
+
+
+def _passed(plan: Plan) -> set[str]:
+    """Devices that bios of the plan go through, and what submits them."""
+    return {p.device.name for p in plan.positions} | {e.source for e in plan.entries}

@@ -1,7 +1,7 @@
 """Devices, links and tasks as stations: what a bio can wait for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -111,6 +111,7 @@ class Stations:
     pools: dict[str, int] = field(default_factory=dict)
     side: str = ""
     pages: int = -1
+    luns: dict[str, Leaf] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.submitters = len(self.places)
@@ -211,6 +212,9 @@ class Stations:
         depth = int(get(device, "queue_depth"))
         leaf.tags = self._add(name, "queue depth", TOKENS, servers=depth)
         merge = get(device, "scheduler", "none") == "deadline"
+        lun = str(device.params.get("lun", ""))
+        if lun in self.luns:  # another path to the same unit: its own queue depth, one medium
+            return replace(self.luns[lun], device=device, tags=leaf.tags)
         if media == "disk":
             track, root = disk_seek(
                 {k: get(device, k) for k in ("track_seek", "seek")}, device.size_sectors
@@ -231,6 +235,8 @@ class Stations:
                 leaf.buffer = self._add(name, "write buffer", TOKENS, servers=buffered)
         if "hit_ratio" in device.service:
             leaf.cache = self._add(name, "cache", DELAY)
+        if device.params.get("lun"):
+            self.luns[str(device.params["lun"])] = leaf
         return leaf
 
     def _dies(self, name: str, dies: int, dist: int, table: int) -> int:

@@ -53,6 +53,8 @@ def result_of(
     streams = _streams(loads, names, counters, seconds)
     stations = _stations(model, counters)
     full, following = _bottlenecks(stations, counters.finished)
+    iops = counters.bios / seconds if seconds else 0.0
+    iops_error = math.hypot(iops_error, iops * _uneven(stations, full))
     layers = _layers(model, counters)
     core_ns = sum(layer.ns for layer in layers)
     return CapacityResult(
@@ -62,7 +64,7 @@ def result_of(
         saturated=not counters.finished or _falls_behind(loads, streams, stations),
         bios=counters.bios,
         seconds=seconds,
-        iops=counters.bios / seconds if seconds else 0.0,
+        iops=iops,
         iops_error=iops_error,
         latency_ns=latency,
         latency_error_ns=latency_error,
@@ -264,6 +266,21 @@ def _bottlenecks(stations: Sequence[StationUse], steady: bool) -> tuple[_Bound, 
     elif busiest < FULL and steady:
         groups.insert(0, _Bound("iodepth", groups[0].ceiling_iops))
     return groups[0], groups[min(1, len(groups) - 1)]
+
+
+def _uneven(stations: Sequence[StationUse], full: "_Bound") -> float:
+    """How much the sampled places load the fullest of like stations above their mean: the places
+    are drawn once and sent again and again, so that no number of bios evens this out."""
+    fullest = next((s for s in stations if s.label in full.stations and not _is_token(s)), None)
+    if fullest is None or fullest.part not in ("media", "bus", "send", "receive"):
+        return 0.0
+    like = [
+        s.demand_ns
+        for s in stations
+        if (s.part, s.servers, s.remote) == (fullest.part, fullest.servers, fullest.remote)
+        and s.demand_ns > 0.5 * fullest.demand_ns
+    ]
+    return max(like) / (sum(like) / len(like)) - 1
 
 
 def _peers(servers: Sequence[StationUse]) -> list[_Bound]:

@@ -3,7 +3,7 @@
 from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
 from blockstack.kinds.model import REQUIRED, Calls, Param
-from blockstack.kinds.params import sectors
+from blockstack.kinds.params import sectors, text
 from blockstack.kinds.shared.requests import NOT_A_FLUSH, with_cuts
 
 
@@ -27,3 +27,6 @@ def mq_calls(
 
 
 SIZE = Param("size", sectors(), REQUIRED, "capacity of the disk")
+LUN = Param(
+    "lun", text, "", "the unit behind a path: devices with the same `lun` share its medium in time"
+)

@@ -1,7 +1,7 @@
 """NVMe disks on PCI (since 3.3: in 6.1 only)."""
 
 from blockstack.base.calls import Path
-from blockstack.kinds.disks.common import SIZE, mq_calls
+from blockstack.kinds.disks.common import LUN, SIZE, mq_calls
 from blockstack.kinds.model import Kind
 from blockstack.kinds.shared.dma import DMA_CUTS, DMA_EDGES, DMA_FILES
 from blockstack.kinds.shared.requests import MQ_CUTS, Cuts, mq_path
@@ -22,7 +22,7 @@ NVME = Kind(
     "leaf",
     (0, 0),
     "NVMe disk on PCI",
-    params=(SIZE,),
+    params=(SIZE, LUN),
     verb="nvme",
     calls={
         "6.1": mq_calls(

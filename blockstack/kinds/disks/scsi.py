@@ -2,7 +2,7 @@
 
 from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
-from blockstack.kinds.disks.common import SIZE
+from blockstack.kinds.disks.common import LUN, SIZE
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.dma import DMA_CUTS, DMA_EDGES, DMA_FILES
@@ -260,6 +260,7 @@ SCSI = Kind(
     "SCSI or SATA disk: sd over a host adapter's driver",
     params=(
         SIZE,
+        LUN,
         Param(
             "driver",
             choice(*sorted(_HOSTS)),

@@ -3,7 +3,7 @@
 from blockstack.base.calls import Path
 from blockstack.kinds.disks.scsi import scsi_calls_v2_6, scsi_calls_v6_1, scsi_path_v6_1
 from blockstack.kinds.model import Calls, Kind, Worker
-from blockstack.kinds.network.common import SIZE
+from blockstack.kinds.network.common import LUN, SIZE
 from blockstack.kinds.shared.requests import Cuts
 from blockstack.kinds.shared.tcp import TCP, TCP_V2_6_18, receive
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
@@ -135,7 +135,7 @@ ISCSI = Kind(
     "leaf",
     (0, 0),
     "iSCSI disk: sd over libiscsi over TCP and a nic",
-    params=(SIZE,),
+    params=(SIZE, LUN),
     verb="iscsi",
     calls={"2.6.18": _calls_v2_6("2.6.18"), "2.6.24": _calls_v2_6("2.6.24"), "6.1": _calls_v6_1()},
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Worker
-from blockstack.kinds.network.common import SIZE
+from blockstack.kinds.network.common import LUN, SIZE
 from blockstack.kinds.shared.requests import (
     MQ_CUTS,
     REQUEST_CUTS_V2_6,
@@ -138,7 +138,7 @@ NBD = Kind(
     "leaf",
     (0, 0),
     "network block device over TCP and a nic",
-    params=(SIZE,),
+    params=(SIZE, LUN),
     verb="nbd",
     calls={
         "2.6.18": _calls_v2_6(),

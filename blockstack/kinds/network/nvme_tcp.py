@@ -3,7 +3,7 @@
 from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
 from blockstack.kinds.model import Calls, Kind, Worker
-from blockstack.kinds.network.common import SIZE
+from blockstack.kinds.network.common import LUN, SIZE
 from blockstack.kinds.shared.requests import MQ_CUTS, NOT_A_FLUSH, Cuts, unscheduled, with_cuts
 from blockstack.kinds.shared.tcp import TCP, receive
 from blockstack.kinds.shared.threads import WORK_FILES, kworker
@@ -75,7 +75,7 @@ NVME_TCP = Kind(
     "leaf",
     (0, 0),
     "NVMe disk over TCP and a nic",
-    params=(SIZE,),
+    params=(SIZE, LUN),
     verb="nvme_tcp",
     calls={"6.1": _calls()},
 )

@@ -97,12 +97,20 @@ def _section(ops: list[OpLatency], runtime_ms: float) -> dict[str, Any]:
         "iops": sum(op.iops for op in ops),
         "runtime": round(runtime_ms) if ops else 0,
         "total_ios": sum(op.bios for op in ops),
+        **_rates("iops", sum(op.iops for op in ops)),
+        **_rates("bw", rate / _KIB),
         "short_ios": 0,
         "drop_ios": 0,
         "slat_ns": _summary([(op.bios, op.submission) for op in ops]),
         "clat_ns": _latency(ops, percentiles=True),
         "lat_ns": _summary([(op.bios, op.total) for op in ops]),
     }
+
+
+def _rates(name: str, mean: float) -> dict[str, float]:
+    """fio's samples of a rate over time: a steady state has but its mean."""
+    spread = "bw_dev" if name == "bw" else f"{name}_stddev"
+    return {f"{name}_min": mean, f"{name}_max": mean, f"{name}_mean": mean, spread: 0.0}
 
 
 def _summary(parts: list[tuple[int, Spread]]) -> dict[str, Any]:
