@@ -110,11 +110,13 @@ ALLOCATIONS = (
         "skb_segment->__alloc_skb",
         "___pskb_trim->pskb_expand_head",
         "___pskb_trim->skb_clone",
+        "__pskb_pull_tail->skb_clone",
         "__pskb_pull_tail->pskb_expand_head",
     ),
     *_atomic(
         "takes a node that radix_tree_preload got (mm/filemap.c, mm/swap_state.c)",
         "radix_tree_insert->radix_tree_node_alloc",
+        "radix_tree_extend->radix_tree_node_alloc",
     ),
     *_atomic("GFP_ATOMIC (drivers/md/dm-raid1.c)", "__rh_alloc->kmem_cache_alloc"),
 )

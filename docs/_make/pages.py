@@ -20,7 +20,7 @@ from blockstack.present.style import thumbnail
 from blockstack.results.validation import Validation
 from blockstack.scenario.config import load_config
 from blockstack.validation.files import kernel_for, measured_files, record, recorded, validate
-from docs._make import history, hosts
+from docs._make import article, history, hosts
 from docs._make.config import lines as config_lines
 
 _MARKS = ("<!-- made by python -m docs._make.pages -->", "<!-- end -->")
@@ -38,11 +38,12 @@ def write_import(root: Path) -> None:
 
 
 def write_history(root: Path) -> None:
-    """2005 and now, with its picture."""
+    """2005 and now, with its pictures."""
     page = "\n".join(history.lines(lambda what: print(f"history: {what}", file=sys.stderr)))
     write_text(root / "docs/2005-and-now.md", page + "\n")
     curve = history.curve(history.RECURSIVE, ("recursive", "fifo"), 24)
     plots.save(plots.growth(curve), str(root / "docs/img/growth.svg"))
+    plots.save(plots.tasks(article.reiser4_words()), str(root / "docs/img/reiser4.svg"))
 
 
 def write_figures(root: Path) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from blockstack.cli import app
 from blockstack.validation.files import SHIPPED, measured_files
-from docs._make import history, hosts
+from docs._make import article, history, hosts
 from docs._make.config import lines
 
 README = (ROOT / "README.md").read_text()
@@ -59,12 +59,16 @@ def test_import_page_is_current():
 def test_history_is_current():
     """Made by: python -m docs._make.pages. Its quick sections whole, and rows of the slow one."""
     page = (ROOT / "docs/2005-and-now.md").read_text()
-    for section in (history.layer_costs, history.randomised):
+    quick = article.memory, article.deep_path, article.windows
+    for section in (*quick, history.layer_costs, history.randomised):
         assert "\n".join(section()) in page, section.__name__
     for name, source, size in ((history.RECURSIVE, "", 4096), (history.SERIALISED[1], "", 4096)):
         row, why = history.fit_row(name, source, size)
         assert row in page.splitlines() and all(line in page for line in why)
-    assert (ROOT / "docs/img/growth.svg").stat().st_size > 10_000
+    assert article.reiser4_sentence(article.reiser4_words()) in page
+    for picture in ("growth", "reiser4"):
+        assert f"img/{picture}.svg" in page
+        assert (ROOT / f"docs/img/{picture}.svg").stat().st_size > 10_000
 
 
 def test_history_says_where_figures_come_from():

@@ -105,18 +105,23 @@ RECLAIM = (
 #: the entry asks for reclaim by name: the general cut that gives it a budget does not apply
 RECLAIM_EDGES: Edges = (("__alloc_pages", "try_to_free_pages"),)
 
+#: what 2.6.24 made of generic_file_buffered_write's loop (mm/filemap.c)
+_PERFORM = ("generic_perform_write", "generic_perform_write_2copy")
 RECLAIM_CUTS: Cuts = (
-    (
-        "generic_file_buffered_write",
-        "balance_dirty_pages_ratelimited_nr",
-        "reclaim here starts at the page cache's allocation; under writeback allocations are "
-        "GFP_NOFS"
-        " and call no ->writepage (mm/vmscan.c may_enter_fs)",
+    *(
+        (
+            caller,
+            "balance_dirty_pages_ratelimited_nr",
+            "reclaim here starts at the page cache's allocation; under writeback allocations are "
+            "GFP_NOFS and call no ->writepage (mm/vmscan.c may_enter_fs)",
+        )
+        for caller in ("generic_file_buffered_write", *_PERFORM)
     ),
     ("generic_file_buffered_write", "generic_osync_inode", "the file is not opened O_SYNC"),
     ("generic_file_buffered_write", "filemap_write_and_wait", "the file is not opened O_DIRECT"),
     ("mempool_alloc", "mempool_alloc_slab", "asks without __GFP_WAIT: no reclaim (mm/mempool.c)"),
     ("radix_tree_insert", "radix_tree_node_alloc", "takes a node that radix_tree_preload got"),
+    ("radix_tree_extend", "radix_tree_node_alloc", "takes a node that radix_tree_preload got"),
 )
 #: generic_writepages gives no get_block, so that mpage_writepages calls ->writepage (fs/mpage.c)
 _COMMON_CUTS: Cuts = (
