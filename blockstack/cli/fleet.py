@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.cli.common import open_host
+from blockstack.cli.this_host import captured_frames
 from blockstack.engine.depth.explain import explain
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.narrow import Narrowed
@@ -153,7 +154,12 @@ class Fleet:
         if not is_source(source):
             return load_config(source), ()
         kernel = self.kernels[0] if self.kernels else self.own.get(source)
-        case, found = open_host([source], kernel, (*self.skip, UNKNOWN), self.narrowed)
+        skip = (*self.skip, UNKNOWN)
+        case, found = open_host([source], kernel, skip, self.narrowed)
+        if kernel is None:
+            own, _ = captured_frames(source, case)
+            if own is not None:
+                case, found = open_host([source], own, skip, self.narrowed)
         return case, found.left_out
 
     def _judge(self, case: Config) -> HostRow:

@@ -126,10 +126,18 @@ def capture(
             "peer, host) another name, the same one in all files.",
         ),
     ] = False,
+    with_kernel: Annotated[
+        bool,
+        typer.Option(
+            "--with-kernel",
+            help="Take the running kernel's image and loaded modules along (20 to 60 MB): where "
+            "its build does not ship, `check` judges on its own frames.",
+        ),
+    ] = False,
 ) -> None:
     """Print a POSIX shell script that collects what `import` reads into one archive.
 
     It needs neither Python nor root on the host (as root it sees more: dmsetup, multipath), writes
     no keys or passwords, and changes nothing.
     """
-    print(script(mask=mask), end="")
+    print(script(mask=mask, with_kernel=with_kernel), end="")

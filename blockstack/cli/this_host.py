@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ from blockstack.scenario.config import Config
 
 #: what the table of tasks leaves to `explain`
 _LEVERS = 3
+_KERNEL = "kernel"  # of a capture: what `capture.sh` brings along
 
 
 @contextmanager
@@ -83,6 +85,30 @@ def own_frames(root: Path, case: Config) -> tuple[str | None, str]:
     except BlockstackError as error:
         return None, f"this kernel's own frames: {error}"
     return str(path), ""
+
+
+@contextmanager
+def captured_kernel(source: str) -> Iterator[Path | None]:
+    """The kernel that a capture took along, unpacked; None: it has none, or is no capture."""
+    with tempfile.TemporaryDirectory(prefix="blockstack-kernel-") as folder:
+        found = Path(source, "blockstack-capture", _KERNEL)
+        if found.is_dir() or (found := Path(source, _KERNEL)).is_dir():
+            yield found
+            return
+        if not Path(source).is_file() or not tarfile.is_tarfile(source):
+            yield None
+            return
+        inside = f"blockstack-capture/{_KERNEL}"
+        with tarfile.open(source) as archive:
+            members = [m for m in archive if m.isfile() and m.name.startswith(f"{inside}/")]
+            archive.extractall(folder, members, filter="data")
+        yield Path(folder, inside) if members else None
+
+
+def captured_frames(source: str, case: Config) -> tuple[str | None, str]:
+    """The table of a captured host's own kernel, as `own_frames`."""
+    with captured_kernel(source) as root:
+        return (None, "") if root is None else own_frames(root, case)
 
 
 def open_this_host(

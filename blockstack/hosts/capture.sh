@@ -3,18 +3,21 @@
 #
 #   sh capture.sh [ARCHIVE]      default: blockstack-capture-HOST-DATE.tar.gz
 #   ROOT=/mnt sh capture.sh      another root for /sys and /proc
+#   WITH_KERNEL=yes sh capture.sh   the running kernel's image and loaded modules, too (20-60 MB)
 #   MASK=yes sh capture.sh       every serial number, WWN, WWID, UUID, NGUID, EUI64, IQN, NQN, IP,
 #                                label, volume group, user, peer and the host's name becomes one
 #                                word, the same in all files
 #
-# Reads only; every command that is run is named on standard error. No root needed; as root it sees more (dmsetup, mdadm, multipath, LVM). No key, no
-# password and no file's content is read: the key field of dm-crypt tables is cut out, and of an
-# iSCSI session only its disks and network interface are kept.
+# Reads only; every command that is run is named on standard error. No root needed; as root it sees
+# more (dmsetup, mdadm, multipath, LVM). No key, no password and no file's content is read but the
+# kernel's own, on demand: the key field of dm-crypt tables is cut out, and of an iSCSI session only
+# its disks and network interface are kept.
 set -u
 LC_ALL=C
 export LC_ALL
 PATH=$PATH:/usr/sbin:/sbin
 MASK=${MASK:-no}
+WITH_KERNEL=${WITH_KERNEL:-no}
 ROOT=${ROOT:-}
 host=$(uname -n)
 test "$MASK" = yes && host=host
@@ -333,6 +336,28 @@ if ! test -s "$dir/blockstack-sysfs" && ! test -f "$dir/lsblk_--json.json"; then
 fi
 if test "$MASK" = yes; then
   collect "$(uname -n)" >"$work/list" && rename || exit 2
+fi
+
+# The running kernel: its build id, and on demand its files, each below kernel/ where it lies.
+release=$(sed -n 's/^Linux version \([^ ]*\).*/\1/p' "$ROOT/proc/version" 2>/dev/null)
+bring() {
+  if test -r "$ROOT/$1"; then
+    mkdir -p "$dir/kernel/$(dirname "$1")" && cat "$ROOT/$1" >"$dir/kernel/$1" 2>/dev/null
+  else
+    return 1
+  fi
+}
+bring sys/kernel/notes && bring proc/version
+if test "$WITH_KERNEL" = yes && test -n "$release"; then
+  bring proc/modules
+  bring "boot/vmlinuz-$release" || bring "usr/lib/modules/$release/vmlinuz" ||
+    echo "capture: cannot read the image of $release (as root?)" >&2
+  while read -r name rest; do
+    name=$(echo "$name" | sed 's/[-_]/[-_]/g')
+    find "$ROOT/lib/modules/$release/" -name "$name.ko*" 2>/dev/null
+  done <"$ROOT/proc/modules" | while read -r file; do
+    bring "${file#"$ROOT/"}"
+  done
 fi
 (cd "$work" && tar cf - blockstack-capture) | gzip -c >"$out" || exit 2
 echo "wrote $out" >&2

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,32 @@ def test_own_frames_that_no_generation_covers_are_said(root, monkeypatch):
 
     monkeypatch.setattr(running, "table_of", refused)
     assert "no generation of the model" in call("host", "--root", root).stderr
+
+
+def test_a_captured_kernel_is_read(root, tmp_path, monkeypatch):
+    release = "6.1.0-1-amd64"
+    runs(root, release)
+    (root / "boot").mkdir()
+    (root / f"boot/vmlinuz-{release}").write_text("image")
+    asked = []
+
+    def extract(inputs, **_):
+        asked.append([path.name for path in inputs])
+        raise BlockstackError("is no kernel")
+
+    monkeypatch.setattr(running, "extract", extract)
+    text = call("capture", "--with-kernel").stdout
+    (tmp_path / "capture.sh").write_text(text)
+    archive = tmp_path / "host.tar.gz"
+    subprocess.run(
+        ["sh", str(tmp_path / "capture.sh"), str(archive)],
+        check=True,
+        capture_output=True,
+        env={"PATH": "/usr/bin:/bin", "ROOT": str(root)},
+    )
+    call("check", archive)
+    assert asked == [[f"vmlinuz-{release}"]]
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path / "unpacked", filter="data")
+    call("check", tmp_path / "unpacked")
+    assert len(asked) == 2

@@ -79,7 +79,9 @@ def test_a_captured_root_is_the_host(tmp_path, shell):
 
 def texts_of(archive):
     with tarfile.open(archive) as tar:
-        return {m.name: tar.extractfile(m).read().decode() for m in tar if m.isfile()}
+        return {
+            m.name: tar.extractfile(m).read().decode(errors="replace") for m in tar if m.isfile()
+        }
 
 
 def fake_tools(tmp_path, **tools):
@@ -340,3 +342,42 @@ def test_every_command_is_named_and_nothing_is_written(tmp_path):
     assert list(scratch.iterdir()) == []
     verbs = {line.split()[0]: line for line in said}
     assert not any(w in line.split() for line in verbs.values() for w in ("create", "remove", "rm"))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_kernel_comes_along_when_it_is_asked_for(tmp_path, shell):
+    root = fake_root(tmp_path)
+    release = "6.1.0-9-amd64"
+    files = {
+        "sys/kernel/notes": b"\x04\0\0\0notes\xff",
+        "proc/modules": b"dm_mod 1 0 - Live 0x0\nmissing 1 0 - Live 0x0\n",
+        f"boot/vmlinuz-{release}": b"\x1f\x8bimage\0\xff",
+        f"lib/modules/{release}/kernel/drivers/md/dm-mod.ko.xz": b"\xfd7zmodule",
+        f"lib/modules/{release}/kernel/drivers/md/raid1.ko.xz": b"\xfd7zother",
+    }
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    plain = members(run(tmp_path, shell, ROOT=str(root))[1])
+    assert plain["kernel/sys/kernel/notes"] == files["sys/kernel/notes"]
+    assert not any("vmlinuz" in name or name.endswith("modules") for name in plain)
+    done, archive = run(tmp_path, shell, script(with_kernel=True), ROOT=str(root))
+    assert done.returncode == 0, done.stderr
+    whole = members(archive)
+    brought = {name for name in whole if name.startswith("kernel/")}
+    assert brought == {f"kernel/{name}" for name in files if "raid1" not in name} | {
+        "kernel/proc/version"
+    }
+    assert all(whole[f"kernel/{name}"] == c for name, c in files.items() if "raid1" not in name)
+    links_of = links(build(read_sources([archive])))
+    assert links_of == links(build(read_sources([run(tmp_path, shell, ROOT=str(root))[1]])))
+
+
+def members(archive):
+    """Files of a capture by their names in it."""
+    with tarfile.open(archive) as tar:
+        return {
+            m.name.removeprefix("blockstack-capture/"): tar.extractfile(m).read()
+            for m in tar
+            if m.isfile()
+        }

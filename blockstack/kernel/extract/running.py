@@ -177,6 +177,9 @@ def table_of(running: Running, folder: Path, progress: Progress | None = None) -
     if path.is_file():
         return path
     if running.image is None:
+        known = sorted(folder.glob(f"{running.build_id}-*.json.gz")) if running.build_id else []
+        if known:  # made of this build where it had other modules loaded: the one with most
+            return max(known, key=lambda one: one.stat().st_size)
         raise BlockstackError(
             running.why_not, path="kernel", hint="name a kernel that stands for it: --kernel"
         )
