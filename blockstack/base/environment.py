@@ -106,6 +106,10 @@ class Environment:
         """Whether ``condition`` (``"iommu=none|amd, swiotlb=false"``) is so; the empty one is."""
         return all(_word(getattr(self, key)) in words for key, words in _terms(condition))
 
+    def least(self) -> "Environment":
+        """The same, with what is untold at its least."""
+        return replace(BARE, **self.told())
+
     def shallower(self) -> Iterator[tuple[str, "Environment"]]:
         """Each assumption that is not at its least by itself: its key, and all else as it is."""
         for key, value in BARE.to_dict().items():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from blockstack.base.errors import UnsupportedKind
 from blockstack.base.hints import listed
+from blockstack.engine.depth.environments import over_environments, worths
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.depth.static import StaticTasks, each_deepest
 from blockstack.engine.plan.arrays import OP_NAMES
@@ -96,14 +97,15 @@ def explain(
     bounds = static_tasks(stack, the_kernel, workload)
     budgets = {name: layered(name, path) for name, path in the_kernel.rows.budgets().items()}
     budgets |= {f"interrupt, {k}": p for k, p in bounds[0].shared.paths.items()}
+    tasks = each_deepest(task for static in bounds for task in static.all())
     return Explanation(
         stack=stack.name,
         kernel=the_kernel.name,
         submission=the_kernel.rule,
-        tasks=each_deepest(task for static in bounds for task in static.all()),
+        tasks=over_environments(tasks, bounds),
         budgets={name: path.bytes for name, path in budgets.items()},
         budget_paths={name: path.frames() for name, path in budgets.items()},
-        notes=notes_of(stack, the_kernel),
+        notes=(*notes_of(stack, the_kernel), *worths(tasks, bounds)),
         provenance=the_kernel.provenance()
         | {"plan": bounds[0].plan.digest, "overrides": list(the_kernel.overrides)},
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 
 from blockstack.base.errors import ConfigError
+from blockstack.engine.depth.environments import over_environments
 from blockstack.engine.depth.static import StaticTasks, each_deepest
 from blockstack.engine.depth.verdict import TaskName, task_depth
 from blockstack.engine.plan.arrays import NOPS, DrawSpec, IrqSpec
@@ -104,7 +105,8 @@ def simulate(
     irq = irq_spec(static.shared, irq_per_hop)
     counters, seconds = _run(plan, source, total, threads, irq, progress)
     used = workload.seed if seed is None else seed
-    tasks = each_deepest((*_simulated(static, source, counters), *static.beside_a_run()))
+    found = each_deepest((*_simulated(static, source, counters), *static.beside_a_run()))
+    tasks = over_environments(found, (static,))
     return _result(plan, tasks, counters, seconds, irq, used)
 
 

@@ -297,7 +297,7 @@ class StaticTasks:
     def _other(self) -> Mapping[str, int]:
         """Every task's depth in the kernel's other build."""
         other = self.plan.kernel.other_build
-        return {} if other is None else self._on(other).depths()
+        return {} if other is None else self.on(other).depths()
 
     @cached_property
     def _reclaimed(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
@@ -312,11 +312,11 @@ class StaticTasks:
 
     def _followed(self, *budgets: str) -> tuple[Mapping[str, int], Mapping[str, int]]:
         kernel, other = self.plan.kernel, self.plan.kernel.other_build
-        ours = self._on(replace(kernel.following(*budgets), other_data="")).depths()
-        theirs = {} if other is None else self._on(other.following(*budgets)).depths()
+        ours = self.on(replace(kernel.following(*budgets), other_data="")).depths()
+        theirs = {} if other is None else self.on(other.following(*budgets)).depths()
         return ours, theirs
 
-    def _on(self, kernel: Kernel) -> "StaticTasks":
+    def on(self, kernel: Kernel) -> "StaticTasks":
         """The same tasks on another form of the kernel."""
         ops = [OP_NAMES[op] for op in self.plan.ops]
         plan = compile_plan(
