@@ -37,6 +37,7 @@ COMMANDS = {
         ("capacity",),
         "IOPS, bandwidth, latency percentiles, utilisation, the bottleneck and the next one.",
     ),
+    "fit": Entry(("fit",), "An SSD's `service` table from fio's results of it."),
     "sweep": Entry(
         ("sweep",),
         "One question over many cases: verdicts, rates and costs as one tidy row a point.",

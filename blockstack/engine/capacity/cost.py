@@ -32,6 +32,9 @@ DRIVER = {"nvme": 4500, "scsi": 9900}
 #: virtio-blk: the notification's exit and the injected interrupt, 1 us each of a core at 3 GHz:
 #: assumed
 VIRTIO_EXITS = 6000
+#: of a target for each request beside its disk's own path: what TCP takes to receive a command and
+#: to send an answer, 2 us each of a core at 3 GHz, assumed
+TARGET_MESSAGES = 12_000
 #: the I/O thread of QEMU for each request: the notification's eventfd, the queue's element,
 #: io_submit and io_getevents, the interrupt's eventfd; 5 us at 3 GHz, assumed
 HOST_THREAD = 15_000
@@ -166,6 +169,10 @@ class Costs:
         """Instructions of the host of a virtual machine for each request: its I/O thread's own,
         and a request at its scheduled disk."""
         return self.measured.scheduled("read") + DRIVER["scsi"] + HOST_THREAD
+
+    def target_request(self) -> float:
+        """Instructions of a network target for each request: two messages, and its disk's path."""
+        return self.measured.bare("null-mq", "read") + DRIVER["nvme"] + TARGET_MESSAGES
 
     def pages(self, nr_sectors: int) -> Cost:
         """What grows with a bio's pages."""

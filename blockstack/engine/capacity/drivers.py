@@ -83,6 +83,34 @@ class DriverWork:
             todo += below
         return found
 
+    # --- a file system's fsync --------------------------------------------------------------------
+
+    def journalled(self, kind: str, op: int) -> list[int]:
+        """ext3's and ext4's fsync: jbd2 is woken and writes a descriptor and the inode's blocks
+        (6.1 fs/jbd2/commit.c jbd2_journal_commit_transaction) before the disk is flushed."""
+        if op != FLUSH or kind not in ("ext3", "ext4"):
+            return []
+        ns = self.maker.charge("jbd2", 2 * WOKEN, "estimated")
+        thread = self.maker.stations.task("jbd2")
+        cpu = [self.flow.visit(thread, 0.0, ns, flags=0)]
+        return self._journal(WRITE, 24, cpu)
+
+    def committed(self, kind: str, op: int, ends: list[int]) -> None:
+        """The commit block, and xfs's log record, which are FUA writes after the flush
+        (journal_submit_commit_record; 6.1 fs/xfs/xfs_log.c xlog_write_iclog)."""
+        if op == FLUSH and kind in ("ext3", "ext4", "xfs"):
+            self._journal(FUA, 8, ends)
+
+    def _journal(self, op: int, nr_sectors: int, after: list[int]) -> list[int]:
+        """A write to the middle of the first disk that the flush comes to."""
+        leaf = next(
+            self.device(n)
+            for n, call in enumerate(self.calls)
+            if not self.maker.position(call).shape.children
+        )
+        request = Request(leaf, op, leaf.size_sectors // 2 // 8 * 8, nr_sectors)
+        return self.maker.requests.add(self.flow, request, after)
+
     # --- before the requests go down --------------------------------------------------------------
 
     def before(self, numbers: Sequence[int], cpu: list[int]) -> list[int]:

@@ -45,7 +45,9 @@ class _Bio(DriverWork):
         name = self.maker.plan.entries[root].source
         label = name if name != self.maker.position(first).device.name else f"{name} (raw)"
         ns = self.maker.charge(label, source.instructions, source.how)
-        self.group([0], [], ns)
+        kind = self.maker.plan.stack.devices[name].kind
+        ends = self.group([0], self.journalled(kind, first.op), ns)
+        self.committed(kind, first.op, ends)
 
     def group(self, heads: Sequence[int], after: list[int], ns: float = 0.0) -> list[int]:
         """Calls that one task makes in a row, and all below; the nodes that end them."""

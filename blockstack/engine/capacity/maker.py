@@ -49,7 +49,8 @@ class FlowMaker:
         self.links = Links(self.plan.stack, self.stations, self._send)
         machine = self.stations.machine
         host_ns = self.costs.host_request() / machine.instructions_per_ns
-        self.requests = Requests(self.stations, self.links, host_ns)
+        target_ns = self.costs.target_request() / machine.instructions_per_ns
+        self.requests = Requests(self.stations, self.links, host_ns, target_ns)
 
     def position(self, call: Call) -> Position:
         """The plan's position that a call is at."""

@@ -39,11 +39,14 @@ class Requests:
     links : Links
     host_ns : float
         Of a virtual machine's host, for each request.
+    target_ns : float
+        Of a network target's processor, for each request.
     """
 
     stations: Stations
     links: Links
     host_ns: float = 0.0
+    target_ns: float = 0.0
 
     @property
     def figures(self) -> Figures:
@@ -60,6 +63,8 @@ class Requests:
             last = [flow.visit(leaf.tags, after=last)]
         if networked:
             last = self.links.out(flow, request.device, request.op, n_bytes, last)
+            target = self.stations.target(request.device)
+            last = [flow.visit(target, 0.0, self.target_ns, after=last)]
         if request.device.kind == "virtio-blk":  # one I/O thread of the host serves the disk
             thread = self.stations.host_thread(request.device)
             last = [flow.visit(thread, 0.0, self.host_ns, after=last)]

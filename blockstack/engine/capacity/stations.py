@@ -170,6 +170,16 @@ class Stations:
             self.tasks[key] = self._add(device.name, "host's I/O thread")
         return self.tasks[key]
 
+    def target(self, device: Device) -> int:
+        """What serves a network disk over there, on cores like this host's: a thread for an iSCSI
+        session (6.1 iscsi_target.c iscsi_target_rx_thread) or an nbd connection, a work item per
+        queue of NVMe/TCP (drivers/nvme/target/tcp.c nvmet_tcp_io_work)."""
+        key = (device.name, "target", self.side)
+        if key not in self.tasks:
+            servers = self.machine.cpus if device.kind == "nvme-tcp" else 1
+            self.tasks[key] = self._add(device.name, "cpu", servers=servers, work="target of")
+        return self.tasks[key]
+
     def buffer(self, device: Device, part: str, size: int) -> int:
         """Room of ``size`` that a device's bios take and give back; ``part`` is one of `HELD`."""
         key = (device.name + self.side, part)

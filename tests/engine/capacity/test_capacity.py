@@ -475,7 +475,7 @@ def test_raid5_beside_simpy():
 
 @pytest.mark.slow
 def test_iscsi_beside_ciw():
-    """An open load on dm-linear over iSCSI, as a Ciw network of eight nodes."""
+    """An open load on dm-linear over iSCSI, as a Ciw network of nine nodes."""
     ciw = pytest.importorskip("ciw", reason="Ciw is not installed (extra: dev)")
     nic = '[devices.eth0]\nkind = "nic"\nservice = { rtt = "50 us", bandwidth = "1 Gbit/s" }\n'
     config = case(
@@ -493,12 +493,16 @@ def test_iscsi_beside_ciw():
     d, inf = ciw.dists.Deterministic, float("inf")
     # ns at a gigabit, 90 bytes around each 1,448
     command, data = (48 + 90) * 8.0, (4096 + 48 + 3 * 90) * 8.0
-    cpu = [station(ours, label).service_ns for label in ("submitting cpu", "iscsi_q sda cpu")]
+    cpu = [
+        station(ours, label).service_ns
+        for label in ("submitting cpu", "iscsi_q sda cpu", "target of sda cpu")
+    ]
     stages = [
         (1, d(cpu[0])),
         (1, d(cpu[1])),
         (1, d(command)),
         (inf, d(25e3)),
+        (1, d(cpu[2])),
         (1, ciw.dists.Exponential(1 / 25e3)),
         (1, d(4096.0)),
         (1, d(data)),

@@ -104,6 +104,21 @@ def test_drbd_over_a_gigabit_is_the_link():
     assert result.iops == pytest.approx(28_400, rel=0.02)
 
 
+def test_an_fsync_of_a_journalling_file_system_waits_for_its_journal():
+    """ext4: journal, flush, commit; xfs: flush, log; on a bare disk the flush alone."""
+    times = {}
+    for kind in ("raw", "xfs", "ext4"):
+        found_ = found(
+            "unused-disk",
+            f"devices.fs.kind={kind}",
+            "workload.fsync=1",
+            'devices.nvme0n1.service={flush_latency = "100 us"}',
+            bios=600,
+        )
+        times[kind] = next(op for op in found_.ops if op.op == "flush").total.mean_ns
+    assert times["raw"] + 20e3 < times["xfs"] < times["ext4"]
+
+
 def test_what_is_left_out_is_said():
     result = found("thin-unmapped", bios=100)
     assert any(line.startswith("not counted: dm-thin: ") for line in result.assumed)
