@@ -9,9 +9,16 @@ what the -mm kernels of the time added for it: ``->sync_inodes``, and ``->batch_
 from dataclasses import dataclass, replace
 
 import blockstack.kinds.filesystems.vfs_v2_6 as v2_6
-from blockstack.base.calls import Anchor, Path, cut_rows
-from blockstack.kinds.filesystems.common import Cuts, Edges
-from blockstack.kinds.filesystems.reiser4_plugins import plugin_edges
+from blockstack.base.calls import Anchor, Path
+from blockstack.kinds.filesystems.common import Edges
+from blockstack.kinds.filesystems.reiser4_cuts import (
+    BITMAPS,
+    CUTS,
+    FALLS_THROUGH,
+    NO_CRYPTCOMPRESS,
+    RECLAIM,
+)
+from blockstack.kinds.filesystems.reiser4_plugins import cryptcompress_edges, plugin_edges
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice, integer
 
@@ -25,115 +32,6 @@ _VFS_FILES = (
     "fs/namespace.c",
     "mm/memory.c",
     "arch/i386/mm/fault.c",
-)
-#: what follows a report that never returns (reiser4_panic, or BUG without its line) in the machine
-#: code is the next function: the tables have a jump there that the source does not
-_FALLS_THROUGH: Cuts = cut_rows(
-    "not called: what follows in the code a report that never returns",
-    *(
-        f"{caller}->{callee}"
-        for caller, callee in (
-            ("commit_file_atoms", "finish_conversion"),
-            ("current_atom_finish_all_fq", "fq_by_jnode_gfp"),
-            ("current_atom_finish_all_fq", "init_atom_fq_parts"),
-            ("destroy_allocator_bitmap", "init_allocator_bitmap"),
-            ("end_io_handler", "fq_by_jnode_gfp"),
-            ("end_io_handler", "init_atom_fq_parts"),
-            ("entd", "wbq_available"),
-            ("load_and_lock_bnode", "init_allocator_bitmap"),
-            ("load_and_lock_bnode", "reiser4_init_allocator_bitmap"),
-            ("loading_up", "inode_set_vroot"),
-            ("loading_up", "is_dir_empty"),
-            ("read_unix_file", "prepare_write_unix_file"),
-            ("release_and_unlock_bnode", "init_allocator_bitmap"),
-            ("release_and_unlock_bnode", "reiser4_init_allocator_bitmap"),
-            ("reiser4_destroy_allocator_bitmap", "reiser4_init_allocator_bitmap"),
-            ("reiser4_iget", "is_dir_empty"),
-            ("reiser4_link", "reiser4_create"),
-            ("reiser4_read_extent", "reiser4_write_extent"),
-            ("reiser4_txn_end", "txnmgr_count_deleted_blocks"),
-            ("reiser4_write_tail", "get_block_address_tail"),
-            ("release_unix_file", "prepare_write_unix_file"),
-            ("safelink_common", "create_object_common"),
-            ("setattr_unix_file", "prepare_write_unix_file"),
-            ("txn_end", "txnmgr_count_deleted_blocks"),
-            ("wakeup_wbq", "wbq_available"),
-            ("write_page_by_ent", "wbq_available"),
-            ("write_unix_file", "prepare_write_unix_file"),
-        )
-    ),
-)
-#: what runs inside a file operation's own context
-_NESTED = (
-    "read_extent",
-    "read_tail",
-    "reiser4_read_extent",
-    "reiser4_read_tail",
-    "write_extent",
-    "write_tail",
-    "reiser4_write_extent",
-    "reiser4_write_tail",
-    "tail2extent",
-    "extent2tail",
-    "writeout",
-    "flush_current_atom",
-)
-_CUTS: Cuts = (
-    *_FALLS_THROUGH,
-    *cut_rows(
-        "not called by this plugin", "*cryptcompress*", "*ctail*", "*pseudo*", "check_node40"
-    ),
-    *(
-        (
-            f"below {f}",
-            "reiser4_exit_context",
-            "runs in the operation's own context: a nested one ends no transaction (context.c)",
-        )
-        for f in _NESTED
-    ),
-    (
-        "below flush_current_atom",
-        "txnmgr_force_commit_all",
-        "flush and log reserve by reiser4_grab_space_force (flush.c, wander.c): BA_FORCE without "
-        "BA_CAN_COMMIT commits nothing",
-    ),
-    (
-        "below reiser4_write_logs",
-        "txnmgr_force_commit_all",
-        "the log reserves by reiser4_grab_space_force: it commits nothing",
-    ),
-    ("do_writepages", "mpage_writepages", "reiser4 has its ->writepages"),
-    ("writeback_inodes", "sync_sb_inodes", "reiser4 has its ->sync_inodes"),
-    ("sync_inodes_sb", "sync_sb_inodes", "reiser4 has its ->sync_inodes"),
-    (
-        "sync_sb_inodes",
-        "iput",
-        "the last reference only of a file that was unlinked meanwhile: unlink is its own entry",
-    ),
-    ("*", "reiser4_status_write", "only after an I/O error"),
-    ("*", "remount_ro", "only after an I/O error"),
-)
-#: bitmap.c init_allocator_bitmap reads every block at mount and none is ever unloaded
-_BITMAPS: Cuts = cut_rows(
-    "the bitmaps were read at mount (no dont_load_bitmap)",
-    "load_and_lock_bnode->jload_gfp",
-    "load_and_lock_bnode->prepare_bnode",
-    "load_and_lock_bnode->jinit_new",
-)
-
-
-_RECLAIM: Cuts = (
-    ("below reiser4_writepage", "try_to_free_pages", "PF_MEMALLOC: reclaim does not reclaim"),
-    ("below reiser4_writepage", "reiser4_exit_context", "nested: the task is inside reiser4"),
-    ("below reiser4_writepage", "txnmgr_force_commit_all", "reserves with BA_FORCE: no commit"),
-    *cut_rows(
-        "reclaim here starts at the page cache's allocation under the write",
-        "flush_current_atom",
-        "coord_by_key",
-        "carry",
-        "reiser4_carry",
-        "balance_dirty_pages_ratelimited_nr",
-    ),
 )
 
 
@@ -150,6 +48,21 @@ class _State:
     rename: str
     readdir: str
     fill_super: str
+    cryptcompress: bool = False
+
+    def compressed(self) -> "_State":
+        """The same state with its regular files the cryptcompress plugin's."""
+        old = self.name == "2005-08"
+        return replace(
+            self,
+            read=((">reiser4_read",) if old else ()) + (">read_cryptcompress",),
+            write=((">reiser4_write",) if old else ()) + (">write_cryptcompress",),
+            fsync={"2005-08": "reiser4_fsync", "2005-10": "sync_common"}.get(
+                self.name, "reiser4_sync_common"
+            ),
+            readpage="reiser4_readpage" if old else "readpage_cryptcompress",
+            cryptcompress=True,
+        )
 
 
 _STATES = (
@@ -208,6 +121,19 @@ class _Entries:
             ("do_writepages", "writepages_unix_file?"),
         )
         self.edges = (*plugin_edges(state.name), *mm, *self._to(writeback))
+        if state.cryptcompress:
+            # a read goes through the page cache: generic_file_read or do_sync_read
+            reads = (
+                ("do_generic_mapping_read", state.readpage),
+                ("__do_page_cache_readahead", "reiser4_readpages"),
+                ("read_pages?", "reiser4_readpages"),
+                ("do_writepages", "writepages_cryptcompress?"),
+            )
+            self.edges += (
+                *cryptcompress_edges(state.name),
+                *self._to(reads),
+                ("do_sync_read", "generic_file_aio_read"),
+            )
 
     def at(self, name: str) -> str:
         """A function of this state: the anchor or name with the state's label."""
@@ -239,7 +165,9 @@ class _Entries:
             via if ends else (*via, "submit_bio"),
             (*self.edges, *self._to(edges), *jobs),
             _VFS_FILES,
-            _CUTS + (_BITMAPS if mounted else ()),
+            CUTS
+            + (() if self.state.cryptcompress else NO_CRYPTCOMPRESS)
+            + (BITMAPS if mounted else ()),
             # flush.c: both call themselves for the parent, from the twig up to the root
             climbs=((self.at("alloc_one_ancestor"), 0), (self.at("squalloc_upper_levels"), 0)),
         )
@@ -319,7 +247,7 @@ class _Entries:
         return replace(
             path,
             files=(*path.files, *v2_6.RECLAIM_FILES),
-            cuts=path.cuts + _RECLAIM + v2_6.RECLAIM_CUTS,
+            cuts=path.cuts + RECLAIM + v2_6.RECLAIM_CUTS,
         )
 
 
@@ -330,7 +258,7 @@ def _kthread(state: _State) -> tuple[str, ...]:
 
 def _calls(entries: _Entries) -> Calls:
     return Calls(
-        endio=Path((entries.at("end_io_handler"),), (), ("fs/reiser4/",), _FALLS_THROUGH),
+        endio=Path((entries.at("end_io_handler"),), (), ("fs/reiser4/",), FALLS_THROUGH),
         ops=("read", "write", "flush", "fua"),
         files=entries.files(),
         tasks={"reclaim": entries.reclaim()} if entries.state.name == "2006-08" else {},
@@ -338,7 +266,9 @@ def _calls(entries: _Entries) -> Calls:
     )
 
 
-_ALL = {state.name: _Entries(state) for state in _STATES}
+_ALL = {(state.name, "unix"): _Entries(state) for state in _STATES} | {
+    (state.name, "cryptcompress"): _Entries(state.compressed()) for state in _STATES
+}
 _WAYS = {name: {"2.6.18": entries.all()} for name, entries in _ALL.items()}
 _CALLS = {name: {"2.6.18": _calls(entries)} for name, entries in _ALL.items()}
 REISER4 = Kind(
@@ -348,7 +278,18 @@ REISER4 = Kind(
     (1, 1),
     "reiser4 file system (never merged)",
     params=(
-        Param("version", choice(*_ALL), "2006-08", "state of its history: " + ", ".join(_ALL)),
+        Param(
+            "version",
+            choice(*(state.name for state in _STATES)),
+            "2006-08",
+            "state of its history: " + ", ".join(state.name for state in _STATES),
+        ),
+        Param(
+            "files",
+            choice("unix", "cryptcompress"),
+            "unix",
+            "plugin of regular files: unix (extents and tails) or cryptcompress (lzo1)",
+        ),
         Param(
             "height",
             integer(2, 8),
@@ -356,9 +297,9 @@ REISER4 = Kind(
             "levels of its tree, which its flush climbs; default REISER4_MAX_ZTREE_HEIGHT",
         ),
     ),
-    calls=_CALLS["2006-08"],
-    entries=_WAYS["2006-08"],
-    variant="version",
+    calls=_CALLS["2006-08", "unix"],
+    entries=_WAYS["2006-08", "unix"],
+    variant=("version", "files"),
     variants=_CALLS,
     entry_variants=_WAYS,
     rounds="height",

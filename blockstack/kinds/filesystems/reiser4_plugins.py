@@ -238,12 +238,62 @@ abc znode_free_space: free_space_node40
 """
 
 
+#: what cryptcompress adds, which keeps files in clusters of compressed pages (ctails): its file and
+#: item operations; lzo1 is the plugin of a mount's choice, which needs no library of the kernel's
+_CRYPTCOMPRESS = """\
+abc convert_node: convert_ctail
+abc scan_unformatted: scan_ctail
+abc cut_tree_object reiser4_cut_tree_object: cut_tree_worker_cryptcompress
+ab ctail_read_cluster: find_cluster lzo1_alloc
+c ctail_read_disk_cluster: lzo1_alloc
+abc deflate_overrun grab_tfm_stream: lzo1_overrun
+ab deflate_cluster: lzo1_alloc lzo1_compress lzo1_min_size_deflate lzo1_overrun reiser4_adler32
+    should_deflate_test
+c reiser4_deflate_cluster: lzo1_alloc lzo1_compress lzo1_min_size_deflate lzo1_overrun
+    reiser4_adler32 should_deflate_common should_deflate_none should_deflate_test
+ab inflate_cluster: lzo1_alloc lzo1_decompress reiser4_adler32
+c reiser4_inflate_cluster: lzo1_alloc lzo1_decompress reiser4_adler32
+abc convert_ctail cut_or_kill_ctail_units copy_units_ctail: item_by_coord_node40 nr_units_ctail
+    update_item_key_node40
+abc check_cryptcompress find_cluster find_disk_cluster find_real_disk_cluster set_hint_cluster
+    put_hint_cluster set_cluster_by_page writepages_cryptcompress capture_cryptcompress
+    cryptcompress_truncate write_cryptcompress get_block_cryptcompress readpage_cryptcompress:
+    flow_by_inode_cryptcompress item_by_coord_node40 key_by_inode_cryptcompress
+abc readpage_cryptcompress: readpage_ctail
+abc readpages_crc readpages_cryptcompress reiser4_readpages: readpages_crc readpages_ctail
+abc reiser4_delete_inode: delete_cryptcompress
+a create_child_common: create_cryptcompress
+bc create_vfs_object: create_cryptcompress
+a reiser4_writepages: capture_cryptcompress
+a reiser4_readpage: readpage_cryptcompress
+a reiser4_fsync: sync_common
+"""
+
+
 def plugin_edges(state: str) -> Iterator[EdgeText]:
     """Every such call of a state, which is its functions' label in the frame tables, too."""
-    for row in _CALLS.replace("\n    ", " ").splitlines():
+    for caller, callee in _calls(state, _CALLS):
+        yield f"{caller}@{state}?", f"{callee}@{state}?"
+
+
+def cryptcompress_edges(state: str) -> Iterator[EdgeText]:
+    """What cryptcompress adds to a state's calls: ctails wherever an item may be a tail, too."""
+    pairs = list(_calls(state, _CRYPTCOMPRESS))
+    for caller, callee in _calls(state, _CALLS):
+        if callee.endswith("_tail"):
+            pairs.append((caller, callee.removesuffix("tail") + "ctail"))
+        elif callee == "key_by_inode_and_offset_common":
+            pairs.append((caller, "key_by_inode_cryptcompress"))
+    for caller, callee in dict.fromkeys(pairs):
+        yield f"{caller}@{state}?", f"{callee}@{state}?"
+
+
+def _calls(state: str, rows: str) -> Iterator[EdgeText]:
+    """Callers and callees of a table's rows for a state."""
+    for row in rows.replace("\n    ", " ").splitlines():
         states, _, calls = row.partition(" ")
         callers, _, callees = calls.partition(": ")
         if _STATES[state] in states:
             for caller in callers.split():
                 for callee in callees.split():
-                    yield f"{caller}@{state}?", f"{callee}@{state}?"
+                    yield caller, callee

@@ -446,9 +446,37 @@ _REISER4_SERVED = {
 }
 
 
+#: by hand, of compressed files: from the root to readahead's call, and to the cluster's page; none
+#: of a state's context is left on the stack of the later two
+_COMPRESSED = {
+    # reiser4_read, read_cryptcompress, generic_file_read, __generic_file_aio_read ...
+    "2005-08": (120 + 164 + 24 + 140 + 72 + 124 + 32 + 32, 120 + 164),
+    "2005-10": (120 + 32 + 140 + 72 + 124 + 32 + 32, 120),
+    "2006-08": (120 + 32 + 148 + 16 + 72 + 124 + 32 + 32, 120),
+}
+
+
+@pytest.mark.parametrize("version", sorted(_COMPRESSED))
+def test_reiser4_compresses_files_where_its_plugin_does(version: str) -> None:
+    """pt_regs, sys_read and vfs_read are 120 bytes; clusters are read at readahead, and written
+    where a write makes room."""
+    params = {"version": version, "files": "cryptcompress", "height": 2}
+    found = find_kind("reiser4").entries_for("2.6.18", params)
+    assert found is not None
+    rows = kernel(OLD).rows
+    read, write = (rows.spine(found[name], "generic_make_request") for name in ("read", "write"))
+    assert read.exact and write.exact
+    above_readahead, above_write = _COMPRESSED[version]
+    assert before(read, "__do_page_cache_readahead") == above_readahead
+    assert before(write, "write_cryptcompress") == above_write
+    unix = reiser4(version, "read")
+    assert not {f for f in functions(unix) if "cryptcompress" in f or "ctail" in f}
+    assert all(rows.spine(path).exact for path in found.values())
+
+
 @pytest.mark.parametrize("version", sorted(_REISER4_SERVED))
 def test_nfsd_goes_through_reiser4(version: str) -> None:
-    file = find_kind("reiser4").variants[version]["2.6.18"].files["write"][0]
+    file = find_kind("reiser4").variants[version, "unix"]["2.6.18"].files["write"][0]
     path = find_kind("nfsd").entries["2.6.18"]["write"].then(file)
     found = kernel(OLD).rows.spine(path, "generic_make_request")
     own, first = _REISER4_SERVED[version]
