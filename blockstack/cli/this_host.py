@@ -63,7 +63,7 @@ def gathered(root: Path) -> Iterator[Path]:
             raise ConfigError(
                 "tells of no block devices",
                 path=str(root),
-                value=ran.stderr.strip()[-200:],
+                value=(ran.stderr.strip().splitlines() or [""])[-1][-200:],
                 hint="give what its tools print: lsblk -J | blockstack check -",
             )
         yield archive

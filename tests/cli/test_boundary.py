@@ -17,7 +17,6 @@ from blockstack.cli.boundary import as_ours, bug_report, exit_status
 
 MAIN = "configs/raid1.toml"
 COMMAND = [sys.executable, "-P", "-c", "from blockstack.cli import main; main()"]
-SHARED = Path(__file__).parents[3] / "shared/cases/hostile"
 
 
 def call(*words):
@@ -163,22 +162,6 @@ def test_a_bug_report_names_places_inside_the_package_only():
         as_ours(None.x)  # type: ignore[attr-defined]
     except AttributeError as error:
         assert not any(__file__ in line for line in bug_report(error))
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared")
-@pytest.mark.parametrize("case", sorted(SHARED.glob("result-*")), ids=lambda p: p.name)
-def test_damaged_results_are_refused(case):
-    for other in (MAIN, case / "r.json"):
-        found = call("compare", case / "r.json", other)
-        assert found.exit_code == 2 and len(found.stderr.splitlines()) == 1, found.output
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared")
-def test_a_damaged_parquet_trace_is_refused():
-    pytest.importorskip("pyarrow")
-    trace = SHARED / "parquet-CRASH-83d5abb0/t.parquet"
-    found = call("capacity", "configs/nvme-lvm-luks.toml", "--trace", trace)
-    assert found.exit_code == 2 and "cannot be read" in found.output
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,24 @@ def test_the_workflow_has_every_python_of_the_project():
     assert {f"3.{minor}" for minor in built} == told
 
 
+def test_the_lowest_set_is_what_the_project_allows():
+    """Each floor of pyproject.toml is pinned in the set that the workflow installs, and no more."""
+    extras = PROJECT["optional-dependencies"]
+    floors = {}
+    for one in (*PROJECT["dependencies"], *extras["test"], *extras["parquet"], *extras["frames"]):
+        name, at_least, floor = one.partition(">=")
+        if at_least:
+            floors.setdefault(name, floor)
+            assert floors[name] == floor, f"{name} has two floors"
+    own, _, _rests_on = (ROOT / ".ci/lowest.txt").read_text().partition("# what these rest on")
+    lines = own.splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert set(pinned) == set(floors)
+    for name, floor in floors.items():  # 3.1 is the first of 3.1.*
+        rest = pinned[name].removeprefix(floor)
+        assert pinned[name].startswith(floor) and rest.replace(".0", "") == "", name
+
+
 def test_the_changelog_knows_the_version():
     """Keep a Changelog's headings only, each once in a version; the version is closed."""
     text = (ROOT / "CHANGELOG.md").read_text()

@@ -4,7 +4,6 @@ import sys
 from functools import partial
 
 import pytest
-from places import ROOT
 from typer.testing import CliRunner
 
 import blockstack as bs
@@ -143,14 +142,3 @@ def test_rest_after_rest_ends_in_one_line(request):
     case = parse_config(TWO_DISKS.format(kernel=MODERN, bs="4 MiB"))
     with pytest.raises(LimitExceeded, match="rest after rest"):
         prepare(case.stack, case.workload, kernel=MODERN)
-
-
-SHARED = ROOT.parent / "shared/cases/hostile"
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared")
-@pytest.mark.parametrize("name", ["bigbio.toml", "bigbio26.toml", "dia17.toml"])
-def test_shared_cases_end_at_once(name):
-    for command in ("run", "capacity"):
-        found = CliRunner().invoke(app, [command, str(SHARED / name), "--bios", "10"])
-        assert found.exit_code in ((2,) if "big" in name or command == "capacity" else (0, 2))
