@@ -149,6 +149,7 @@ def open_host(
         description=_description(found.sources),
         host_kernel=str(own),
         kernel_given=kernel is not None,
+        environment=found.environment,
         assumed=found.notes,
     ), found
 

@@ -4,11 +4,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from blockstack.base.environment import UNTOLD, Environment
 from blockstack.base.errors import BlockstackError
 from blockstack.base.units import parse_bytes
 from blockstack.hosts.draft import UNKNOWN, Draft, DraftDevice
 from blockstack.hosts.kinds_of import Part, Stores, part_of
 from blockstack.hosts.layout import sized
+from blockstack.hosts.machine import environment_of
 from blockstack.hosts.model.host import Host, Node, SourceError
 from blockstack.hosts.queue_limits import disk_limits, settled
 from blockstack.hosts.tops import NO_TYPE, add_loops_and_networks, add_uses
@@ -33,6 +35,8 @@ class Imported:
         ``uname`` of the host; empty when not told.
     real_time : bool
         ``uname`` says PREEMPT_RT.
+    environment : Environment
+        What the sources settle of the machine and its files.
     notes : tuple of str
         What was assumed.
     left_out : tuple of str
@@ -45,6 +49,7 @@ class Imported:
     release: str = ""
     machine: str = ""
     real_time: bool = False
+    environment: Environment = UNTOLD
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
@@ -98,11 +103,13 @@ def build(
             keys_of[key]["limits"] = {**(keys_of[key]["limits"] or {}), **limits}
         stack = _stack(host.name or name, draft, keys_of)
     left = tuple(f"{device}: {why}" for device, why in draft.left.items())
+    environment = environment_of(host)  # it may note that sources differ
     return Imported(
         stack,
         host.release,
         host.machine,
         host.real_time,
+        environment,
         tuple(host.notes),
         left,
         tuple(host.sources),

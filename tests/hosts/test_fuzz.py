@@ -132,7 +132,15 @@ DRBD_STATUS = json.dumps(
     ]
 )
 ISCSI = "Target: iqn.x\n\tIface Netdev: eth1\n\tAttached scsi disk sdb\tState: running\n"
+XFS_INFO = (
+    "meta-data=/dev/sda1              isize=512    agcount=4, agsize=65536 blks\n"
+    "         =                       crc=1        finobt=1, sparse=1, rmapbt=0\n"
+    "         =                       reflink=0    bigtime=1 inobtcount=1\n"
+)
 SAMPLES = (
+    XFS_INFO,
+    "BOOT_IMAGE=/vmlinuz-6.1 root=/dev/sda1 ro quiet iommu=off\n",
+    "[    0.4] DMAR: IOMMU enabled\n",
     LSBLK,
     TABLE,
     INFO,

@@ -197,6 +197,10 @@ class Host:
         ``uname``: empty when no source tells it.
     real_time : bool
         ``uname`` says PREEMPT_RT.
+    iommu : dict used as an ordered set
+        Words of `Environment.iommu` that sources tell.
+    xfs : mapping of device to mapping of feature to bool
+        What ``xfs_info`` says of each file system: ``rmapbt``, ``reflink``.
     notes : dict used as an ordered set
         What was assumed or passed over while reading.
     sources : list of str
@@ -214,6 +218,8 @@ class Host:
     machine: str = ""
     name: str = ""
     real_time: bool = False
+    iommu: dict[str, None] = field(default_factory=dict)
+    xfs: dict[str, dict[str, bool]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
     lost: dict[str, str] = field(default_factory=dict)
