@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -128,30 +129,46 @@ def open_host(
     narrowed: Narrowed | None = None,
 ) -> tuple[Config, Imported]:
     """A host as a config: its kernel is the host's own or stands for it, its workload mixed."""
+    return next(open_each(sources, kernel, tuple(skip), narrowed))
+
+
+def open_each(
+    sources: Sequence[str | Path],
+    kernel: str | None = None,
+    skip: Sequence[str] = (),
+    narrowed: Narrowed | None = None,
+    types: Sequence[str] = ("",),
+) -> Iterator[tuple[Config, Imported]]:
+    """The same for each of some types that a file system may be of whose type no source tells."""
     first = "stdin" if list(map(str, sources)) == ["-"] else Path(sources[0]).name
-    host = read_sources(sources)
+    read = read_sources(sources)
     if narrowed is not None:
-        narrowed.tell(host)
-    own = Build(host.release, host.machine, host.real_time)
+        narrowed.tell(read)
+    own = Build(read.release, read.machine, read.real_time)
     chosen = kernel_for(kernel, own, said=kernel is not None)
-    found = build(
-        host,
-        name=first.partition(".")[0] or "host",
-        skip=skip,
-        generation=chosen.generation.name,
-    )
-    found = replace(found, notes=(*found.notes, *chosen.taken))
-    return Config(
-        found.stack,
-        Workload(rw="randrw"),
-        kernel or chosen.name,
-        name=found.stack.name,
-        description=_description(found.sources),
-        host_kernel=str(own),
-        kernel_given=kernel is not None,
-        environment=found.environment,
-        assumed=found.notes,
-    ), found
+    for fs in types:
+        found = build(
+            deepcopy(read),
+            name=first.partition(".")[0] or "host",
+            skip=skip,
+            generation=chosen.generation.name,
+            untold_fs=fs,
+        )
+        found = replace(found, notes=(*found.notes, *chosen.taken))
+        yield (
+            Config(
+                found.stack,
+                Workload(rw="randrw"),
+                kernel or chosen.name,
+                name=found.stack.name,
+                description=_description(found.sources),
+                host_kernel=str(own),
+                kernel_given=kernel is not None,
+                environment=found.environment,
+                assumed=found.notes,
+            ),
+            found,
+        )
 
 
 def _description(sources: Sequence[str]) -> str:

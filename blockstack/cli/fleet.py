@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from blockstack.base.errors import BlockstackError, UnsupportedKind
-from blockstack.cli.common import open_host
+from blockstack.cli.common import open_each
 from blockstack.cli.this_host import captured_frames
-from blockstack.engine.depth.explain import explain
+from blockstack.engine.depth.explain import explain, untold_drivers
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.narrow import Narrowed
 from blockstack.hosts.sniff import is_source
@@ -23,6 +23,9 @@ from blockstack.results.result import Explanation, TaskDepth
 from blockstack.scenario.chosen import load_chosen, taken_for_granted
 from blockstack.scenario.config import Config, config_to_dict, load_config
 from blockstack.stack import Stack
+
+#: what the model has of file systems on one block device (ext2 and ext3 are served by ext4's)
+TYPES = ("xfs", "btrfs", "ext4", "f2fs", "vfat")
 
 
 @dataclass
@@ -136,12 +139,10 @@ class Fleet:
         """One row; a source that cannot be read says why, and stops nothing."""
         row = HostRow(source, kernel=" ".join(self.kernels))
         try:
-            case, row.left_out = self._open(source)
-            row.host, row.devices = case.stack.name, len(case.stack.devices)
-            alike = _alike(case)
-            if alike not in self._known:
-                self._known[alike] = self._judge(case)
-            known = self._known[alike]
+            cases, row.left_out = self._open(source)
+            first = next(iter(cases.values()))
+            row.host, row.devices = first.stack.name, len(first.stack.devices)
+            known = _over_types({fs: self._judged_once(case) for fs, case in cases.items()})
             return replace(
                 known, source=source, host=row.host, left_out=row.left_out, same_as=known.host
             )
@@ -150,24 +151,41 @@ class Fleet:
             row.reasons = (error.message,)
         return row
 
-    def _open(self, source: str) -> tuple[Config, tuple[str, ...]]:
+    def _judged_once(self, case: Config) -> HostRow:
+        alike = _alike(case)
+        if alike not in self._known:
+            self._known[alike] = self._judge(case)
+        return self._known[alike]
+
+    def _open(self, source: str) -> tuple[Mapping[str, Config], tuple[str, ...]]:
+        """The case; where a source leaves the type of a file system untold, one for each type."""
         if not is_source(source):
-            return load_config(source), ()
+            return {"": load_config(source)}, ()
         kernel = self.kernels[0] if self.kernels else self.own.get(source)
         skip = (*self.skip, UNKNOWN)
-        case, found = open_host([source], kernel, skip, self.narrowed)
-        if kernel is None:
-            own, _ = captured_frames(source, case)
-            if own is not None:
-                case, found = open_host([source], own, skip, self.narrowed)
-        return case, found.left_out
+        each = open_each([source], kernel, skip, self.narrowed, TYPES)
+        first = next(each)
+        own = None if kernel is not None else captured_frames(source, first[0])[0]
+        if own is not None:
+            each = open_each([source], own, skip, self.narrowed, TYPES)
+            first = next(each)
+        cases = {TYPES[0]: first[0]}
+        if not first[1].guessed:
+            return cases, first[1].left_out
+        for fs, (case, _) in zip(TYPES[1:], each, strict=True):
+            cases[fs] = case
+        return cases, first[1].left_out
 
     def _judge(self, case: Config) -> HostRow:
         stack = case.stack
         row = HostRow("", stack.name, len(stack.devices), " ".join(self.kernels))
         judged = self._judged(case)
         row.assumed = tuple(
-            dict.fromkeys(text for kernel in judged for text in taken_for_granted(case, kernel))
+            dict.fromkeys(
+                text
+                for kernel in judged
+                for text in (*taken_for_granted(case, kernel), *untold_drivers(stack, kernel))
+            )
         )
         any_of = not self.kernels and len(judged) > 1
         found = {kernel.name: _on_kernel(row, stack, kernel, lacking=any_of) for kernel in judged}
@@ -186,6 +204,32 @@ class Fleet:
                 return [self.load(name) for name in candidates(host)]
         given: list[str | None] = [*self.kernels] or [None]
         return [load_chosen(case, name, None, self.load) for name in given]
+
+
+def _over_types(found: Mapping[str, HostRow]) -> HostRow:
+    """A verdict over the types that a file system may have: of all alike, or those that divide.
+
+    ``found``: by type; of a host of which every type is told, one row.
+    """
+    rows = list(found.values())
+    if len(rows) == 1:
+        return rows[0]
+    of_types = ", ".join(found)
+    answers = {row.fits for row in rows}
+    fits = next(iter(answers)) if len(answers) == 1 else None
+    worst = min(rows, key=lambda row: row.deepest.headroom_bytes if row.deepest else 0)
+    name = next(fs for fs, row in found.items() if row is worst)
+    told = worst if fits is not None else next(row for row in rows if row.fits is not True)
+    divided = ", ".join(fs for fs, row in found.items() if row.fits is not True)
+    why = f"does not fit for certain with {divided}" if True in answers and fits is None else ""
+    assumed = f"file systems whose type no source tells: any of {of_types} (worst: {name})"
+    return replace(
+        worst,
+        fits=fits,
+        why="; ".join(filter(None, (why, told.why))),
+        reasons=(*filter(None, (why,)), *told.reasons),
+        assumed=(*worst.assumed, assumed),
+    )
 
 
 def _alike(case: Config) -> bytes:

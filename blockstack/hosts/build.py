@@ -31,6 +31,8 @@ class Imported:
     Attributes
     ----------
     stack : Stack
+    guessed : tuple of str
+        File systems whose type no source tells, taken for what was asked.
     release, machine : str
         ``uname`` of the host; empty when not told.
     real_time : bool
@@ -46,6 +48,7 @@ class Imported:
     """
 
     stack: Stack
+    guessed: tuple[str, ...] = ()
     release: str = ""
     machine: str = ""
     real_time: bool = False
@@ -56,7 +59,12 @@ class Imported:
 
 
 def build(
-    host: Host, *, name: str = "host", skip: Iterable[str] = (), generation: str | None = None
+    host: Host,
+    *,
+    name: str = "host",
+    skip: Iterable[str] = (),
+    generation: str | None = None,
+    untold_fs: str = "",
 ) -> Imported:
     """The stack of a host.
 
@@ -73,6 +81,8 @@ def build(
     generation : str or None
         Of the kernel that stands for the host's: whose drivers serve its file systems. None: of
         the shipped one that stands for it.
+    untold_fs : str
+        What file systems are whose type no source tells; empty: they are left out.
 
     Raises
     ------
@@ -80,7 +90,12 @@ def build(
         Devices of kinds that the registry lacks (unless skipped), cycles, contradictions.
     """
     own = Build(host.release, host.machine, host.real_time)
-    draft = Draft(host, frozenset(skip), generation or PROFILES[stands_for(own).name].generation)
+    draft = Draft(
+        host,
+        frozenset(skip),
+        generation or PROFILES[stands_for(own).name].generation,
+        untold_fs,
+    )
     for text in host.contradictions():
         host.note(text)
     parts = _parts(draft)
@@ -106,6 +121,7 @@ def build(
     environment = environment_of(host)  # it may note that sources differ
     return Imported(
         stack,
+        tuple(sorted(draft.guessed)),
         host.release,
         host.machine,
         host.real_time,
@@ -129,6 +145,9 @@ def _stack(name: str, draft: Draft, keys_of: Mapping[str, dict[str, Any]]) -> St
         try:
             stack.add(one.name, one.kind, None if "table" in keys else one.on or None, **keys)
         except BlockstackError as error:
+            if key in draft.guessed:  # such a file system cannot be there
+                draft.left[key] = f"{one.kind}: {error.message}"
+                continue
             why = SourceError(
                 error.message,
                 path=key,

@@ -28,12 +28,15 @@ class DraftDevice:
 class Draft:
     """A host's devices by name; what is left out, each with its reason.
 
-    ``generation``: of the kernel that stands for the host's.
+    ``generation``: of the kernel that stands for the host's. ``untold_fs``: what a file system is
+    taken for whose type no source tells; empty: it is left out. ``guessed``: those so taken.
     """
 
     host: Host
     skip: frozenset[str]
     generation: str
+    untold_fs: str = ""
+    guessed: set[str] = field(default_factory=set)
     devices: dict[str, DraftDevice] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)  # of nodes, by identity
     left: dict[str, str] = field(default_factory=dict)  # name of what is left out → why

@@ -6,17 +6,34 @@ from typing import Any
 
 from blockstack.hosts.model.host import Host, Node
 from blockstack.hosts.model.naming import NAMED_DISKS, is_kernel_name, name_of_number
+from blockstack.kinds import KINDS
+from blockstack.kinds.host_drivers import UNTOLD, range_in_words
 
 #: SCSI host drivers (scsi_host/hostN/proc_name) that the registry knows by another name
 _HOST_DRIVERS: Mapping[str, str] = {
-    "ahci": "ahci",
-    "megaraid_sas": "megasas",
-    "virtio_scsi": "virtio-scsi",
     "Virtio SCSI HBA": "virtio-scsi",
-    "megasas": "megasas",
+    "virtio_scsi": "virtio-scsi",
+    "megaraid_sas": "megasas",
+    "mpt2sas": "mpt3sas",
+    "storvsc_host": "hv_storvsc",
+    "usb-storage": "usb_storage",
+    "pm8001": "pm80xx",
+    "sbp2": "firewire_sbp2",
+    "ufshcd": "ufshcd_core",
+}
+#: lsblk's and lsscsi's words for how a disk is reached → what its driver may be
+_TRANSPORTS: Mapping[str, str] = {
+    "ata": "generic-ata",
+    "sata": "generic-ata",
+    "pata": "generic-ata",
+    "usb": "generic-usb",
+    "fc": "generic-fc",
+    "sas": "generic-sas",
+    "spi": "generic-sas",
+    "scsi": "generic",
     "virtio-scsi": "virtio-scsi",
 }
-_TRANSPORT_DRIVERS: Mapping[str, str] = {"ata": "ahci", "virtio-scsi": "virtio-scsi"}
+_DRIVERS = frozenset(KINDS["scsi"].variants)
 
 
 def leaf(node: Node, host: Host) -> tuple[str, dict[str, Any]] | None:
@@ -33,24 +50,27 @@ def leaf(node: Node, host: Host) -> tuple[str, dict[str, Any]] | None:
     if re.fullmatch(r"sd[a-z]+", name):
         if transport == "iscsi":
             return "iscsi", {}
-        return "scsi", {"driver": _scsi_driver(node, name, transport, host)}
+        return "scsi", {"driver": _scsi_driver(node, transport, host)}
     for pattern, kind in NAMED_DISKS:
         if re.fullmatch(pattern, name):
             return kind, {}
     return None
 
 
-def _scsi_driver(node: Node, name: str, transport: str, host: Host) -> str:
+def _scsi_driver(node: Node, transport: str, host: Host) -> str:
+    """The host driver that is told, else the word for those that it may be."""
     told = node.facts.host_driver or ""
-    driver = _HOST_DRIVERS.get(told) or (None if told else _TRANSPORT_DRIVERS.get(transport))
-    if driver == "ahci" and not told:
-        host.note("SATA disks: the host driver is not told; ahci is assumed")
-    if driver is None:
-        host.note(
-            f"SCSI disks behind {told or transport or 'an unknown driver'}: the registry has "
-            'no such host driver; modelled as "generic", whose depth is a lower bound'
-        )
-    return driver or "generic"
+    driver = _HOST_DRIVERS.get(told, told.replace("-", "_"))
+    for word in filter(None, (told, driver)):
+        if word in _DRIVERS:
+            return word
+    if told:
+        host.note(f"SCSI disks behind {told}: the registry has no such host driver")
+        return "unknown"
+    word = _TRANSPORTS.get(transport, "generic")
+    if word in UNTOLD:
+        host.note(f"SCSI disks whose host driver no source tells: {range_in_words(word)}")
+    return word
 
 
 def dm_kind(node: Node) -> str | None:

@@ -33,6 +33,9 @@ def add_uses(draft: Draft) -> None:
         nodes = [n for one in members if (n := host.find(one))]
         kind, keys = _mounted(use, _fs_kind(use, node, host, draft.generation))
         name = _free_name(draft, "swap-" + device if use.kind == "swap" else use.where)
+        if kind == NO_TYPE and draft.untold_fs and not draft.skips(name, use.where):
+            kind, keys = _mounted(use, draft.untold_fs)
+            draft.guessed.add(name)
         if draft.skips(kind, name, use.where):
             draft.omit(name, f"skipped ({kind}); its device is read and written raw")
         elif kind not in KINDS and UNKNOWN in draft.skip:

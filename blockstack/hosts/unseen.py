@@ -7,9 +7,11 @@ deep it is.
 from collections.abc import Collection, Iterable
 
 from blockstack.base.hints import listed
-from blockstack.hosts.draft import Draft
+from blockstack.hosts.draft import Draft, DraftDevice
 from blockstack.hosts.kinds_of import Part
 from blockstack.hosts.model.host import Node
+from blockstack.kinds import KINDS
+from blockstack.stack.checks import is_filesystem
 
 #: signatures (libblkid's names) of what makes another device out of this one; those that end in
 #: ``_member`` do, too
@@ -42,7 +44,8 @@ def add_unseen(draft: Draft, parts: Collection[tuple[Node, Part]]) -> None:
         draft.miss(name, why)
     taken = _stood_on(draft, parts)
     if not host.tells_mounts:
-        _untold_mounts(draft, [node for node, _ in parts if id(node) not in taken])
+        tops = [node for node, _ in parts if id(node) not in taken]
+        _untold_mounts(draft, [node for node in tops if not _taken_for_a_mount(draft, node)])
     for node in host.nodes():
         made = node.facts.fstype or ""
         if id(node) in taken or not (made.endswith("_member") or made in _MAKES_A_DEVICE):
@@ -52,6 +55,23 @@ def add_unseen(draft: Draft, parts: Collection[tuple[Node, Part]]) -> None:
         name = draft.name_of(node)
         if name not in draft.left:
             draft.miss(f"{made} on {name}", "what stands on it no source shows", (name,))
+
+
+def _taken_for_a_mount(draft: Draft, node: Node) -> bool:
+    """Put a file system on a device of whose use no source tells: of its signature's type, else
+    of the type that stands for the untold."""
+    name, made = draft.name_of(node), node.facts.fstype or ""
+    kind = made or draft.untold_fs
+    if not draft.untold_fs or node.facts.mount_told or name not in draft.devices:
+        return False
+    if kind == "swap" or kind not in KINDS or not is_filesystem(KINDS[kind]):
+        return False
+    draft.devices[f"{name}-fs"] = DraftDevice(f"{name}-fs", kind, [name], {})
+    draft.guessed.add(f"{name}-fs")
+    draft.host.note(
+        "devices of whose use no source tells: a file system is assumed, and no further device"
+    )
+    return True
 
 
 def _untold_mounts(draft: Draft, tops: Iterable[Node]) -> None:

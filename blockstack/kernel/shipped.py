@@ -23,6 +23,7 @@ from blockstack.kernel.choose import (
     standing,
     stands_for,
 )
+from blockstack.kernel.host_rows import with_drivers
 from blockstack.kernel.interrupts import switch_path
 from blockstack.kernel.names import base_name
 from blockstack.kernel.profiles import PROFILES
@@ -263,7 +264,7 @@ def _shipped(name: str) -> Kernel:
     profile = PROFILES[name]
     source = resources.files("blockstack.kernel") / "data" / profile.data
     with resources.as_file(source) as path:
-        table = load_table(path, profile.column)
+        table = with_drivers(load_table(path, profile.column), profile.data)
     kernel = Kernel.make(name, table, generation(profile.generation), profile.platform)
     return replace(kernel, other_data=profile.other_data)
 

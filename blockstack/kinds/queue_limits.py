@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from blockstack.kinds.host_drivers import GROUPS
+
 _UINT_MAX = 2**32 - 1
 _USHRT_MAX = 2**16 - 1
 
@@ -192,4 +194,8 @@ def driver_limits(kind: str, params: Mapping[str, Any], generation: str) -> Driv
     generation : str
     """
     name = f"{kind}/{params[_VARIANT[kind]]}" if kind in _VARIANT else kind
-    return _BY_GENERATION.get(generation, _V6_1).get(name)
+    known = _BY_GENERATION.get(generation, _V6_1)
+    if kind == "scsi" and name not in known:  # libata's are alike; of the others none was read
+        ata = params["driver"] in (*GROUPS["ata"], "generic-ata")
+        name = "scsi/ahci" if ata else "scsi/generic"
+    return known.get(name)

@@ -196,7 +196,7 @@ def test_sysfs_wins_over_lsblk_and_tells_limits(tmp_path):
     found = build(host)
     assert links(found)["my--vg-the--root"] == ["sda1"]
     assert found.stack.devices["sda1"].offset_sectors == 4096
-    assert found.stack.devices["sda"].params["driver"] == "ahci"
+    assert found.stack.devices["sda"].params["driver"] == "generic-ata"
 
 
 def test_bcache_roles_from_links(tmp_path):

@@ -19,6 +19,7 @@ from blockstack.kinds import Calls, Kind
 from blockstack.kinds.disks import DISK_KINDS
 from blockstack.kinds.disks.loop import LOOP
 from blockstack.kinds.disks.scsi import SCSI
+from blockstack.kinds.host_drivers import GROUPS, UNTOLD
 from blockstack.kinds.network import NETWORK_KINDS
 from blockstack.kinds.network.iscsi import ISCSI
 from blockstack.kinds.network.nbd import NBD
@@ -57,13 +58,16 @@ def kernels_with(calls: Calls, generation: str) -> list[str]:
 
 CALLS = every_calls()
 #: unnamed drivers: lower bounds by intent
-UNKNOWN = {("scsi", "generic"), ("nic", "generic"), ("nic", "ndiswrapper")}
+UNKNOWN = {("scsi", "unknown"), ("nic", "generic"), ("nic", "ndiswrapper")}
+
+
+HOST_ROWS = {*UNTOLD, *(name for names in GROUPS.values() for name in names)} - {"ahci"}
 
 
 def lacked(kind: Kind, word: str, generation: str) -> bool:
     """Whether the tables of a generation lack the driver."""
     return (kind.name, word) in UNKNOWN or (
-        generation[:3] == "2.6" and (kind.name, word) == ("scsi", "megasas")
+        generation[:3] == "2.6" and kind.name == "scsi" and word in ("megasas", "generic")
     )
 
 
@@ -80,6 +84,8 @@ def test_anchors_are_in_the_tables(
     _, kind, word, generation, calls = entry
     unknown = lacked(kind, word, generation)
     for name in kernels_with(calls, generation):
+        if word in HOST_ROWS and "untold_drivers" not in load_kernel(name).table.meta:
+            continue  # a package whose host drivers were not read: each is missing there
         missing = [m for path in paths_of(calls) for m in rows[name]._anchors(path)[1]]
         assert bool(missing) == unknown, (name, missing)
 
@@ -95,6 +101,8 @@ def test_anchors_are_connected(
         return
     for name in kernels_with(calls, generation):
         source, gen = rows[name], rows[name].generation
+        if word in HOST_ROWS and "untold_drivers" not in load_kernel(name).table.meta:
+            continue
         for path in (calls.submit, *calls.submit_ops.values()):
             if path is not None:
                 assert source.layer(path, gen.submit_link, nested=False).peak.exact
@@ -324,7 +332,7 @@ def test_parameters_are_checked() -> None:
     with pytest.raises(ConfigError):
         by_name["driver"].parse("rtl8139", "nic.driver")
     with pytest.raises(ConfigError):
-        {p.name: p for p in SCSI.params}["driver"].parse("aic7xxx", "sda.driver")
+        {p.name: p for p in SCSI.params}["driver"].parse("aic8xxx", "sda.driver")
 
 
 # J. Juhl, 2006-11-21, <200611211027.41971.jesper.juhl@gmail.com>, 2.6.19-rc6 i386 8K: 4760 bytes

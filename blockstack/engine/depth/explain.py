@@ -17,7 +17,7 @@ from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import layered
 from blockstack.kernel import Kernel
 from blockstack.results.result import Explanation
-from blockstack.stack import Stack
+from blockstack.stack import Device, Stack
 from blockstack.workload import Workload
 
 #: without a workload: the largest bio of a block layer of any age, aligned to pages
@@ -111,6 +111,23 @@ def explain(
     )
 
 
+def untold_drivers(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
+    """Over which host drivers a bound goes where none is told, and which is the deepest."""
+    found = (_untold_driver(kernel, device) for device in stack.devices.values())
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _untold_driver(kernel: Kernel, device: Device) -> str:
+    ranges = kernel.table.meta.get("untold_drivers", {})
+    first, *rest = ranges.get(device.params.get("driver"), ("", ""))
+    if not first:
+        return ""
+    if first == "unknown":
+        return f"{device.kind}: host driver not told; on {kernel.name} unknown: {listed(rest)}"
+    which = f"whichever of {rest[0]} host drivers it is (worst: {first})"
+    return f"{device.kind}: {which}, {kernel.name}"
+
+
 def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
     """What is assumed or left out for these devices on this kernel, once each."""
     notes = [*stack.warnings(), *(f"kernel: {text}" for text in kernel.taken)]
@@ -118,6 +135,8 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
         calls = device.kind_entry.calls_for(kernel.generation.name, device.params)
         if calls is not None and calls.note:
             notes.append(f"{device.kind}: {calls.note}")
+        if untold := _untold_driver(kernel, device):
+            notes.append(untold)
         by_param = {} if calls is None else calls.notes
         notes += [
             f"{device.kind}: {by_value[device.params[key]]}"

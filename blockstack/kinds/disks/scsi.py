@@ -3,6 +3,7 @@
 from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
 from blockstack.kinds.disks.common import LUN, SIZE
+from blockstack.kinds.host_drivers import FILE, GROUPS, UNTOLD, row_of
 from blockstack.kinds.model import Calls, Kind, Param
 from blockstack.kinds.params import choice
 from blockstack.kinds.shared.dma import DMA_CUTS, DMA_EDGES, DMA_FILES
@@ -233,8 +234,9 @@ _HOSTS: dict[str, dict[str, Calls]] = {
     "generic": {
         "2.6.18": scsi_calls_v2_6("2.6.18", _UNKNOWN, note=_UNKNOWN_HOST),
         "2.6.24": scsi_calls_v2_6("2.6.24", _UNKNOWN, note=_UNKNOWN_HOST),
-        "6.1": scsi_calls_v6_1(scsi_path_v6_1(_UNKNOWN)),
+        "6.1": scsi_calls_v6_1(scsi_path_v6_1((f">{row_of('generic')}",), (FILE,))),
     },
+    "unknown": {"6.1": scsi_calls_v6_1(scsi_path_v6_1(_UNKNOWN), note=_UNKNOWN_HOST)},
     # the driver is in all three (megaraid_sas.c since 2.6.13), not in the tables of 2.6
     "megasas": {
         "2.6.18": scsi_calls_v2_6("2.6.18", (">megasas_queue_command",), note=_NOTE),
@@ -252,6 +254,12 @@ _HOSTS: dict[str, dict[str, Calls]] = {
     },
 }
 
+#: the other host drivers: a row each of a kernel's own table, and one for what a word leaves
+_OTHERS = tuple(name for names in GROUPS.values() for name in names)
+for _name in (*_OTHERS, *UNTOLD):
+    if _name not in ("ahci", "megaraid_sas", "virtio_scsi", "generic"):
+        _HOSTS[_name] = {"6.1": scsi_calls_v6_1(scsi_path_v6_1((f">{row_of(_name)}",), (FILE,)))}
+
 SCSI = Kind(
     "scsi",
     "leaf",
@@ -265,7 +273,8 @@ SCSI = Kind(
             "driver",
             choice(*sorted(_HOSTS)),
             "ahci",
-            "host driver: ahci, generic (unknown), megasas or virtio-scsi",
+            "host driver: ahci, megasas, virtio-scsi, a module's name; generic, or "
+            "generic-ata, -usb, -fc, -sas: not told, the deepest that the kernel has",
         ),
     ),
     calls=_HOSTS["ahci"],
