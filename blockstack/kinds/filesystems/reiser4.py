@@ -105,6 +105,10 @@ _STATES = (
 )
 
 
+#: what marks a file read: read and readdir to 2005-10 by update_atime, then by file_accessed
+_TOUCH = ("read_unix_file?", "readdir_common?", "unpack?", "reiser4_readdir_common?")
+
+
 class _Entries:
     """The entry points of one state."""
 
@@ -119,8 +123,11 @@ class _Entries:
             ("writeback_inodes", "reiser4_sync_inodes"),
             ("do_writepages", "reiser4_writepages?"),
             ("do_writepages", "writepages_unix_file?"),
+            ("__mark_inode_dirty", "reiser4_dirty_inode?"),
         )
-        self.edges = (*plugin_edges(state.name), *mm, *self._to(writeback))
+        # update_atime of 2.6.14 is touch_atime (fs/inode.c)
+        atime = tuple((self.at(caller), "touch_atime") for caller in _TOUCH)
+        self.edges = (*plugin_edges(state.name), *mm, *atime, *self._to(writeback))
         if state.cryptcompress:
             # a read goes through the page cache: generic_file_read or do_sync_read
             reads = (
