@@ -116,11 +116,21 @@ class DriverWork:
     def before(self, numbers: Sequence[int], cpu: list[int]) -> list[int]:
         """What a task's requests wait for: a log's entry, a bitmap's bit, a new block."""
         for number in numbers:
+            cpu = self._delayed(number, cpu)
             if self.writes(number):
                 cpu = self._logged(number, cpu)
                 cpu = self._marked(number, cpu)
                 cpu = self._zeroed(number, cpu)
         return cpu
+
+    def _delayed(self, number: int, cpu: list[int]) -> list[int]:
+        """dm-delay: a timer wakes kdelayd (6.1 drivers/md/dm-delay.c)."""
+        parent = self.calls[number].parent
+        if parent < 0 or self.device(parent).kind != "dm-delay":
+            return cpu
+        ns = float(self.device(parent).params["delay"])
+        timer = self.maker.stations.timer(self.device(parent))
+        return [self.flow.visit(timer, ns, after=cpu)] if ns else cpu
 
     def _logged(self, number: int, cpu: list[int]) -> list[int]:
         """DRBD: a write to an extent that is not in the activity log goes on in do_submit, one
@@ -339,7 +349,8 @@ class DriverWork:
     def _kcryptd(self, number: int, after: list[int]) -> list[int]:
         device = self.maker.position(self.calls[number]).device
         station = self.maker.stations.task("kcryptd", self.maker.stations.machine.cpus, device.name)
-        worker = 2 * self.maker.costs.per_function(1)  # process_one_work, kcryptd_crypt
+        # process_one_work, kcryptd_crypt
+        worker = WOKEN + 2 * self.maker.costs.per_function(1)
         ns = self._crypt_ns(self.calls[number]) + self.maker.charge(
             f"kcryptd {device.name}", worker, "estimated"
         )

@@ -6,7 +6,6 @@ NOT_COUNTED: Mapping[str, str] = {
     "bcache": "its journal, and writing back of dirty blocks: the cache is taken to have room",
     "btrfs": "trees, checksums and their commits",
     "dm-cache": "its metadata, and writing back of dirty blocks: the cache is taken to have room",
-    "dm-delay": "its delay",
     "dm-integrity": "tags, checksums, and the bitmap of that mode",
     "dm-mirror": "its log, and that all reads go to the default mirror",
     "dm-raid": "its metadata and bitmap",

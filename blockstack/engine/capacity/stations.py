@@ -170,6 +170,13 @@ class Stations:
             self.tasks[key] = self._add(device.name, "host's I/O thread")
         return self.tasks[key]
 
+    def timer(self, device: Device) -> int:
+        """A time that bios spend in no queue."""
+        key = (device.name, "timer", self.side)
+        if key not in self.tasks:
+            self.tasks[key] = self._add(device.name, "timer", DELAY)
+        return self.tasks[key]
+
     def target(self, device: Device) -> int:
         """What serves a network disk over there, on cores like this host's: a thread for an iSCSI
         session (6.1 iscsi_target.c iscsi_target_rx_thread) or an nbd connection, a work item per

@@ -2,7 +2,8 @@
 
 import blockstack.kinds.dm.common as dm
 from blockstack.base.registry import OPS
-from blockstack.kinds.model import Calls, Kind
+from blockstack.kinds.model import Calls, Kind, Param
+from blockstack.kinds.params import duration_ns
 
 # delay_bio puts every bio on a list; a timer wakes kdelayd, which submits (dm-delay.c)
 _KDELAYD_V2_6_24 = dm.worker_v2_6("kdelayd", "flush_expired_bios", files=("dm-delay.c",))
@@ -33,5 +34,6 @@ DELAY = Kind(
     (1, 1),
     "dm delay target: every bio waits for a timer",
     verb="dm",
+    params=(Param("delay", duration_ns, 0, 'how long each bio waits, e.g. "50 ms"; 0: not told'),),
     calls=_DELAY,
 )
