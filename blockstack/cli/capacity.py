@@ -12,6 +12,7 @@ from blockstack.base import hdr
 from blockstack.base.errors import ConfigError
 from blockstack.base.files import write_text
 from blockstack.base.units import parse_bytes, parse_count, parse_ns
+from blockstack.cli.against import against
 from blockstack.cli.application import app
 from blockstack.cli.boundary import FITS, OVERFLOWS
 from blockstack.cli.common import (
@@ -98,6 +99,12 @@ def capacity(
     perfetto: Annotated[
         Path | None, typer.Option("--perfetto", help="A few bios' journeys, for ui.perfetto.dev.")
     ] = None,
+    compared: Annotated[
+        Path | None,
+        typer.Option(
+            "--against", help="fio's JSON of this stack: what it measured beside what is predicted."
+        ),
+    ] = None,
     memory: MemoryOpt = None,
     as_json: JsonOpt = False,
 ) -> None:
@@ -107,6 +114,10 @@ def capacity(
     """
     with bad_input(as_json, config):
         case, chosen = open_case(config, kernel, None, changes=what_if or ())
+        if compared is not None:
+            count = 20_000 if bios is None else parse_count(bios)
+            printer().print(against(case, chosen, compared, count))
+            raise typer.Exit(FITS)
         options = LoadOptions(
             iodepth,
             numjobs,

@@ -19,18 +19,24 @@ class Measured:
     rw : str
     op : str
         ``read`` or ``write``.
-    bs_bytes, flying : int
-        ``flying`` is iodepth times numjobs.
+    bs_bytes, iodepth, numjobs, rwmixread : int
     iops, bytes_per_second, latency_ns : float
     """
 
     rw: str
     op: str
     bs_bytes: int
-    flying: int
+    iodepth: int
+    numjobs: int
+    rwmixread: int
     iops: float
     bytes_per_second: float
     latency_ns: float
+
+    @property
+    def flying(self) -> int:
+        """Requests in flight, of all jobs."""
+        return self.iodepth * self.numjobs
 
 
 def read_results(path: str | Path) -> list[Measured]:
@@ -54,7 +60,6 @@ def read_results(path: str | Path) -> list[Measured]:
 
 def _of_job(job: dict[str, Any], table: dict[str, Any], path: str) -> Iterator[Measured]:
     words = {**table.get("global options", {}), **job["job options"]}
-    flying = int(words.get("iodepth", 1)) * int(words.get("numjobs", 1))
     for op in ("read", "write"):
         found = job[op]
         if found["total_ios"]:
@@ -62,7 +67,9 @@ def _of_job(job: dict[str, Any], table: dict[str, Any], path: str) -> Iterator[M
                 str(words.get("rw", op)),
                 op,
                 parse_bytes(str(words.get("bs", "4k")), f"{path}: bs"),
-                flying,
+                int(words.get("iodepth", 1)),
+                int(words.get("numjobs", 1)),
+                int(words.get("rwmixread", 50)),
                 float(found["iops"]),
                 float(found["bw_bytes"]),
                 float(found["lat_ns"]["mean"]),
