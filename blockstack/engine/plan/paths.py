@@ -35,7 +35,13 @@ class LayeredPath:
         return self + layered("", CallPath((), more)) if more else self
 
     def __add__(self, other: "LayeredPath") -> "LayeredPath":
-        return LayeredPath(self.parts + other.parts)
+        """Both, one after the other; sums are carried on: stacks have thousands of layers."""
+        whole = LayeredPath(self.parts + other.parts)
+        whole.__dict__["bytes"] = self.bytes + other.bytes
+        whole.__dict__["missing"] = (
+            tuple(dict.fromkeys(self.missing + other.missing)) if other.missing else self.missing
+        )
+        return whole
 
     def frames(self) -> tuple[Frame, ...]:
         """Rows of the stack; functions that keep nothing (tail calls) are left out."""

@@ -35,6 +35,10 @@ _ON_THE_WAY = re.compile(
 )
 
 
+#: crypto/api.c crypto_larval_lookup loads an algorithm when somebody asks for it
+_ON_DEMAND = re.compile(r"/kernel/(?:crypto|arch/x86/crypto)/")
+
+
 @dataclass(frozen=True)
 class Running:
     """A running kernel.
@@ -50,7 +54,7 @@ class Running:
     image : Path or None
         Its vmlinux or vmlinuz; None: there is none, or it cannot be read.
     modules : tuple of Path
-        Those that are loaded and can lie on a bio's way.
+        Those that are loaded and can lie on a bio's way, and ciphers, which are loaded on demand.
     why_not : str
         Why there is no image.
     """
@@ -64,10 +68,15 @@ class Running:
 
     @property
     def key(self) -> str:
-        """What a table of it is kept under: the build, and which modules were read."""
-        build = self.build_id or hashlib.sha256(self.version.encode()).hexdigest()[:40]
+        """What a table of it is kept under: release, build, and which modules were read."""
         names = " ".join(sorted(path.name for path in self.modules))
-        return f"{build}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+        return f"{self.build}-{hashlib.sha256(names.encode()).hexdigest()[:8]}"
+
+    @property
+    def build(self) -> str:
+        """Release and build id, or what stands for that."""
+        known = self.build_id or hashlib.sha256(self.version.encode()).hexdigest()
+        return f"{self.release or 'unknown'}-{known[:16]}"
 
 
 def build_id(notes: bytes) -> str:
@@ -122,8 +131,9 @@ def _modules(root: Path, release: str, loaded: Sequence[str]) -> tuple[Path, ...
         if release and base.is_dir():
             files = _by_name(base)
             found = (files.get(name.replace("-", "_")) for name in loaded)
-            kept = (path for path in found if path and _ON_THE_WAY.search(path.as_posix()))
-            return tuple(sorted(set(kept)))
+            kept = {path for path in found if path and _ON_THE_WAY.search(path.as_posix())}
+            kept |= {path for path in files.values() if _ON_DEMAND.search(path.as_posix())}
+            return tuple(sorted(kept))
     return ()
 
 
@@ -177,7 +187,7 @@ def table_of(running: Running, folder: Path, progress: Progress | None = None) -
     if path.is_file():
         return path
     if running.image is None:
-        known = sorted(folder.glob(f"{running.build_id}-*.json.gz")) if running.build_id else []
+        known = sorted(folder.glob(f"{running.build}-*.json.gz")) if running.build_id else []
         if known:  # made of this build where it had other modules loaded: the one with most
             return max(known, key=lambda one: one.stat().st_size)
         raise BlockstackError(

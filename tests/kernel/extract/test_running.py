@@ -61,9 +61,24 @@ def test_what_a_machine_says_of_its_kernel(root):
     assert (found.release, found.build_id) == (RELEASE, ID.hex())
     assert found.image == root / f"boot/vmlinuz-{RELEASE}"
     assert [path.name for path in found.modules] == ["dm-mod.ko.xz", "ext4.ko"]
-    assert found.key.startswith(ID.hex())
+    assert found.key.startswith(f"{RELEASE}-{ID.hex()[:16]}-")
     (root / "proc/modules").write_text("dm_mod 1 2 - Live 0x0\n")
     assert running_kernel(root).key != found.key
+
+
+def test_ciphers_are_read_whether_they_are_loaded_or_not(root):
+    path = root / "lib/modules" / RELEASE / "kernel/crypto/xts.ko.xz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    assert path in running_kernel(root).modules
+
+
+def test_a_table_of_this_build_is_found_where_the_image_is_gone(root, monkeypatch):
+    extraction(monkeypatch)
+    made = table_of(running_kernel(root), root / "cache")
+    (root / f"boot/vmlinuz-{RELEASE}").unlink()
+    (root / "proc/modules").write_text("ext4 1 2 - Live 0x0\n")
+    assert table_of(running_kernel(root), root / "cache") == made
 
 
 def test_an_image_with_symbols_is_taken_first(root):
