@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.cli.common import open_each
 from blockstack.cli.this_host import captured_frames
-from blockstack.engine.depth.explain import explain, untold_drivers
+from blockstack.engine.depth.drivers import untold_drivers
+from blockstack.engine.depth.explain import explain
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.narrow import Narrowed
 from blockstack.hosts.sniff import is_source

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from blockstack.base.errors import UnsupportedKind
 from blockstack.base.hints import listed
+from blockstack.engine.depth.drivers import over_drivers, untold_driver
 from blockstack.engine.depth.environments import over_environments, worths
 from blockstack.engine.depth.simulate import as_kernel
 from blockstack.engine.depth.static import StaticTasks, each_deepest
@@ -17,7 +18,7 @@ from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import layered
 from blockstack.kernel import Kernel
 from blockstack.results.result import Explanation
-from blockstack.stack import Device, Stack
+from blockstack.stack import Stack
 from blockstack.workload import Workload
 
 #: without a workload: the largest bio of a block layer of any age, aligned to pages
@@ -102,30 +103,13 @@ def explain(
         stack=stack.name,
         kernel=the_kernel.name,
         submission=the_kernel.rule,
-        tasks=over_environments(tasks, bounds),
+        tasks=over_drivers(over_environments(tasks, bounds), bounds),
         budgets={name: path.bytes for name, path in budgets.items()},
         budget_paths={name: path.frames() for name, path in budgets.items()},
         notes=(*notes_of(stack, the_kernel), *worths(tasks, bounds)),
         provenance=the_kernel.provenance()
         | {"plan": bounds[0].plan.digest, "overrides": list(the_kernel.overrides)},
     )
-
-
-def untold_drivers(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
-    """Over which host drivers a bound goes where none is told, and which is the deepest."""
-    found = (_untold_driver(kernel, device) for device in stack.devices.values())
-    return tuple(dict.fromkeys(filter(None, found)))
-
-
-def _untold_driver(kernel: Kernel, device: Device) -> str:
-    ranges = kernel.table.meta.get("untold_drivers", {})
-    first, *rest = ranges.get(device.params.get("driver"), ("", ""))
-    if not first:
-        return ""
-    if first == "unknown":
-        return f"{device.kind}: host driver not told; on {kernel.name} unknown: {listed(rest)}"
-    which = f"whichever of {rest[0]} host drivers it is (worst: {first})"
-    return f"{device.kind}: {which}, {kernel.name}"
 
 
 def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
@@ -135,7 +119,7 @@ def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
         calls = device.kind_entry.calls_for(kernel.generation.name, device.params)
         if calls is not None and calls.note:
             notes.append(f"{device.kind}: {calls.note}")
-        if untold := _untold_driver(kernel, device):
+        if untold := untold_driver(kernel, device):
             notes.append(untold)
         by_param = {} if calls is None else calls.notes
         notes += [

@@ -2,13 +2,17 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from blockstack.engine.depth.explain import explain, untold_drivers
+from blockstack.engine.depth.drivers import least_kernel, over_drivers, untold_drivers
+from blockstack.engine.depth.explain import explain, static_tasks
+from blockstack.engine.depth.static import each_deepest
 from blockstack.kernel import PROFILES, load_kernel
 from blockstack.kernel.extract.pointers import pointers_of
 from blockstack.kinds.host_drivers import GROUPS, UNTOLD, drivers_of, row_of
+from blockstack.results.result import worst
 from blockstack.stack import Stack
 
 READ = [name for name in PROFILES if "untold_drivers" in load_kernel(name).table.meta]
@@ -75,3 +79,23 @@ def test_no_driver_is_in_two_groups():
     names = [name for group in GROUPS.values() for name in group]
     assert len(names) == len(set(names))
     assert len(READ) >= 2
+
+
+def test_an_untold_driver_overflows_only_if_all_do():
+    kernel = load_kernel(READ[-1])
+    stack = Stack("one")
+    stack.scsi("sda", size="10 GiB", driver="generic")
+    stack.add("fs", "swap", "sda")
+    bounds = static_tasks(stack, kernel, None)
+    deepest = worst(each_deepest(task for static in bounds for task in static.all()))
+    least = worst(
+        each_deepest(t for one in bounds for t in one.on(least_kernel(kernel)).all())
+    ).peak_bytes
+    assert least < deepest.peak_bytes
+
+    def verdict(limit):
+        (found,) = over_drivers((replace(deepest, limit_bytes=limit, fits=False),), bounds)
+        return found.fits
+
+    assert verdict(deepest.peak_bytes - 8) is None
+    assert verdict(least // 2) is False
