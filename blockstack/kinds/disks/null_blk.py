@@ -37,7 +37,8 @@ _NULL_QUEUES: Cuts = (
     ("__blk_mq_sched_dispatch_requests", "blk_mq_do_dispatch_sched", "no scheduler"),
 )
 _ASYNC_RUN: Cuts = (
-    # null_validate_conf: memory_backed sets blocking, BLK_MQ_F_BLOCKING
+    # null_validate_conf: memory_backed sets blocking, BLK_MQ_F_BLOCKING; read in 6.1
+    # block/blk-mq.c. 6.12 and 7.3 have neither function: blk_mq_run_hw_queue dispatches at once
     ("__blk_mq_delay_run_hw_queue", "__blk_mq_run_hw_queue", "BLK_MQ_F_BLOCKING: kblockd runs it"),
 )
 _NULL_MQ_MEMORY = unscheduled(

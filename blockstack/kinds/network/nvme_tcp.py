@@ -21,7 +21,8 @@ _CUTS: Cuts = (
     ("*", "_dev_err", "only when the connection breaks"),
     ("sk_stream_wait_memory", "release_sock", "MSG_DONTWAIT: EAGAIN in place of a wait"),
     ("nvme_complete_rq", "nvme_failover_req", "only with several paths, on a path error"),
-    # core.c nvme_tcp_ctrl_ops: NVME_F_BLOCKING, so the tag set has BLK_MQ_F_BLOCKING
+    # core.c nvme_tcp_ctrl_ops: NVME_F_BLOCKING, so the tag set has BLK_MQ_F_BLOCKING; read in 6.1
+    # block/blk-mq.c. 6.12 and 7.3 have neither function: blk_mq_run_hw_queue dispatches at once
     ("__blk_mq_delay_run_hw_queue", "__blk_mq_run_hw_queue", "BLK_MQ_F_BLOCKING: kblockd runs it"),
     ("__blk_mq_sched_dispatch_requests", "blk_mq_do_dispatch_sched", "no scheduler"),
 )

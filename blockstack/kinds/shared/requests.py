@@ -70,6 +70,7 @@ MQ_CUTS: Cuts = (
     ("blk_mq_plug_issue_direct", "blk_update_request", "only for a request that failed"),
     ("blk_mq_try_issue_list_directly", "blk_update_request", "only for a request that failed"),
     # block/blk-mq.c 6.1: these pass async = true or a delay: kblockd runs the queue
+    # async = true in 6.1, 6.12.117 and 7.3.4: block/blk-mq.c, block/blk-mq-sched.c
     ("blk_mq_dispatch_rq_list", "blk_mq_run_hw_queue", "asynchronous: kblockd runs the queue"),
     ("blk_mq_dispatch_rq_list", "__blk_mq_delay_run_hw_queue", "delayed: kblockd"),
     ("*", "blk_mq_delay_run_hw_queue", "delayed: kblockd runs the queue"),
