@@ -18,6 +18,9 @@ from blockstack.stack import Stack
 from blockstack.stack.machine import Machine
 from blockstack.workload import Workload
 
+#: transfers from this size on are taken to be limited by bandwidth
+_LARGE = 64 << 10
+
 
 @app.command(epilog="Example: `blockstack fit qd1.json qd64.json -o device.toml`")
 def fit(
@@ -42,7 +45,8 @@ def fit(
         alone = Alone(stack, "disk", workload, load_kernel(kernel), Machine())
         service = fit_points(alone, {one.flying: one.iops for one in small})
         for key, op in (("bandwidth", "read"), ("write_bandwidth", "write")):
-            most = max((one.bytes_per_second for one in found if one.op == op), default=0.0)
+            large = (o.bytes_per_second for o in found if o.op == op and o.bs_bytes >= _LARGE)
+            most = max(large, default=0.0)
             if most:
                 service[key] = f"{round(most)} B/s"
         text = "[service]\n" + "".join(

@@ -128,7 +128,7 @@ def capacity_row(case: Case, config: Config, bench: Bench) -> Row:
         case.load.get("thinktime_ns", 0.0),
     )
     found = model.run(load, bios=bench.options.bios)
-    tail = dict(zip(_TAIL, found.percentile_ns(*_TAIL.values()), strict=True))
+    tail = dict(zip(_TAIL, found.percentiles_ns(*_TAIL.values()), strict=True))
     return {
         "iops": found.iops,
         "iops_error": found.iops_error,

@@ -242,7 +242,7 @@ def command(name: str, variant: Variant) -> str:
 
 
 def _row(label: str, r: bs.CapacityResult) -> str:
-    p50, p99 = r.percentile_ns(50.0, 99.0)
+    p50, p99 = r.percentiles_ns(50.0, 99.0)
     stop = r.bottleneck if r.bottleneck != "iodepth" else "nothing is full"
     return (
         f"| {label} | {r.iops:,.0f} | {rate_text(r.bytes_per_second)} | "

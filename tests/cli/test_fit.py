@@ -29,6 +29,7 @@ def test_a_curve_becomes_a_table_that_gives_it_back(tmp_path):
     assert ran.exit_code == 0, ran.output
     service = tomllib.loads(out.read_text())["service"]
     assert service["bandwidth"] == f"{3000 << 20} B/s"
+    assert "in flight: 10,000 measured, 1.0" in ran.output or "0.99 of it" in ran.output
     assert 90e3 < int(service["read_latency"].split()[0]) < 100e3
     assert 20 < service["channels"] < 64
 

@@ -94,7 +94,11 @@ def fit_points(alone: Alone, points: Mapping[int, float]) -> dict[str, Any]:
             high = dies
         if high - low <= 1:
             break
-    return _service(latency, high)
+    # few dies are a coarse measure: the nearer of two
+    return min(
+        (_service(latency, dies) for dies in (low, high)),
+        key=lambda one: abs(alone.rate(one, many) - points[many]),
+    )
 
 
 def _service(latency_ns: float, dies: int) -> dict[str, Any]:

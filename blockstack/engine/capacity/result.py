@@ -67,7 +67,11 @@ class OpLatency:
     counts: NDArray[np.uint64] = field(repr=False)
     completion_counts: NDArray[np.uint64] = field(repr=False)
 
-    def percentile_ns(self, *wanted: float) -> list[int]:
+    def percentile_ns(self, wanted: float) -> int:
+        """Latency (lat) that ``wanted`` per cent of the bios do not pass, in ns."""
+        return self.percentiles_ns(wanted)[0]
+
+    def percentiles_ns(self, *wanted: float) -> list[int]:
         """Latency (lat) that so many per cent of the bios do not pass, in ns."""
         return hdr.percentiles(self.counts, wanted)
 
@@ -300,7 +304,21 @@ class CapacityResult:
         total: NDArray[np.uint64] = np.sum([op.counts for op in self.ops], axis=0, dtype=np.uint64)
         return total
 
-    def percentile_ns(self, *wanted: float) -> list[int]:
+    def percentile_ns(self, wanted: float) -> int:
+        """Latency of all operations that ``wanted`` per cent of the bios do not pass, in ns.
+
+        Parameters
+        ----------
+        wanted : float
+            Per cent, 0 to 100.
+
+        Returns
+        -------
+        int
+        """
+        return self.percentiles_ns(wanted)[0]
+
+    def percentiles_ns(self, *wanted: float) -> list[int]:
         """Latency of all operations that so many per cent of the bios do not pass.
 
         Parameters

@@ -47,9 +47,9 @@ def latency(result: CapacityResult, ax: "Axes | None" = None) -> "Axes":
 
     ax = axes(ax, 8.4, 4.8)
     wanted = np.concatenate((np.linspace(0, 99, 100), 100 - np.logspace(0, -2, 41)))
-    us = np.array(result.percentile_ns(*wanted)) / 1000
+    us = np.array(result.percentiles_ns(*wanted)) / 1000
     ax.plot(us, 100 - wanted, color=COLOURS[0], lw=2.2)
-    for per_cent, ns in zip(_MARKED, result.percentile_ns(*_MARKED), strict=True):
+    for per_cent, ns in zip(_MARKED, result.percentiles_ns(*_MARKED), strict=True):
         ax.plot([ns / 1000], [100 - per_cent], "o", color=COLOURS[0], ms=5)
         ax.annotate(
             f"p{per_cent:g}  {_time(ns)}",
@@ -93,7 +93,7 @@ def load(found: Knee, ax: "Axes | None" = None) -> "Axes":
     closed = found.points[0].load.rate_iops is None
     at = [float(p.load.rate_iops or p.load.iodepth) for p in found.points]
     iops = [p.iops for p in found.points]
-    p99_ns = [p.percentile_ns(99.0)[0] for p in found.points]
+    p99_ns = [p.percentile_ns(99.0) for p in found.points]
     unit, scale = ("ms", 1e6) if max(p99_ns) >= 1e7 else ("µs", 1e3)
     p99 = [ns / scale for ns in p99_ns]
     ax.plot(at, iops, "o-", color=COLOURS[0], lw=2.2, ms=4)

@@ -65,7 +65,7 @@ def ops_table(result: CapacityResult) -> Table:
             f"{op.iops:,.0f}",
             rate_text(op.bytes_per_second),
             time_text(op.total.mean_ns),
-            *map(time_text, op.percentile_ns(*_SHOWN)),
+            *map(time_text, op.percentiles_ns(*_SHOWN)),
             time_text(op.total.max_ns),
         )
     if len(result.ops) > 1:
@@ -74,7 +74,7 @@ def ops_table(result: CapacityResult) -> Table:
             f"{result.iops:,.0f}",
             rate_text(result.bytes_per_second),
             time_text(result.latency_ns),
-            *map(time_text, result.percentile_ns(*_SHOWN)),
+            *map(time_text, result.percentiles_ns(*_SHOWN)),
             time_text(max(op.total.max_ns for op in result.ops)),
         )
     return table
@@ -91,7 +91,7 @@ def streams_table(result: CapacityResult) -> Table:
                 f"{op.iops:,.0f}",
                 rate_text(op.bytes_per_second),
                 time_text(op.total.mean_ns),
-                *map(time_text, op.percentile_ns(*_SHOWN)),
+                *map(time_text, op.percentiles_ns(*_SHOWN)),
             )
         if not stream.ops:
             table.add_row(stream.name, "", "0")
@@ -201,7 +201,7 @@ def knee_table(sweep: Knee) -> Table:
     table = _table("load", "IOPS", "bandwidth", "mean", "p99", "busiest", "busy", "", wraps=(0, 5))
     for number, point in enumerate(sweep.points):
         busiest = max((s for s in point.stations if s.limited), key=lambda s: s.utilisation)
-        p99 = point.percentile_ns(99.0)[0]
+        p99 = point.percentile_ns(99.0)
         table.add_row(
             load_text(point.load),
             f"{point.iops:,.0f}",
