@@ -24,7 +24,7 @@ PACKAGE = ROOT / "blockstack"
 #: what is read: the package, and what stands beside it
 FOLDERS = ("blockstack", "bench", "docs/_make")
 #: compiled modules, and where their source lies
-COMPILED = {f"blockstack.{name}": "_core/" for name in ("_calls", "_core", "_service")}
+COMPILED = {f"blockstack.{name}": "_core/" for name in ("_calls", "_core", "_service", "_types")}
 #: beside the house: it may stand on all of it, and is no floor of it
 BESIDE = {"bench", "docs"}
 MOST_ROOMS, MOST_FLOORS, MOST_LINES = 20, 7, 400
@@ -203,11 +203,12 @@ def test_few_rooms_and_floors():
     assert len(chain) <= MOST_FLOORS, " > ".join(chain)
 
 
-def test_only_the_engine_and_the_call_paths_import_the_core():
+def test_only_what_runs_compiled_loops_imports_the_core():
     assert {here for here, there in arrows() if there == "_core/"} == {
         "engine/plan/",
         "engine/capacity/",
         "kernel/",
+        "kernel/extract/types/",
     }
 
 

@@ -72,7 +72,7 @@ COMMANDS = {
         ("traces",),
         "Convert a block trace, and state its units, span and rate: a mistaken unit shows there.",
     ),
-    "kernel": Entry(("kernel",), "Kernels that ship, and what they are."),
+    "kernel": Entry(("kernel", "kernel_check"), "Kernels that ship, and what they are."),
     "validate": Entry(("kernel",), "Measured stacks against their bounds."),
 }
 

@@ -15,6 +15,7 @@ from blockstack.base.errors import BlockstackError
 from blockstack.base.files import write_bytes
 from blockstack.kernel.extract.decode import Decoder
 from blockstack.kernel.extract.elf import load_elf
+from blockstack.kernel.extract.identity import banner, thread_size, version
 from blockstack.kernel.extract.image import Image
 from blockstack.kernel.extract.naming import Batch, assemble, found_of
 from blockstack.kernel.extract.orc import Orc, orc_table
@@ -28,6 +29,8 @@ from blockstack.kernel.extract.sources import (
     place,
     shipped_hints,
 )
+from blockstack.kernel.extract.types.sites import Resolver
+from blockstack.kernel.extract.types.written import typed_keys
 from blockstack.kernel.extract.vmlinuz import read_binary, with_symbols
 from blockstack.kernel.lists import looks_like_checkstack
 from blockstack.kernel.table import FORMAT, count
@@ -46,7 +49,6 @@ CONVENTION = (
 Progress = Callable[[int, int, str], None]
 _MODULE = re.compile(r"\.ko(\.(xz|gz|zst))?\Z")
 _KERNEL = re.compile(r"vmlinu[xz](-.*)?\Z")
-_BANNER = re.compile(rb"Linux version (\S+) \([^)]*\) \(((?:[^()]|\([^)]*\))*)\) ([^\0\n]*)")
 
 
 @dataclass
@@ -56,6 +58,7 @@ class _Run:
     total: int
     progress: Progress | None
     done: int = 0
+    types: bool = True
     known: Known = field(default_factory=Known)
     orc: Orc = field(default_factory=Orc)
     decoder: Decoder | None = None
@@ -67,6 +70,9 @@ class _Run:
     arch: str = ""
     suspect: int = 0
     guessed: int = 0
+    resolver: Resolver = field(default_factory=Resolver)
+    depths: dict[tuple[int, int], int] = field(default_factory=dict)
+    typed: dict[int, Batch] = field(default_factory=dict)
     provenance: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
@@ -114,7 +120,12 @@ def collect(inputs: Sequence[Path]) -> list[Path]:
 
 
 def extract(
-    inputs: Sequence[Path], *, progress: Progress | None = None, kernel: str = "", arch: str = ""
+    inputs: Sequence[Path],
+    *,
+    progress: Progress | None = None,
+    kernel: str = "",
+    arch: str = "",
+    types: bool = True,
 ) -> dict[str, Any]:
     """Frames and calls of a kernel.
 
@@ -129,6 +140,8 @@ def extract(
         What to call the kernel when its files do not say.
     arch : {"", "x86_64", "i386"}
         Of ``.su`` and ``.ci`` files and lists, which do not say.
+    types : bool
+        Whether the types that an x86_64 kernel carries (BTF) tell what its pointers call.
 
     Returns
     -------
@@ -149,7 +162,7 @@ def extract(
         )
     if any(_is_text(p) for p in paths):
         return _from_texts(paths, kernel, arch)
-    run = _Run(sum(p.stat().st_size for p in paths), progress)
+    run = _Run(sum(p.stat().st_size for p in paths), progress, types=types)
     batches = [_one(path, run, whole=len(paths) > 1) for path in paths]
     data = assemble([b for b in batches if b is not None])
     if not data["functions"]:
@@ -159,7 +172,24 @@ def extract(
             hint="stripped? give the unstripped file or a vmlinuz",
         )
     run.kernel = kernel or run.kernel
+    if run.typed:
+        data |= _resolve(run)
     return {"meta": _meta(run, paths, data)} | data
+
+
+def _resolve(run: _Run) -> dict[str, Any]:
+    """What the pointer calls of the images with types may call."""
+    names = {
+        (image, found.start): found.names
+        for image, batch in run.typed.items()
+        for found in batch.found
+    }
+    return typed_keys(
+        run.resolver.run(),
+        run.depths,
+        lambda image, start: next(iter(names.get((image, start), ())), None),
+        lambda image, start: names.get((image, start), ()),
+    )
 
 
 def _is_text(path: Path) -> bool:
@@ -208,7 +238,15 @@ def _one(path: Path, run: _Run, *, whole: bool) -> Batch | None:
     own = _own_name(image, path)
     files = SourceFiles(image, own, run.hints, data)
     tag = module_name(path.name) if image.relocatable else "vmlinux"
-    return Batch(tag.removesuffix(".o"), _scan(image, files, run, size))
+    batch = Batch(tag.removesuffix(".o"), [])
+    scanner = Scanner(image, run.known, run.decoder)
+    calls: frozenset[int] = frozenset()
+    number = len(run.typed)
+    if run.types and image.arch == "x86_64" and (run.typed or image.btf):
+        calls = run.resolver.add(image, batch.tag, scanner.ranges)
+        run.typed[number] = batch
+    batch.found = _scan(scanner, files, run, size, (number, calls))
+    return batch
 
 
 def _load(path: Path, data: bytes) -> tuple[Image, bytes]:
@@ -228,9 +266,16 @@ def _own_name(image: Image, path: Path) -> str:
     return image.single_file or path.with_suffix(".c").name
 
 
-def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
-    assert run.decoder is not None
-    scanner = Scanner(image, run.known, run.decoder)
+def _scan(
+    scanner: Scanner,
+    files: SourceFiles,
+    run: _Run,
+    size: int,
+    pointers: tuple[int, frozenset[int]],
+) -> list[Any]:
+    """Functions of an image; ``pointers``: its number among those with types, and where it calls
+    through pointers."""
+    image = scanner.image
     code = sum(r.end - r.start for r in scanner.ranges) or 1
     times = Counter(name for r in scanner.ranges for name in r.names)
     orc = orc_table(image)
@@ -249,6 +294,9 @@ def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
     for r, flow in scanner.run(tick):
         run.suspect += bool(flow.suspect)
         run.guessed += bool(flow.guessed)
+        number, calls = pointers
+        if calls:
+            run.depths |= {(number, at): depth for at, depth in flow.points if at in calls}
         if orc is not None:
             run.orc.check(orc, r.names[0], flow.points)
             flow.points = []
@@ -272,9 +320,9 @@ def _scan(image: Image, files: SourceFiles, run: _Run, size: int) -> list[Any]:
 def _identify(image: Image, run: _Run, path: Path) -> None:
     """Kernel and compiler, from the banner, the module's vermagic or the object's comment."""
     if not run.kernel and not image.relocatable:
-        banner = _banner(image)
-        if banner is not None:
-            release, compiler, build = (g.decode("latin-1") for g in banner.groups())
+        told = banner(image)
+        if told is not None:
+            release, compiler, build = (g.decode("latin-1") for g in told.groups())
             run.kernel = f"Linux {release} {build}"
             run.compiler = compiler.partition(", GNU ld")[0]
     info = image.section(".modinfo")
@@ -285,32 +333,10 @@ def _identify(image: Image, run: _Run, path: Path) -> None:
     run.compiler = run.compiler or image.comment
     if not run.hints and not run.hints_from:
         run.hints, run.hints_from = (
-            shipped_hints(image.arch, _version(run.kernel))
+            shipped_hints(image.arch, version(run.kernel))
             if (run.kernel.startswith("Linux "))
             else ({}, "")
         )
-
-
-def _banner(image: Image) -> re.Match[bytes] | None:
-    at = image.markers.get("linux_banner")
-    if at is not None:
-        return _BANNER.match(image.read(at, 512))
-    for section in image.sections:
-        match = _BANNER.search(section.data)
-        if match is not None:
-            return match
-    return None
-
-
-def _version(kernel: str) -> tuple[int, ...]:
-    match = re.search(r"(\d+)\.(\d+)", kernel)
-    return tuple(int(g) for g in match.groups()) if match else ()
-
-
-def _thread_size(run: _Run) -> int:
-    """THREAD_SIZE: 8 KiB, and 16 KiB on x86_64 since 3.15 (commit 6538b8ea886e)."""
-    version = _version(run.kernel) if run.kernel.startswith("Linux ") else ()
-    return 16384 if run.arch == "x86_64" and (not version or version >= (3, 15)) else 8192
 
 
 def _meta(run: _Run, paths: Sequence[Path], data: dict[str, Any]) -> dict[str, Any]:
@@ -320,7 +346,7 @@ def _meta(run: _Run, paths: Sequence[Path], data: dict[str, Any]) -> dict[str, A
         "kernel": run.kernel,
         "arch": run.arch,
         "pointer_bytes": 8 if run.arch == "x86_64" else 4,
-        "thread_size": _thread_size(run),
+        "thread_size": thread_size(run.kernel, run.arch),
         "compiler": run.compiler,
         "method": METHOD,
         "convention": CONVENTION,

@@ -200,6 +200,7 @@ class _Parser:
         if ".comment" in self.names:
             text = self._bytes(self.names.index(".comment")).decode("latin-1")
             image.comment = next((t for t in text.split("\0") if t), "")
+        image.btf = self._bytes(self.names.index(".BTF")) if ".BTF" in self.names else b""
         image.has_dwarf = any(n in (".debug_info", ".zdebug_info") for n in self.names)
         return image
 
@@ -255,7 +256,22 @@ class _Parser:
             self._text(symbols, values, code[shndx] & defined[shndx], kinds, image)
         )
         image.symbols.sort(key=lambda s: s.addr)
+        image.objects = self._objects(symbols, values, ~code[shndx] & defined[shndx] & (kinds < 2))
         return values
+
+    def _objects(self, symbols: Any, values: Any, chosen: Any) -> list[Symbol]:
+        """Data, by address: kallsyms knows no sizes, and no type but by a letter."""
+        found = [
+            Symbol(
+                _string(self.strings, int(symbols[i]["name"])),
+                int(values[i]) & (2**64 - 1),
+                int(symbols[i]["size"]),
+                bool(symbols[i]["info"] >> 4),
+                "",
+            )
+            for i in np.flatnonzero(chosen & (symbols["name"] != 0) & (values != 0))
+        ]
+        return sorted(found, key=lambda s: s.addr)
 
     def _text(
         self, symbols: Any, values: Any, code: Any, kinds: Any, image: Image

@@ -41,6 +41,10 @@ class Image:
         Those in memory, by address.
     symbols : list of Symbol
         Text symbols, by address.
+    objects : list of Symbol
+        Data symbols, by address.
+    btf : bytes
+        The types that the image describes; empty: none.
     externs : dict of int to str
         Slots of undefined symbols.
     markers : dict of str to int
@@ -54,6 +58,8 @@ class Image:
     relocatable: bool
     sections: list[Section]
     symbols: list[Symbol] = field(default_factory=list)
+    objects: list[Symbol] = field(default_factory=list)
+    btf: bytes = b""
     externs: dict[int, str] = field(default_factory=dict)
     markers: dict[str, int] = field(default_factory=dict)
     comment: str = ""

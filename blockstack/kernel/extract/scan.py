@@ -17,7 +17,7 @@ from blockstack.kernel.extract.ops import Event
 _IGNORED = frozenset(
     {"__fentry__", "mcount", "_mcount", "__stack_chk_fail", "__stack_chk_fail_local"}
 )
-_RETURN_THUNKS = frozenset(
+RETURN_THUNKS = frozenset(
     {
         "__x86_return_thunk",
         "zen_return_thunk",
@@ -333,7 +333,7 @@ class Scanner:
         for name in names:
             if name in _IGNORED:
                 return IGNORED if name != "__stack_chk_fail" else NORETURN
-            if name in _RETURN_THUNKS:
+            if name in RETURN_THUNKS:
                 return RETURN
             if name.startswith(_POINTER_PREFIX):
                 return POINTER

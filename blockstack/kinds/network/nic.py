@@ -76,7 +76,10 @@ _DRIVERS = {
     ),
     "loopback": _driver(_LOOPBACK, BACKLOG_V2_6_18, BACKLOG),
     "generic": _driver(
-        _UNKNOWN, UNKNOWN_POLL_V2_6_18, gro_poll(">poll", ">napi_gro_receive"), _UNKNOWN_NOTE
+        _UNKNOWN,
+        UNKNOWN_POLL_V2_6_18,
+        gro_poll(">poll (unknown driver)", ">napi_gro_receive"),
+        _UNKNOWN_NOTE,
     ),
     "ndiswrapper": {"2.6.18": _NDISWRAPPER, "2.6.24": _NDISWRAPPER},
 }
