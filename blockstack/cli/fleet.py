@@ -13,7 +13,7 @@ from blockstack.base.errors import BlockstackError, UnsupportedKind
 from blockstack.cli.common import open_each
 from blockstack.cli.this_host import captured_frames
 from blockstack.engine.depth.drivers import untold_drivers
-from blockstack.engine.depth.explain import explain
+from blockstack.engine.depth.explain import explain_briefly
 from blockstack.hosts.draft import UNKNOWN
 from blockstack.hosts.narrow import Narrowed
 from blockstack.hosts.sniff import is_source
@@ -143,7 +143,9 @@ class Fleet:
             cases, row.left_out = self._open(source)
             first = next(iter(cases.values()))
             row.host, row.devices = first.stack.name, len(first.stack.devices)
-            known = _over_types({fs: self._judged_once(case) for fs, case in cases.items()})
+            known = _over_types(
+                {fs: self._judged_once(case, others=case is first) for fs, case in cases.items()}
+            )
             return replace(
                 known, source=source, host=row.host, left_out=row.left_out, same_as=known.host
             )
@@ -152,10 +154,10 @@ class Fleet:
             row.reasons = (error.message,)
         return row
 
-    def _judged_once(self, case: Config) -> HostRow:
+    def _judged_once(self, case: Config, *, others: bool) -> HostRow:
         alike = _alike(case)
         if alike not in self._known:
-            self._known[alike] = self._judge(case)
+            self._known[alike] = self._judge(case, others=others)
         return self._known[alike]
 
     def _open(self, source: str) -> tuple[Mapping[str, Config], tuple[str, ...]]:
@@ -177,7 +179,8 @@ class Fleet:
             cases[fs] = case
         return cases, first[1].left_out
 
-    def _judge(self, case: Config) -> HostRow:
+    def _judge(self, case: Config, *, others: bool) -> HostRow:
+        """Its verdict; with ``others`` also the headroom on every kernel that ships."""
         stack = case.stack
         row = HostRow("", stack.name, len(stack.devices), " ".join(self.kernels))
         judged = self._judged(case)
@@ -190,7 +193,7 @@ class Fleet:
         )
         any_of = not self.kernels and len(judged) > 1
         found = {kernel.name: _on_kernel(row, stack, kernel, lacking=any_of) for kernel in judged}
-        if not self.kernels:
+        if others and not self.kernels:
             for name in PROFILES:
                 if name not in row.headroom:
                     _headroom(row, stack, self.load(name))
@@ -226,6 +229,7 @@ def _over_types(found: Mapping[str, HostRow]) -> HostRow:
     assumed = f"file systems whose type no source tells: any of {of_types} (worst: {name})"
     return replace(
         worst,
+        headroom={**rows[0].headroom, **worst.headroom},
         fits=fits,
         why="; ".join(filter(None, (why, told.why))),
         reasons=(*filter(None, (why,)), *told.reasons),
@@ -276,7 +280,7 @@ def _verdict(row: HostRow, found: Mapping[str, _Answer], *, any_of: bool) -> Non
 def _on_kernel(row: HostRow, stack: Stack, kernel: Kernel, *, lacking: bool) -> _Answer:
     """The verdict on one kernel; it cannot tell if it may lack a kind and does."""
     try:
-        found = explain(stack, kernel=kernel)
+        found = explain_briefly(stack, kernel)
     except UnsupportedKind as error:
         if not lacking:
             raise
@@ -318,7 +322,7 @@ def _note(row: HostRow, kernel: Kernel, found: Explanation) -> None:
 
 def _headroom(row: HostRow, stack: Stack, kernel: Kernel) -> None:
     try:
-        _note(row, kernel, explain(stack, kernel=kernel))
+        _note(row, kernel, explain_briefly(stack, kernel))
     except UnsupportedKind:
         row.headroom[kernel.name] = None
 

@@ -1,5 +1,6 @@
 """`explain`: the static answer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from blockstack.base.errors import UnsupportedKind
@@ -17,7 +18,7 @@ from blockstack.engine.plan.layers import Layers
 from blockstack.engine.plan.model import Plan
 from blockstack.engine.plan.paths import layered
 from blockstack.kernel import Kernel
-from blockstack.results.result import Explanation
+from blockstack.results.result import Explanation, TaskDepth
 from blockstack.stack import Stack
 from blockstack.workload import Workload
 
@@ -94,22 +95,36 @@ def explain(
     BlockstackError
         A kind or operation that the kernel does not have.
     """
-    the_kernel = as_kernel(kernel).override(submission=submission)
+    found, tasks, bounds = _explained(
+        stack, as_kernel(kernel).override(submission=submission), workload
+    )
+    return replace(found, notes=(*found.notes, *worths(tasks, bounds)))
+
+
+def explain_briefly(stack: Stack, kernel: Kernel) -> Explanation:
+    """The same without what each assumption is worth, which takes a bound for each."""
+    return _explained(stack, kernel, None)[0]
+
+
+def _explained(
+    stack: Stack, the_kernel: Kernel, workload: Workload | None
+) -> tuple[Explanation, tuple[TaskDepth, ...], tuple[StaticTasks, ...]]:
     bounds = static_tasks(stack, the_kernel, workload)
     budgets = {name: layered(name, path) for name, path in the_kernel.rows.budgets().items()}
     budgets |= {f"interrupt, {k}": p for k, p in bounds[0].shared.paths.items()}
     tasks = each_deepest(task for static in bounds for task in static.all())
-    return Explanation(
+    found = Explanation(
         stack=stack.name,
         kernel=the_kernel.name,
         submission=the_kernel.rule,
         tasks=over_drivers(over_environments(tasks, bounds), bounds),
         budgets={name: path.bytes for name, path in budgets.items()},
         budget_paths={name: path.frames() for name, path in budgets.items()},
-        notes=(*notes_of(stack, the_kernel), *worths(tasks, bounds)),
+        notes=notes_of(stack, the_kernel),
         provenance=the_kernel.provenance()
         | {"plan": bounds[0].plan.digest, "overrides": list(the_kernel.overrides)},
     )
+    return found, tasks, bounds
 
 
 def notes_of(stack: Stack, kernel: Kernel) -> tuple[str, ...]:
