@@ -32,13 +32,13 @@ def hosts(tmp_path):
 def explained(monkeypatch):
     """The stacks that were computed."""
     found = []
-    real = fleet.explain
+    real = fleet.explain_briefly
 
-    def counted(stack, *, kernel):
+    def counted(stack, kernel):
         found.append((stack.name, kernel.name))
-        return real(stack, kernel=kernel)
+        return real(stack, kernel)
 
-    monkeypatch.setattr(fleet, "explain", counted)
+    monkeypatch.setattr(fleet, "explain_briefly", counted)
     return found
 
 
