@@ -77,7 +77,24 @@ def parse_promise(text: str) -> Promise:
 
 
 def keeping(found: Sweep, promises: Iterable[Promise]) -> Sweep:
-    """The points that keep every promise."""
+    """The points that keep every promise.
+
+    Parameters
+    ----------
+    found : Sweep
+    promises : iterable of Promise
+        `parse_promise` reads them: ``"p99<=2ms"``.
+
+    Returns
+    -------
+    Sweep
+        In their order; a point with an error keeps nothing.
+
+    Raises
+    ------
+    ConfigError
+        A promise on a column that is not there.
+    """
     wanted = list(promises)
     for one in wanted:
         found.column(one.column)
@@ -103,8 +120,14 @@ def pareto(found: Sweep, columns: Sequence[str]) -> Sweep:
 
     Parameters
     ----------
+    found : Sweep
     columns : sequence of str
         Two or more that have an order; what is better is the column's own (`Column.better`).
+
+    Returns
+    -------
+    Sweep
+        In their order; points without a value in one of the columns are left out.
 
     Raises
     ------
@@ -156,6 +179,17 @@ class Share:
 
 def matters(found: Sweep, column: str) -> tuple[Share, ...]:
     """Which axis matters: shares of the column's variance, the greatest first.
+
+    Parameters
+    ----------
+    found : Sweep
+    column : str
+        With numbers, or verdicts.
+
+    Returns
+    -------
+    tuple of Share
+        One for each axis, 0 to 1; of a constant column all are 0.
 
     Raises
     ------

@@ -273,12 +273,14 @@ def sweep(
     together : bool
         The axes go together, value by value, instead of every combination.
     sample : int or None
-        So many of the combinations, by a Latin hypercube or at random (``sampler``).
+        So many of the combinations, by a Latin hypercube or at random.
+    sampler : {"lhs", "random"}
     bios : int
         Measured bios of each capacity point.
     seed : int or None
         Of the sample and of the bios.
     prices : mapping of device or kind to number
+        Of ``"cost"``: in any one currency.
     workers : int
         Processes; 0: as many as there are cores, 1: none but this one.
     scheduler : str, distributed.Client or None

@@ -53,6 +53,8 @@ def curves(
         Columns with numbers; latencies are drawn in ms.
     colour : str or None
         The axis that gets a line per value.
+    ax : Axes or None
+        Where to draw; None: on a figure of its own.
 
     Returns
     -------
@@ -103,6 +105,16 @@ def curves(
 
 def field(found: Sweep, x: str, y: str, value: str, ax: "Axes | None" = None) -> "Axes":
     """A map over two axes: a number in each cell, and a border around what does not fit.
+
+    Parameters
+    ----------
+    found : Sweep
+    x, y : str
+        Columns of axes.
+    value : str
+        A column with numbers.
+    ax : Axes or None
+        Where to draw; None: on a figure of its own.
 
     Returns
     -------
@@ -193,6 +205,18 @@ def front(found: Sweep, best: Sweep, x: str, y: str, ax: "Axes | None" = None) -
         `blockstack.pareto` of ``found``.
     x, y : str
         Columns with numbers.
+    ax : Axes or None
+        Where to draw; None: on a figure of its own.
+
+    Returns
+    -------
+    Axes
+        The best points have numbers; beside it stands what each is.
+
+    Raises
+    ------
+    ConfigError
+        No such column, or no point with values.
     """
     everyone, kept = _known(found, x, y), _known(best, x, y)
     ax = axes(ax, 8.4, 5.4)
@@ -264,6 +288,16 @@ def name_of(found: Sweep) -> str:
 
 def small_multiples(found: Sweep, facet: str, x: str, y: str, colour: str | None = None) -> "Axes":
     """`curves`, a picture for each value of one more axis, on one scale.
+
+    Parameters
+    ----------
+    found : Sweep
+    facet : str
+        The axis that gets a picture per value.
+    x, y : str
+        Columns with numbers.
+    colour : str or None
+        The axis that gets a line per value.
 
     Returns
     -------
