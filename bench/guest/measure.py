@@ -4,7 +4,8 @@
 package of Debian (``dpkg-deb -x``), OUT.json is what `blockstack validate` reads. Of this machine
 it takes qemu-system-x86, busybox-static, kmod, cpio, xz-utils, gcc and what builds the stacks
 (dmsetup, mdadm, e2fsprogs, xfsprogs, btrfs-progs, f2fs-tools, dosfstools, cryptsetup-bin,
-bcache-tools); no virtualisation, no root. Half a minute a stack.
+bcache-tools); no virtualisation, no root. Half a minute a stack. What was measured is written after
+every stack.
 """
 
 import argparse
@@ -16,11 +17,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import Any, TextIO
 
 from bench.guest.stacks import STACKS, Built
 from blockstack.base.files import write_text
@@ -56,6 +58,7 @@ _APPLETS = (
     "sed",
     "cut",
     "tail",
+    "tr",
     "uname",
     "poweroff",
     "swapoff",
@@ -87,6 +90,12 @@ _DISK_BYTES = 400 << 20
 _SECONDS_A_STACK = 300
 _PROGRAMS = "/sbin:/usr/sbin:/bin:/usr/bin"
 _VIRTIO_DISKS = "abcdefg"
+#: QEMU's machine by what translates: Debian's kernels use the IOMMU that they find
+_MACHINES = {
+    "none": (),
+    "intel": ("-machine", "q35", "-device", "intel-iommu"),
+    "amd": ("-machine", "q35", "-device", "amd-iommu"),
+}
 _ROW = re.compile(r"@@ROW\s+\d+\)\s+\d+\s+(\d+)\s+([^\s+]+)\+0x")
 #: rows from the top of a stack that start a task of any sort
 _STARTS = (
@@ -98,6 +107,14 @@ _STARTS = (
     "process_scheduled_works",
     "md_thread",
 )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The guest: which IOMMU translates (``none``, ``intel``, ``amd``), and how many CPUs."""
+
+    iommu: str = "none"
+    cpus: int = 1
 
 
 def script(stacks: Mapping[str, Built]) -> str:
@@ -136,27 +153,32 @@ def context(functions: Sequence[str]) -> str:
     return "kthread:" + next((name for name in plain if name not in _STARTS), "")
 
 
-def parse(console: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def parse(
+    console: Iterable[str], told: TextIO | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each stack's deepest trace, as `blockstack validate` reads it.
 
-    A stack that could not be built, or whose workload failed, is told on stderr and left out.
+    A stack that could not be built, or whose workload failed, is told and left out.
 
     Parameters
     ----------
     console : iterable of str
         The guest's lines.
+    told : text file or None
+        Where a failure is told; None: nowhere.
     """
     runs: dict[str, list[tuple[int, list[tuple[str, int]]]]] = {}
     name, failed, broken = "", False, set()
     for line in console:
-        if failed and "@@" not in line:
-            print(f"    {line.rstrip()}", file=sys.stderr)  # what the command said
+        if failed and told and "@@" not in line:
+            print(f"    {line.rstrip()}", file=told)  # what the command said
         mark, _, rest = line.strip().partition("@@")[2].partition(" ")
         failed = mark == "FAILED" or (failed and not mark)
         if mark == "STACK":
             name = rest
         elif mark == "FAILED":
-            print(f"{name}: failed: {rest}", file=sys.stderr)
+            if told:
+                print(f"{name}: failed: {rest}", file=told)
             broken.add(name)
         elif mark == "MAX":
             runs.setdefault(name, []).append((int(rest), []))
@@ -214,7 +236,7 @@ def _copy_modules(package: Path, root: Path) -> None:
     subprocess.run([depmod, "-b", str(root), release.name], check=True)
 
 
-def image(package: Path, stacks: Mapping[str, Built], folder: Path) -> Path:
+def image(package: Path, stacks: Mapping[str, Built], folder: Path, machine: Machine) -> Path:
     """The guest's first file system: busybox, tools, modules, workload and script."""
     root = folder / "root"
     for name in ("bin", "sbin", "dev", "proc", "sys", "mnt", "run", "tmp", "etc"):
@@ -236,6 +258,8 @@ def image(package: Path, stacks: Mapping[str, Built], folder: Path) -> Path:
     shutil.copy(HERE / "init.sh", root / "init")
     (root / "init").chmod(0o755)
     (root / "stacks.sh").write_text(script(stacks))
+    if machine.iommu != "none":
+        (root / "iommu").touch()
     packed = folder / "guest.cpio.gz"
     subprocess.run(
         f"cd {shlex.quote(str(root))} && find . | cpio -o -H newc --quiet | gzip -1 > "
@@ -246,10 +270,11 @@ def image(package: Path, stacks: Mapping[str, Built], folder: Path) -> Path:
     return packed
 
 
-def arguments(kernel: Path, first: Path, folder: Path) -> Iterator[str]:
-    """QEMU's command: one CPU, 7 virtio-blk disks, two of virtio-scsi, one each of the others."""
+def arguments(kernel: Path, first: Path, folder: Path, machine: Machine) -> Iterator[str]:
+    """QEMU's command: 7 virtio-blk disks, two of virtio-scsi, one each of the others."""
     yield from (
         "qemu-system-x86_64",
+        *_MACHINES[machine.iommu],
         "-accel",
         "tcg",
         "-cpu",
@@ -257,7 +282,7 @@ def arguments(kernel: Path, first: Path, folder: Path) -> Iterator[str]:
         "-m",
         "1536",
         "-smp",
-        "1",
+        str(machine.cpus),
         "-nographic",
         "-no-reboot",
         "-kernel",
@@ -292,13 +317,30 @@ def arguments(kernel: Path, first: Path, folder: Path) -> Iterator[str]:
         )
 
 
-def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
-    """Boot the kernel, trace every stack, and read the answers from its console."""
-    kernel = _only(package, "boot/vmlinuz-*")
+def kernel_image(package: Path) -> Path:
+    """The kernel of a package: Debian's from 7.2 on has it among the modules."""
+    return _only(package, "boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz")
+
+
+def measure(
+    package: Path, stacks: Mapping[str, Built], out: Path, machine: Machine = Machine()
+) -> int:
+    """Boot the kernel, trace every stack, and read the answers from its console.
+
+    ``out`` is written after every stack, so that what was measured is kept whatever comes after.
+
+    Returns
+    -------
+    int
+        How many stacks were measured.
+    """
+    kernel, release = kernel_image(package), _only(package, "lib/modules/*", "usr/lib/modules/*")
     lines: list[str] = []
+    measured = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words = [*arguments(kernel, image(package, stacks, folder), folder)]
+        first = image(package, stacks, folder, machine)
+        words = [*arguments(kernel, first, folder, machine)]
         with subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace"
         ) as guest:
@@ -306,38 +348,56 @@ def measure(package: Path, stacks: Mapping[str, Built]) -> dict[str, Any]:
             timer = Timer(_SECONDS_A_STACK * (1 + len(stacks)), guest.kill)
             timer.daemon = True
             timer.start()
+            begun = 0
             for line in guest.stdout:
                 lines.append(line)
+                if "@@STACK" in line or "@@DONE" in line:
+                    measured = _keep(lines[:-1], stacks, out, release.name, machine)
                 if "@@STACK" in line:
-                    print(line.strip().partition("@@STACK ")[2], file=sys.stderr)
+                    begun += 1
+                    stack = line.strip().partition("@@STACK ")[2]
+                    print(f"{begun}/{len(stacks)} {stack}", file=sys.stderr, flush=True)
             timer.cancel()
+    parsed = dict(parse(lines, sys.stderr))
     if not any("@@DONE" in line for line in lines):
-        sys.exit("the guest did not come to its end:\n" + "".join(lines[-20:]))
+        print(
+            f"the guest did not come to its end; {len(parsed)} stacks are kept:\n"
+            + "".join(lines[-20:]),
+            file=sys.stderr,
+        )
+    return measured
+
+
+def _keep(
+    lines: Sequence[str], stacks: Mapping[str, Built], out: Path, release: str, machine: Machine
+) -> int:
+    """Write what the guest has told so far; how many stacks that is."""
     version = next(
         (line.partition("@@VERSION ")[2].strip() for line in lines if "@@VERSION" in line), ""
     )
     meta = {
-        "kernel": kernel.name.removeprefix("vmlinuz-"),
+        "kernel": release,
         "version": version,
         "arch": "x86_64",
         "thread_size_bytes": 16384,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "method": "depths as the kernel's stack tracer (CONFIG_STACK_TRACER) gave them, QEMU "
-        "guest with one CPU, randomize_kstack_offset=off; tracer set to the functions of the "
-        "block layer, its drivers and file systems; the deeper of two runs; rows are function "
-        "and bytes, innermost first, the innermost one seen at its entry",
+        f"guest with {machine.cpus} CPU, randomize_kstack_offset=off; tracer set to the functions "
+        "of the block layer, its drivers and file systems; the deeper of two runs; rows are "
+        "function and bytes, innermost first, the innermost one seen at its entry",
         "provenance": "bench/guest, with the kernel image of the Debian package "
-        f"linux-image-{kernel.name.removeprefix('vmlinuz-')}",
+        f"linux-image-{release}",
     }
+    if machine.iommu != "none":
+        meta["environment"] = {"iommu": machine.iommu}
     blocks = dict(parse(lines))
-    return {
-        "meta": meta,
-        "stacks": {
-            name: {"target": built.target, "commands": list(built.commands), "block": blocks[name]}
-            for name, built in stacks.items()
-            if name in blocks
-        },
+    found = {
+        name: {"target": built.target, "commands": list(built.commands), "block": blocks[name]}
+        for name, built in stacks.items()
+        if name in blocks
     }
+    write_text(out, json.dumps({"meta": meta, "stacks": found}, indent=1) + "\n")
+    return len(found)
 
 
 def main() -> None:
@@ -351,6 +411,8 @@ def main() -> None:
     options.add_argument("package", type=Path, help="an unpacked linux-image package")
     options.add_argument("out", type=Path, help="the file to write")
     options.add_argument("stacks", nargs="*", default=[], metavar="stack", help="default: all")
+    options.add_argument("--iommu", choices=_MACHINES, default="none", help="default: none")
+    options.add_argument("--cpus", type=int, default=1, help="default: 1")
     given = options.parse_args()
     unknown = sorted(set(given.stacks) - STACKS.keys())
     if unknown:
@@ -361,15 +423,12 @@ def main() -> None:
         )
     if not given.out.parent.is_dir():
         options.error(f"{given.out}: no such folder")
-    _only(given.package, "boot/vmlinuz-*")
+    kernel_image(given.package)
     if not any(any(given.package.glob(f"{at}lib/modules/*/kernel")) for at in ("", "usr/")):
         options.error(f"{given.package}: has no modules (lib/modules/RELEASE/kernel)")
-    found = measure(
-        given.package,
-        {name: built for name, built in STACKS.items() if not given.stacks or name in given.stacks},
-    )
-    write_text(given.out, json.dumps(found, indent=1) + "\n")
-    print(f"{given.out}: {len(found['stacks'])} stacks", file=sys.stderr)
+    wanted = {n: built for n, built in STACKS.items() if not given.stacks or n in given.stacks}
+    found = measure(given.package, wanted, given.out, Machine(given.iommu, given.cpus))
+    print(f"{given.out}: {found} stacks", file=sys.stderr)
 
 
 if __name__ == "__main__":
