@@ -93,7 +93,7 @@ _VIRTIO_DISKS = "abcdefg"
 #: QEMU's machine by what translates: Debian's kernels use the IOMMU that they find
 _MACHINES = {
     "none": (),
-    "intel": ("-machine", "q35", "-device", "intel-iommu"),
+    "intel": ("-machine", "q35", "-device", "intel-iommu,intremap=off"),
     "amd": ("-machine", "q35", "-device", "amd-iommu"),
 }
 _ROW = re.compile(r"@@ROW\s+\d+\)\s+\d+\s+(\d+)\s+([^\s+]+)\+0x")
@@ -290,7 +290,7 @@ def arguments(kernel: Path, first: Path, folder: Path, machine: Machine) -> Iter
         "-initrd",
         str(first),
         "-append",
-        "console=ttyS0 randomize_kstack_offset=off quiet loglevel=3 panic=5",
+        "console=ttyS0 randomize_kstack_offset=off quiet loglevel=3 panic=5 no_timer_check",
         "-device",
         "virtio-scsi-pci,id=vs,num_queues=1",
         "-device",

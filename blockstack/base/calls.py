@@ -170,7 +170,7 @@ class Path:
         Further indirect calls that this kind resolves, off the spine.
     files : tuple of str
         Source files (or directories, ending in ``/``) whose functions are followed, beside the
-        generation's common ones.
+        generation's common ones; ``f()``: the functions of this name, whatever their file.
     cuts : tuple of (caller, callee, reason)
         Calls that this path cannot take.
     again : tuple of tuple of str

@@ -121,6 +121,11 @@ class Generation:
     renames : mapping of function to tuple of str
         What took the place of a function that the kinds name, where a table lacks it or the path
         does not lead to it; empty: its caller did.
+    moved : mapping of (caller, callee) to tuple of (caller, callee)
+        Indirect calls of the kinds that other functions make or take here, though the table may
+        have the old ones, too; empty: nobody makes the call any more.
+    calls_by_table : frozenset of str
+        Functions that call whatever a path goes on with through a table of pointers.
     gone : mapping of function to str
         Functions without which there is no such device, and why.
     uncut : frozenset of str
@@ -171,6 +176,8 @@ class Generation:
     allocations: tuple[CutText, ...] = ()
     budgets: Mapping[str, Path] = field(default_factory=dict)
     renames: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    moved: Mapping[EdgeText, tuple[EdgeText, ...]] = field(default_factory=dict)
+    calls_by_table: frozenset[str] = frozenset()
     gone: Mapping[str, str] = field(default_factory=dict)
     uncut: frozenset[str] = frozenset()
     interrupt_bytes: int = 0
@@ -191,6 +198,16 @@ class Generation:
     def indirect_calls(self) -> tuple[Edge, ...]:
         """`edges`, read."""
         return tuple(map(Edge.read, self.edges))
+
+    def edges_of(self, path: Path) -> tuple[Edge, ...]:
+        """The indirect calls of a path as this generation makes them."""
+        if not self.moved:
+            return path.indirect_calls
+        found = []
+        for edge in path.indirect_calls:
+            new = self.moved.get((edge.caller, edge.callee))
+            found += [edge] if new is None else map(Edge.read, new)
+        return tuple(found)
 
     @cached_property
     def calls_left_out(self) -> tuple[Cut, ...]:
@@ -241,6 +258,7 @@ class Generation:
         roots: Mapping[tuple[str, str], Root] | None = None,
         budget_cuts: tuple[CutText, ...] = (),
         renames: Mapping[str, tuple[str, ...]] | None = None,
+        moved: Mapping[EdgeText, tuple[EdgeText, ...]] | None = None,
         gone: Mapping[str, str] | None = None,
         limits: StackRules | None = None,
         contexts: Mapping[str, tuple[str, ...]] | None = None,
@@ -267,6 +285,7 @@ class Generation:
                 for key, path in self.budgets.items()
             },
             renames={**self.renames, **(renames or {})},
+            moved={**self.moved, **(moved or {})},
             gone={**self.gone, **(gone or {})},
             limits=limits or self.limits,
             contexts={**self.contexts, **(contexts or {})},

@@ -27,7 +27,7 @@ def path_absent(kernel: Kernel, path: Path) -> str:
     """The same for one path."""
     table, gen = kernel.rows.table, kernel.generation
     needed = [anchor.names for anchor in path.anchors if not anchor.optional]
-    needed += [(edge.callee,) for edge in path.indirect_calls if not edge.callee_optional]
+    needed += [(edge.callee,) for edge in gen.edges_of(path) if not edge.callee_optional]
     lacking = [
         names
         for names in needed

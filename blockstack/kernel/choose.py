@@ -28,8 +28,11 @@ _ARCH_WORDS = (
     (r"armmp|armv\w+|armhf", "arm"),
     (r"s390x|ppc64le|ppc64el|powerpc\w*|riscv64|loongarch64|loong64|mips\w*|ia64|sparc64", ""),
 )
-#: what makes another kernel of the same source: PREEMPT_RT, and Debian's kernel for guests
-_FLAVOUR = re.compile(r"(?:^|[-+._])(rt|realtime|cloud)\d*(?=$|[-+._])")
+#: what makes another kernel of the same source: PREEMPT_RT, a kernel for guests, other schedulers,
+#: checks or instrumentation that every frame has
+_FLAVOUR = re.compile(
+    r"(?:^|[-+._])(rt|realtime|cloud|xen|hardened|kasan|debug|lowlatency|zen)[0-9]*(?=$|[-+._])"
+)
 _FLAVOURS = {"realtime": "rt"}
 
 
@@ -71,7 +74,7 @@ class Build:
     @property
     def version(self) -> tuple[int, ...]:
         """``(6, 12, 117)``; empty when the release does not begin with one."""
-        match = re.match(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", self.release)
+        match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?", self.release)
         return tuple(int(part or 0) for part in match.groups()) if match else ()
 
     @property
@@ -89,7 +92,7 @@ class Build:
 
     @property
     def flavour(self) -> str:
-        """``rt``, ``cloud``, or empty."""
+        """``rt``, ``cloud``, ``xen`` and the like, or empty."""
         if found := _FLAVOUR.search(self.release.lower()):
             return _FLAVOURS.get(found[1], found[1])
         return "rt" if self.real_time else ""
@@ -115,7 +118,7 @@ class Choice:
 
 def build_of(kernel: str, arch: str) -> Build:
     """A frame table's own: of ``linux-image-6.1.0-56-amd64 6.1.192-2`` and the like."""
-    found = re.search(r"\d+\.\d+\S*", kernel)
+    found = re.search(r"[0-9]+\.[0-9]+\S*", kernel)
     return Build(found[0] if found else "", arch, "PREEMPT_RT" in kernel)
 
 

@@ -107,7 +107,8 @@ class CallGraph:
     ----------
     table : FrameTable
     files : tuple of str
-        Followed source files; an entry that ends in ``/`` is a directory. A call to a function
+        Followed source files; an entry that ends in ``/`` is a directory, one that ends in ``()`` a
+        function of whatever file. A call to a function
         elsewhere counts that function's own frame and goes no further. A function of which only
         the module is known (``drivers/md/[raid1.ko]``) is followed with any file of its folder.
     edges : tuple of (caller, callee)

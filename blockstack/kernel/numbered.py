@@ -123,7 +123,19 @@ class Numbered:
         for at in self._modules:
             if self.files[at].rpartition("/")[0] in folders:
                 marks[at] = FOLLOWED
-        return np.asarray(marks[self._file])
+        found = np.asarray(marks[self._file])
+        for function in files:
+            if function.endswith("()"):
+                found[self._plain.get(function[:-2], [])] = FOLLOWED
+        return found
+
+    @cached_property
+    def _plain(self) -> dict[str, list[int]]:
+        """The functions of a name, of whatever file."""
+        rows: dict[str, list[int]] = {}
+        for i, name in enumerate(self.names):
+            rows.setdefault(plain_name(name), []).append(i)
+        return rows
 
     @cached_property
     def _modules(self) -> list[int]:

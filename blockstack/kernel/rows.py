@@ -292,7 +292,8 @@ class RowSource:
         core = self.generation.indirect_calls  # of callers that not every path comes to
         lost = [edge for edge in core if self._lost(edge, whole=self._has(edge.caller))]
         # without an anchor it is a lower bound already: its edges lack what lies around that one
-        lost += [edge for edge in path.indirect_calls if self._lost(edge, whole=not missing)]
+        own = self.generation.edges_of(path)
+        lost += [edge for edge in own if self._lost(edge, whole=not missing)]
         return missing + tuple(map(str, lost))
 
     def _lost(self, edge: Edge, *, whole: bool) -> bool:
@@ -335,13 +336,18 @@ class RowSource:
             ]
             reached = [o for o in others if o.indirect or graph.reaches(before, o.name, ())]
             found += (*reached, *others)[:1] or ([anchor] if renamed else [])
-        return [
+        kept = [
             a for a, b in zip(found, (None, *found), strict=False) if b is None or a.name != b.name
+        ]
+        tables = self.generation.calls_by_table
+        return [
+            replace(a, indirect=True) if b is not None and b.name in tables else a
+            for a, b in zip(kept, (None, *kept), strict=False)
         ]
 
     def _graph(self, path: Path, anchors: list[Found], link: str | None) -> CallGraph:
         gen = self.generation
-        resolved = (*gen.indirect_calls, *path.indirect_calls)
+        resolved = (*gen.indirect_calls, *gen.edges_of(path))
         edges = [(edge.caller, edge.callee) for edge in resolved]
         pairs = pairwise(anchors)
         edges += [

@@ -16,11 +16,11 @@ from collections.abc import Iterator, Set
 from pathlib import Path as File
 from typing import Any
 
-from blockstack.base.calls import Path, is_root
+from blockstack.base.calls import Edge, Path, is_root
 from blockstack.base.files import write_bytes
 from blockstack.generations import Generation, generation, in_generation
 from blockstack.kernel.interrupts import followed_paths
-from blockstack.kernel.table import FrameTable, load_table
+from blockstack.kernel.table import FrameTable, load_table, plain_name
 from blockstack.kinds import KINDS, Calls, Kind
 
 MEASURED = File(__file__).parents[1] / "validation/data"
@@ -59,10 +59,11 @@ def followed(table: FrameTable, gen: Generation) -> set[str]:
     """Functions in the source files that a path of the generation follows."""
     files = {file for path in paths_of(gen) for file in path.files} | set(gen.files)
     folders = tuple(file for file in files if file.endswith("/"))
+    one_by_one = {file[:-2] for file in files if file.endswith("()")}
     return {
         name
         for name, row in table.functions.items()
-        if row[0] in files or row[0].startswith(folders)
+        if row[0] in files or row[0].startswith(folders) or plain_name(name) in one_by_one
     }
 
 
@@ -72,6 +73,8 @@ def named(table: FrameTable, gen: Generation) -> set[str]:
     words |= {gen.submit_link, gen.endio_link, *gen.dispatch}
     words |= {name for edge in gen.indirect_calls for name in (edge.caller, edge.callee)}
     words |= {name for names in gen.other_names.values() for name in names}
+    moved = (edge for edges in gen.moved.values() for edge in map(Edge.read, edges))
+    words |= {name for edge in moved for name in (edge.caller, edge.callee)}
     words |= {name for root in gen.roots.values() for name in root.entry or ()}
     keys = {table.find(word) for word in words if not is_root(word)}
     keys |= {key for name in measured_names(table) for key in table.named(name)}

@@ -61,6 +61,7 @@ ZRAM = Kind(
                     "crypto/compress.c",
                     "crypto/lzo-rle.c",
                     "lib/lzo/",
+                    "lib/lz4/",
                 ),
                 cuts=tuple(
                     ("__zram_bvec_read", callee, "only with a backing device")
@@ -69,7 +70,7 @@ ZRAM = Kind(
             ),
             ops=("read", "write", "discard"),
             inline_completion=True,
-            note="compressor lzo-rle, Debian's CONFIG_ZRAM_DEF_COMP",
+            note="the compressor is Debian's CONFIG_ZRAM_DEF_COMP: lzo-rle in 6.1, lz4 in 7.3",
         )
     },
 )

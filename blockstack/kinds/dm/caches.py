@@ -66,7 +66,7 @@ def _writecache() -> Calls:
         "writecache_map",
         *_WRITECACHE_FILES,
         cuts=_MAP,
-        ends=(("clone_endio", "writecache_end_io"),),
+        ends=(("clone_endio@drivers/md/dm.c", "writecache_end_io"),),
     )
     copier = _kcopyd("dm-writecache.c", "writecache_copy_endio")
     # a flush's clone ends in the flush thread (writecache_flush_thread)
@@ -74,7 +74,7 @@ def _writecache() -> Calls:
         (
             *kthread(">writecache_flush_thread"),
             "bio_endio",
-            ">clone_endio",
+            ">clone_endio@drivers/md/dm.c",
             "__dm_io_complete",
             "bio_endio",
         ),
@@ -153,7 +153,7 @@ def _cache(writes: str) -> Calls:
         *_CACHE_FILES,
         cuts=_PASS + _OVERWRITES,
         edges=_POLICY,
-        ends=(("clone_endio", "cache_end_io"),),
+        ends=(("clone_endio@drivers/md/dm.c", "cache_end_io"),),
     )
     flush = dm.worker_v6_1(
         "dm-cache",

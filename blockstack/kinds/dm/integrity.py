@@ -27,7 +27,7 @@ _INTEGRITY_ENDIO = Path(
         "do_endio_flush",
         "do_endio",
         "bio_endio",
-        ">clone_endio",
+        ">clone_endio@drivers/md/dm.c",
         "__dm_io_complete",
     ),
     files=(*dm.CORE, dm.MD + "dm-integrity.c"),

@@ -60,7 +60,7 @@ def _calls_v6_1() -> Calls:
             "dec_count",
             ">write_callback",
             "bio_endio",
-            ">clone_endio",
+            ">clone_endio@drivers/md/dm.c",
             "__dm_io_complete",
         ),
         files=(*dm.CORE, *(dm.MD + f for f in files)),

@@ -35,7 +35,7 @@ _BIO = dm.remapping(
     *_FILES,
     cuts=_WORKING,
     edges=_SELECTORS,
-    ends=(("clone_endio", "multipath_end_io_bio"),),
+    ends=(("clone_endio@drivers/md/dm.c", "multipath_end_io_bio"),),
     note="bio-based (queue_mode bio), all paths usable",
 )
 

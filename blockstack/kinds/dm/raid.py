@@ -28,7 +28,7 @@ def under_dm(calls: Calls) -> Calls:
     def ends(md: Path) -> Path:
         goes_on = () if md.via[-1:] == ("bio_endio",) else ("bio_endio",)
         return Path(
-            (*md.via, *goes_on, ">clone_endio", "__dm_io_complete"),
+            (*md.via, *goes_on, ">clone_endio@drivers/md/dm.c", "__dm_io_complete"),
             files=(*dm.CORE, *md.files),
             edges=md.edges,
             cuts=md.cuts + dm.ENDIO_V6_1.cuts,
@@ -63,7 +63,7 @@ _CHUNK = Param(
 
 def _below_dm(calls: Mapping[str, Calls]) -> Mapping[str, Calls]:
     """A level's calls in the generations that have dm-raid."""
-    return {gen: under_dm(calls[gen]) for gen in ("6.1", "6.12")}
+    return {gen: under_dm(calls[gen]) for gen in ("5.10", "6.1", "6.12", "7.3") if gen in calls}
 
 
 def _kind(

@@ -64,7 +64,7 @@ def _thin(*worker_ops: str) -> Calls:
         "thin_map",
         *_THIN_FILES,
         cuts=_NO_METADATA_READ,
-        ends=(("clone_endio", "thin_endio"),),
+        ends=(("clone_endio@drivers/md/dm.c", "thin_endio"),),
         worker=_THIN_WORKER,
         worker_ops=worker_ops,
         note=_THIN_NOTE,

@@ -8,6 +8,8 @@ from blockstack.kinds.shared.threads import WORK_FILES, kworker
 # dm-verity.c 6.1: map submits the read itself; its end hands the bio to kverityd, which reads the
 # hashes through dm-bufio, from a device of their own as a rule, and then ends the bio
 _VERITY = ("dm-verity-target.c", "dm-bufio.c", "dm-io.c", "[dm_verity.ko]")
+# fs/verity's users have a function of this name, too
+_WORK = "verity_work@dm_verity|verity_work@drivers/md/dm-verity-target.c|verity_work"
 _VERITY_CUTS: dm.Cuts = (
     ("*", "verity_fec_decode", "only with forward error correction, for data that do not match"),
     ("*", "verity_recheck", "only for data that do not match"),
@@ -16,10 +18,10 @@ _VERITY_CUTS: dm.Cuts = (
 )
 _VERIFIED = Path(
     (
-        *kworker("verity_work"),
+        *kworker(_WORK),
         "verity_finish_io",
         "bio_endio",
-        ">clone_endio",
+        ">clone_endio@drivers/md/dm.c",
         "__dm_io_complete",
         "bio_endio",
     ),
@@ -27,8 +29,10 @@ _VERIFIED = Path(
     files=(*WORK_FILES, *dm.CORE, *(dm.MD + f for f in _VERITY)),
 )
 _VERITY_THREADS = {
-    f"{work} of dm-verity": dm.worker_v6_1(work, work, files=_VERITY, cuts=_VERITY_CUTS).path
-    for work in ("verity_work", "verity_prefetch_io")
+    f"{work.partition('@')[0]} of dm-verity": dm.worker_v6_1(
+        work, work, files=_VERITY, cuts=_VERITY_CUTS
+    ).path
+    for work in (_WORK, "verity_prefetch_io")
 }
 _VERITY_CALLS = Calls(
     submit=dm.map_v6_1("verity_map", files=_VERITY, cuts=_VERITY_CUTS, remaps=False),

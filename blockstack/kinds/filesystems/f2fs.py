@@ -210,7 +210,12 @@ def _entries() -> dict[str, Path]:
     }
 
 
-_ENTRIES = {"6.1": _entries()}
+_V6_1 = _entries()
+_ENTRIES = {
+    # checkpoint_merge, and its thread, are of 5.12
+    "5.10": {name: way for name, way in _V6_1.items() if name != "checkpoint"},
+    "6.1": _V6_1,
+}
 F2FS = Kind(
     "f2fs",
     "source",
@@ -219,7 +224,7 @@ F2FS = Kind(
     "f2fs file system",
     entries=_ENTRIES,
     verb="f2fs",
-    calls={"6.1": source_calls(_ENTRIES["6.1"], F2FS_END)},
+    calls={gen: source_calls(ways, F2FS_END) for gen, ways in _ENTRIES.items()},
     entry_ops=F2FS_ENTRY_OPS,
     entry_bios=entry_bios(F2FS_ENTRY_OPS),
     beside=beside(_OPERATIONS),

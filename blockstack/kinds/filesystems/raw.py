@@ -128,6 +128,12 @@ RAW_V6_1 = v6_1.Fs(
     ),
 )
 
+#: fs/block_dev.c 5.10: O_DIRECT by ->direct_IO of the page cache's operations
+_RAW_V5_10 = replace(
+    RAW_V6_1,
+    dio_read=(">blkdev_read_iter", "generic_file_read_iter", ">blkdev_direct_IO"),
+    dio_write=(">blkdev_write_iter", "generic_file_direct_write", ">blkdev_direct_IO"),
+)
 #: block/fops.c since 6.6: buffered writes go through iomap (over buffer heads)
 _RAW_V6_12 = replace(
     RAW_V6_1,
@@ -172,6 +178,7 @@ def _entries_v6_1(fs: v6_1.Fs) -> Mapping[str, Path]:
 _ENTRIES = {
     "2.6.18": v2_6.entries(_FS_V2_6_18),
     "2.6.24": v2_6.entries(_FS_V2_6_24),
+    "5.10": _entries_v6_1(_RAW_V5_10),
     "6.1": _entries_v6_1(RAW_V6_1),
     "6.12": _entries_v6_1(_RAW_V6_12),
 }
@@ -190,7 +197,7 @@ RAW = file_system(
                 more_ends=(BUFFER_END,),
                 direct_ends=DIO_END[:2],
             )
-            for gen in ("6.1", "6.12")
+            for gen in ("5.10", "6.1", "6.12")
         },
     },
     metadata=False,

@@ -246,6 +246,8 @@ def raid1_calls(*, bitmap: bool) -> Mapping[str, Calls]:
     v6_1 = _raid1_v6_1(bitmap=bitmap)
     return {
         **_raid1_v2_6(bitmap=bitmap),
+        # raid1.c 5.10: every write waits for the plug or the thread, with a bitmap or without
+        "5.10": _raid1_v6_1(bitmap=True),
         "6.1": v6_1,
         "6.12": calls_v6_12(v6_1, clones=True),
     }
@@ -256,6 +258,7 @@ def raid10_calls(*, bitmap: bool) -> Mapping[str, Calls]:
     v6_1 = _raid10_v6_1(bitmap=bitmap)
     return {
         **_raid10_v2_6(bitmap=bitmap),
+        "5.10": _raid10_v6_1(bitmap=True),
         "6.1": v6_1,
         "6.12": calls_v6_12(v6_1, clones=True),
     }

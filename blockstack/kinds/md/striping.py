@@ -3,6 +3,8 @@
 Read in drivers/md/{linear,raid0}.c of 2.6.18 and 2.6.24, drivers/md/{md-linear,raid0}.c of 6.1.
 """
 
+from dataclasses import replace
+
 from blockstack.base.calls import Path
 from blockstack.base.registry import OPS
 from blockstack.kinds.md.common import (
@@ -109,8 +111,12 @@ RAID0 = Kind(
     params=(chunk(power_of_two=False),),
     calls={
         **{gen: _remapper_v2_6("raid0", gen) for gen in V2_6},
+        # raid0_make_request of 5.10 (without an account of its own) and 7.3 (6.13 on,
+        # bio_submit_split_bioset) submits the rest anew
+        "5.10": replace(RAID0_V6_1, endio=Path(()), split="rest"),
         "6.1": RAID0_V6_1,
         "6.12": RAID0_V6_12,
+        "7.3": replace(RAID0_V6_12, split="rest"),
     },
     verb="md",
 )
