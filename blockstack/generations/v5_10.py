@@ -72,6 +72,7 @@ _RENAMES: Mapping[str, tuple[str, ...]] = {
     "__alloc_pages": ("__alloc_pages_nodemask",),
     # net/ipv4/ip_output.c
     "ip_local_out": (),
+    "ip_output": (">ip_output",),
 }
 _MOVED: Mapping[EdgeText, tuple[EdgeText, ...]] = {
     # block/blk-mq.c: there is no ->queue_rqs

@@ -7,7 +7,7 @@ Read in Linux 7.3.4 (Debian). A bio that is split goes to the head of the task's
 from collections.abc import Mapping
 from dataclasses import replace
 
-from blockstack.base.calls import EdgeText
+from blockstack.base.calls import CutText, EdgeText
 from blockstack.generations.platform import X86_64, Profile
 from blockstack.generations.v6_12 import V6_12
 
@@ -67,9 +67,7 @@ _NEXT = (
 )
 _ZRAM = "drivers/block/zram/zram_drv.c"
 _MOVED: Mapping[EdgeText, tuple[EdgeText, ...]] = {
-    **{
-        ("iomap_iter", f"{fs}_iomap_begin"): (("iomap_iter", f"{fs}_iomap_next"),) for fs in _NEXT
-    },
+    **{("iomap_iter", f"{fs}_iomap_begin"): (("iomap_iter", f"{fs}_iomap_next"),) for fs in _NEXT},
     # fs/iomap/buffered-io.c, ioend.c: ->writeback_range, ->writeback_submit
     ("write_cache_pages", "iomap_do_writepage"): (),
     ("iomap_do_writepage", "xfs_map_blocks"): (("iomap_writeback_folio", "xfs_writeback_range"),),
@@ -94,6 +92,24 @@ _MOVED: Mapping[EdgeText, tuple[EdgeText, ...]] = {
     },
 }
 
+_CUTS: tuple[CutText, ...] = (
+    (
+        "*",
+        "__blk_crypto_submit_bio",
+        "only for a bio with an encryption context (include/linux/blk-crypto.h 7.3)",
+    ),
+    ("submit_bio_noacct_nocheck", "*blk_error_inject", "only while errors are injected (debugfs)"),
+    # fs/btrfs/transaction.c, relocation.c, raid-stripe-tree.c 7.3
+    (
+        "start_transaction",
+        "btrfs_commit_current_transaction",
+        "only on a zoned device: btrfs_delayed_refs_rsv_refill says -EAGAIN",
+    ),
+    ("*", "btrfs_translate_remap", "only with a remap tree (mkfs.btrfs -O remap-tree)"),
+    ("*", "btrfs_remove_extent_from_remap_tree", "returns at once without a remap tree"),
+    ("*", "btrfs_delete_raid_extent", "returns at once without a raid stripe tree"),
+)
+
 V7_3 = V6_12.child(
     "7.3",
     spans=(((6, 18), (8,)),),
@@ -103,10 +119,9 @@ V7_3 = V6_12.child(
         for way in ("read", "write")
         for caller in ("swap_add_folio", f"swap_{way}_submit")
     ),
+    cuts=_CUTS,
     renames=_RENAMES,
     moved=_MOVED,
-    shipped={
-        "linux-7.3-x86_64": Profile("linux-7.3-x86_64.json.gz", "7.3.4+deb13-amd64", X86_64)
-    },
+    shipped={"linux-7.3-x86_64": Profile("linux-7.3-x86_64.json.gz", "7.3.4+deb13-amd64", X86_64)},
     limits=replace(V6_12.limits, source="7.3.4 blk-settings.c", def_max_sectors=8192),
 )

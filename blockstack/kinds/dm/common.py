@@ -111,7 +111,9 @@ RW_CUTS: Cuts = (
 )
 DISCARD_CUTS: Cuts = (*_CUTS_V6_1, _STARTS, _FLUSH_ONLY)
 FLUSH_CUTS: Cuts = (*_CUTS_V6_1, _STARTS, ("dm_submit_bio", "bio_split_to_limits", _ABNORMAL))
-ENDIO_V6_1 = Path(("clone_endio@drivers/md/dm.c", "__dm_io_complete"), files=CORE, cuts=(*_CUTS_V6_1, _ENDS))
+ENDIO_V6_1 = Path(
+    ("clone_endio@drivers/md/dm.c", "__dm_io_complete"), files=CORE, cuts=(*_CUTS_V6_1, _ENDS)
+)
 
 
 def map_v6_1(

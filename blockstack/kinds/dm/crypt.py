@@ -161,7 +161,13 @@ _DMCRYPT_WRITE = Worker(
 )
 # a write's clone ends in crypt_dec_pending; a read goes to kcryptd, or is decrypted right here
 _ENDIO_QUEUED = Path(
-    ("crypt_endio", "crypt_dec_pending", "bio_endio", ">clone_endio@drivers/md/dm.c", "__dm_io_complete"),
+    (
+        "crypt_endio",
+        "crypt_dec_pending",
+        "bio_endio",
+        ">clone_endio@drivers/md/dm.c",
+        "__dm_io_complete",
+    ),
     files=(*dm.CORE, dm.MD + "dm-crypt.c"),
     cuts=_QUEUED + dm.ENDIO_V6_1.cuts,
 )

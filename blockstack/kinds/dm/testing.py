@@ -12,7 +12,14 @@ _FLAKEY: dm.Cuts = (
 
 # dm-zero.c: map fills the clone and ends it at once
 _ZERO_V6_1 = Path(
-    (">dm_submit_bio", "__map_bio", ">zero_map", "bio_endio", ">clone_endio@drivers/md/dm.c", "__dm_io_complete"),
+    (
+        ">dm_submit_bio",
+        "__map_bio",
+        ">zero_map",
+        "bio_endio",
+        ">clone_endio@drivers/md/dm.c",
+        "__dm_io_complete",
+    ),
     files=(*dm.CORE, dm.MD + "dm-zero.c"),
     cuts=dm.RW_CUTS,
 )
@@ -42,7 +49,10 @@ TESTING_KINDS = (
         verb="dm",
         calls={
             "6.1": dm.remapping(
-                "flakey_map", "dm-flakey.c", cuts=_FLAKEY, ends=(("clone_endio@drivers/md/dm.c", "flakey_end_io"),)
+                "flakey_map",
+                "dm-flakey.c",
+                cuts=_FLAKEY,
+                ends=(("clone_endio@drivers/md/dm.c", "flakey_end_io"),),
             )
         },
     ),

@@ -131,8 +131,9 @@ RAW_V6_1 = v6_1.Fs(
 #: fs/block_dev.c 5.10: O_DIRECT by ->direct_IO of the page cache's operations
 _RAW_V5_10 = replace(
     RAW_V6_1,
-    dio_read=(">blkdev_read_iter", "generic_file_read_iter", ">blkdev_direct_IO"),
-    dio_write=(">blkdev_write_iter", "generic_file_direct_write", ">blkdev_direct_IO"),
+    dio_read=(">blkdev_read_iter", "generic_file_read_iter"),
+    dio_write=(">blkdev_write_iter", "generic_file_direct_write"),
+    data=(">blkdev_direct_IO",),
 )
 #: block/fops.c since 6.6: buffered writes go through iomap (over buffer heads)
 _RAW_V6_12 = replace(

@@ -35,9 +35,6 @@ _FUNCTIONS_V7_3 = (
     "iommu_alloc_pages_node_sz",
     *(f"__map_single_page{level}" for level in range(5)),
 )
-#: generic_pt/iommu_pt.h __map_range goes down one level of the table by itself; amdv1.h has six
-#: levels (PT_MAX_TOP_LEVEL 5), of which the lowest is __map_range_leaf's
-DMA_CLIMBS = (("__map_range", 4),)
 DMA_FILES = (
     *(f"{function}()" for function in _FUNCTIONS_V7_3),
     "kernel/dma/direct.c",

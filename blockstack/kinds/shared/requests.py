@@ -167,6 +167,11 @@ def request_path_v2_6(
     )
 
 
+#: drivers/iommu/generic_pt/iommu_pt.h (7.3): __map_range goes down one level of the I/O page table
+#: by itself; amdv1.h has six (PT_MAX_TOP_LEVEL 5), of which the lowest is __map_range_leaf's
+_CLIMBS = (("__map_range", 4),)
+
+
 def mq_path(
     queue_rq: str,
     via: tuple[str, ...],
@@ -195,6 +200,7 @@ def mq_path(
         MQ_EDGES + tuple(issue) + edges,
         files,
         MQ_CUTS + cuts,
+        climbs=_CLIMBS,
     )
 
 
