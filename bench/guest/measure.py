@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from threading import Timer
 from typing import Any, TextIO
 
+from bench.guest.machine import MACHINES, Machine, arguments
 from bench.guest.stacks import STACKS, Built
 from blockstack.base.files import write_text
 
@@ -85,17 +85,9 @@ for disk in vdb vdc; do echo /dev/$disk > /sys/fs/bcache/register; done
 sleep 1
 [ -e /dev/bcache0 ]
 """
-_DISK_BYTES = 400 << 20
 #: far more than a stack takes under emulation
 _SECONDS_A_STACK = 300
 _PROGRAMS = "/sbin:/usr/sbin:/bin:/usr/bin"
-_VIRTIO_DISKS = "abcdefg"
-#: QEMU's machine by what translates: Debian's kernels use the IOMMU that they find
-_MACHINES = {
-    "none": (),
-    "intel": ("-machine", "q35", "-device", "intel-iommu,intremap=off"),
-    "amd": ("-machine", "q35", "-device", "amd-iommu"),
-}
 _ROW = re.compile(r"@@ROW\s+\d+\)\s+\d+\s+(\d+)\s+([^\s+]+)\+0x")
 #: rows from the top of a stack that start a task of any sort
 _STARTS = (
@@ -107,14 +99,6 @@ _STARTS = (
     "process_scheduled_works",
     "md_thread",
 )
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The guest: which IOMMU translates (``none``, ``intel``, ``amd``), and how many CPUs."""
-
-    iommu: str = "none"
-    cpus: int = 1
 
 
 def script(stacks: Mapping[str, Built]) -> str:
@@ -270,61 +254,12 @@ def image(package: Path, stacks: Mapping[str, Built], folder: Path, machine: Mac
     return packed
 
 
-def arguments(kernel: Path, first: Path, folder: Path, machine: Machine) -> Iterator[str]:
-    """QEMU's command: 7 virtio-blk disks, two of virtio-scsi, one each of the others."""
-    yield from (
-        "qemu-system-x86_64",
-        *_MACHINES[machine.iommu],
-        "-accel",
-        "tcg",
-        "-cpu",
-        "max",
-        "-m",
-        "1536",
-        "-smp",
-        str(machine.cpus),
-        "-nographic",
-        "-no-reboot",
-        "-kernel",
-        str(kernel),
-        "-initrd",
-        str(first),
-        "-append",
-        "console=ttyS0 randomize_kstack_offset=off quiet loglevel=3 panic=5 no_timer_check",
-        "-device",
-        "virtio-scsi-pci,id=vs,num_queues=1",
-        "-device",
-        "ahci,id=ah",
-        "-device",
-        "megasas,id=ms",
-    )
-    disks = {
-        **{f"v{d}": f"virtio-blk-pci,drive=v{d},num-queues=1" for d in _VIRTIO_DISKS},
-        "s1": "scsi-hd,drive=s1,bus=vs.0",
-        "s2": "scsi-hd,drive=s2,bus=vs.0",
-        "s3": "ide-hd,drive=s3,bus=ah.0",
-        "s4": "scsi-hd,drive=s4,bus=ms.0",
-        "n1": "nvme,drive=n1,serial=x",
-    }
-    for name, device in disks.items():
-        with (folder / name).open("wb") as disk:
-            disk.truncate(_DISK_BYTES)
-        yield from (
-            "-drive",
-            f"file={folder / name},if=none,id={name},format=raw,cache=unsafe",
-            "-device",
-            device,
-        )
-
-
 def kernel_image(package: Path) -> Path:
     """The kernel of a package: Debian's from 7.2 on has it among the modules."""
     return _only(package, "boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz", "lib/modules/*/vmlinuz")
 
 
-def measure(
-    package: Path, stacks: Mapping[str, Built], out: Path, machine: Machine = Machine()
-) -> int:
+def measure(package: Path, stacks: Mapping[str, Built], out: Path, machine: Machine) -> int:
     """Boot the kernel, trace every stack, and read the answers from its console.
 
     ``out`` is written after every stack, so that what was measured is kept whatever comes after.
@@ -411,7 +346,7 @@ def main() -> None:
     options.add_argument("package", type=Path, help="an unpacked linux-image package")
     options.add_argument("out", type=Path, help="the file to write")
     options.add_argument("stacks", nargs="*", default=[], metavar="stack", help="default: all")
-    options.add_argument("--iommu", choices=_MACHINES, default="none", help="default: none")
+    options.add_argument("--iommu", choices=MACHINES, default="none", help="default: none")
     options.add_argument("--cpus", type=int, default=1, help="default: 1")
     given = options.parse_args()
     unknown = sorted(set(given.stacks) - STACKS.keys())

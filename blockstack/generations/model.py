@@ -203,7 +203,7 @@ class Generation:
         """The indirect calls of a path as this generation makes them."""
         if not self.moved:
             return path.indirect_calls
-        found = []
+        found: list[Edge] = []
         for edge in path.indirect_calls:
             new = self.moved.get((edge.caller, edge.callee))
             found += [edge] if new is None else map(Edge.read, new)

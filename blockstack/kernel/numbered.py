@@ -130,14 +130,6 @@ class Numbered:
         return found
 
     @cached_property
-    def _plain(self) -> dict[str, list[int]]:
-        """The functions of a name, of whatever file."""
-        rows: dict[str, list[int]] = {}
-        for i, name in enumerate(self.names):
-            rows.setdefault(plain_name(name), []).append(i)
-        return rows
-
-    @cached_property
     def _modules(self) -> list[int]:
         """Files of which only the module is known."""
         return [i for i, file in enumerate(self.files) if file.endswith(".ko]")]

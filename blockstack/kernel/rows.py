@@ -1,7 +1,6 @@
 """From anchors to bytes: what one layer, one worker or one entry point costs on one kernel.
 
-Every figure comes from `CallGraph.longest` between the anchors that a kind names, so that another
-build of the same generation needs no new figures, only its frame table.
+Every figure is `CallGraph.longest` between anchors: another build needs only its frame table.
 """
 
 from collections.abc import Sequence
@@ -334,16 +333,13 @@ class RowSource:
                 for name in other.names
                 if (key := self.table.find(name))
             ]
-            reached = [o for o in others if o.indirect or graph.reaches(before, o.name, ())]
-            found += (*reached, *others)[:1] or ([anchor] if renamed else [])
+            reached = (o for o in others if o.indirect or graph.reaches(before, o.name, ()))
+            found += (*reached, *others)[:1] or [anchor][: len(renamed)]
         kept = [
             a for a, b in zip(found, (None, *found), strict=False) if b is None or a.name != b.name
         ]
-        tables = self.generation.calls_by_table
-        return [
-            replace(a, indirect=True) if b is not None and b.name in tables else a
-            for a, b in zip(kept, (None, *kept), strict=False)
-        ]
+        by_table = (b and b.name in self.generation.calls_by_table for b in (None, *kept))
+        return [replace(a, indirect=True) if t else a for a, t in zip(kept, by_table, strict=False)]
 
     def _graph(self, path: Path, anchors: list[Found], link: str | None) -> CallGraph:
         gen = self.generation

@@ -20,7 +20,8 @@ from blockstack.base.calls import Edge, Path, is_root
 from blockstack.base.files import write_bytes
 from blockstack.generations import Generation, generation, in_generation
 from blockstack.kernel.interrupts import followed_paths
-from blockstack.kernel.table import FrameTable, load_table, plain_name
+from blockstack.kernel.names import plain_name
+from blockstack.kernel.table import FrameTable, load_table
 from blockstack.kinds import KINDS, Calls, Kind
 
 MEASURED = File(__file__).parents[1] / "validation/data"
