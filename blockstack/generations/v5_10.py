@@ -87,6 +87,7 @@ _MOVED: Mapping[EdgeText, tuple[EdgeText, ...]] = {
 V5_10 = replace(
     V6_1.child(
         "5.10",
+        # 5.9 renamed generic_make_request to submit_bio_noacct
         spans=(((5, 9), (5, 16)),),
         edges=(
             *(

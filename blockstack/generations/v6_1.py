@@ -1,4 +1,4 @@
-"""Linux 5.9 to 6.5: submit_bio_noacct, blk-mq only, two lists of waiting bios."""
+"""Linux 5.16 to 6.5: submit_bio_noacct, blk-mq only, two lists of waiting bios."""
 
 from blockstack.base.calls import Path
 from blockstack.base.environment import UNTOLD
@@ -53,8 +53,8 @@ _CONTEXTS = {
 V6_1 = Generation(
     name="6.1",
     lineage=("6.1",),
-    # 5.9 renamed generic_make_request to submit_bio_noacct
-    spans=(((5, 9), (6, 6)),),
+    # 5.10's generation is the nearest of those before
+    spans=(((5, 16), (6, 6)),),
     rule="two-list",
     submit_link="submit_bio_noacct",
     dispatch=("__submit_bio", "submit_bio_noacct_nocheck"),
