@@ -168,8 +168,12 @@ def test_some_kinds_of_two_kernels(name, monkeypatch):
     assert Both.asked > 20
 
 
+#: the twin is through with these kernels within a minute; with later ones it takes half an hour
+TWIN = [name for name in PROFILES if name.startswith("linux-2.6")]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", TWIN)
 def test_every_kind_of_every_kernel(name, monkeypatch):
     monkeypatch.setattr(rows, "CallGraph", Both)
     monkeypatch.setattr(Both, "asked", 0)

@@ -314,14 +314,14 @@ def _entries(*, compress: bool) -> dict[str, Path]:
         )
     ways |= system_calls(OPERATIONS, fs, ways["writeback"])
     # what makes room for reservations, in workers of its own: they flush, nobody below them does
-    lifted = ("flush_space", "btrfs_start_delalloc_roots")
+    lifted = {("*", "flush_space"), ("*", "btrfs_start_delalloc_roots")}
     reclaim = replace(
         ways["worker-discard"],
         edges=(
             *ways["worker-discard"].edges,
             *(("process_one_work", work) for work in RECLAIM.values()),
         ),
-        cuts=tuple(cut for cut in ways["worker-discard"].cuts if cut[1] not in lifted)
+        cuts=tuple(cut for cut in ways["worker-discard"].cuts if cut[:2] not in lifted)
         + cut_rows("space is left under the one that makes it", "priority_reclaim_*->flush_space"),
     )
     for name, work in RECLAIM.items():
