@@ -37,7 +37,10 @@ COMMANDS = {
         ("capacity",),
         "IOPS, bandwidth, latency percentiles, utilisation, the bottleneck and the next one.",
     ),
-    "fit": Entry(("fit",), "An SSD's `service` table from fio's results of it."),
+    "fit": Entry(
+        ("fit",),
+        "A `service` table from an SSD's own rates: random ones at two depths or more, large ones.",
+    ),
     "sweep": Entry(
         ("sweep",),
         "One question over many cases: verdicts, rates and costs as one tidy row a point.",

@@ -49,13 +49,13 @@ def test_a_kernel_of_the_same_series_is_judged_on(release, machine, name, part):
 @pytest.mark.parametrize(
     "release, machine, what, near",
     [
-        ("2.6.18-6-amd64", "x86_64", "series", "linux-6.1-x86_64"),
+        ("2.6.18-6-amd64", "x86_64", "series", "linux-5.10-x86_64"),
         ("2.6.32-754.el6.i686", "i686", "series", "linux-6.1-i386"),
         ("2.6.20", "i686", "series", "linux-2.6.18-i386-4k"),
-        ("3.10.0-1160.el7.x86_64", "x86_64", "series", "linux-6.1-x86_64"),
-        ("5.14.0-427.el9.s390x", "s390x", "series", "linux-6.1-x86_64"),
+        ("3.10.0-1160.el7.x86_64", "x86_64", "series", "linux-5.10-x86_64"),
+        ("5.14.0-427.el9.s390x", "s390x", "series", "linux-5.10-x86_64"),
         ("6.8.0-31-generic", "x86_64", "series", "linux-6.12-x86_64"),
-        ("7.0.1", "x86_64", "series", "linux-6.12-x86_64"),
+        ("7.0.1", "x86_64", "series", "linux-7.3-x86_64"),
         ("6.1.0-9-arm64", "", "architecture", "linux-6.1-x86_64"),
         ("6.1.0-9-generic", "aarch64", "architecture", "linux-6.1-x86_64"),
         ("6.12.9-686-pae", "i686", "series", "linux-6.1-i386"),
@@ -87,8 +87,13 @@ def test_a_build_is_written_and_read_back(build):
 
 def test_the_nearest_first():
     """Of the generation that spans it, then the next newer ones, then the older ones."""
-    assert by_nearness(Build("6.6.1", "x86_64"))[:2] == ("linux-6.12-x86_64", "linux-6.1-x86_64")
-    assert by_nearness(Build("5.10.1", "x86_64"))[0] == "linux-6.1-x86_64"
+    assert by_nearness(Build("6.6.1", "x86_64")) == (
+        "linux-6.12-x86_64",
+        "linux-7.3-x86_64",
+        "linux-6.1-x86_64",
+        "linux-5.10-x86_64",
+    )
+    assert by_nearness(Build("5.10.1", "x86_64"))[0] == "linux-5.10-x86_64"
     assert by_nearness(Build("2.6.23", "i686"))[0] == "linux-2.6.24-i386-4k"
 
 

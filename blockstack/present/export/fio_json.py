@@ -108,9 +108,15 @@ def _section(ops: list[OpLatency], runtime_ms: float) -> dict[str, Any]:
 
 
 def _rates(name: str, mean: float) -> dict[str, float]:
-    """fio's samples of a rate over time: a steady state has but its mean."""
+    """fio's samples of a rate over time: one, the whole run, as fio has it of a short one."""
     spread = "bw_dev" if name == "bw" else f"{name}_stddev"
-    return {f"{name}_min": mean, f"{name}_max": mean, f"{name}_mean": mean, spread: 0.0}
+    return {
+        f"{name}_min": mean,
+        f"{name}_max": mean,
+        f"{name}_mean": mean,
+        spread: 0.0,
+        f"{name}_samples": 1,
+    }
 
 
 def _summary(parts: list[tuple[int, Spread]]) -> dict[str, Any]:

@@ -91,7 +91,9 @@ def test_rates_follow_the_bottleneck():
         "half": pytest.approx(20_000, rel=0.01),
         "twice": pytest.approx(5_000, rel=0.01),
     }
-    assert levers["nvme0n1: channels 1"]["twice"] == pytest.approx(20_000, rel=0.01)
+    # the address chooses one of two: exponential service would give n / (n + 1) of twice the
+    # rate (a balanced closed network, n = 8), constant service gives more and never all of it
+    assert 20_000 * 8 / 9 < levers["nvme0n1: channels 1"]["twice"] < 20_000
     assert "iodepth 8" in found.idle and "cores 8" in found.idle
     opened = bs.capacity(stack, reads, kernel="linux-6.1-x86_64", rate_iops=1000, bios=500)
     with pytest.raises(ConfigError, match="closed load"):
