@@ -94,10 +94,13 @@ class _Commands(TyperGroup):
         if self._listing:
             return TyperCommand(cmd_name, help=COMMANDS[cmd_name].help)
         if cmd_name not in self.commands:  # a name that is none: all of them, to name the closest
-            entries = [COMMANDS[cmd_name]] if cmd_name in COMMANDS else COMMANDS.values()
+            known = cmd_name in COMMANDS
+            entries = [COMMANDS[cmd_name]] if known else COMMANDS.values()
             for module in dict.fromkeys(name for entry in entries for name in entry.modules):
                 import_module(f"blockstack.cli.{module}")
-            self.commands.update(get_group(app).commands)
+            found = get_group(app).commands
+            # a module may define a part of another command, whose other modules are not here yet
+            self.commands.update({cmd_name: found[cmd_name]} if known else found)
         return self.commands.get(cmd_name)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

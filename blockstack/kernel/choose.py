@@ -8,6 +8,7 @@ frames, which is said. One that differs in any of the three gives no verdict.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 
 from blockstack.generations import generation_of, lineage
 from blockstack.kernel.profiles import PROFILES
@@ -187,16 +188,23 @@ def candidates(host: Build) -> tuple[str, ...]:
     """The shipped kernels that a host may run whose release no source tells.
 
     Those of its architecture, or of the default's, from the default's series on: what came before
-    names itself by its age.
+    names itself by its age. Where some of them ship with the rows of their host drivers, those
+    alone: a source that does not tell the kernel seldom tells the driver.
     """
     archs = {profile.platform.arch for profile in PROFILES.values()}
     arch = host.arch if host.arch in archs else _build(DEFAULT).arch
     builds = {name: _build(name) for name in PROFILES}
-    return tuple(
+    every = tuple(
         name
         for name, build in builds.items()
         if build.arch == arch and not build.flavour and build.series >= _build(DEFAULT).series
     )
+    return tuple(name for name in every if _has_host_drivers(name)) or every
+
+
+def _has_host_drivers(name: str) -> bool:
+    rows = resources.files("blockstack.kernel") / "data" / "hosts" / PROFILES[name].data
+    return rows.is_file()
 
 
 def closest(release: str, arch: str, named: Mapping[str, Build]) -> str | None:

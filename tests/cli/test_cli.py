@@ -159,7 +159,8 @@ def test_max_layers_json():
         ).stdout
     )
     row = next(r for r in data["rows"] if r["direction"] == "submission")
-    assert row["layers"] > 0 and row["bytes_per_layer"] == 184
+    # of the build with the flags of 2005, which decides; gcc 11 with its own keeps 184
+    assert row["layers"] > 0 and row["bytes_per_layer"] == 208
 
 
 @pytest.mark.slow

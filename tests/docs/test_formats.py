@@ -16,7 +16,12 @@ from blockstack.validation import measured
 FORMATS = ROOT / "docs/formats"
 FRAMES = (FORMATS / "frames.md").read_text()
 MEASURED = (FORMATS / "measured.md").read_text()
-TABLES = sorted((ROOT / "blockstack/kernel/data").rglob("*.json.gz"))
+#: types/ has a form of its own
+TABLES = sorted(
+    path
+    for path in (ROOT / "blockstack/kernel/data").rglob("*.json.gz")
+    if path.parent.name != "types"
+)
 STACKS = sorted((ROOT / "blockstack/validation/data").glob("*.json.gz"))
 
 

@@ -108,5 +108,5 @@ def test_the_command_says_what_it_found():
 
 def test_a_kernel_without_types_cannot_be_checked():
     result = CliRunner().invoke(app, ["kernel", "check", "linux-2.6.18-i386-4k"])
-    assert result.exit_code == 3
+    assert result.exit_code == 3, result.output
     assert "no types" in result.stdout

@@ -232,7 +232,9 @@ def test_a_missing_anchor_or_indirect_call_is_named(tmp_path: Path, name):
     """At least, and by name: never a smaller number that looks exact."""
     found = explained(without(tmp_path, functions={name}))
     missing = {m for task in found.tasks for m in task.missing}
-    assert any(name in text for text in missing)
+    # 5.10 calls submit_bio_noacct where later kernels call dm_submit_bio_remap: that edge is named
+    words = {"dm_submit_bio_remap": "kcryptd_io_read -> submit_bio_noacct"}
+    assert any(words.get(name, name) in text for text in missing)
     assert found.fits is None
     assert any(not task.exact for task in found.tasks)
 

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 
 import pytest
+from shipped import KERNELS
 from typer.testing import CliRunner
 
 import blockstack.kinds.dm.common as dm
 from blockstack.base.calls import Path
 from blockstack.cli import app
 from blockstack.generations import in_generation
-from blockstack.kernel import PROFILES, load_kernel
+from blockstack.kernel import load_kernel
 from blockstack.kernel.subset import paths_of
 from blockstack.kinds import KINDS, Calls, Kind
 
-KERNELS = tuple({profile.data: name for name, profile in PROFILES.items()}.values())
 #: 2.6.24's nfs_pageio_doio calls it for a wsize below a page only (fs/nfs/write.c)
 UNUSED = ("nfs_flush_list -> nfs_flush_multi",)
 CONFIG = """

@@ -105,7 +105,7 @@ def tasks_table(tasks: Sequence[TaskDepth], width: int = WIDE, most: int = _MOST
         else:
             table.add_row(task.task, task.context, peak, headroom, verdict(task))
     if len(rows) > most:
-        table.add_row(f"… and {len(rows) - most} more with more headroom")
+        table.add_row(f"and {len(rows) - most} more with more headroom")
     return table
 
 

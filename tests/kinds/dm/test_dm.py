@@ -121,11 +121,11 @@ def test_structure() -> None:
         assert set(KINDS[name].calls) == {"2.6.18", "2.6.24", "6.1"}
     for kind in DM:
         for gen, calls in kind.calls.items():
-            assert calls.split == ("front" if gen.startswith("6.") else "loop")
+            assert calls.split == ("loop" if gen.startswith("2.6") else "front")
             assert not calls.immediate  # dm always nests (2.6) or queues (6.1)
             assert set(calls.worker) <= set(calls.ops)
             assert set(calls.submit_ops) <= set(calls.ops)
-            if not gen.startswith("6."):
+            if gen.startswith("2.6"):
                 assert "discard" not in calls.ops
             if gen == "2.6.24":
                 assert not {"flush", "fua"} & set(calls.ops)  # barriers are refused

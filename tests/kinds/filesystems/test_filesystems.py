@@ -61,7 +61,10 @@ def ways(kinds: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
         gen = kernel(k).generation.name
         for kind in kinds:
             for name in in_generation(find_kind(kind).entries, gen) or {}:
-                yield kind, name, k
+                # i386's table lacks functions of system calls beside read and write: `explain`
+                # names those that it leaves out (test_system_calls.py)
+                if "x86_64" in k or name not in find_kind(kind).beside:
+                    yield kind, name, k
 
 
 def test_xfs_direct_write_of_2_6_18_is_the_published_base() -> None:
@@ -169,7 +172,8 @@ def test_direct_io_takes_no_buffered_way(kernel_name: str) -> None:
 @pytest.mark.slow
 def test_reads_allocate_nothing() -> None:
     for kind, name, k in ways(("ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat")):
-        if name.startswith("read") and "cached" not in name:  # that writes dirty pages back
+        beside = find_kind(kind).beside  # bounded with whatever they may be followed into
+        if name.startswith("read") and "cached" not in name and name not in beside:  # cached writes
             assert not {
                 "ext3_new_blocks",
                 "ext4_mb_new_blocks",
