@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -147,7 +146,7 @@ def test_a_captured_kernel_is_read(root, tmp_path, monkeypatch):
     )
     call("check", archive)
     assert asked == [[f"vmlinuz-{release}"]]
-    with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path / "unpacked", filter="data")
+    (tmp_path / "unpacked").mkdir()
+    subprocess.run(["tar", "xzf", archive, "-C", tmp_path / "unpacked"], check=True)
     call("check", tmp_path / "unpacked")
     assert len(asked) == 2
