@@ -216,7 +216,7 @@ def dask_client(address: str) -> Any:
             hint="in the checkout: pip install '.[sweep]'",
         ) from error
     try:
-        return Client(address, timeout="15s")  # type: ignore[no-untyped-call]
+        return Client(address, timeout="15s")
     except (OSError, ValueError, TimeoutError) as error:
         raise ConfigError(f"does not answer: {error}", path="--scheduler", value=address) from error
 
@@ -238,7 +238,7 @@ def on_dask(spec: Spec, jobs: Iterator[Job], client: Any) -> Iterator[Done]:
         return future
 
     first = [one for _ in range(most) if (one := submit()) is not None]
-    ended: Any = as_completed(first)  # type: ignore[no-untyped-call]
+    ended: Any = as_completed(first)
     try:
         for future in ended:
             job = flying.pop(future)
