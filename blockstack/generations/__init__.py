@@ -108,4 +108,5 @@ def generation_of(version: tuple[int, ...]) -> Generation | None:
     if any(version[: len(read)] == read for read in gen.read_in):
         return gen
     read, asked = (".".join(map(str, v)) for v in (gen.read_in[0], version[: 3 - (version[0] > 2)]))
-    return replace(gen, doubt=f"calls between layers were read in Linux {read}, assumed of {asked}")
+    other = f"calls between layers were read in Linux {read}, assumed of {asked}"
+    return replace(gen, doubt="; ".join(filter(None, (gen.doubt, other))))

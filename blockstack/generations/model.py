@@ -152,7 +152,8 @@ class Generation:
     read_in : tuple of tuple of int
         The versions in whose source the names were read.
     doubt : str
-        Set for a kernel of another version: what is assumed of it.
+        What is assumed of it: set for a kernel of another version, and where the source was not
+        read throughout.
     """
 
     name: str
@@ -264,6 +265,7 @@ class Generation:
         contexts: Mapping[str, tuple[str, ...]] | None = None,
         shipped: Mapping[str, Profile] | None = None,
         note: str = "",
+        doubt: str = "",
     ) -> "Generation":
         """A later generation: all that this one has, and what it does otherwise.
 
@@ -274,6 +276,7 @@ class Generation:
             name=name,
             lineage=(name, *self.lineage),
             spans=spans,
+            doubt=doubt,
             read_in=(tuple(int(part) for part in name.split(".")),),
             edges=self.edges + edges,
             cuts=self.cuts + cuts,

@@ -89,6 +89,7 @@ V5_10 = replace(
         "5.10",
         # 5.9 renamed generic_make_request to submit_bio_noacct
         spans=(((5, 9), (5, 16)),),
+        doubt="cuts of 6.1 were read again in 5.10.223 where paths differ, assumed elsewhere",
         edges=(
             *(
                 ("iomap_apply?", f"iomap_{actor}_actor?")

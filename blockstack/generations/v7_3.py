@@ -113,6 +113,7 @@ _CUTS: tuple[CutText, ...] = (
 V7_3 = V6_12.child(
     "7.3",
     spans=(((6, 18), (8,)),),
+    doubt="cuts of 6.12 were read again in 7.3.4 where paths differ, assumed elsewhere",
     # mm/page_io.c: struct swap_ops of a block device
     edges=tuple(
         (f"{caller}?", f"swap_bdev_submit_{way}?")
