@@ -15,10 +15,13 @@ from blockstack.base.errors import BlockstackError
 from blockstack.base.files import write_text
 from blockstack.kernel import load_kernel
 from blockstack.present import plots
+from blockstack.present.plots.sweep import draw_sweep
 from blockstack.present.review.figures import FIGURES, Subject, draw
 from blockstack.present.style import thumbnail
 from blockstack.results.validation import Validation
 from blockstack.scenario.config import load_config
+from blockstack.sweeps.axes import parse_axis, parse_members
+from blockstack.sweeps.run import sweep
 from blockstack.validation.files import kernel_for, measured_files, record, recorded, validate
 from docs._make import article, history, hosts
 from docs._make.config import lines as config_lines
@@ -67,6 +70,19 @@ def write_figures(root: Path) -> None:
         whole = golden / f"{name}.png"
         plots.save(ax, str(whole))
         thumbnail(whole).save(whole)
+    write_sweep(root)
+
+
+def write_sweep(root: Path) -> None:
+    """The picture of the page on design spaces: its first question."""
+    axes = (
+        parse_members("md0=nvme0n1..nvme23n1:4,8,12,24"),
+        parse_axis("devices.md0.chunk=64 KiB,512 KiB"),
+        parse_axis("iodepth=1,4,16,64"),
+    )
+    found = sweep(root / "configs/raid6-nvme.toml", over=axes, measure="capacity", workers=1)
+    across = draw_sweep(found, "iodepth", "iops", colour="members.md0", facet="devices.md0.chunk")
+    plots.save(across, str(root / "docs/img/sweep.svg"))
 
 
 def write_validation(root: Path) -> None:

@@ -22,23 +22,7 @@ _STEPS = 50_000  # simple paths inside one cycle; real kernels need a few hundre
 
 @dataclass
 class SlowGraph:
-    """What `CallGraph` does, in dicts.
-
-    Parameters
-    ----------
-    table : FrameTable
-    files : tuple of str
-        Followed source files; an entry that ends in ``/`` is a directory. A call to a function
-        elsewhere counts that function's own frame and goes no further. A function of which only
-        the module is known (``drivers/md/[raid1.ko]``) is followed with any file of its folder.
-    edges : tuple of (caller, callee)
-        Indirect calls that the topology resolves; both names as `FrameTable.find` takes them.
-    cuts : CutTable
-    entered : Entered or None
-        Where a tracer looks; None: at every function, its own frame counted.
-    climbs : mapping of function to bytes
-        What functions that call themselves keep beside their last round.
-    """
+    """What `CallGraph` does, of the same arguments, in dicts."""
 
     table: FrameTable
     files: tuple[str, ...]

@@ -43,8 +43,7 @@ CALIBRATED = (
     "drivers, interrupts, wake-ups and the submitter's own code are calibrated on published "
     "rows of one NVMe (3.01 us an I/O) and one SCSI SSD (7.35 us), taken as 3 GHz and an IPC of 1"
 )
-#: a thread that a bio is handed to is woken and switched to: 1 us of a core at 3 GHz (lmbench's
-#: lat_ctx gives 1 to 2 us for switching there and back on current servers), assumed
+#: a thread that a bio is handed to is woken and switched to: 1 us of a core at 3 GHz, assumed
 WOKEN = 3000
 #: per page of a bio after its first (6.1 lib/iov_iter.c iov_iter_get_pages2, block/bio.c
 #: bio_iov_add_page, the driver's scatter list, bio_release_pages): assumed

@@ -358,7 +358,6 @@ class DriverWork:
 
 
 def _line_ns(cpus: int) -> float:
-    """A dirty cache line from core to core: 60 ns inside a socket and 120 ns between two (Intel
-    Skylake-SP, Intel Memory Latency Checker's figures); more than 32 cores are taken for two
-    sockets, between which half of the moves go."""
+    """A dirty cache line from core to core, assumed: 60 ns inside a socket and 120 ns between two;
+    more than 32 cores are taken for two sockets, between which half of the moves go."""
     return 60.0 if cpus <= 32 else 90.0

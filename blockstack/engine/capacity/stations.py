@@ -28,8 +28,8 @@ PAGES = (0.75, 1.0, 1.25)
 #: block/mq-deadline.c (HZ / 2); a drive's own queue has some such bound, too
 EXPIRE_NS = 500e6
 #: of a drive's own for each request that moves its head: its choice among the queue, the reserve
-#: that it leaves for settling. From a single drive's figure: 170 random reads of 4 KiB a second at
-#: a queue depth of 16 (Seagate Exos X16, data sheet), where an ideal choice reaches 185
+#: that it leaves for settling. Assumed: about 170 random reads of 4 KiB a second at a queue depth
+#: of 16 from a drive of 7,200 rpm, where an ideal choice reaches 185
 DISK_OVERHEAD_NS = 500e3
 #: parts that are held from one visit to another
 BUFFERS = ("write buffer", "send buffer", "peer buffer")
